@@ -1,0 +1,243 @@
+"""Every setting that changes a result, read from params.yaml; part of the recipes.
+
+What belongs to the machine (device, folders, threads) is not here: see `Machine`, which reads the
+environment and is part of no recipe.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from traces_core.encoders.settings import ClipSettings, TimesformerSettings
+from traces_core.errors import SettingsError
+from traces_core.model.settings import FusionSettings
+
+PROFILE_VARIABLE = "TRACES_PROFILE"
+BASE_FILE = "params.yaml"
+
+
+class Section(BaseModel):
+    """One section of params.yaml: refuses what it does not know and never changes."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class PracticeSettings(Section):
+    """How much of the practice world is drawn. Zero of everything where real footage is used."""
+
+    seed: int = Field(7, ge=0, description="Seed of every scene, figure and event drawn.")
+    training_clips: int = Field(480, ge=0, description="Short captioned clips of generic scenes (count).")
+    training_clip_s: float = Field(3.0, gt=0, le=60, description="Length of one of them (seconds).")
+    calibration_minutes: float = Field(14.0, ge=0, description="Normal footage for thresholds (minutes).")
+    benchmark_videos: int = Field(24, ge=0, description="Long untrimmed videos of held-out scenes (count).")
+    benchmark_video_s: float = Field(60.0, gt=0, le=3600, description="Length of one of them (seconds).")
+
+
+class FootageSettings(Section):
+    """Where the videos are: one folder a set; null takes the practice world's.
+
+    A folder holds videos at any depth (a sub-folder named like a context says which place it shows) and,
+    beside them, `annotations` and `captions` as .parquet or .csv.
+    """
+
+    training: str | None = Field(None, description="Captioned clips the fusion is trained on.")
+    calibration: str | None = Field(None, description="Normal footage the thresholds come from.")
+    benchmark: str | None = Field(None, description="Annotated videos the numbers are measured on.")
+    shards: int = Field(8, ge=1, le=99, description="Parts the footage is split into, by video id (count).")
+
+
+class SamplingSettings(Section):
+    """Which frames are looked at, and how they make windows."""
+
+    sample_fps: float = Field(8.0, gt=0, le=120, description="Frames looked at (per second of video).")
+    window_frames: int = Field(16, ge=2, le=128, description="W: sampled frames in a window (count).")
+    hop_frames: int = Field(4, ge=1, le=128, description="Sampled frames from window to window (count).")
+
+
+class CorpusSettings(Section):
+    """Which sentences the detector knows."""
+
+    contexts: tuple[str, ...] = Field(min_length=1, description="Contexts of the catalog that are used.")
+    writer: Literal["shipped"] = Field("shipped", description="Who writes the traces.")
+    scene_is_normal: bool = Field(True, description="Whether the scene sentence joins the normal side.")
+    traces_per_side: int | None = Field(
+        None, ge=1, description="At most so many traces a side and context (count); null keeps all."
+    )
+    left_out_class: str | None = Field(None, description="Anomalous class to leave out (ablation).")
+    near_duplicate_cosine: float = Field(
+        0.995, gt=0, le=1, description="Two traces of one side at least this similar are reported (cosine)."
+    )
+
+
+class BankSettings(Section):
+    """How the traces are searched."""
+
+    recall_at_k: int = Field(5, ge=1, description="Neighbours the recall gate looks at (count).")
+    minimum_recall: float = Field(0.99, ge=0, le=1, description="Recall against exact search the gate asks.")
+
+
+class TrainingSettings(Section):
+    """What the fusion is trained on."""
+
+    footage: Literal["all", "normal"] = Field("all", description="Clips used: every kind, or normal only.")
+    fusion: FusionSettings = FusionSettings()
+
+
+class ScoringSettings(Section):
+    """How similarities become a score."""
+
+    k: int = Field(5, ge=1, le=1000, description="Nearest traces averaged on each side (count).")
+    by_context: bool = Field(True, description="Ask only the traces of the camera's context where known.")
+
+
+class CalibrationSettings(Section):
+    """How often the alarm may ring on normal footage."""
+
+    false_alarms_per_hour: float = Field(12.0, gt=0, description="Episodes allowed on normal footage (1/h).")
+    block_s: float = Field(10.0, gt=0, description="Length of the blocks whose maxima are ranked (seconds).")
+    smoothing_s: float = Field(0.0, ge=0, description="Trailing mean over the scores (seconds).")
+    min_gap_s: float = Field(2.0, ge=0, description="Episodes closer than this are one (seconds).")
+
+
+class BenchmarkSettings(Section):
+    """How results are measured."""
+
+    bootstrap: int = Field(1000, ge=10, description="Resamplings of the videos for intervals (count).")
+    seed: int = Field(0, ge=0, description="Seed of the resampling.")
+    event_recall: float = Field(0.8, gt=0, le=1, description="Recall at which false alarms are counted.")
+    pretraining_seeds: tuple[str, ...] = Field(
+        ("pocket-0", "pocket-1", "pocket-2"), description="Encoders of the seed rows of `make benchmark`."
+    )
+
+
+class Settings(Section):
+    """All sections. `Settings.load()` reads them; `.recipe(...)` picks what a computation depends on."""
+
+    practice: PracticeSettings = PracticeSettings()
+    footage: FootageSettings = FootageSettings()
+    sampling: SamplingSettings = SamplingSettings()
+    clip: ClipSettings = ClipSettings()
+    timesformer: TimesformerSettings = TimesformerSettings()
+    corpus: CorpusSettings
+    bank: BankSettings = BankSettings()
+    training: TrainingSettings = TrainingSettings()
+    scoring: ScoringSettings = ScoringSettings()
+    calibration: CalibrationSettings = CalibrationSettings()
+    benchmark: BenchmarkSettings = BenchmarkSettings()
+
+    @classmethod
+    def load(cls, folder: Path | str | None = None, profile: str | None = None) -> Settings:
+        """Read params.yaml, and params.<profile>.yaml over it.
+
+        Parameters
+        ----------
+        folder
+            Where the files lie; the checkout by default.
+        profile
+            Name of the second file; the environment variable TRACES_PROFILE by default.
+
+        Raises
+        ------
+        SettingsError
+            A missing file, an unknown setting, a value out of bounds: names the setting.
+        """
+        folder = Path(folder) if folder is not None else project_root()
+        profile = os.environ.get(PROFILE_VARIABLE, "") if profile is None else profile
+        files = [folder / BASE_FILE] + ([folder / f"params.{profile}.yaml"] if profile else [])
+        merged: dict[str, Any] = {}
+        for file in files:
+            merged = _merge(merged, _read_yaml(file))
+        try:
+            return cls.model_validate(merged)
+        except ValidationError as error:
+            raise SettingsError(files[-1], _in_words(error)) from error
+
+    def with_values(self, **dotted: Any) -> Settings:
+        """A copy with other values: `settings.with_values(scoring__k=1)`; checked like the file.
+
+        Examples
+        --------
+        >>> Settings(corpus={"contexts": ["street"]}).with_values(scoring__k=1).scoring.k
+        1
+        """
+        tree = self.model_dump()
+        for name, value in dotted.items():
+            *sections, leaf = name.split("__")
+            branch = tree
+            for section in sections:
+                branch = branch[section]
+            if leaf not in branch:
+                raise SettingsError("settings", f"unknown setting {name.replace('__', '.')!r}")
+            branch[leaf] = value
+        return Settings.model_validate(tree)
+
+
+class Machine(BaseModel):
+    """What belongs to this machine and changes no result: where things lie and what computes them."""
+
+    model_config = ConfigDict(frozen=True)
+
+    data: Path
+    """Root of the store."""
+    catalog: Path
+    """Folder of the catalog people edit."""
+    reports: Path
+    """Where reports for people are written."""
+    device: str
+    """Torch device: cpu, cuda, cuda:1."""
+
+    @classmethod
+    def here(cls) -> Machine:
+        """Read TRACES_DATA, TRACES_CATALOG, TRACES_REPORTS and TRACES_DEVICE, with the checkout's defaults."""
+        root, profile = project_root(), os.environ.get(PROFILE_VARIABLE, "")
+        suffix = f"-{profile}" if profile else ""
+        return cls(
+            data=Path(os.environ.get("TRACES_DATA", root / f"data{suffix}")),
+            catalog=Path(os.environ.get("TRACES_CATALOG", root / "catalog")),
+            reports=Path(os.environ.get("TRACES_REPORTS", root / f"reports{suffix}")),
+            device=os.environ.get("TRACES_DEVICE", "cpu"),
+        )
+
+
+@cache
+def project_root() -> Path:
+    """The checkout: the nearest folder upwards with a params.yaml, from here, else from this file."""
+    for start in (Path.cwd(), Path(__file__).resolve().parent):
+        for folder in (start, *start.parents):
+            if (folder / BASE_FILE).is_file():
+                return folder
+    raise SettingsError(Path.cwd() / BASE_FILE, "not found; run inside a checkout of TRACES")
+
+
+def _read_yaml(file: Path) -> dict[str, Any]:
+    try:
+        tree = yaml.safe_load(file.read_text(encoding="utf-8")) or {}
+    except FileNotFoundError:
+        raise SettingsError(file, "no such file") from None
+    except yaml.YAMLError as error:
+        raise SettingsError(file, f"not YAML ({error})") from error
+    if not isinstance(tree, dict):
+        raise SettingsError(file, "expected sections with settings")
+    return tree
+
+
+def _merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    merged = dict(base)
+    for key, value in over.items():
+        both = isinstance(value, Mapping) and isinstance(merged.get(key), Mapping)
+        merged[key] = _merge(merged[key], value) if both else value
+    return merged
+
+
+def _in_words(error: ValidationError) -> str:
+    return "; ".join(
+        f"{'.'.join(str(part) for part in item['loc'])}: {item['msg']} (found {item['input']!r})"
+        for item in error.errors()
+    )

@@ -1,0 +1,283 @@
+"""The store: every artifact beside the recipe that made it. Computes a thing once, remembers it for good.
+
+    data/<name>/<key>/<recipe>.<kind>      the artifact: Parquet, safetensors, JSON, or a folder
+    data/<name>/<key>/<recipe>.recipe.json what it was made from, and the fingerprint of what came out
+    data/<name>/<key>/current              which recipe the graph last asked for
+
+An artifact lives under its recipe, so going back to an earlier setting finds the earlier result, variants
+of an ablation share whatever they have in common, and two runs at once never overwrite each other.
+What an artifact *means* is not known here.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import time
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+from safetensors.numpy import load_file, save_file
+
+from traces_core.digest import canonical_json, digest, file_digest
+from traces_core.errors import CorruptArtifactError, MissingArtifactError
+
+Arrays = dict[str, NDArray[Any]]
+ONLY = "all"
+"""The key of an artifact that has no parts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Artifact:
+    """Something made, where it lies, and what it was made from."""
+
+    name: str
+    """Which asset it belongs to."""
+    key: str
+    """Which part of it: a context, a shard, a video; `all` where there are no parts."""
+    path: Path
+    """The file or folder."""
+    recipe: str
+    """Fingerprint of everything it was made from."""
+    fingerprint: str
+    """Fingerprint of its content."""
+    computed: bool
+    """Whether this call computed it; False where it was found."""
+    seconds: float
+    """How long the computation took when it was made."""
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    """Small numbers about it that its maker wanted kept."""
+
+    def read(self) -> Any:
+        """Load the value: a data frame, arrays by name, or what JSON holds; a folder gives its path."""
+        try:
+            match self.path.suffix:
+                case ".parquet":
+                    return pl.read_parquet(self.path)
+                case ".safetensors":
+                    return load_file(self.path)
+                case ".json":
+                    return json.loads(self.path.read_text(encoding="utf-8"))
+                case _:
+                    return self.path
+        except (OSError, ValueError, pl.exceptions.PolarsError) as error:
+            raise CorruptArtifactError(self.path, f"cannot be read ({error})") from error
+
+
+@dataclass(frozen=True, slots=True)
+class Shelf:
+    """A store that is open: remembers what was made under one root folder."""
+
+    root: Path
+    publishes: bool = True
+    """Whether what is remembered becomes current; False for ablations, which only look and add."""
+    log: list[Artifact] = field(default_factory=list, compare=False)
+    """Every artifact asked for through this shelf, in order: who computed and who was found."""
+
+    def aside(self) -> Shelf:
+        """The same store, without making anything current: for variants and trials."""
+        return replace(self, publishes=False)
+
+    def remember(
+        self,
+        name: str,
+        key: str = ONLY,
+        *,
+        code: str,
+        made_from: Mapping[str, Any],
+        make: Callable[[], Any],
+    ) -> Artifact:
+        """The artifact of this recipe: found where it exists and is intact, else computed and kept.
+
+        Parameters
+        ----------
+        name, key
+            Which asset, and which part of it.
+        code
+            Digest of the code that makes it.
+        made_from
+            Everything else it depends on: fingerprints of inputs, settings. Part of the recipe.
+        make
+            Computes the value: a polars DataFrame (Parquet), a dict of arrays (safetensors) or
+            something JSON can hold.
+
+        Returns
+        -------
+        Artifact
+            `computed` says which of the two happened.
+        """
+        return self.remember_path(
+            name, key, code=code, made_from=made_from, write=lambda path: _write(make(), path)
+        )
+
+    def remember_path(
+        self,
+        name: str,
+        key: str = ONLY,
+        *,
+        code: str,
+        made_from: Mapping[str, Any],
+        write: Callable[[Path], Path | tuple[Path, Mapping[str, Any]]],
+    ) -> Artifact:
+        """Like `remember`, for what writes itself: `write` gets a free path and gives the one it wrote.
+
+        Parameters
+        ----------
+        write
+            Takes a path without a suffix, writes a file (adding its suffix) or a folder there, and
+            returns that path, or the path and small facts to keep. Nothing it leaves behind when it
+            raises is ever taken for an artifact.
+        """
+        recipe = digest({"name": name, "key": key, "code": code, "made_from": made_from})
+        shelf = self._folder(name, key)
+        found = self._find(name, key, recipe)
+        if found is None:
+            shelf.mkdir(parents=True, exist_ok=True)
+            with _workbench(shelf) as bench:
+                started = time.monotonic()
+                written = write(bench / recipe)
+                seconds = time.monotonic() - started
+                path, facts = written if isinstance(written, tuple) else (written, {})
+                about = {
+                    "name": name,
+                    "key": key,
+                    "recipe": recipe,
+                    "code": code,
+                    "made_from": made_from,
+                    "file": path.name,
+                    "sha256": file_digest(path),
+                    "fingerprint": _fingerprint(path),
+                    "seconds": round(seconds, 3),
+                    "facts": facts,
+                }
+                _move(path, shelf / path.name)
+                _write_text(
+                    shelf / f"{recipe}.recipe.json", json.dumps(json.loads(canonical_json(about)), indent=1)
+                )
+            found = replace(self._read(name, key, recipe, about), computed=True)
+        if self.publishes:
+            _write_text(shelf / "current", recipe)
+        self.log.append(found)
+        return found
+
+    def current(self, name: str, key: str = ONLY) -> Artifact:
+        """The artifact that the graph made last under this name and key.
+
+        Raises
+        ------
+        MissingArtifactError
+            If it has not been made.
+        CorruptArtifactError
+            If the file is not the one that was written.
+        """
+        pointer = self._folder(name, key) / "current"
+        if not pointer.exists():
+            raise MissingArtifactError(name if key == ONLY else f"{name} [{key}]", self.root)
+        recipe = pointer.read_text(encoding="utf-8").strip()
+        found = self._find(name, key, recipe)
+        if found is None:
+            raise CorruptArtifactError(pointer.parent / recipe, "the file is missing, cut short or changed")
+        return found
+
+    def keys(self, name: str) -> list[str]:
+        """Every key under which an asset has a current artifact, sorted."""
+        folder = self.root / name
+        if not folder.is_dir():
+            return []
+        return sorted(pointer.parent.name for pointer in folder.glob("*/current"))
+
+    def forget(self, name: str, key: str) -> None:
+        """Make a part current no longer: its video or context is gone. Its files stay until `prune`."""
+        with contextlib.suppress(FileNotFoundError):
+            (self._folder(name, key) / "current").unlink()
+
+    def prune(self) -> int:
+        """Delete every artifact that is not current; returns the bytes that became free."""
+        freed = 0
+        for recipe_file in list(self.root.glob("*/*/*.recipe.json")):
+            folder, recipe = recipe_file.parent, recipe_file.name.removesuffix(".recipe.json")
+            pointer = folder / "current"
+            if pointer.exists() and pointer.read_text(encoding="utf-8").strip() == recipe:
+                continue
+            for path in folder.glob(f"{recipe}*"):
+                freed += sum(item.stat().st_size for item in [path, *path.rglob("*")] if item.is_file())
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
+        return freed
+
+    def _folder(self, name: str, key: str) -> Path:
+        return self.root / name / key
+
+    def _find(self, name: str, key: str, recipe: str) -> Artifact | None:
+        about_path = self._folder(name, key) / f"{recipe}.recipe.json"
+        try:
+            about = json.loads(about_path.read_text(encoding="utf-8"))
+            path = about_path.parent / about["file"]
+            intact = file_digest(path) == about["sha256"]
+        except (OSError, ValueError, KeyError):
+            return None  # not there, or half-written: it is made anew
+        return self._read(name, key, recipe, about) if intact else None
+
+    def _read(self, name: str, key: str, recipe: str, about: Mapping[str, Any]) -> Artifact:
+        return Artifact(
+            name=name,
+            key=key,
+            path=self._folder(name, key) / about["file"],
+            recipe=recipe,
+            fingerprint=about["fingerprint"],
+            computed=False,
+            seconds=about["seconds"],
+            facts=about["facts"],
+        )
+
+
+def _write(value: Any, path: Path) -> Path:
+    if isinstance(value, pl.DataFrame):
+        path = path.with_suffix(".parquet")
+        value.write_parquet(path)
+    elif isinstance(value, dict) and value and all(isinstance(v, np.ndarray) for v in value.values()):
+        path = path.with_suffix(".safetensors")
+        save_file({name: np.ascontiguousarray(array) for name, array in value.items()}, path)
+    else:
+        path = path.with_suffix(".json")
+        path.write_text(json.dumps(json.loads(canonical_json(value)), indent=1), encoding="utf-8")
+    return path
+
+
+def _fingerprint(path: Path) -> str:
+    """Of content, not of bytes, where a library's next version may write the same table differently."""
+    if path.suffix == ".parquet":
+        table = pl.read_parquet(path)
+        schema = {name: str(kind) for name, kind in table.schema.items()}
+        return digest([schema, table.write_ndjson()])
+    return file_digest(path)
+
+
+@contextlib.contextmanager
+def _workbench(shelf: Path) -> Iterator[Path]:
+    """A folder beside the artifact, on the same disk, that vanishes whatever happens in it."""
+    bench = shelf / f".making-{os.getpid()}-{uuid.uuid4().hex[:8]}"
+    bench.mkdir()
+    try:
+        yield bench
+    finally:
+        shutil.rmtree(bench, ignore_errors=True)
+
+
+def _move(source: Path, target: Path) -> None:
+    if target.is_dir():  # a folder cannot be replaced by renaming: this one failed its check, so it goes
+        shutil.rmtree(target)
+    source.replace(target)
+
+
+def _write_text(path: Path, text: str) -> None:
+    temporary = path.with_name(f".{path.name}-{uuid.uuid4().hex[:8]}")
+    temporary.write_text(text, encoding="utf-8")
+    temporary.replace(path)
