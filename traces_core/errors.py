@@ -6,6 +6,8 @@ MLflow do not: those live in `pipelines`.
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Iterable
 from pathlib import Path
 
 
@@ -22,14 +24,31 @@ class VideoError(TracesError, ValueError):
         super().__init__(f"{path}: {found}. {do}")
 
 
+class DamagedVideoError(VideoError):
+    """A video broke on the way: what could be shown was given before, the rest cannot be had."""
+
+    def __init__(self, path: Path | str, found: str, *, at_s: float, frames: int) -> None:
+        self.at_s = at_s
+        self.frames = frames
+        do = f"The {frames} frames that can be shown were given; for the rest copy it anew from its source"
+        super().__init__(path, f"damaged at {at_s:.2f} s: {found}", do=f"{do}.")
+
+
 class MixedSpacesError(TracesError, ValueError):
     """Vectors made by two different encoders met in one computation."""
 
-    def __init__(self, *, here: str, there: str, where: str) -> None:
+    def __init__(
+        self,
+        *,
+        here: str,
+        there: str,
+        where: str,
+        what: str = "the bank was built with",
+        do: str = "Rebuild the bank with the first encoder: dg launch --assets 'trace_embeddings+'",
+    ) -> None:
         super().__init__(
-            f"{where}: these vectors come from {here!r}, but the bank was built with {there!r}. "
-            "Cosines between two encoders mean nothing. "
-            "Rebuild the bank with the first encoder: dg launch --assets 'trace_embeddings+'"
+            f"{where}: these vectors come from {here!r}, but {what} {there!r}. "
+            f"Cosines between two encoders mean nothing. {do}"
         )
 
 
@@ -95,3 +114,46 @@ class TooLittleFootageError(TracesError, ValueError):
 
 class NotFiniteError(TracesError, ValueError):
     """A computation was handed, or gave, NaN or infinity."""
+
+
+class WindowShapeError(TracesError, ValueError):
+    """Frames, tokens and a fusion do not fit each other."""
+
+    def __init__(self, where: str, *, found: str, expected: str) -> None:
+        super().__init__(
+            f"{where}: found {found}, expected {expected}. "
+            "Extract the features and train the fusion with the same params.yaml."
+        )
+
+
+class TrainingCorpusError(TracesError, ValueError):
+    """A captioned corpus cannot train a fusion: too few clips, a window without a caption, one event only."""
+
+
+class StreamScaleError(TracesError, ValueError):
+    """A stream of scores has no scale: never calibrated, or constant on all normal footage."""
+
+
+class EvaluationError(TracesError, ValueError):
+    """Scores do not fit the ground truth they are to be judged by: videos missing, unknown, or mixed."""
+
+
+class UnknownNameError(TracesError, ValueError):
+    """Somebody asked for a context, a class or a trace by a name that nothing has."""
+
+    def __init__(self, what: str, name: str, known: Iterable[str], *, where: str) -> None:
+        known = sorted(known)
+        near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
+        known_text = ", ".join(known[:20]) + (", ..." if len(known) > 20 else "")
+        hint = f"Did you mean {' or '.join(map(repr, near))}? " if near else ""
+        super().__init__(f"{where}: there is no {what} named {name!r}. {hint}Known: {known_text or 'none'}.")
+
+
+class NotUnitNormError(TracesError, ValueError):
+    """Vectors that should lie on the unit sphere do not, so their products are not cosines."""
+
+    def __init__(self, row: int, norm: float, *, where: str) -> None:
+        super().__init__(
+            f"{where}: row {row} has length {norm:.4f}, expected 1. "
+            "Divide each vector by its length before it is compared; a zero vector has no direction to keep."
+        )
