@@ -7,6 +7,7 @@ in `traces_core.video`.
 from __future__ import annotations
 
 from traces_core.video.practice.captions import VOCABULARY, Caption, captions
+from traces_core.video.practice.drawing import frames
 from traces_core.video.practice.kinds import CONTEXTS, KINDS, LIGHTS, Kind, kinds_in
 from traces_core.video.practice.plans import (
     POOLS,
@@ -33,6 +34,7 @@ __all__ = [
     "Vehicle",
     "anomalous_intervals",
     "captions",
+    "frames",
     "kinds_in",
     "plan_clip",
     "plan_video",

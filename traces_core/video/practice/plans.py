@@ -25,6 +25,7 @@ GENERIC_CAMERAS = 100_000
 """How many cameras the generic pool has: clips hardly ever share one."""
 
 _VEHICLES = ("car", "car", "van")
+_LONGEST_S = {"snatch": 5.0, "explosion": 6.0, "scatter": 6.0, "crash": 8.0}
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,7 +192,7 @@ def plan_video(
     """
     _check(context, pool, anomalies)
     rng = generator(seed, "video", context, pool, *anomalies)
-    spans = _place(rng, len(anomalies), duration_s)
+    spans = _place(rng, [_LONGEST_S.get(kind, 10.0) for kind in anomalies], duration_s)
     alarms = [_cast(kind, *span, rng) for kind, span in zip(anomalies, spans, strict=True)]
     life = _normal_life(context, rng, duration_s, spans)
     return Plan(
@@ -222,26 +223,26 @@ def _check(context: str, pool: str, kinds: Sequence[str]) -> None:
 
 
 def _cast(
-    kind: str, start_s: float, end_s: float, rng: np.random.Generator, *, mid_motion: bool = False
+    kind: str,
+    start_s: float,
+    end_s: float,
+    rng: np.random.Generator,
+    *,
+    mid_motion: bool = False,
+    near: float = 0.65,
 ) -> Event:
-    fewest, most = KINDS[kind].people
-    people = [
-        Person(str(rng.choice(COLOURS)), bool(rng.random() < 0.5))
-        for _ in range(int(rng.integers(fewest, most + 1)))
-    ]
-    vehicles = [
-        Vehicle(str(rng.choice(_VEHICLES)), str(rng.choice(COLOURS)))
-        for _ in range(int(rng.integers(KINDS[kind].vehicles[0], KINDS[kind].vehicles[1] + 1)))
-    ]
+    """Draw who takes part, where, and how near (with probability `near`) to the camera."""
+    people = int(rng.integers(KINDS[kind].people[0], KINDS[kind].people[1] + 1))
+    vehicles = int(rng.integers(KINDS[kind].vehicles[0], KINDS[kind].vehicles[1] + 1))
     return Event(
         kind=kind,
         start_s=start_s,
         end_s=end_s,
         seed=int(rng.integers(2**31)),
-        people=tuple(people),
-        vehicles=tuple(vehicles),
+        people=tuple(Person(str(rng.choice(COLOURS)), bool(rng.random() < 0.5)) for _ in range(people)),
+        vehicles=tuple(Vehicle(str(rng.choice(_VEHICLES)), str(rng.choice(COLOURS))) for _ in range(vehicles)),
         side=str(rng.choice(("left", "middle", "right"))),
-        distance=str(rng.choice(("near", "far"), p=(0.65, 0.35))),
+        distance=str(rng.choice(("near", "far"), p=(near, 1.0 - near))),
         mid_motion=mid_motion,
     )
 
@@ -253,24 +254,27 @@ def _passers(rng: np.random.Generator, duration_s: float, count: int) -> tuple[E
         kind = "walk" if rng.random() < 0.7 else "stand"
         length_s = min(duration_s, float(rng.uniform(4.0, 9.0)))
         start_s = float(rng.uniform(0.0, duration_s - length_s)) if duration_s > length_s else 0.0
-        passers.append(_cast(kind, round(start_s, 3), round(start_s + length_s, 3), rng, mid_motion=True))
+        passers.append(
+            _cast(kind, round(start_s, 3), round(start_s + length_s, 3), rng, mid_motion=True, near=0.2)
+        )
     return tuple(passers)
 
 
-def _place(rng: np.random.Generator, count: int, duration_s: float) -> list[tuple[float, float]]:
-    """Spans for the anomalies: 3 to 10 s each, 4 s or more apart and away from both ends."""
-    lengths = rng.uniform(3.0, 10.0, count)
+def _place(rng: np.random.Generator, longest_s: Sequence[float], duration_s: float) -> list[tuple[float, float]]:
+    """Spans for the anomalies: 3 s to their longest each, 4 s or more apart and away from both ends."""
+    count = len(longest_s)
     free_s = duration_s - 4.0 * (count + 1)
     if count and free_s < 3.0 * count:
         raise ValueError(f"{count} anomalies do not fit into {duration_s} s: allow {7 * count + 4} s or more")
+    extra_s = np.array([rng.uniform(0.0, longest - 3.0) for longest in longest_s])
+    spare_s = free_s - 3.0 * count
     if count:
-        lengths = np.maximum(3.0, lengths * min(1.0, 0.8 * free_s / lengths.sum()))
-        lengths *= min(1.0, free_s / lengths.sum())
-    gaps = rng.dirichlet(np.ones(count + 1)) * max(0.0, free_s - lengths.sum())
+        extra_s *= min(1.0, 0.8 * spare_s / max(1e-9, float(extra_s.sum())))
+    gaps = rng.dirichlet(np.ones(count + 1)) * (spare_s - extra_s.sum()) if count else np.zeros(1)
     spans, clock_s = [], 0.0
-    for gap, length in zip(gaps[:-1], lengths, strict=True):
-        start_s = clock_s + 4.0 + float(gap)
-        clock_s = start_s + float(length)
+    for gap, more_s in zip(gaps[:-1].tolist(), extra_s.tolist(), strict=True):
+        start_s = clock_s + 4.0 + gap
+        clock_s = start_s + 3.0 + more_s
         spans.append((round(start_s, 3), round(clock_s, 3)))
     return spans
 
