@@ -9,6 +9,7 @@ from collections.abc import Callable
 from functools import lru_cache
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from traces_core.video.practice import paints
@@ -61,7 +62,11 @@ def draw_occluder(draw: _Draw, scene: Scene) -> None:
         draw.rectangle((x - 1.6 * width, 18, x + 1.6 * width, 34), fill=colour, outline=shade(colour, 1.6))
 
 
-def _lamps(scene: Scene, rng: np.random.Generator) -> np.ndarray:  # type: ignore[type-arg]
+def _steps(start: float, end: float, step: float) -> list[float]:
+    return [float(value) for value in np.arange(start, end, step)]
+
+
+def _lamps(scene: Scene, rng: np.random.Generator) -> NDArray[np.float32]:
     """Gains of shape (96, 128, 1): pools of lamp light in the dark, a soft slope by day."""
     rows, columns = np.mgrid[0:HEIGHT, 0:WIDTH].astype(np.float32)
     slope = 1.0 + 0.12 * (columns / WIDTH - 0.5) * float(rng.choice((-1, 1)))
@@ -96,14 +101,14 @@ def _street(draw: _Draw, scene: Scene, rng: np.random.Generator) -> None:
         colour = paints.surface(scene.pool, rng, (0.5, 0.8))
         top = float(rng.uniform(0, 12))
         draw.rectangle((x, top, x + width, scene.horizon + 4), fill=colour, outline=shade(colour, 0.7))
-        for row in np.arange(top + 4, scene.horizon - 4, 9):
-            for column in np.arange(x + 4, x + width - 6, 9):
+        for row in _steps(top + 4, scene.horizon - 4, 9):
+            for column in _steps(x + 4, x + width - 6, 9):
                 draw.rectangle((column, row, column + 4, row + 5), fill=shade(colour, 0.5))
         x += width
     kerb = scene.road + 5
     draw.rectangle((0, scene.horizon + 4, WIDTH, kerb), fill=(84, 84, 88))
     lane = (scene.horizon + kerb) / 2 + 4
-    for column in np.arange(-8 + float(rng.uniform(0, 12)), WIDTH, 20):
+    for column in _steps(-8 + float(rng.uniform(0, 12)), WIDTH, 20):
         draw.rectangle((column, lane, column + 10, lane + 1), fill=(226, 226, 214))
     _ground(draw, scene, paints.surface(scene.pool, rng, (0.55, 0.75), 0.22), kerb, 6)
     draw.rectangle((0, kerb, WIDTH, kerb + 2), fill=(204, 204, 200))
@@ -147,13 +152,13 @@ def _shop(draw: _Draw, scene: Scene, rng: np.random.Generator) -> None:
     wall = paints.surface(scene.pool, rng, (0.7, 0.88), 0.2)
     base = scene.horizon + 26
     draw.rectangle((0, 0, WIDTH, base), fill=wall)
-    for column in (24, 64, 104):
+    for column in (24.0, 64.0, 104.0):
         draw.rectangle((column - 9, 2, column + 9, 4), fill=(252, 252, 244))
     _ground(draw, scene, paints.surface(scene.pool, rng, (0.66, 0.84), 0.16), base, 8)
     frame = paints.surface(scene.pool, rng, (0.35, 0.55))
-    for x in np.arange(-6 + float(rng.uniform(0, 8)), WIDTH, 34):
+    for x in _steps(-6 + float(rng.uniform(0, 8)), WIDTH, 34):
         draw.rectangle((x, 12, x + 30, base + 2), fill=shade(frame, 0.7))
-        for row in np.arange(14, base - 6, 11):
+        for row in _steps(14, base - 6, 11):
             column = x + 1
             while column < x + 27:
                 width, tall = float(rng.uniform(2, 5)), float(rng.uniform(5, 9))
@@ -172,7 +177,7 @@ def _car_park(draw: _Draw, scene: Scene, rng: np.random.Generator) -> None:
     draw.rectangle((0, 0, WIDTH, HEIGHT), fill=(172, 188, 202))
     wall = paints.surface(scene.pool, rng, (0.45, 0.65), 0.2)
     draw.rectangle((0, scene.horizon - 16, WIDTH, scene.horizon + 2), fill=wall)
-    for row in np.arange(scene.horizon - 12, scene.horizon, 5):
+    for row in _steps(scene.horizon - 12, scene.horizon, 5):
         draw.line((0, row, WIDTH, row), fill=shade(wall, 0.85))
     asphalt = paints.surface(scene.pool, rng, (0.36, 0.50), 0.10)
     draw.rectangle((0, scene.horizon + 2, WIDTH, HEIGHT), fill=asphalt)
@@ -206,12 +211,12 @@ def _plaza(draw: _Draw, scene: Scene, rng: np.random.Generator) -> None:
     draw.rectangle((0, 0, WIDTH, HEIGHT), fill=(176, 202, 226))
     facade = paints.surface(scene.pool, rng, (0.6, 0.82))
     draw.rectangle((0, scene.horizon - 18, WIDTH, scene.horizon + 2), fill=facade)
-    for column in np.arange(4, WIDTH, 11):
+    for column in _steps(4, WIDTH, 11):
         draw.rectangle((column, scene.horizon - 13, column + 5, scene.horizon + 2), fill=shade(facade, 0.62))
         draw.pieslice(
             (column, scene.horizon - 16, column + 5, scene.horizon - 10), 180, 360, fill=shade(facade, 0.62)
         )
-    for column in rng.uniform(0, WIDTH, 3):
+    for column in rng.uniform(0, WIDTH, 3).tolist():
         draw.rectangle((column - 1, scene.horizon - 8, column + 1, scene.horizon + 5), fill=(86, 64, 46))
         draw.ellipse((column - 9, scene.horizon - 24, column + 9, scene.horizon - 5), fill=(70, 116, 62))
     _ground(draw, scene, paints.surface(scene.pool, rng, (0.62, 0.82), 0.3), scene.horizon + 3, 9)
@@ -228,16 +233,16 @@ def _plaza(draw: _Draw, scene: Scene, rng: np.random.Generator) -> None:
 def _platform(draw: _Draw, scene: Scene, rng: np.random.Generator) -> None:
     wall = paints.surface(scene.pool, rng, (0.55, 0.78))
     draw.rectangle((0, 0, WIDTH, HEIGHT), fill=wall)
-    for row in range(4, int(scene.horizon), 6):
-        for column in range(-6 * (row % 4 // 2), WIDTH, 12):
+    for row in _steps(4, scene.horizon, 6):
+        for column in _steps(-3 * (row % 4), WIDTH, 12):
             draw.rectangle((column, row, column + 12, row + 6), outline=shade(wall, 0.9))
     roof = paints.surface(scene.pool, rng, (0.3, 0.45))
     draw.polygon([(0, 0), (WIDTH, 0), (WIDTH, 7), (0, 10)], fill=roof)
-    for column in (18, 62, 106):
+    for column in (18.0, 62.0, 106.0):
         draw.rectangle((column, 8, column + 2, scene.horizon + 6), fill=shade(roof, 0.8))
     edge = scene.road + 3
     draw.rectangle((0, scene.horizon + 6, WIDTH, edge), fill=(74, 66, 60))
-    for column in range(-4, WIDTH, 8):
+    for column in _steps(-4, WIDTH, 8):
         draw.line((column, edge - 4, column + 5, scene.horizon + 11), fill=(52, 44, 38), width=2)
     for row in (scene.horizon + 12, edge - 6):
         draw.line((0, row, WIDTH, row), fill=(176, 178, 184), width=2)
@@ -251,9 +256,9 @@ def _wall(draw: _Draw, scene: Scene, rng: np.random.Generator) -> None:
     left, right = scene.wall
     bottom = scene.road + 8
     draw.rectangle((left, 6, right, bottom), fill=colour, outline=shade(colour, 0.6))
-    for number, row in enumerate(np.arange(6, bottom - 3, 5)):
+    for number, row in enumerate(_steps(6, bottom - 3, 5)):
         draw.line((left, row, right, row), fill=shade(colour, 0.75))
-        for column in np.arange(left + 4 * (number % 2), right, 8):
+        for column in _steps(left + 4 * (number % 2), right, 8):
             draw.line((column, row, column, row + 5), fill=shade(colour, 0.75))
 
 

@@ -198,7 +198,7 @@ def _explosion(event: Event, scene: Scene) -> Act:
             return []
 
         def draw(canvas: ImageDraw.ImageDraw) -> None:
-            fade = 1 - ramp(u, cast.length_s - start_s - 1.0, cast.length_s - start_s)
+            fade = 1 - ramp(u, cast.length_s - start_s - 0.7, cast.length_s - start_s)
             smoke.draw(canvas, cast.x, y + 12, 1.3 * size * ramp(u, 0.1, 0.8) * fade, u)
             ball = size * ramp(u, -0.05, 0.3) * (1 - ramp(u, 0.55, 1.5))
             for layer, colour in enumerate(_FLAMES):
@@ -208,7 +208,7 @@ def _explosion(event: Event, scene: Scene) -> Act:
                         (cast.x - radius, y - radius, cast.x + radius, y + 0.8 * radius), fill=colour
                     )
             if u > 1.0:
-                _flames(canvas, cast, cast.x, y + 20, 0.4 * size * fade, u)
+                _flames(canvas, cast, cast.x, y + 20, 0.6 * size * fade, u)
             _debris(canvas, cast, cast.x, y, u, (70, 58, 50))
 
         return [(y + 22, draw)]
@@ -279,7 +279,7 @@ def _train(event: Event, scene: Scene) -> Act:
     cast = cast_of(event, scene)
     rng = generator(event.seed, "train")
     colour = lit(paints.surface(scene.pool, rng, (0.5, 0.8), 0.9), scene.tint)
-    speed, heading = 60 + 60 * cast.dice[0], cast.actors[0].heading
+    speed, heading = 45 + 40 * cast.dice[0], cast.actors[0].heading
     gains = max(0.7, scene.tint[0])
 
     def act(time_s: float) -> list[Sprite]:

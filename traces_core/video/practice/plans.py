@@ -203,7 +203,7 @@ def plan_video(
         rate=rate,
         duration_s=duration_s,
         camera=int(rng.integers(GENERIC_CAMERAS)) if camera is None else camera,
-        light=str(rng.choice(LIGHTS)) if light is None else light,
+        light=_one_of(LIGHTS, rng) if light is None else light,
         events=tuple(sorted((*alarms, *life), key=lambda event: (event.start_s, event.end_s))),
         passers=_passers(rng, duration_s, max(1, round(duration_s / 12))),
         variable_rate=variable_rate,
@@ -239,12 +239,16 @@ def _cast(
         start_s=start_s,
         end_s=end_s,
         seed=int(rng.integers(2**31)),
-        people=tuple(Person(str(rng.choice(COLOURS)), bool(rng.random() < 0.5)) for _ in range(people)),
-        vehicles=tuple(Vehicle(str(rng.choice(_VEHICLES)), str(rng.choice(COLOURS))) for _ in range(vehicles)),
-        side=str(rng.choice(("left", "middle", "right"))),
-        distance=str(rng.choice(("near", "far"), p=(near, 1.0 - near))),
+        people=tuple(Person(_one_of(COLOURS, rng), bool(rng.random() < 0.5)) for _ in range(people)),
+        vehicles=tuple(Vehicle(_one_of(_VEHICLES, rng), _one_of(COLOURS, rng)) for _ in range(vehicles)),
+        side=_one_of(("left", "middle", "right"), rng),
+        distance="near" if rng.random() < near else "far",
         mid_motion=mid_motion,
     )
+
+
+def _one_of(names: Sequence[str], rng: np.random.Generator) -> str:
+    return names[int(rng.integers(len(names)))]
 
 
 def _passers(rng: np.random.Generator, duration_s: float, count: int) -> tuple[Event, ...]:
@@ -254,13 +258,14 @@ def _passers(rng: np.random.Generator, duration_s: float, count: int) -> tuple[E
         kind = "walk" if rng.random() < 0.7 else "stand"
         length_s = min(duration_s, float(rng.uniform(4.0, 9.0)))
         start_s = float(rng.uniform(0.0, duration_s - length_s)) if duration_s > length_s else 0.0
-        passers.append(
-            _cast(kind, round(start_s, 3), round(start_s + length_s, 3), rng, mid_motion=True, near=0.2)
-        )
+        span = (round(start_s, 3), round(start_s + length_s, 3))
+        passers.append(_cast(kind, *span, rng, mid_motion=length_s == duration_s, near=0.2))
     return tuple(passers)
 
 
-def _place(rng: np.random.Generator, longest_s: Sequence[float], duration_s: float) -> list[tuple[float, float]]:
+def _place(
+    rng: np.random.Generator, longest_s: Sequence[float], duration_s: float
+) -> list[tuple[float, float]]:
     """Spans for the anomalies: 3 s to their longest each, 4 s or more apart and away from both ends."""
     count = len(longest_s)
     free_s = duration_s - 4.0 * (count + 1)
@@ -292,6 +297,6 @@ def _normal_life(
         if inside:
             end_s = inside[0][0] - 1.0
         if end_s - clock_s >= 2.0:
-            events.append(_cast(str(rng.choice(kinds)), round(clock_s, 3), round(end_s, 3), rng))
+            events.append(_cast(_one_of(kinds, rng), round(clock_s, 3), round(end_s, 3), rng))
         clock_s = inside[0][1] + 1.0 if inside else end_s + float(rng.uniform(0.0, 1.5))
     return events

@@ -178,4 +178,3 @@ def alarmed(time_s: float, phase: float) -> Pose:
         thighs=(-8, 10), shins=(-12, 4), uppers=(140 + 16 * hands, 150 - 16 * hands),
         fores=(160 + 26 * hands, 172 - 26 * hands), lean=4,
     )  # fmt: skip
-
