@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from traces_core.video.practice import paints
+from traces_core.video.practice.furniture import draw_bench, draw_pane, draw_wall, steps
 from traces_core.video.practice.kinds import KINDS
 from traces_core.video.practice.paints import Colour, shade
 from traces_core.video.practice.plans import generator
@@ -30,40 +31,17 @@ def backdrop(scene: Scene) -> Image.Image:
     draw = ImageDraw.Draw(image)
     _PAINTERS[scene.context](draw, scene, rng)
     if scene.context in KINDS["climb"].contexts:
-        _wall(draw, scene, rng)
+        draw_wall(draw, scene, rng)
     if scene.context in KINDS["smash"].contexts:
-        _pane(draw, scene, rng)
+        draw_pane(draw, scene, rng)
     if scene.context in KINDS["sit"].contexts:
-        _bench(draw, scene, paints.surface(scene.pool, rng, (0.3, 0.5), 0.5))
+        draw_bench(draw, scene, paints.surface(scene.pool, rng, (0.3, 0.5), 0.5))
     pixels = np.asarray(image, dtype=np.float32)
     grain = rng.normal(0.0, 3.0, (HEIGHT, WIDTH, 1)) + np.kron(
         rng.normal(0, 2.5, (24, 32, 1)), np.ones((4, 4, 1))
     )
     pixels = (pixels + grain) * np.asarray(scene.tint, dtype=np.float32) * _lamps(scene, rng)
     return Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8))
-
-
-def draw_occluder(draw: _Draw, scene: Scene) -> None:
-    """Draw what stands between the camera and the figures, if anything does."""
-    if scene.occluder is None:
-        return
-    name, x, width, paint = scene.occluder
-    colour = paints.lit(paint, scene.tint)
-    if name == "pillar":
-        draw.rectangle((x - width / 2, 0, x + width / 2, HEIGHT), fill=colour)
-        draw.rectangle((x - width / 2, 0, x - width / 4, HEIGHT), fill=shade(colour, 1.3))
-    elif name == "tree":
-        draw.rectangle((x - 2, 24, x + 2, HEIGHT), fill=paints.lit((84, 62, 44), scene.tint))
-        leaves = paints.lit((58, 98, 52), scene.tint)
-        draw.ellipse((x - 2.4 * width, 2, x + 2.2 * width, 30), fill=leaves)
-        draw.ellipse((x - 1.2 * width, -4, x + 2.0 * width, 20), fill=shade(leaves, 1.2))
-    else:
-        draw.rectangle((x - 1, 30, x + 1, HEIGHT), fill=shade(colour, 0.7))
-        draw.rectangle((x - 1.6 * width, 18, x + 1.6 * width, 34), fill=colour, outline=shade(colour, 1.6))
-
-
-def _steps(start: float, end: float, step: float) -> list[float]:
-    return [float(value) for value in np.arange(start, end, step)]
 
 
 def _lamps(scene: Scene, rng: np.random.Generator) -> NDArray[np.float32]:
@@ -101,14 +79,14 @@ def _street(draw: _Draw, scene: Scene, rng: np.random.Generator) -> None:
         colour = paints.surface(scene.pool, rng, (0.5, 0.8))
         top = float(rng.uniform(0, 12))
         draw.rectangle((x, top, x + width, scene.horizon + 4), fill=colour, outline=shade(colour, 0.7))
-        for row in _steps(top + 4, scene.horizon - 4, 9):
-            for column in _steps(x + 4, x + width - 6, 9):
+        for row in steps(top + 4, scene.horizon - 4, 9):
+            for column in steps(x + 4, x + width - 6, 9):
                 draw.rectangle((column, row, column + 4, row + 5), fill=shade(colour, 0.5))
         x += width
     kerb = scene.road + 5
     draw.rectangle((0, scene.horizon + 4, WIDTH, kerb), fill=(84, 84, 88))
     lane = (scene.horizon + kerb) / 2 + 4
-    for column in _steps(-8 + float(rng.uniform(0, 12)), WIDTH, 20):
+    for column in steps(-8 + float(rng.uniform(0, 12)), WIDTH, 20):
         draw.rectangle((column, lane, column + 10, lane + 1), fill=(226, 226, 214))
     _ground(draw, scene, paints.surface(scene.pool, rng, (0.55, 0.75), 0.22), kerb, 6)
     draw.rectangle((0, kerb, WIDTH, kerb + 2), fill=(204, 204, 200))
@@ -156,9 +134,9 @@ def _shop(draw: _Draw, scene: Scene, rng: np.random.Generator) -> None:
         draw.rectangle((column - 9, 2, column + 9, 4), fill=(252, 252, 244))
     _ground(draw, scene, paints.surface(scene.pool, rng, (0.66, 0.84), 0.16), base, 8)
     frame = paints.surface(scene.pool, rng, (0.35, 0.55))
-    for x in _steps(-6 + float(rng.uniform(0, 8)), WIDTH, 34):
+    for x in steps(-6 + float(rng.uniform(0, 8)), WIDTH, 34):
         draw.rectangle((x, 12, x + 30, base + 2), fill=shade(frame, 0.7))
-        for row in _steps(14, base - 6, 11):
+        for row in steps(14, base - 6, 11):
             column = x + 1
             while column < x + 27:
                 width, tall = float(rng.uniform(2, 5)), float(rng.uniform(5, 9))
@@ -177,7 +155,7 @@ def _car_park(draw: _Draw, scene: Scene, rng: np.random.Generator) -> None:
     draw.rectangle((0, 0, WIDTH, HEIGHT), fill=(172, 188, 202))
     wall = paints.surface(scene.pool, rng, (0.45, 0.65), 0.2)
     draw.rectangle((0, scene.horizon - 16, WIDTH, scene.horizon + 2), fill=wall)
-    for row in _steps(scene.horizon - 12, scene.horizon, 5):
+    for row in steps(scene.horizon - 12, scene.horizon, 5):
         draw.line((0, row, WIDTH, row), fill=shade(wall, 0.85))
     asphalt = paints.surface(scene.pool, rng, (0.36, 0.50), 0.10)
     draw.rectangle((0, scene.horizon + 2, WIDTH, HEIGHT), fill=asphalt)
@@ -211,7 +189,7 @@ def _plaza(draw: _Draw, scene: Scene, rng: np.random.Generator) -> None:
     draw.rectangle((0, 0, WIDTH, HEIGHT), fill=(176, 202, 226))
     facade = paints.surface(scene.pool, rng, (0.6, 0.82))
     draw.rectangle((0, scene.horizon - 18, WIDTH, scene.horizon + 2), fill=facade)
-    for column in _steps(4, WIDTH, 11):
+    for column in steps(4, WIDTH, 11):
         draw.rectangle((column, scene.horizon - 13, column + 5, scene.horizon + 2), fill=shade(facade, 0.62))
         draw.pieslice(
             (column, scene.horizon - 16, column + 5, scene.horizon - 10), 180, 360, fill=shade(facade, 0.62)
@@ -233,8 +211,8 @@ def _plaza(draw: _Draw, scene: Scene, rng: np.random.Generator) -> None:
 def _platform(draw: _Draw, scene: Scene, rng: np.random.Generator) -> None:
     wall = paints.surface(scene.pool, rng, (0.55, 0.78))
     draw.rectangle((0, 0, WIDTH, HEIGHT), fill=wall)
-    for row in _steps(4, scene.horizon, 6):
-        for column in _steps(-3 * (row % 4), WIDTH, 12):
+    for row in steps(4, scene.horizon, 6):
+        for column in steps(-3 * (row % 4), WIDTH, 12):
             draw.rectangle((column, row, column + 12, row + 6), outline=shade(wall, 0.9))
     roof = paints.surface(scene.pool, rng, (0.3, 0.45))
     draw.polygon([(0, 0), (WIDTH, 0), (WIDTH, 7), (0, 10)], fill=roof)
@@ -242,43 +220,13 @@ def _platform(draw: _Draw, scene: Scene, rng: np.random.Generator) -> None:
         draw.rectangle((column, 8, column + 2, scene.horizon + 6), fill=shade(roof, 0.8))
     edge = scene.road + 3
     draw.rectangle((0, scene.horizon + 6, WIDTH, edge), fill=(74, 66, 60))
-    for column in _steps(-4, WIDTH, 8):
+    for column in steps(-4, WIDTH, 8):
         draw.line((column, edge - 4, column + 5, scene.horizon + 11), fill=(52, 44, 38), width=2)
     for row in (scene.horizon + 12, edge - 6):
         draw.line((0, row, WIDTH, row), fill=(176, 178, 184), width=2)
     _ground(draw, scene, paints.surface(scene.pool, rng, (0.58, 0.76), 0.15), edge, 7)
     draw.rectangle((0, edge, WIDTH, edge + 2), fill=(232, 230, 224))
     draw.rectangle((0, edge + 5, WIDTH, edge + 7), fill=(226, 190, 52))
-
-
-def _wall(draw: _Draw, scene: Scene, rng: np.random.Generator) -> None:
-    colour = paints.surface(scene.pool, rng, (0.42, 0.62), 0.45)
-    left, right = scene.wall
-    bottom = scene.road + 8
-    draw.rectangle((left, 6, right, bottom), fill=colour, outline=shade(colour, 0.6))
-    for number, row in enumerate(_steps(6, bottom - 3, 5)):
-        draw.line((left, row, right, row), fill=shade(colour, 0.75))
-        for column in _steps(left + 4 * (number % 2), right, 8):
-            draw.line((column, row, column, row + 5), fill=shade(colour, 0.75))
-
-
-def _pane(draw: _Draw, scene: Scene, rng: np.random.Generator) -> None:
-    left, top, right, bottom = scene.pane
-    frame = paints.surface(scene.pool, rng, (0.3, 0.5), 0.4)
-    draw.rectangle(
-        (left - 4, top - 6, right + 4, scene.road + 6), fill=shade(frame, 1.5), outline=shade(frame, 0.8)
-    )
-    draw.rectangle((left - 1, top - 1, right + 1, bottom + 1), fill=frame)
-    draw.rectangle((left + 1, top + 1, right - 1, bottom - 1), fill=(150, 196, 216))
-    draw.line((left + 4, top + 14, left + 12, top + 3), fill=(206, 230, 240), width=2)
-
-
-def _bench(draw: _Draw, scene: Scene, colour: Colour) -> None:
-    x, y = scene.bench
-    draw.rectangle((x - 18, y - 29, x + 18, y - 25), fill=shade(colour, 0.9))
-    draw.rectangle((x - 18, y - 18, x + 18, y - 14), fill=colour)
-    for column in (x - 15, x + 14):
-        draw.rectangle((column, y - 29, column + 1, y - 1), fill=shade(colour, 0.6))
 
 
 _PAINTERS: dict[str, Callable[[_Draw, Scene, np.random.Generator], None]] = {

@@ -31,13 +31,17 @@ TEMPLATES: Mapping[str, tuple[str, ...]] = {
 _GROUPS = {
     2: "[two people|two [men|women|persons|<people>]|a pair of people|a couple of [people|<people>]]",
     3: "[three [people|persons|<people>]|[some|several] [people|<people>]|a [group|small group] of people]",
-    4: "[four [people|persons|<people>]|[several|many] [people|<people>]|a [group|crowd] of [people|<people>]]",
+    4: "[four [people|persons|<people>]|[several|many] [people|<people>]"
+    "|a [group|crowd] of [people|<people>]]",
     5: "[five [people|persons]|[several|many] [people|<people>]|a [group|crowd] of [people|<people>]]",
     6: "[six people|many [people|<people>]|a [crowd|large group] of [people|<people>]]",
 }
 _MAN = "[a [person|man|figure|<noun>]|someone|a [young|tall|] man]"
 _WOMAN = "[a [person|woman|figure|<noun>]|someone|a [young|tall|] woman]"
-_WEARING = "[in a <colour> <garment>|wearing a <colour> <garment>|in <colour> [clothes|clothing]|dressed in <colour>]"
+_WEARING = (
+    "[in a <colour> <garment>|wearing a <colour> <garment>|in <colour> [clothes|clothing]"
+    "|dressed in <colour>]"
+)
 _OTHER = "[another [person|<noun>]|a second [person|<noun>]|someone else|[one|a] victim]"
 _PEACEFUL_OTHER = "[another [person|<noun>]|a second [person|<noun>]|someone else|a friend]"
 _VEHICLE = {

@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from traces_core.video.practice.acts import Act, act_of_people
-from traces_core.video.practice.backdrops import backdrop, draw_occluder
+from traces_core.video.practice.backdrops import backdrop
 from traces_core.video.practice.effects import EFFECTS
+from traces_core.video.practice.furniture import draw_occluder
 from traces_core.video.practice.plans import Event, Plan, generator
 from traces_core.video.practice.plays import PLAYS
 from traces_core.video.practice.scenes import Scene, noise_fields, scene_of

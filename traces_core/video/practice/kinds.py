@@ -38,7 +38,7 @@ class Kind:
 
 
 _ROADS = ("street", "car_park")
-_OUTDOORS = ("street", "car_park", "plaza", "platform")
+_WALLS = ("street", "car_park", "plaza")
 _SEATS = ("street", "corridor", "plaza", "platform")
 _GLASS = ("street", "corridor", "shop", "car_park")
 
@@ -79,7 +79,7 @@ _ALL = (
     Kind("snatch", True, "a thief is snatching a bag", people=(2, 2)),
     Kind("smash", True, "a person is smashing a window", _GLASS),
     Kind("crawl", True, "a person is crawling", open_set=True),
-    Kind("climb", True, "a person is climbing up the wall", _OUTDOORS, open_set=True),
+    Kind("climb", True, "a person is climbing up the wall", _WALLS, open_set=True),
     Kind("flood", True, "water is flooding the floor", people=(0, 0), open_set=True),
 )
 

@@ -20,17 +20,22 @@ SCENE_NOUNS: dict[str, str] = {
 }
 
 PLACES: dict[str, str] = {
-    "street": "[[on|in] the street|on the [sidewalk|pavement|walkway|footpath]|[near|by|beside|along] the road"
+    "street": "[[on|in] the street|on the [sidewalk|pavement|walkway|footpath]|[near|by|beside"
+    "|along] the road"
     "|[near|outside|in front of] the [buildings|shops]|on a [city|town|busy|quiet] street|outdoors]",
-    "corridor": "[[in|inside|along] the [corridor|hallway|hall|passage]|[near|by|beside] the [door|doors|wall]"
+    "corridor": "[[in|inside|along] the [corridor|hallway|hall|passage]|[near|by|beside] the [door"
+    "|doors|wall]"
     "|[inside|in] the building|in a [long|narrow] [corridor|hallway]|indoors]",
     "shop": "[[in|inside] the [shop|store|supermarket]|[near|beside|between|by|in front of] the shelves"
     "|[near|by|at] the [counter|checkout]|[in|along] the aisle|in a [small|grocery] [shop|store]|indoors]",
-    "car_park": "[[in|inside|across] the [car park|parking lot|parking area|garage]|[near|by|beside|between|behind]"
+    "car_park": "[[in|inside|across] the [car park|parking lot|parking area|garage]|[near|by|beside"
+    "|between|behind]"
     " the parked [cars|vehicles]|in a [car park|parking lot]|near the [bays|parking spaces]]",
-    "plaza": "[[in|on|across] the [plaza|square]|[near|by|around] the [fountain|benches]|in the [public|open|town]"
+    "plaza": "[[in|on|across] the [plaza|square]|[near|by|around] the [fountain|benches]|in the"
+    " [public|open|town]"
     " square|on the [paved|open] ground|outdoors]",
-    "platform": "[[on|along] the [platform|train platform]|[at|in] the [station|train station|railway station]"
+    "platform": "[[on|along] the [platform|train platform]|[at|in] the [station|train station"
+    "|railway station]"
     "|[near|beside|by] the [tracks|track|rails|platform edge|edge]|on a [railway|station] platform]",
 }
 
@@ -55,14 +60,17 @@ PEOPLE_NOUNS: dict[str, str] = {
 LIGHT_PHRASES: dict[str, str] = {
     "day": "[[during|in] the [day|daytime|morning|afternoon]|in [daylight|bright light|good light]"
     "|on a [bright|clear] day|by day|under bright [light|lights]]",
-    "dusk": "[at [dusk|sunset|twilight]|in the evening|in [dim|low|fading|weak] light|late in the day|before dark]",
-    "night": "[at night|in the [dark|night|darkness]|late at night|after dark|during the night|under the lamps]",
+    "dusk": "[at [dusk|sunset|twilight]|in the evening|in [dim|low|fading|weak] light|late in the"
+    " day|before dark]",
+    "night": "[at night|in the [dark|night|darkness]|late at night|after dark|during the night"
+    "|under the lamps]",
 }
 
 GARMENTS = "[shirt|jacket|coat|top|sweater|hoodie]"
 
 CAMERAS = (
-    "[a|the] [fixed|static|surveillance|security|cctv|mounted|] camera [shows|sees|records|films|watches|captures]",
+    "[a|the] [fixed|static|surveillance|security|cctv|mounted|] camera [shows|sees|records|films"
+    "|watches|captures]",
     "[surveillance|security|cctv|camera|video] [footage|video|recording|image] [of|shows|showing]",
     "[a|the] [wide|high|still|distant|camera|] view [of|where|shows|with]",
     "in [this|the] [scene|view|video|image|picture|frame]",
@@ -85,15 +93,18 @@ SIDES: dict[str, str] = {
 
 MOODS: dict[bool, tuple[str, ...]] = {
     False: (
-        "and [nothing|not anything] [unusual|strange|wrong|suspicious|special] [is happening|happens|can be seen]",
-        "and [the scene is|everything is|everything looks|all is] [calm|normal|quiet|peaceful|ordinary|fine|safe]",
+        "and [nothing|not anything] [unusual|strange|wrong|suspicious|special] [is happening"
+        "|happens|can be seen]",
+        "and [the scene is|everything is|everything looks|all is] [calm|normal|quiet|peaceful"
+        "|ordinary|fine|safe]",
         "as [usual|always|expected|on any day]",
         "[calmly|quietly|normally|peacefully|without any hurry]",
         "on [a|an] [calm|normal|quiet|ordinary|usual|peaceful|regular|routine] day",
         "and [nobody|no one] is in danger",
     ),
     True: (
-        "and [this|it|the situation] [is|looks] [dangerous|unusual|alarming|serious|abnormal|suspicious|unsafe]",
+        "and [this|it|the situation] [is|looks] [dangerous|unusual|alarming|serious|abnormal"
+        "|suspicious|unsafe]",
         "and [help|the police|security|an ambulance|a guard] is needed",
         "in [an emergency|a dangerous incident|an unusual event|an alarming situation|a serious accident]",
         "[suddenly|without warning|unexpectedly]",

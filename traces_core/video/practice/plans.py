@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cached_property
 
@@ -24,6 +24,7 @@ POOLS: tuple[str, ...] = ("generic", "held_out")
 GENERIC_CAMERAS = 100_000
 """How many cameras the generic pool has: clips hardly ever share one."""
 
+_SIDES = ("left", "middle", "right")
 _VEHICLES = ("car", "car", "van")
 _LONGEST_S = {"snatch": 5.0, "explosion": 6.0, "scatter": 6.0, "crash": 8.0}
 
@@ -151,7 +152,8 @@ def plan_clip(
     _check(context, pool, (kind,))
     rng = generator(seed, "clip", kind, context, pool)
     event = _cast(kind, 0.0, duration_s, rng, mid_motion=True)
-    passers = () if kind == "empty" else _passers(rng, duration_s, int(rng.integers(0, 3)))
+    elsewhere = tuple(side for side in _SIDES if side != event.side)
+    passers = () if kind == "empty" else _passers(rng, duration_s, int(rng.integers(0, 3)), elsewhere)
     return Plan(
         name=f"{context}_{kind}_{seed:06d}",
         context=context,
@@ -241,7 +243,7 @@ def _cast(
         seed=int(rng.integers(2**31)),
         people=tuple(Person(_one_of(COLOURS, rng), bool(rng.random() < 0.5)) for _ in range(people)),
         vehicles=tuple(Vehicle(_one_of(_VEHICLES, rng), _one_of(COLOURS, rng)) for _ in range(vehicles)),
-        side=_one_of(("left", "middle", "right"), rng),
+        side=_one_of(_SIDES, rng),
         distance="near" if rng.random() < near else "far",
         mid_motion=mid_motion,
     )
@@ -251,7 +253,9 @@ def _one_of(names: Sequence[str], rng: np.random.Generator) -> str:
     return names[int(rng.integers(len(names)))]
 
 
-def _passers(rng: np.random.Generator, duration_s: float, count: int) -> tuple[Event, ...]:
+def _passers(
+    rng: np.random.Generator, duration_s: float, count: int, sides: Sequence[str] = _SIDES
+) -> tuple[Event, ...]:
     """Background figures: they walk or stand, here and there."""
     passers = []
     for _ in range(count):
@@ -259,7 +263,8 @@ def _passers(rng: np.random.Generator, duration_s: float, count: int) -> tuple[E
         length_s = min(duration_s, float(rng.uniform(4.0, 9.0)))
         start_s = float(rng.uniform(0.0, duration_s - length_s)) if duration_s > length_s else 0.0
         span = (round(start_s, 3), round(start_s + length_s, 3))
-        passers.append(_cast(kind, *span, rng, mid_motion=length_s == duration_s, near=0.2))
+        passer = _cast(kind, *span, rng, mid_motion=length_s == duration_s, near=0.2)
+        passers.append(replace(passer, side=_one_of(sides, rng)))
     return tuple(passers)
 
 

@@ -57,9 +57,12 @@ def idle(time_s: float, phase: float) -> Pose:
     """Standing, with a little sway."""
     sway = wave(0.23 * time_s + phase)
     return Pose(
-        thighs=(-3 - sway, 4 - sway), shins=(-3, 3), uppers=(-4 + 3 * sway, 5 + 2 * sway), fores=(4, 14 + 4 * sway),
+        thighs=(-3 - sway, 4 - sway),
+        shins=(-3, 3),
+        uppers=(-4 + 3 * sway, 5 + 2 * sway),
+        fores=(4, 14 + 4 * sway),
         lean=1.5 * sway,
-    )  # fmt: skip
+    )
 
 
 def talking(time_s: float, phase: float) -> Pose:
@@ -175,6 +178,9 @@ def alarmed(time_s: float, phase: float) -> Pose:
     """Standing with waving arms, calling for help."""
     hands = wave(1.7 * time_s + phase)
     return Pose(
-        thighs=(-8, 10), shins=(-12, 4), uppers=(140 + 16 * hands, 150 - 16 * hands),
-        fores=(160 + 26 * hands, 172 - 26 * hands), lean=4,
-    )  # fmt: skip
+        thighs=(-8, 10),
+        shins=(-12, 4),
+        uppers=(140 + 16 * hands, 150 - 16 * hands),
+        fores=(160 + 26 * hands, 172 - 26 * hands),
+        lean=4,
+    )
