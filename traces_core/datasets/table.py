@@ -1,0 +1,98 @@
+"""The project's own annotation table: `video, start_s, end_s, label`, as Parquet or CSV.
+
+Reading and writing of that one layout; the checks on its content are those of `GroundTruth.from_rows`.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from fractions import Fraction
+from pathlib import Path
+
+import polars as pl
+
+from traces_core.datasets.ground_truth import AnnotationRow, GroundTruth
+from traces_core.errors import AnnotationError
+from traces_core.types import Interval
+
+COLUMNS = ("video", "start_s", "end_s", "label")
+
+
+def read_annotations(
+    path: Path | str,
+    *,
+    durations_s: Mapping[str, float],
+    rates: Mapping[str, Fraction] | Fraction,
+    name: str | None = None,
+) -> GroundTruth:
+    """Ground truth from the project's own table `video, start_s, end_s, label`.
+
+    Parameters
+    ----------
+    path : a `.csv` or `.parquet` file. `label` may be absent; further columns are ignored.
+    durations_s : seconds of every video of the folder, by path relative to it.
+    rates : frames per second of each video, or one for all.
+    name : how the ground truth is called; the file's stem if None.
+
+    Raises
+    ------
+    AnnotationError
+        If the table cannot be read, lacks a column, or a row is wrong (see `GroundTruth.from_rows`); the
+        message names the file, the row (the first below the header is row 1) and what to do.
+    """
+    path = Path(path)
+    table = _read_table(path)
+    missing = [column for column in COLUMNS[:3] if column not in table.columns]
+    if missing:
+        raise AnnotationError(
+            f"{path}: no column {', '.join(missing)}; found {', '.join(table.columns) or 'none'}. "
+            f"Write one row per anomalous stretch with the columns {','.join(COLUMNS)}."
+        )
+    if "label" not in table.columns:
+        table = table.with_columns(label=pl.lit(""))
+    rows = [_row(path, number, values) for number, values in enumerate(table.select(COLUMNS).rows(), 1)]
+    return GroundTruth.from_rows(name or path.stem, rows, durations_s=durations_s, rates=rates)
+
+
+def write_annotations(path: Path | str, intervals: Mapping[str, Sequence[Interval]]) -> None:
+    """Write anomalous stretches as the table that `read_annotations` reads (`.csv` or `.parquet`)."""
+    path = Path(path)
+    rows = [(v, i.start_s, i.end_s, i.label) for v in sorted(intervals) for i in intervals[v]]
+    schema = {"video": pl.String, "start_s": pl.Float64, "end_s": pl.Float64, "label": pl.String}
+    table = pl.DataFrame(rows, schema=schema, orient="row")
+    half = path.with_name(f".{path.name}.{os.getpid()}.part")
+    if path.suffix == ".parquet":
+        table.write_parquet(half)
+    else:
+        table.write_csv(half)
+    half.replace(path)
+
+
+def _read_table(path: Path) -> pl.DataFrame:
+    if path.suffix not in (".csv", ".parquet"):
+        raise AnnotationError(f"{path}: annotations are a .csv or a .parquet table. Save it as one of them.")
+    try:
+        if path.suffix == ".parquet":
+            return pl.read_parquet(path)
+        # As text: a video may be called "007", and a wrong number must be reported with its row.
+        return pl.read_csv(path, infer_schema=False)
+    except (OSError, pl.exceptions.PolarsError) as error:
+        raise AnnotationError(
+            f"{path}: cannot be read as a table ({error}). Check the path and the file."
+        ) from error
+
+
+def _row(path: Path, number: int, values: tuple[object, ...]) -> AnnotationRow:
+    where = f"{path}: row {number}"
+    video, start, end, label = values
+    if video is None or not str(video):
+        raise AnnotationError(f"{where}: no video is named. Give its path relative to the footage folder.")
+    try:
+        start_s, end_s = float(str(start)), float(str(end))
+    except ValueError:
+        raise AnnotationError(
+            f"{where} (video {video!r}): start_s={start!r}, end_s={end!r} are not both numbers. "
+            "Write seconds with a decimal point, such as 12.5."
+        ) from None
+    return AnnotationRow(str(video), start_s, end_s, "" if label is None else str(label).strip(), where)

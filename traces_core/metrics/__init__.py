@@ -1,0 +1,69 @@
+"""How good a score is, in numbers that an operator and a reviewer can both trust.
+
+    frame       scores and labels at the same frames
+    ranking     ROC-AUC, average precision, trapezoid, ties
+    bootstrap   intervals over videos
+    events      scores to episodes: the one place
+    alarms      episodes against true events: recall, delay, false alarms per hour
+    baselines   what knows nothing, or was told the truth, gets on the same ground truth
+    evaluation  all of it as one row
+
+Thresholds to run with come from `traces_core.calibration`, never from here: what is computed here has seen
+the ground truth.
+"""
+
+from __future__ import annotations
+
+from traces_core.metrics.alarms import EventResult, alarms_at_recall, judge_alarms
+from traces_core.metrics.baselines import BASELINES, baselines
+from traces_core.metrics.bootstrap import (
+    Bounds,
+    Cells,
+    auc_of_draws,
+    average_precision_of_draws,
+    draw_videos,
+    percentile_bounds,
+)
+from traces_core.metrics.evaluation import STATED_RECALL, Evaluation, evaluate
+from traces_core.metrics.events import (
+    PLAIN,
+    EpisodeRules,
+    EpisodeTracker,
+    decisive_thresholds,
+    episode_runs,
+    find_episodes,
+)
+from traces_core.metrics.frame import FrameScores, auc_anomalous, auc_macro, scores_at
+from traces_core.metrics.ranking import LevelCounts, average_precision, pr_auc_trapezoid, roc_auc, tie_share
+
+__all__ = [
+    "BASELINES",
+    "PLAIN",
+    "STATED_RECALL",
+    "Bounds",
+    "Cells",
+    "EpisodeRules",
+    "EpisodeTracker",
+    "Evaluation",
+    "EventResult",
+    "FrameScores",
+    "LevelCounts",
+    "alarms_at_recall",
+    "auc_anomalous",
+    "auc_macro",
+    "auc_of_draws",
+    "average_precision",
+    "average_precision_of_draws",
+    "baselines",
+    "decisive_thresholds",
+    "draw_videos",
+    "episode_runs",
+    "evaluate",
+    "find_episodes",
+    "judge_alarms",
+    "percentile_bounds",
+    "pr_auc_trapezoid",
+    "roc_auc",
+    "scores_at",
+    "tie_share",
+]
