@@ -82,9 +82,10 @@ class Cast:
 def cast_of(event: Event, scene: Scene) -> Cast:
     """Dress and place everybody of an event."""
     rng = generator(event.seed, "cast", event.kind)
-    near = event.distance == "near"
+    on_road = event.kind == "cycle"  # bicycles keep to the road: only there are they normal
+    near = event.distance == "near" and not on_road
     height = float(rng.uniform(63, 78) if near else rng.uniform(50, 62))
-    y = float(rng.uniform(88, 95) if near else rng.uniform(78, 85))
+    y = float(rng.uniform(88, 95) if near else rng.uniform(78, 85)) if not on_road else scene.road + 3
     actors: list[Actor] = []
     bag = lit(
         (int(rng.integers(60, 200)), int(rng.integers(40, 150)), int(rng.integers(30, 140))), scene.tint
