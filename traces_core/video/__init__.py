@@ -1,11 +1,37 @@
 """Video in and out: frames that never travel without their times.
 
-Reading is `decode`, arithmetic of times and windows is `sampling`, files are made by `writing`. What is
-drawn for practice belongs in `practice`; what a frame means belongs in `traces_core.encoders`.
+Reading is `decode` (over `film`, which joins `streams`, `clock` and `wholeness`), the arithmetic of times
+and windows is `sampling`, work ahead on a thread `prefetching`, files are made by `writing`. What is drawn
+for practice belongs in `practice`; what a frame means belongs in `traces_core.encoders`.
 """
 
 from __future__ import annotations
 
+from traces_core.video.decode import (
+    FrameBatch,
+    VideoInfo,
+    content_id,
+    frame_at,
+    frames_at,
+    probe,
+    read_frames,
+)
+from traces_core.video.prefetching import prefetch
+from traces_core.video.sampling import WindowBatch, window_ends, window_frames_of, windows
 from traces_core.video.writing import write_video
 
-__all__ = ["write_video"]
+__all__ = [
+    "FrameBatch",
+    "VideoInfo",
+    "WindowBatch",
+    "content_id",
+    "frame_at",
+    "frames_at",
+    "prefetch",
+    "probe",
+    "read_frames",
+    "window_ends",
+    "window_frames_of",
+    "windows",
+    "write_video",
+]
