@@ -146,5 +146,5 @@ class ValidationSet:
             info_nce=float(F.cross_entropy(similarities / self.temperature, self.events)),
             retrieval=float(right.float().mean()),
             similarity_to_mean=1.0 - float(distance_from_mean(fused, self.frames)),
-            measure=float(self.measure(fused.cpu().numpy(), self.indices)) if self.measure else None,
+            measure=float(self.measure(fused.numpy(), self.indices)) if self.measure else None,
         )

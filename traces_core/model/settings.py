@@ -1,6 +1,6 @@
 """The settings of adapters and fusion: every number that changes a trained fusion.
 
-Folders and devices do not belong here: they are arguments of `train_fusion`.
+Folders do not belong here: they are arguments of `train_fusion`.
 """
 
 from __future__ import annotations

@@ -66,7 +66,6 @@ def train_fusion(
     measure: Measure | None = None,
     progress: Progress | None = None,
     checkpoints: Path | None = None,
-    device: str = "cpu",
 ) -> Trained:
     """Give a fusion that has learned to bring windows near their captions, or the identity.
 
@@ -92,8 +91,6 @@ def train_fusion(
     checkpoints : Path, optional
         A folder where the state is kept at every validation; a training that was killed goes on from
         there. Removed at the end.
-    device : str
-        Where the training runs.
 
     Returns
     -------
@@ -115,9 +112,9 @@ def train_fusion(
     -----
     Symmetric InfoNCE against one paraphrase per window and step, plus `stay_close` times
     1 - cosine(fused, window mean); AdamW, warm-up, cosine. Source: ours, after CLIP (arXiv 2103.00020),
-    for TRACES states neither loss nor optimiser.
+    for TRACES states neither loss nor optimiser. On the CPU: at 128 to 512 dimensions it is short.
     """
-    corpus = TrainingCorpus.from_arrays(frames, tokens, captions, groups=groups, clips=clips, device=device)
+    corpus = TrainingCorpus.from_arrays(frames, tokens, captions, groups=groups, clips=clips)
     training, kept = corpus.split(settings, np.random.default_rng([settings.seed, SPLIT]))
     validation = corpus.validation_set(kept, temperature=settings.temperature, measure=measure)
     shape = {
@@ -125,7 +122,7 @@ def train_fusion(
         "token_dimensions": tokens.shape[2],
         "window_frames": frames.shape[1],
     }
-    fusion = build_fusion(settings, **shape).to(device)
+    fusion = build_fusion(settings, **shape)
     mean = MeanFusion(**shape).eval()
     with fixed_threads(settings.threads):
         identity = validation.validate(mean)
@@ -141,7 +138,7 @@ def train_fusion(
     if file is not None:
         file.unlink(missing_ok=True)
     fusion.load_state_dict(state.best)
-    candidate = fusion.cpu().eval()
+    candidate = fusion.eval()
     shipped, reason = gate(state.best_point.validation, identity, state.best_step)
     return Trained(
         fusion=candidate if shipped else mean,

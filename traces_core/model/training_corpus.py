@@ -52,7 +52,6 @@ class TrainingCorpus:
         *,
         groups: Labels,
         clips: Labels,
-        device: str = "cpu",
     ) -> TrainingCorpus:
         """Check the arrays and pack them; parameters and errors as in `train_fusion`."""
         check_windows(frames, tokens, where="training corpus")
@@ -64,12 +63,12 @@ class TrainingCorpus:
                 )
         packed, counts = _pack(captions, frames.shape[2])
         return cls(
-            frames=torch.from_numpy(np.asarray(frames, np.float32)).to(device),
-            tokens=torch.from_numpy(np.asarray(tokens, np.float32)).to(device),
-            captions=packed.to(device),
+            frames=torch.from_numpy(np.asarray(frames, np.float32)),
+            tokens=torch.from_numpy(np.asarray(tokens, np.float32)),
+            captions=packed,
             first_caption=np.concatenate([[0], np.cumsum(counts)[:-1]]).astype(np.intp),
             caption_counts=counts,
-            groups=torch.from_numpy(_codes(groups).astype(np.int64)).to(device),
+            groups=torch.from_numpy(_codes(groups).astype(np.int64)),
             clips=_codes(clips),
         )
 
@@ -98,12 +97,12 @@ class TrainingCorpus:
                 "Give at least two; a few hundred are better."
             )
         shuffled = rng.permutation(len(clips))
-        event = self.groups.cpu().numpy()[first[shuffled]]
+        event = self.groups.numpy()[first[shuffled]]
         ordered = clips[shuffled][np.argsort(event, kind="stable")]
         wanted = int(np.clip(round(settings.validation_share * len(clips)), 1, len(clips) - 1))
         places = np.floor((np.arange(wanted) + rng.random()) * len(clips) / wanted).astype(np.intp)
         kept = np.isin(self.clips, ordered[places])
-        if len(np.unique(self.groups.cpu().numpy()[kept])) < 2:
+        if len(np.unique(self.groups.numpy()[kept])) < 2:
             raise TrainingCorpusError(
                 f"training corpus: the {wanted} validation clips show one event only, so that nothing can be "
                 "told apart. Give clips of more events, or raise validation_share."
@@ -116,9 +115,7 @@ class TrainingCorpus:
         """Give the windows named, with one vector per event they show."""
         rows = torch.from_numpy(indices)
         groups, events = torch.unique(self.groups[rows], return_inverse=True)
-        owner = torch.repeat_interleave(
-            self.groups, torch.from_numpy(self.caption_counts).to(self.groups.device)
-        )
+        owner = torch.repeat_interleave(self.groups, torch.from_numpy(self.caption_counts))
         prototypes = torch.stack([self.captions[owner == group].mean(dim=0) for group in groups])
         return ValidationSet(
             frames=self.frames[rows],

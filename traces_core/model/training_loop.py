@@ -83,7 +83,7 @@ def run_training(
                 state.record(
                     CurvePoint(
                         step=state.step,
-                        training_loss=float(np.mean(losses)) if losses else math.nan,
+                        training_loss=float(np.mean(losses)) if losses else None,
                         temperature=float(state.log_temperature.detach().exp()),
                         validation=validation.validate(state.fusion),
                     )

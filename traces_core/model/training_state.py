@@ -29,8 +29,8 @@ class CurvePoint:
 
     step: int
     """Steps done."""
-    training_loss: float
-    """Mean loss since the point before, nats; NaN at step 0, where nothing was trained."""
+    training_loss: float | None
+    """Mean loss since the point before, nats; None at step 0, where nothing was trained."""
     temperature: float
     """The temperature training had reached."""
     validation: Validation
@@ -38,7 +38,7 @@ class CurvePoint:
 
     def metrics(self) -> dict[str, float]:
         """Give the numbers by name, as a tracker wants them; what is not known is left out."""
-        known = {} if math.isnan(self.training_loss) else {"training_loss": self.training_loss}
+        known = {} if self.training_loss is None else {"training_loss": self.training_loss}
         return {**known, "temperature": self.temperature, **self.validation.metrics()}
 
 
@@ -57,8 +57,9 @@ class TrainingState:
     @classmethod
     def begin(cls, fusion: WindowFusion, settings: FusionSettings) -> TrainingState:
         """Give the state before the first step; weight decay on matrices only."""
-        first = torch.tensor(math.log(settings.temperature), device=next(fusion.parameters()).device)
-        log_temperature = nn.Parameter(first, requires_grad=settings.learn_temperature)
+        log_temperature = nn.Parameter(
+            torch.tensor(math.log(settings.temperature)), requires_grad=settings.learn_temperature
+        )
         matrices = [
             p for p in fusion.parameters() if p.ndim >= 2 and p is not getattr(fusion, "position", None)
         ]
@@ -130,7 +131,7 @@ def training_recipe(settings: FusionSettings, corpus: TrainingCorpus) -> str:
     """Fingerprint of a training: its settings and its corpus. Another training finds no state of this one."""
     sha = hashlib.sha256()
     tensors: list[Any] = [corpus.frames, corpus.tokens, corpus.captions, corpus.groups]
-    for values in [*(tensor.cpu().numpy() for tensor in tensors), corpus.caption_counts, corpus.clips]:
+    for values in [*(tensor.numpy() for tensor in tensors), corpus.caption_counts, corpus.clips]:
         sha.update(str(values.shape).encode())
         sha.update(values.tobytes())
     return digest({"settings": settings.model_dump(mode="json"), "corpus": sha.hexdigest()})
