@@ -44,6 +44,7 @@ def clips(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Clip]:
     # noise makes pictures large: there is something to damage
     long = np.arange(100) / 25
     keep("noisy_mkv", written("noisy.mkv", long, noise=True), long)
+    keep("noisy_web", encode(folder / "noisy_web.mp4", "libx264", 100, Fraction(25), noise=True), long)
     keep("noisy_ts", encode(folder / "noisy.ts", "libx264", 100, Fraction(25), noise=True), long)
     keep("noisy_avi", encode(folder / "noisy.avi", "mpeg4", 100, Fraction(25), noise=True), long)
     keep("noisy_b_frames", encode(folder / "noisy_b.avi", "libx264", 100, Fraction(25), noise=True), long)
@@ -58,6 +59,8 @@ def broken(tmp_path_factory: pytest.TempPathFactory, clips: dict[str, Clip]) -> 
     files["empty"].touch()
     files["garbage"].write_bytes(np.random.default_rng(0).bytes(20_000))
     files["text"].write_text("a page of notes, not a video\n" * 200)
+    files["text_by_its_name"] = folder / "notes.txt"
+    files["text_by_its_name"].write_text(files["text"].read_text())
     files["folder"] = folder
     files["without_its_index"] = clips["cfr"].copy(folder, keep=0.6)
     files["headless"].write_bytes(clips["noisy_mkv"].path.read_bytes()[5000:])

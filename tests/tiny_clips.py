@@ -66,7 +66,8 @@ def encode(
     noise: bool = False,
 ) -> Path:
     """Pictures at a constant rate by any codec and container, for what `write_video` does not write."""
-    with av.open(str(path), "w") as container:
+    # `faststart` puts the index first, as in files made for the web; other containers ignore it
+    with av.open(str(path), "w", options={"movflags": "faststart"}) as container:
         stream = container.add_stream(codec, rate=rate)
         stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, pixel_format
         stream.codec_context.thread_count = 1

@@ -134,6 +134,7 @@ def test_memory_does_not_grow_with_the_video(tmp_path: Path) -> None:
         ("empty", "0 bytes"),
         ("garbage", "no video that FFmpeg can open"),
         ("text", "no video"),
+        ("text_by_its_name", "no video"),
         ("headless", "no "),
         ("audio_only", "only audio"),
         ("zero_frames", "no picture can be decoded"),
@@ -148,7 +149,7 @@ def test_a_file_without_video_says_what_it_is(broken: dict[str, Path], what: str
         assert not isinstance(caught.value, DamagedVideoError)
 
 
-@pytest.mark.parametrize("kind", ["noisy_mkv", "noisy_ts", "noisy_avi", "noisy_b_frames", "gif"])
+@pytest.mark.parametrize("kind", ["noisy_mkv", "noisy_web", "noisy_ts", "noisy_avi", "noisy_b_frames", "gif"])
 @pytest.mark.parametrize("keep", [0.4, 0.6, 0.9])
 def test_a_file_cut_short_gives_its_frames_and_then_says_so(
     clips: dict[str, Clip], tmp_path: Path, kind: str, keep: float
