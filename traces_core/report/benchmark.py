@@ -1,0 +1,216 @@
+"""The page of a benchmark: streams, baselines beside them, classes, ablations.
+
+What it shows of one video belongs in `video`; the numbers come from `traces_core.metrics`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from traces_core.report.formatting import UNDEFINED, number, span, words
+from traces_core.report.images import data_uri
+from traces_core.report.model import BenchmarkReport, Row, is_causal, label
+from traces_core.report.model import number as metric
+from traces_core.report.page import write_page
+from traces_core.report.strips import Scale, digits_of, value_ticks
+
+COLUMNS: tuple[tuple[str, str, int], ...] = (
+    ("auc", "AUC", 3),
+    ("auc_anomalous", "AUC, anomalous videos", 3),
+    ("average_precision", "Average precision", 3),
+    ("false_alarms_per_hour_at_recall", "False alarms an hour, 80 % recall", 1),
+    ("event_recall", "Event recall", 2),
+    ("detection_delay_s", "Detection delay, s", 1),
+    ("pr_auc_trapezoid", "PR area, trapezoid", 3),
+    ("tie_share", "Tied scores", 2),
+)
+"""Key, heading and digits of each column of the main table; a column nobody fills is left out."""
+
+OFFLINE_NOTE = "Offline: these use the whole video, which no live camera can."
+BASELINE_NOTE = "Baselines: what an oracle, or a guess that sees no picture, would score."
+
+_ABLATIONS: Mapping[str, tuple[str, str]] = {
+    "fusion": ("Fusion", "How appearance and motion are brought together."),
+    "window_frames": ("Window length", "Frames in a window, W."),
+    "window": ("Window length", "Frames in a window, W."),
+    "k": ("Nearest traces", "How many traces of each side a score averages, k."),
+    "traces_per_context": ("Size of the bank", "Traces per context and side."),
+    "training_corpus": ("Training corpus", "What the adapters were trained on."),
+    "leave_one_class_out": ("One class left out", "AUC of a class once the bank no longer names it."),
+}
+
+
+def write_benchmark_report(path: Path | str, report: BenchmarkReport) -> Path:
+    """Write the benchmark's page as a single HTML file that asks nothing of the network.
+
+    Returns
+    -------
+    The path. The same report always gives the same bytes.
+    """
+    groups = group_rows(report.rows, report.baselines)
+    data_sets = list(dict.fromkeys(str(r["data_set"]) for r in report.rows if r.get("data_set")))
+    values = {
+        "report": report,
+        "summary": _summary(groups[0][1]),
+        "data_sets": data_sets,
+        "anomalous_share": next(
+            (metric(r, "anomalous_share") for r in report.rows if "anomalous_share" in r), None
+        ),
+        "columns": [c for c in COLUMNS if any(r.get(c[0]) is not None for _, rows in groups for r in rows)],
+        "groups": [(note, [_line(r, groups[0][1]) for r in rows]) for note, rows in groups if rows],
+        "chart": _dots([(note, [_dot(r, bool(note)) for r in rows]) for note, rows in groups if rows]),
+        "heat": _heat(report),
+        "ablations": [_ablation(name, rows) for name, rows in report.ablations.items()],
+        "figures": [(figure, data_uri(figure.png)) for figure in report.figures],
+    }
+    return write_page(path, "benchmark.html", values)
+
+
+def group_rows(rows: Sequence[Row], baselines: Sequence[Row]) -> list[tuple[str, list[Row]]]:
+    """Causal streams first, offline ones apart, baselines last; each group with the sentence above it."""
+    return [
+        ("", [row for row in rows if is_causal(row)]),
+        (OFFLINE_NOTE, [row for row in rows if not is_causal(row)]),
+        (BASELINE_NOTE, list(baselines)),
+    ]
+
+
+def best_auc(rows: Iterable[Row]) -> float | None:
+    """The highest AUC that is defined."""
+    return max((value for row in rows if (value := metric(row, "auc")) is not None), default=None)
+
+
+def class_auc(value: Any) -> float | None:
+    """The AUC of a cell of a per-class table, which is the number itself or a table that holds it."""
+    value = value.get("auc") if isinstance(value, Mapping) else value
+    return None if value is None else float(value)
+
+
+def _summary(causal: Sequence[Row]) -> str:
+    best = best_auc(causal)
+    if best is None:
+        return "No causal stream has an AUC on this footage."
+    row = next(row for row in causal if metric(row, "auc") == best)
+    interval = span(row.get("auc_low"), row.get("auc_high"))
+    text = f"Best causal stream: {label(row)}, frame AUC {number(best)}" + (
+        f" ({interval})" if interval else ""
+    )
+    alone = next((metric(r, "auc") for r in causal if label(r) == "appearance" and _same_set(r, row)), None)
+    if alone is None or label(row) == "appearance":
+        return text + "."
+    return text + f", {number(best - alone)} above appearance alone."
+
+
+def _same_set(one: Row, other: Row) -> bool:
+    return bool(one.get("data_set") == other.get("data_set"))
+
+
+def _line(row: Row, causal: Sequence[Row]) -> dict[str, Any]:
+    best = best_auc(r for r in causal if _same_set(r, row))
+    return {
+        "name": label(row),
+        "note": str(row.get("note") or ""),
+        "data_set": row.get("data_set"),
+        "interval": span(row.get("auc_low"), row.get("auc_high")),
+        "best": row in causal and metric(row, "auc") is not None and metric(row, "auc") == best,
+        "cells": {key: number(metric(row, key), digits) for key, _, digits in COLUMNS},
+    }
+
+
+def _dot(row: Row, hollow: bool) -> dict[str, Any]:
+    value, low, high = metric(row, "auc"), metric(row, "auc_low"), metric(row, "auc_high")
+    return {"name": label(row), "value": value, "low": low, "high": high, "seeds": (), "hollow": hollow}
+
+
+def _dots(groups: Sequence[tuple[str, list[dict[str, Any]]]], *, close: bool = False) -> dict[str, Any]:
+    """Place dots, whiskers and ticks on one scale, in shares of its width.
+
+    The scale runs from chance, or the lowest point, to 1; where `close`, over the points alone.
+    """
+    points = [point for _, group in groups for point in group]
+    known = [v for p in points for v in (p["value"], p["low"], p["high"], *p["seeds"]) if v is not None]
+    low, high = min(known, default=0.5), max(known, default=1.0)
+    if close:
+        air = max(0.02, 0.2 * (high - low))
+        low, high = low - air, high + air
+    else:
+        low, high = min(0.5, math.floor(10 * low + 1e-9) / 10), max(1.0, high)
+    scale = Scale(low, high)
+    for point in points:
+        for key in ("value", "low", "high"):
+            point[f"{key}_at"] = None if point[key] is None else scale.share(point[key])
+        point["seeds_at"] = [scale.share(value) for value in point["seeds"]]
+    ticks = value_ticks(scale, most=3 if close else 5)
+    named = [(scale.share(tick), number(tick, digits_of(ticks))) for tick in ticks]
+    return {"groups": groups, "chance": scale.share(0.5) if low <= 0.5 <= high else None, "ticks": named}
+
+
+def _heat(report: BenchmarkReport) -> dict[str, Any]:
+    """Classes down, streams across: the rows' own tables where the report brings none."""
+    own = {label(row): row["per_class"] for row in report.rows if row.get("per_class")}
+    table = {stream: classes for stream, classes in (report.per_class or own).items() if classes}
+    classes = list(dict.fromkeys(name for cells in table.values() for name in cells))
+    rows = [
+        (name, name in report.open_set, [_cell(table[stream].get(name)) for stream in table])
+        for name in classes
+    ]
+    return {"streams": list(table), "rows": rows}
+
+
+def _cell(value: Any) -> dict[str, Any]:
+    auc = class_auc(value)
+    distance = 0.0 if auc is None else auc - 0.5
+    return {
+        "text": number(auc, 2),
+        "hue": "good" if distance >= 0 else "bad",
+        "weight": round(88 * abs(distance)),
+    }
+
+
+def _ablation(name: str, rows: Sequence[Row]) -> dict[str, Any]:
+    title, text = _ABLATIONS.get(name, (words(name).capitalize(), ""))
+    variants: dict[str, list[Row]] = {}
+    for row in rows:
+        variants.setdefault(_variant(row), []).append(row)
+    keys = [k for k in dict.fromkeys(k for row in rows for k in row) if k != "ablation"]
+    keys = [k for k in keys if not any(isinstance(row.get(k), Mapping) for row in rows)]
+    return {
+        "title": title,
+        "text": text,
+        "dots": _dots([("", [_pooled(variant, of) for variant, of in variants.items()])], close=True),
+        "headings": keys,
+        "lines": [[_plain(row.get(key)) for key in keys] for row in rows],
+    }
+
+
+def _variant(row: Row) -> str:
+    name = next((row[key] for key in ("variant", "value", "class") if row.get(key) is not None), None)
+    parts = [words(str(name))] if name is not None else []
+    if row.get("stream"):
+        parts.append(str(row["stream"]))
+    return " · ".join(parts) or "unnamed"
+
+
+def _pooled(variant: str, rows: Sequence[Row]) -> dict[str, Any]:
+    """One variant: the mean over its seeds, a whisker of one standard deviation, a tick a seed."""
+    values = [v for row in rows if (v := metric(row, "auc")) is not None]
+    mean = float(np.mean(values)) if values else None
+    low, high = (metric(rows[0], "auc_low"), metric(rows[0], "auc_high")) if len(rows) == 1 else (None, None)
+    deviation = float(np.std(values, ddof=1)) if len(values) > 1 else metric(rows[0], "auc_std")
+    if deviation is not None and mean is not None:
+        low, high = mean - deviation, mean + deviation
+    seeds = tuple(values) if len(values) > 1 else ()
+    return {"name": variant, "value": mean, "low": low, "high": high, "seeds": seeds, "hollow": False}
+
+
+def _plain(value: Any) -> str:
+    if value is None:
+        return UNDEFINED
+    if isinstance(value, (float, np.floating)):
+        return number(float(value))
+    return ", ".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)

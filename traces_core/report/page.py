@@ -1,0 +1,57 @@
+"""From a template to one file: no script, nothing fetched, written whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable, Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from traces_core.report import formatting
+
+_FILTERS: tuple[Callable[..., str], ...] = (
+    formatting.number,
+    formatting.percent,
+    formatting.span,
+    formatting.clock,
+    formatting.plural,
+    formatting.words,
+)
+
+
+@cache
+def _templates() -> Environment:
+    templates = Environment(
+        loader=PackageLoader("traces_core.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    templates.filters.update({function.__name__: function for function in _FILTERS})
+    templates.filters["pct"] = lambda share: f"{100 * share:.3f}".rstrip("0").rstrip(".") + "%"
+    return templates
+
+
+def write_page(path: Path | str, template: str, values: Mapping[str, Any]) -> Path:
+    """Fill a template with values, all of them escaped, and write the page.
+
+    The file is written beside its place and renamed: nobody reads half a report.
+    """
+    path = Path(path)
+    page = _templates().get_template(template).render(values)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, aside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:40]}.", suffix=".part")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
+            file.write(page)
+        os.chmod(aside, 0o644)
+        os.replace(aside, path)
+    except BaseException:
+        Path(aside).unlink(missing_ok=True)
+        raise
+    return path
