@@ -140,7 +140,7 @@ def _shop(draw: _Draw, scene: Scene, rng: np.random.Generator) -> None:
             column = x + 1
             while column < x + 27:
                 width, tall = float(rng.uniform(2, 5)), float(rng.uniform(5, 9))
-                good = paints.surface(scene.pool, rng, (0.5, 0.95), 0.95)
+                good = paints.surface(scene.pool, rng, (0.55, 0.85), 0.55)
                 draw.rectangle((column, row + 9 - tall, column + width, row + 9), fill=good)
                 column += width + 1
             draw.rectangle((x, row + 9, x + 30, row + 10), fill=frame)

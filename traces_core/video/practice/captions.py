@@ -115,9 +115,9 @@ def _frame(core: str, event: Event, context: str, light: str, extras: int, rng: 
     has_place = "<at>" in core or "<scene>" in core
     around = rng.random(6)
     parts = [core]
-    if around[0] < 0.65 and not has_place:
+    if around[0] < 0.5 and not has_place:
         parts.append("<at>")
-    if around[1] < 0.35 and extras > 0:
+    if around[1] < 0.25 and extras > 0:
         parts.insert(*(((0,) if around[5] < 0.3 else (len(parts),)) + (phrases.LIGHT_PHRASES[light],)))
     if around[2] < 0.18 and extras > 1 and event.people:
         parts.append(phrases.SIDES[event.side] if around[5] < 0.5 else phrases.DISTANCES[event.distance])

@@ -41,7 +41,7 @@ def draw_occluder(draw: _Draw, scene: Scene) -> None:
 
 def draw_wall(draw: _Draw, scene: Scene, rng: np.random.Generator) -> None:
     """Draw the brick wall that can be climbed."""
-    colour = paints.surface(scene.pool, rng, (0.42, 0.62), 0.45)
+    colour = paints.surface(scene.pool, rng, (0.45, 0.62), 0.25)
     left, right = scene.wall
     bottom = scene.road + 8
     draw.rectangle((left, 6, right, bottom), fill=colour, outline=shade(colour, 0.6))

@@ -153,7 +153,11 @@ def plan_clip(
     rng = generator(seed, "clip", kind, context, pool)
     event = _cast(kind, 0.0, duration_s, rng, mid_motion=True)
     elsewhere = tuple(side for side in _SIDES if side != event.side)
-    passers = () if kind == "empty" else _passers(rng, duration_s, int(rng.integers(0, 3)), elsewhere)
+    passers = (
+        ()
+        if kind == "empty"
+        else _passers(rng, duration_s, int(rng.choice(3, p=(0.5, 0.35, 0.15))), elsewhere)
+    )
     return Plan(
         name=f"{context}_{kind}_{seed:06d}",
         context=context,
@@ -207,7 +211,7 @@ def plan_video(
         camera=int(rng.integers(GENERIC_CAMERAS)) if camera is None else camera,
         light=_one_of(LIGHTS, rng) if light is None else light,
         events=tuple(sorted((*alarms, *life), key=lambda event: (event.start_s, event.end_s))),
-        passers=_passers(rng, duration_s, max(1, round(duration_s / 12))),
+        passers=_passers(rng, duration_s, max(1, round(duration_s / 15))),
         variable_rate=variable_rate,
     )
 
@@ -231,7 +235,7 @@ def _cast(
     rng: np.random.Generator,
     *,
     mid_motion: bool = False,
-    near: float = 0.65,
+    near: float = 0.75,
 ) -> Event:
     """Draw who takes part, where, and how near (with probability `near`) to the camera."""
     people = int(rng.integers(KINDS[kind].people[0], KINDS[kind].people[1] + 1))
@@ -263,7 +267,7 @@ def _passers(
         length_s = min(duration_s, float(rng.uniform(4.0, 9.0)))
         start_s = float(rng.uniform(0.0, duration_s - length_s)) if duration_s > length_s else 0.0
         span = (round(start_s, 3), round(start_s + length_s, 3))
-        passer = _cast(kind, *span, rng, mid_motion=length_s == duration_s, near=0.2)
+        passer = _cast(kind, *span, rng, mid_motion=length_s == duration_s, near=0.0)
         passers.append(replace(passer, side=_one_of(sides, rng)))
     return tuple(passers)
 

@@ -79,7 +79,7 @@ def _scene(context: str, pool: str, camera: int, light: str) -> Scene:
     pane_x = float(rng.uniform(16, 34) if left_first else rng.uniform(72, 88))
     wall_x = float(rng.uniform(78, 96) if left_first else rng.uniform(8, 26))
     occluder = None
-    if rng.random() < 0.6:
+    if rng.random() < 0.4:
         name = str(
             rng.choice(
                 {"corridor": ["pillar"], "shop": ["pillar", "sign"]}.get(context, ["pillar", "tree", "sign"])

@@ -33,25 +33,14 @@ def fall(cast: Cast, u: float) -> list[State]:
     if cast.event.mid_motion:
         began = -1.0 if cast.dice[0] < 0.25 else 0.1 + 0.9 * cast.dice[0]
     speed = 0.45 * actor.height * (1 if cast.dice[1] < 0.6 else 0)
-    walked = speed * min(u, max(0.0, began))
-    x = cast.x + actor.heading * (walked - 0.45 * actor.height)
+    walked = speed * (min(u, began) - began) if began > 0 else 0.0  # below 0 until the fall begins
+    backwards = cast.dice[2] < 0.35
+    reach = (0.45 if backwards else -0.45) * actor.height  # so that the body comes to lie in view
+    x = min(90.0, max(38.0, cast.x)) + actor.heading * (walked + reach)
     if u < began:
         pose = poses.gait(actor.phase + walked / (0.55 * actor.height), 0.0) if speed else poses.idle(u, 0.0)
         return [State(x, actor.heading, pose)]
-    backwards = cast.dice[2] < 0.35
-    shift = 0.9 * actor.height * actor.heading if backwards else 0.0
-    return [State(x + shift, actor.heading, poses.falling(u - began, backwards))]
-
-
-def run(cast: Cast, u: float) -> list[State]:
-    """One who runs to and fro, or two in a chase."""
-    states = moving(cast, u, 1.0, (1.35, 1.8))
-    if len(states) == 2:  # a chase: the second keeps behind the first
-        lead, actor = states[0], cast.actors[1]
-        behind = 0.62 * actor.height + 6 * wave(0.4 * u)
-        pose = poses.gait(actor.phase + u * 1.5, 1.0)
-        states[1] = State(lead.x - lead.facing * behind, lead.facing, pose)
-    return states
+    return [State(x, actor.heading, poses.falling(u - began, backwards))]
 
 
 def scatter(cast: Cast, u: float) -> list[State]:
