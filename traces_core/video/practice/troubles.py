@@ -43,6 +43,17 @@ def fall(cast: Cast, u: float) -> list[State]:
     return [State(x, actor.heading, poses.falling(u - began, backwards))]
 
 
+def run(cast: Cast, u: float) -> list[State]:
+    """One who runs to and fro, or two in a chase."""
+    states = moving(cast, u, 1.0, (1.35, 1.8))
+    if len(states) == 2:  # a chase: the second keeps behind the first
+        lead, actor = states[0], cast.actors[1]
+        behind = 0.62 * actor.height + 6 * wave(0.4 * u)
+        pose = poses.gait(actor.phase + u * 1.5, 1.0)
+        states[1] = State(lead.x - lead.facing * behind, lead.facing, pose)
+    return states
+
+
 def scatter(cast: Cast, u: float) -> list[State]:
     """A crowd that bursts apart."""
     states = []
