@@ -88,17 +88,34 @@ def test_an_ablation_shows_the_mean_over_its_seeds(tmp_path: Path) -> None:
 
 def test_a_variant_without_a_number_keeps_its_place(tmp_path: Path) -> None:
     rows = [{"variant": 8, "auc": None}, {"variant": 16, "auc": 0.9, "auc_std": 0.01}]
-    text = write(tmp_path, make_benchmark_report(ablations={"window_frames": rows})).text
+    text = write(tmp_path, make_benchmark_report(ablations={"window": rows})).text
     assert "Window length" in text
     assert "8 – 16 0.900" in text
 
 
 def test_an_ablation_nobody_foresaw_is_shown_under_its_name(tmp_path: Path) -> None:
-    rows = [{"ablation": "night_time", "variant": "dark", "stream": "fused", "auc": 0.4}]
+    rows = [{"ablation": "night_time", "variant": "dark", "stream": s, "auc": 0.4} for s in ("late", "fused")]
     assert (
-        "Night time dark · fused 0.400"
+        "Night time dark · late 0.400 dark · fused 0.400"
         in write(tmp_path, make_benchmark_report(ablations={"night_time": rows})).text
     )
+
+
+def test_bars_of_two_meanings_never_stand_in_one_ablation(tmp_path: Path) -> None:
+    seeds = [make_row("fused", 0.9 + seed / 100, variant="trained", seed=seed) for seed in range(3)]
+    mixed = [make_row("fused", 0.8, variant="identity"), *seeds]
+    page = write(tmp_path, make_benchmark_report(rows=[], baselines=[], ablations={"fusion": mixed}))
+    assert "Bar: one standard deviation over seeds, each a tick." in page.text
+    assert len([a for a in page.named("i") if "width" in (a.get("style") or "")]) == 1
+    page = write(tmp_path, make_benchmark_report(rows=[], baselines=[], ablations={"fusion": mixed[:1]}))
+    assert "Bar: 95 % interval over videos." in page.text
+
+
+def test_a_class_left_out_stands_beside_the_same_class_in_the_bank(tmp_path: Path) -> None:
+    rows = [{"variant": "without fall", "stream": "fused", "auc": 0.6, "auc_with": 0.9}]
+    page = write(tmp_path, make_benchmark_report(ablations={"left_out_class": rows}))
+    assert len([a for a in page.named("b") if a.get("class") == "reference"]) == 1
+    assert "Hollow: with the class in the bank." in page.text
 
 
 def test_an_empty_benchmark_says_that_nothing_was_measured(tmp_path: Path) -> None:

@@ -35,14 +35,18 @@ OFFLINE_NOTE = "Offline: these use the whole video, which no live camera can."
 BASELINE_NOTE = "Baselines: what an oracle, or a guess that sees no picture, would score."
 
 _ABLATIONS: Mapping[str, tuple[str, str]] = {
+    "encoder_seeds": ("Pre-training seed", "The same streams with encoders pre-trained from other seeds."),
     "fusion": ("Fusion", "How appearance and motion are brought together."),
-    "window_frames": ("Window length", "Frames in a window, W."),
     "window": ("Window length", "Frames in a window, W."),
-    "k": ("Nearest traces", "How many traces of each side a score averages, k."),
-    "traces_per_context": ("Size of the bank", "Traces per context and side."),
+    "neighbours": ("Nearest traces", "How many traces of each side a score averages, k."),
+    "bank_size": ("Size of the bank", "Traces per context and side."),
     "training_corpus": ("Training corpus", "What the adapters were trained on."),
-    "leave_one_class_out": ("One class left out", "AUC of a class once the bank no longer names it."),
+    "left_out_class": ("One class left out", "AUC of a class once the bank no longer names it."),
 }
+_PLACED = ("value", "low", "high", "reference")
+_SEEDS = "Bar: one standard deviation over seeds, each a tick."
+_VIDEOS = "Bar: 95 % interval over videos."
+_REFERENCE = "Hollow: with the class in the bank."
 
 
 def write_benchmark_report(path: Path | str, report: BenchmarkReport) -> Path:
@@ -97,7 +101,7 @@ def _summary(causal: Sequence[Row]) -> str:
         return "No causal stream has an AUC on this footage."
     row = next(row for row in causal if metric(row, "auc") == best)
     interval = span(row.get("auc_low"), row.get("auc_high"))
-    text = f"Best causal stream: {label(row)}, frame AUC {number(best)}" + (
+    text = f"Best causal stream: {words(label(row))}, frame AUC {number(best)}" + (
         f" ({interval})" if interval else ""
     )
     alone = next((metric(r, "auc") for r in causal if label(r) == "appearance" and _same_set(r, row)), None)
@@ -113,7 +117,7 @@ def _same_set(one: Row, other: Row) -> bool:
 def _line(row: Row, causal: Sequence[Row]) -> dict[str, Any]:
     best = best_auc(r for r in causal if _same_set(r, row))
     return {
-        "name": label(row),
+        "name": words(label(row)),
         "note": str(row.get("note") or ""),
         "data_set": row.get("data_set"),
         "interval": span(row.get("auc_low"), row.get("auc_high")),
@@ -123,8 +127,13 @@ def _line(row: Row, causal: Sequence[Row]) -> dict[str, Any]:
 
 
 def _dot(row: Row, hollow: bool) -> dict[str, Any]:
-    value, low, high = metric(row, "auc"), metric(row, "auc_low"), metric(row, "auc_high")
-    return {"name": label(row), "value": value, "low": low, "high": high, "seeds": (), "hollow": hollow}
+    auc, low, high = (metric(row, key) for key in ("auc", "auc_low", "auc_high"))
+    return _point(words(label(row)), auc, low, high) | {"hollow": hollow}
+
+
+def _point(name: str, value: float | None, low: float | None, high: float | None) -> dict[str, Any]:
+    known = {"value": value, "low": low, "high": high, "reference": None}
+    return {"name": name, "hollow": False, "seeds": (), **known}
 
 
 def _dots(groups: Sequence[tuple[str, list[dict[str, Any]]]], *, close: bool = False) -> dict[str, Any]:
@@ -133,7 +142,8 @@ def _dots(groups: Sequence[tuple[str, list[dict[str, Any]]]], *, close: bool = F
     The scale runs from chance, or the lowest point, to 1; where `close`, over the points alone.
     """
     points = [point for _, group in groups for point in group]
-    known = [v for p in points for v in (p["value"], p["low"], p["high"], *p["seeds"]) if v is not None]
+    placed = [value for p in points for value in (*(p[key] for key in _PLACED), *p["seeds"])]
+    known = [value for value in placed if value is not None]
     low, high = min(known, default=0.5), max(known, default=1.0)
     if close:
         air = max(0.02, 0.2 * (high - low))
@@ -142,7 +152,7 @@ def _dots(groups: Sequence[tuple[str, list[dict[str, Any]]]], *, close: bool = F
         low, high = min(0.5, math.floor(10 * low + 1e-9) / 10), max(1.0, high)
     scale = Scale(low, high)
     for point in points:
-        for key in ("value", "low", "high"):
+        for key in _PLACED:
             point[f"{key}_at"] = None if point[key] is None else scale.share(point[key])
         point["seeds_at"] = [scale.share(value) for value in point["seeds"]]
     ticks = value_ticks(scale, most=3 if close else 5)
@@ -174,38 +184,47 @@ def _cell(value: Any) -> dict[str, Any]:
 
 def _ablation(name: str, rows: Sequence[Row]) -> dict[str, Any]:
     title, text = _ABLATIONS.get(name, (words(name).capitalize(), ""))
-    variants: dict[str, list[Row]] = {}
-    for row in rows:
-        variants.setdefault(_variant(row), []).append(row)
+    variants = _variants(rows)
+    seeded = any(len(of) > 1 or of[0].get("auc_std") is not None for of in variants.values())
+    points = [_pooled(variant, of, seeded=seeded) for variant, of in variants.items()]
+    bars = [_SEEDS if seeded else _VIDEOS] if any(point["low"] is not None for point in points) else []
+    legend = [*bars, *([_REFERENCE] if any(point["reference"] is not None for point in points) else [])]
     keys = [k for k in dict.fromkeys(k for row in rows for k in row) if k != "ablation"]
     keys = [k for k in keys if not any(isinstance(row.get(k), Mapping) for row in rows)]
     return {
         "title": title,
-        "text": text,
-        "dots": _dots([("", [_pooled(variant, of) for variant, of in variants.items()])], close=True),
+        "text": " ".join([text, *legend]).strip(),
+        "dots": _dots([("", points)], close=True),
+        "is_long": len(points) > 14,
         "headings": keys,
         "lines": [[_plain(row.get(key)) for key in keys] for row in rows],
     }
 
 
-def _variant(row: Row) -> str:
-    name = next((row[key] for key in ("variant", "value", "class") if row.get(key) is not None), None)
-    parts = [words(str(name))] if name is not None else []
-    if row.get("stream"):
-        parts.append(str(row["stream"]))
-    return " · ".join(parts) or "unnamed"
+def _variants(rows: Sequence[Row]) -> dict[str, list[Row]]:
+    """Rows that differ in their seed only, together; the stream is named where a variant has several."""
+    streams: dict[str, set[Any]] = {}
+    for row in rows:
+        streams.setdefault(str(row.get("variant")), set()).add(row.get("stream"))
+    found: dict[str, list[Row]] = {}
+    for row in rows:
+        name = str(row.get("variant", label(row)))
+        several = len(streams[str(row.get("variant"))]) > 1
+        found.setdefault(words(f"{name} · {row['stream']}" if several else name), []).append(row)
+    return found
 
 
-def _pooled(variant: str, rows: Sequence[Row]) -> dict[str, Any]:
-    """One variant: the mean over its seeds, a whisker of one standard deviation, a tick a seed."""
+def _pooled(variant: str, rows: Sequence[Row], *, seeded: bool) -> dict[str, Any]:
+    """One variant: the mean over its seeds, with a tick for each, and its bar."""
     values = [v for row in rows if (v := metric(row, "auc")) is not None]
     mean = float(np.mean(values)) if values else None
-    low, high = (metric(rows[0], "auc_low"), metric(rows[0], "auc_high")) if len(rows) == 1 else (None, None)
+    low, high = (None, None) if seeded else (metric(rows[0], "auc_low"), metric(rows[0], "auc_high"))
     deviation = float(np.std(values, ddof=1)) if len(values) > 1 else metric(rows[0], "auc_std")
     if deviation is not None and mean is not None:
         low, high = mean - deviation, mean + deviation
+    point = _point(variant, mean, low, high)
     seeds = tuple(values) if len(values) > 1 else ()
-    return {"name": variant, "value": mean, "low": low, "high": high, "seeds": seeds, "hollow": False}
+    return point | {"seeds": seeds, "reference": metric(rows[0], "auc_with")}
 
 
 def _plain(value: Any) -> str:

@@ -20,7 +20,7 @@ from numpy.typing import ArrayLike
 
 from traces_core.errors import NotFiniteError
 from traces_core.report.benchmark import group_rows
-from traces_core.report.formatting import clock
+from traces_core.report.formatting import clock, words
 from traces_core.report.formatting import number as shown
 from traces_core.report.model import Pixels, Row, label, number, refuse_nan
 from traces_core.report.strips import time_ticks
@@ -128,7 +128,7 @@ def dots(
         for edge in np.cumsum([len(group) for group in groups])[:-1]:
             if 0 < edge < len(lines):
                 axis.axhline(edge - 0.5, color=LINE, linewidth=0.8)
-        axis.set_yticks(range(len(lines)), [label(row) for row, _ in lines])
+        axis.set_yticks(range(len(lines)), [words(label(row)) for row, _ in lines])
         axis.set_ylim(max(1, len(lines)) - 0.4, -0.6)
         axis.set_xlim(min(0.48, axis.get_xlim()[0]), 1.005)
         axis.set_xlabel("frame AUC, 95 % interval")
@@ -229,7 +229,7 @@ def _bands(axis: Any, truth: Sequence[Interval], *, named: bool) -> None:
         if named and interval.label:
             middle = (interval.start_s + interval.end_s) / 2
             axis.annotate(
-                interval.label.replace("_", " "), (middle, 1), (0, -3), xycoords=axis.get_xaxis_transform(),
+                words(interval.label), (middle, 1), (0, -3), xycoords=axis.get_xaxis_transform(),
                 textcoords="offset points", ha="center", va="top", fontsize=9, color="#7a5200", zorder=5,
             )  # fmt: skip
 

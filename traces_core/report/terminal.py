@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from rich.table import Table
 
 from traces_core.report.benchmark import best_auc, group_rows
-from traces_core.report.formatting import number, span
+from traces_core.report.formatting import number, span, words
 from traces_core.report.model import Row, label, refuse_nan
 from traces_core.report.model import number as metric
 
@@ -68,7 +68,7 @@ def _cells(row: Row, kind: str, best: float | None, *, columns: _Columns, severa
     auc = metric(row, "auc")
     interval = span(row.get("auc_low"), row.get("auc_high"))
     value = f"[bold]{number(auc)}[/bold]" if auc is not None and auc == best else number(auc)
-    name = label(row)
+    name = words(label(row))
     named = name if not kind or kind in name or kind == "baseline" else f"{name} ({kind})"
     cells = [_plain(named), *([_plain(str(row.get("data_set") or ""))] if several else [])]
     cells.append(f"{value} {interval}".rstrip())
