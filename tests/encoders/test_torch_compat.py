@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+
+import pytest
+from huggingface_hub import constants
+
+from traces_core.encoders import torch_compat
+
+# A torchvision whose compiled part does not load, as with builds of torch that do not fit.
+BROKEN = """
+import torch
+def refuse(path, *rest): raise OSError("undefined symbol in " + str(path))
+torch.ops.load_library = refuse
+"""
+
+
+def _python(code: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=120
+    )
+
+
+def test_a_torchvision_that_does_not_fit_torch_breaks_the_plain_import():
+    assert "torchvision::nms does not exist" in _python(BROKEN + "import torchvision").stderr
+
+
+def test_the_mend_makes_the_model_libraries_importable():
+    mended = _python(
+        BROKEN
+        + "from traces_core.encoders import torch_compat\n"
+        + "import open_clip, torchvision\nfrom transformers import TimesformerModel\nprint('imported')"
+    )
+    assert "imported" in mended.stdout, mended.stderr
+
+
+def test_a_torchvision_that_fits_is_left_alone():
+    assert torch_compat.mend_torchvision() is False
+
+
+def test_a_hub_out_of_reach_is_noticed_within_its_time_limit(monkeypatch):
+    monkeypatch.setattr(constants, "ENDPOINT", "http://127.0.0.1:9")
+    for name in ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    began = time.monotonic()
+    with torch_compat.quick_hub() as is_reachable:
+        assert constants.HF_HUB_OFFLINE
+    assert not is_reachable
+    assert time.monotonic() - began < torch_compat.HUB_TIMEOUT_S + 1
+
+
+def test_what_was_decided_about_the_hub_does_not_outlive_the_question(monkeypatch):
+    monkeypatch.setattr(constants, "ENDPOINT", "http://127.0.0.1:9")
+    before = constants.HF_HUB_OFFLINE
+    with pytest.raises(KeyError), torch_compat.quick_hub():
+        raise KeyError("anything")
+    assert before == constants.HF_HUB_OFFLINE

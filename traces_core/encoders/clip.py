@@ -1,0 +1,211 @@
+"""Frames and sentences in one space, through `open_clip`: pocket models, any named model, any folder.
+
+Which files a model is made of belongs in `clip_source`, how frames are resized in `pixels`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from traces_core.digest import digest, file_digest
+from traces_core.encoders.base import Pixels
+from traces_core.encoders.clip_source import find_clip
+from traces_core.encoders.pixels import Preprocess
+from traces_core.encoders.settings import ClipSettings
+from traces_core.encoders.text_tower import encode_tokens
+from traces_core.encoders.torch_compat import mend_torchvision, quick_hub
+from traces_core.errors import NotFiniteError
+from traces_core.types import Array
+
+DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
+"""Number formats of the forward pass by their name in the settings."""
+
+
+class ClipEncoder:
+    """Images and texts to unit vectors of one space."""
+
+    def __init__(
+        self, model: nn.Module, tokenizer: Any, preprocess: Preprocess, *, space: str, fingerprint: str
+    ) -> None:
+        self._model = model.eval().requires_grad_(False)
+        self._tokenizer = tokenizer
+        self._preprocess = preprocess
+        self._space = space
+        self._fingerprint = fingerprint
+        weight = next(model.parameters())
+        self._device, self._dtype = weight.device, weight.dtype
+        self._dimensions = int(self._text(["a"]).shape[1])
+
+    @classmethod
+    def load(cls, settings: ClipSettings | None = None, device: str = "cpu") -> ClipEncoder:
+        """Read the model that the settings name.
+
+        Parameters
+        ----------
+        settings : which model, which weights, which precision; the first pocket model where None.
+        device : `cpu`, `cuda`, `cuda:1` ...: where it runs, no part of the fingerprint.
+
+        Raises
+        ------
+        MissingWeightsError
+            The weights are neither where the settings say nor on a hub that answers.
+        ValueError
+            `open_clip` has no model of that name.
+
+        Examples
+        --------
+        >>> clip = ClipEncoder.load()
+        >>> clip.encode_texts(["people are fighting", "a fire is burning"]).shape
+        (2, 128)
+        >>> clip.unknown_words("a zebra is walking")
+        ('zebra',)
+        """
+        settings = settings or ClipSettings()
+        mend_torchvision()
+        import open_clip
+
+        source = find_clip(settings)
+        named = {} if source.location.startswith("local-dir:") else {"pretrained": str(source.weights)}
+        with quick_hub():
+            # The text tower as a module of its own can be fed short sentences without their padding.
+            model = open_clip.create_model(source.location, force_custom_text=True, **named, **source.options)
+            tokenizer = open_clip.get_tokenizer(source.location)
+        preprocess = Preprocess.from_config(model.visual.preprocess_cfg)
+        weights = file_digest(source.weights)
+        made_from = {
+            "weights": weights,
+            "architecture": open_clip.get_model_config(source.location),
+            "quick_gelu": source.options.get("force_quick_gelu", False),
+            "tokenizer": _tokenizer_digest(source.location),
+            "preprocess": preprocess.as_dict(),
+            "precision": settings.precision,
+        }
+        return cls(
+            model.to(device=device, dtype=DTYPES[settings.precision]),
+            tokenizer,
+            preprocess,
+            space=f"open_clip:{Path(settings.model).name}:{weights[:8]}",
+            fingerprint=digest(made_from),
+        )
+
+    @property
+    def space(self) -> str:
+        """Model and weights, such as `open_clip:pocket-0:1a2b3c4d`."""
+        return self._space
+
+    @property
+    def dimensions(self) -> int:
+        """D."""
+        return self._dimensions
+
+    @property
+    def fingerprint(self) -> str:
+        """Digest of weights, architecture, tokenizer, preprocessing and precision; not of the device."""
+        return self._fingerprint
+
+    @property
+    def preprocess(self) -> Preprocess:
+        """How frames are resized and normalised."""
+        return self._preprocess
+
+    @torch.inference_mode()
+    def encode_images(self, pixels: Pixels, *, batch: int = 64) -> Array:
+        """Unit vectors of frames.
+
+        Parameters
+        ----------
+        pixels : uint8 array of shape (F, H, W, 3), RGB; any size.
+        batch : frames in a forward pass; changes memory and speed only.
+
+        Returns
+        -------
+        float32 array of shape (F, D), rows of norm 1.
+
+        Raises
+        ------
+        ValueError
+            The array is not uint8 RGB.
+        NotFiniteError
+            The model gave NaN or infinity.
+        """
+        vectors = [
+            self._unit(self._image(pixels[start : start + batch])) for start in range(0, len(pixels), batch)
+        ]
+        return _finite(vectors, self._dimensions, self._space)
+
+    @torch.inference_mode()
+    def encode_texts(self, texts: Sequence[str], *, batch: int = 256) -> Array:
+        """Unit vectors of sentences, in their order.
+
+        Parameters
+        ----------
+        texts : N sentences; what exceeds the model's context is cut off.
+        batch : sentences in a forward pass; changes memory and speed only.
+
+        Returns
+        -------
+        float32 array of shape (N, D), rows of norm 1.
+
+        Raises
+        ------
+        NotFiniteError
+            The model gave NaN or infinity.
+        """
+        # Like lengths together: a batch is as long as its longest sentence.
+        order = sorted(range(len(texts)), key=lambda index: len(texts[index].split()))
+        vectors = [
+            self._unit(self._text([texts[index] for index in order[start : start + batch]]))
+            for start in range(0, len(texts), batch)
+        ]
+        found = _finite(vectors, self._dimensions, self._space)
+        placed = np.empty_like(found)
+        placed[order] = found
+        return placed
+
+    def unknown_words(self, text: str) -> tuple[str, ...]:
+        """Words of a sentence that the model has never seen, in their order.
+
+        A tokenizer that cuts words into pieces knows none and forgets none: then the answer is ().
+        """
+        inner = getattr(self._tokenizer, "tokenizer", None)
+        backend = getattr(inner, "backend_tokenizer", None)
+        if inner is None or backend is None or type(backend.model).__name__ != "WordLevel":
+            return ()
+        plain = backend.normalizer.normalize_str(text)
+        words = [word for word, _ in backend.pre_tokenizer.pre_tokenize_str(plain)]
+        return tuple(word for word in words if backend.token_to_id(word) is None)
+
+    def _image(self, pixels: Pixels) -> Tensor:
+        frames = self._preprocess.resize(pixels).to(self._device)
+        images = self._preprocess.normalise(frames).to(self._dtype)
+        return self._model.encode_image(images)  # type: ignore[operator,no-any-return]
+
+    @torch.inference_mode()
+    def _text(self, texts: Sequence[str]) -> Tensor:
+        tokens = self._tokenizer(list(texts)).to(self._device)
+        return encode_tokens(self._model, tokens)
+
+    @staticmethod
+    def _unit(vectors: Tensor) -> Array:
+        return functional.normalize(vectors.float(), dim=-1).cpu().numpy()
+
+
+def _tokenizer_digest(location: str) -> str:
+    folder = Path(location.removeprefix("local-dir:"))
+    path = folder / "tokenizer.json"
+    return file_digest(path) if path.is_file() else "open_clip"
+
+
+def _finite(vectors: list[Array], dimensions: int, space: str) -> Array:
+    found = np.concatenate([np.zeros((0, dimensions), np.float32), *vectors])
+    if not np.isfinite(found).all():
+        row = int(np.argmin(np.isfinite(found).all(axis=1)))
+        raise NotFiniteError(f"{space}: the vector of item {row} is not finite. Try precision fp32.")
+    return found

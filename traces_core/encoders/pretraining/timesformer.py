@@ -1,0 +1,117 @@
+"""Pre-training of the pocket TimeSformer: which action does a window of a generic practice clip show?
+
+Besides the class token, the tokens of the frames are asked as well, through a head that is thrown away:
+the last layer would otherwise leave them untrained, and they are what the adapters work with.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional
+
+from traces_core.encoders.pocket_models import WINDOW_FRAMES, timesformer_config, window_recipe
+from traces_core.encoders.pretraining.augmentation import augment
+from traces_core.encoders.pretraining.optimisation import Optimisation
+from traces_core.encoders.torch_compat import mend_torchvision
+from traces_core.encoders.window_input import WindowInput
+from traces_core.video.practice import KINDS
+
+
+@dataclass(frozen=True, slots=True)
+class TimesformerTraining:
+    """How long and how fast."""
+
+    steps: int = 600
+    """Steps of the optimiser."""
+    batch: int = 32
+    """Windows in a step."""
+    rate: float = 2e-3
+    """Highest learning rate."""
+    smoothing: float = 0.05
+    """Share of the target that goes to all labels alike."""
+    token_share: float = 0.5
+    """Share of the loss that is asked of the frames' tokens."""
+
+
+def head_labels() -> tuple[str, ...]:
+    """The action sentences that the head tells apart: all kinds of events but the open set."""
+    return tuple(kind.action for kind in KINDS.values() if not kind.open_set)
+
+
+def build_timesformer() -> nn.Module:
+    """The pocket TimeSformer with random weights."""
+    mend_torchvision()
+    from transformers import TimesformerConfig, TimesformerForVideoClassification
+
+    model: nn.Module = TimesformerForVideoClassification(
+        TimesformerConfig(**timesformer_config(head_labels()))
+    )
+    return model
+
+
+def train_timesformer(
+    model: nn.Module,
+    pixels: NDArray[np.uint8],
+    labels: NDArray[np.int64],
+    training: TimesformerTraining,
+    seed: int,
+    report: Callable[[int, float], None],
+) -> None:
+    """Train in place.
+
+    Parameters
+    ----------
+    model : from `build_timesformer`.
+    pixels : uint8 array of shape (N, F, 3, h, w).
+    labels : int array of shape (N,), positions in `head_labels`.
+    training, seed : how long, and what the draws follow from.
+    report : called with the step and the loss.
+    """
+    rng = np.random.default_rng([seed, 2])
+    window_input = WindowInput.from_recipe(window_recipe())
+    config: Any = model.config
+    token_head = nn.Linear(config.hidden_size, config.num_labels)
+    optimisation = Optimisation(nn.ModuleList([model, token_head]), steps=training.steps, rate=training.rate)
+    model.train()
+    order: Sequence[int] = ()
+    for step in range(training.steps):
+        if len(order) < training.batch:
+            order = [*order, *rng.permutation(len(pixels))]
+        clips, order = np.asarray(order[: training.batch]), order[training.batch :]
+        frames, _ = augment(torch.from_numpy(cut_windows(pixels, clips, rng)), rng)
+        loss = ask(model, token_head, window_input(frames), torch.from_numpy(labels[clips]), training)
+        optimisation.step(loss)
+        report(step, loss.item())
+    model.eval()
+
+
+def cut_windows(
+    pixels: NDArray[np.uint8], clips: NDArray[np.int64], rng: np.random.Generator
+) -> NDArray[np.uint8]:
+    """A window of each clip, from a random start: shape (B, W, 3, h, w)."""
+    starts = rng.integers(pixels.shape[1] - WINDOW_FRAMES + 1, size=len(clips))
+    return np.stack(
+        [pixels[clip, start : start + WINDOW_FRAMES] for clip, start in zip(clips, starts, strict=True)]
+    )
+
+
+def ask(
+    model: nn.Module, token_head: nn.Module, windows: Tensor, labels: Tensor, training: TimesformerTraining
+) -> Tensor:
+    """Cross-entropy of the class token's answer and of the mean answer of the tokens."""
+    with torch.autocast("cpu", torch.bfloat16):
+        hidden = model.timesformer(windows).last_hidden_state  # type: ignore[operator]
+        by_class = model.classifier(hidden[:, 0])  # type: ignore[operator]
+        by_tokens = token_head(hidden[:, 1:].mean(dim=1))
+    losses = [
+        functional.cross_entropy(answer.float(), labels, label_smoothing=training.smoothing)
+        for answer in (by_class, by_tokens)
+    ]
+    return (1 - training.token_share) * losses[0] + training.token_share * losses[1]
