@@ -82,19 +82,21 @@ def tell_footage(plans: Sequence[Plan], per_clip: int) -> list[list[str]]:
     ]
 
 
-def footage_digest(seed: int, settings: FootageSettings) -> dict[str, Any]:
-    """What a recipe says about its clips: digests of all plans, all sentences and a few drawn frames."""
+def footage_digest(
+    seed: int, settings: FootageSettings, told: Sequence[Sequence[str]] | None
+) -> dict[str, Any]:
+    """What a recipe says about its clips: digests of all plans, all sentences and a few drawn frames.
+
+    `told` are the sentences of `tell_footage`; None for a tower that reads none.
+    """
     plans = plan_footage(seed, settings)
-    told = tell_footage(plans, settings.captions_per_clip)
-    drawn = [
-        [pixels.tobytes().hex() for pixels, _ in islice(frames(plan), 3)]
-        for plan in plans[:: len(plans) // 4]
-    ]
+    some = plans[:: max(1, len(plans) // 4)]
+    drawn = [[pixels.tobytes().hex() for pixels, _ in islice(frames(plan), 3)] for plan in some]
     return {
         "settings": asdict(settings),
         "clips": len(plans),
         "plans": digest([asdict(plan) for plan in plans]),
-        "captions": digest(told),
+        "captions": digest(told) if told is not None else None,
         "drawing": digest(drawn),
     }
 

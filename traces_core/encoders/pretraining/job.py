@@ -118,7 +118,7 @@ def pretrain_clip(
         save_weights(model, weights)
         round_weights(model, weights)
         metrics = measure_clip(model, tokenizer, test_pixels, test_plans, tell_footage(test_plans, 1))
-    stated = _stated("clip", seed, asdict(training), footage, metrics, measured_per_kind)
+    stated = _stated("clip", seed, training, footage, told, metrics, measured_per_kind)
     write_recipe(folder, weights, stated)
     echo(f"clip {seed}: {metrics}")
     return metrics
@@ -150,7 +150,7 @@ def pretrain_timesformer(
         save_weights(model, weights)
         round_weights(model, weights)
         metrics = measure_timesformer(model, test_pixels, test_plans, _labels(test_plans))
-    stated = _stated("timesformer", seed, asdict(training), footage, metrics, measured_per_kind)
+    stated = _stated("timesformer", seed, training, footage, None, metrics, measured_per_kind)
     write_recipe(folder, weights, stated)
     echo(f"timesformer {seed}: {metrics}")
     return metrics
@@ -162,11 +162,13 @@ def _scene(seed: int, folder: Path) -> Iterator[Path]:
     code_digest(CODE)  # kept from here on: what runs is what the recipe states, whoever edits meanwhile
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
-    torch.manual_seed(seed)
     folder.mkdir(parents=True, exist_ok=True)
     scratch = Path(tempfile.mkdtemp(prefix="traces-pretraining-"))
     try:
-        yield scratch
+        # Both libraries draw first weights from torch's global generator: seeded here, restored after.
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            yield scratch
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
         torch.set_num_threads(threads)
@@ -198,8 +200,9 @@ def _labels(plans: Sequence[Plan]) -> NDArray[np.int64]:
 def _stated(
     tower: str,
     seed: int,
-    training: dict[str, Any],
+    training: ClipTraining | TimesformerTraining,
     footage: FootageSettings,
+    told: Sequence[Sequence[str]] | None,
     metrics: dict[str, float],
     measured_per_kind: int,
 ) -> dict[str, Any]:
@@ -208,8 +211,8 @@ def _stated(
         "seed": seed,
         "command": f"python -m traces_core.encoders.pretraining --seed {seed} --tower {tower}",
         "sample_fps": SAMPLE_FPS,
-        "training": training,
-        "footage": footage_digest(seed, footage),
+        "training": asdict(training),
+        "footage": footage_digest(seed, footage, told),
         "measured_per_kind": measured_per_kind,
         "metrics": {name: round(value, 4) for name, value in metrics.items()},
     }
