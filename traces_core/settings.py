@@ -54,10 +54,9 @@ class FootageSettings(Section):
 
 
 class SamplingSettings(Section):
-    """Which frames are looked at, and how they make windows."""
+    """Which frames are looked at; how long a window is, `timesformer.window_frames` says."""
 
     sample_fps: float = Field(8.0, gt=0, le=120, description="Frames looked at (per second of video).")
-    window_frames: int = Field(16, ge=2, le=128, description="W: sampled frames in a window (count).")
     hop_frames: int = Field(4, ge=1, le=128, description="Sampled frames from window to window (count).")
 
 
@@ -102,7 +101,6 @@ class CalibrationSettings(Section):
 
     false_alarms_per_hour: float = Field(12.0, gt=0, description="Episodes allowed on normal footage (1/h).")
     block_s: float = Field(10.0, gt=0, description="Length of the blocks whose maxima are ranked (seconds).")
-    smoothing_s: float = Field(0.0, ge=0, description="Trailing mean over the scores (seconds).")
     min_gap_s: float = Field(2.0, ge=0, description="Episodes closer than this are one (seconds).")
 
 
@@ -195,7 +193,7 @@ class Machine(BaseModel):
 
     @classmethod
     def here(cls) -> Machine:
-        """Read TRACES_DATA, TRACES_CATALOG, TRACES_REPORTS and TRACES_DEVICE, with the checkout's defaults."""
+        """Read TRACES_DATA, _CATALOG, _REPORTS and _DEVICE; the checkout's own folders are the defaults."""
         root, profile = project_root(), os.environ.get(PROFILE_VARIABLE, "")
         suffix = f"-{profile}" if profile else ""
         return cls(

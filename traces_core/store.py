@@ -136,7 +136,7 @@ class Shelf:
             returns that path, or the path and small facts to keep. Nothing it leaves behind when it
             raises is ever taken for an artifact.
         """
-        recipe = digest({"name": name, "key": key, "code": code, "made_from": made_from})
+        recipe = _recipe(name, key, code, made_from)
         shelf = self._folder(name, key)
         found = self._find(name, key, recipe)
         if found is None:
@@ -166,6 +166,19 @@ class Shelf:
         if self.publishes:
             _write_text(shelf / "current", recipe)
         self.log.append(found)
+        return found
+
+    def recall(self, name: str, key: str = ONLY, *, code: str, made_from: Mapping[str, Any]) -> Artifact:
+        """The artifact of this recipe, which must have been made before.
+
+        Raises
+        ------
+        MissingArtifactError
+            If it has not, or is no longer intact.
+        """
+        found = self._find(name, key, _recipe(name, key, code, made_from))
+        if found is None:
+            raise MissingArtifactError(name if key == ONLY else f"{name} [{key}]", self.root)
         return found
 
     def current(self, name: str, key: str = ONLY) -> Artifact:
@@ -236,6 +249,10 @@ class Shelf:
             seconds=about["seconds"],
             facts=about["facts"],
         )
+
+
+def _recipe(name: str, key: str, code: str, made_from: Mapping[str, Any]) -> str:
+    return digest({"name": name, "key": key, "code": code, "made_from": made_from})
 
 
 def _write(value: Any, path: Path) -> Path:

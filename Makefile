@@ -1,0 +1,56 @@
+# Every target installs what it needs. `make help` lists them.
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-full lint ui benchmark benchmark-speed pretrain score clean
+
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+export DAGSTER_HOME := $(CURDIR)
+export DAGSTER_DISABLE_TELEMETRY := 1
+export MLFLOW_DISABLE_TELEMETRY := true
+export DVC_NO_ANALYTICS := 1
+export RAY_USAGE_STATS_ENABLED := 0
+export HF_HUB_DISABLE_TELEMETRY := 1
+
+help:  ## list the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-16s %s\n", $$1, $$2}'
+
+$(STAMP): pyproject.toml constraints.txt
+	python3 -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet uv
+	$(BIN)/uv pip install --quiet --python $(BIN)/python -c constraints.txt -e '.[dev]'
+	@touch $@
+
+demo: $(STAMP)  ## build the whole graph on practice footage and print the result table
+	@$(BIN)/python -m pipelines.run demo
+
+benchmark: $(STAMP)  ## every row: streams, baselines, ablations, three pre-training seeds
+	@$(BIN)/python -m pipelines.run benchmark
+
+benchmark-speed: $(STAMP)  ## feature extraction against the bare encoders, memory against length
+	@$(BIN)/python -m benchmarks.extraction
+
+test: $(STAMP)  ## run the tests
+	@$(BIN)/python -m pytest
+
+test-full: $(STAMP)  ## also run the classes of the paper profile at full size, with random weights
+	@$(BIN)/python -m pytest -m 'full_size or not full_size'
+
+lint: $(STAMP)  ## lint, format, types, definitions
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/dg check defs
+
+ui: $(STAMP)  ## Dagster on 127.0.0.1:3000 and MLflow on 127.0.0.1:5000
+	@$(BIN)/python -m pipelines.servers
+
+pretrain: $(STAMP)  ## pre-train the pocket encoders anew (about an hour)
+	@$(BIN)/python -m traces_core.encoders.pretraining
+
+score: $(STAMP)  ## score your own videos: make score VIDEOS="a.mp4 b.mp4"
+	@$(BIN)/traces score $(VIDEOS)
+
+clean:  ## delete everything that was made (data, reports, runs); keeps the environment
+	rm -rf data data-* reports reports-* .dagster mlruns.db mlartifacts

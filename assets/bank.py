@@ -1,0 +1,46 @@
+"""Chapter 3. The trace bank: what the detector knows, as vectors.
+
+trace_corpus ──> trace_embeddings ──> trace_index
+"""
+
+import dagster as dg
+
+from assets.sources import settings
+from pipelines.automation import WHEN_INPUTS_CHANGE
+from pipelines.partitions import CONTEXTS
+from pipelines.reporting import report
+from pipelines.resources import WorkshopResource
+from traces_core.steps import knowledge
+
+
+@dg.asset(
+    group_name="bank",
+    kinds={"clip"},
+    partitions_def=CONTEXTS,
+    deps=["trace_corpus", *settings("clip")],
+    code_version=knowledge.EMBEDDING,
+    automation_condition=WHEN_INPUTS_CHANGE,
+)
+def trace_embeddings(context: dg.AssetExecutionContext, workshop: WorkshopResource) -> dg.MaterializeResult:
+    """One unit vector per trace of a context, in the order of its corpus."""
+    shop = workshop.open()
+    corpus = shop.shelf.current("trace_corpus", context.partition_key)
+    vectors = knowledge.trace_embeddings(shop, corpus)
+    return report(vectors, traces=len(vectors.read()["vectors"]), space=shop.clip.space)
+
+
+@dg.asset(
+    group_name="bank",
+    kinds={"faiss"},
+    deps=["trace_corpus", "trace_embeddings", *settings("bank")],
+    code_version=knowledge.INDEXING,
+    automation_condition=WHEN_INPUTS_CHANGE,
+)
+def trace_index(workshop: WorkshopResource) -> dg.MaterializeResult:
+    """The bank: both sides of all contexts, searchable as a whole or by context."""
+    shop = workshop.open()
+    contexts = knowledge.contexts_in_use(shop)
+    corpora = [shop.shelf.current("trace_corpus", context) for context in contexts]
+    vectors = [shop.shelf.current("trace_embeddings", context) for context in contexts]
+    index = knowledge.trace_index(shop, corpora, vectors)
+    return report(index, **index.facts, space=shop.clip.space)

@@ -1,0 +1,51 @@
+"""Chapter 8. Calibration: when to call somebody. Decided on normal footage alone.
+
+anomaly_scores ──> thresholds ──> alarms
+"""
+
+import dagster as dg
+
+from assets.sources import settings
+from pipelines.automation import WHEN_INPUTS_CHANGE
+from pipelines.partitions import SHARDS
+from pipelines.reporting import report
+from pipelines.resources import WorkshopResource
+from traces_core.steps import detection, footage
+
+
+@dg.asset(
+    group_name="calibration",
+    deps=["anomaly_scores", "videos", *settings("calibration")],
+    code_version=detection.CALIBRATING,
+    automation_condition=WHEN_INPUTS_CHANGE,
+)
+def thresholds(workshop: WorkshopResource) -> dg.MaterializeResult:
+    """The scale of each stream on normal footage, and the threshold for the stated rate of false alarms."""
+    shop = workshop.open()
+    shards = footage.shard_names(shop.settings.footage.shards)
+    scores = [shop.shelf.current("anomaly_scores", shard) for shard in shards]
+    calibrated = detection.thresholds(shop, shop.shelf.current("videos"), scores)
+    found = detection.Calibration.load(calibrated).thresholds
+    return report(
+        calibrated,
+        blocks=next(iter(found.values())).blocks,
+        false_alarms_per_hour=shop.settings.calibration.false_alarms_per_hour,
+        **{f"threshold_{stream}": threshold.value for stream, threshold in found.items()},
+    )
+
+
+@dg.asset(
+    group_name="calibration",
+    partitions_def=SHARDS,
+    deps=["anomaly_scores", "thresholds", "videos"],
+    code_version=detection.CALIBRATING,
+    automation_condition=WHEN_INPUTS_CHANGE,
+)
+def alarms(context: dg.AssetExecutionContext, workshop: WorkshopResource) -> dg.MaterializeResult:
+    """The episodes above the thresholds in one shard's videos."""
+    shop = workshop.open()
+    scores = shop.shelf.current("anomaly_scores", context.partition_key)
+    listed = shop.shelf.current("videos")
+    found = detection.alarms(shop, listed, scores, shop.shelf.current("thresholds"))
+    table = found.read()
+    return report(found, episodes=len(table), videos=table["video_id"].n_unique())

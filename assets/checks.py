@@ -1,0 +1,169 @@
+"""The gates between the chapters: what must hold before the next chapter is read. All of them block.
+
+Each says what it found, not only that something differed.
+"""
+
+import json
+
+import dagster as dg
+import numpy as np
+import polars as pl
+
+from assets.adapters import adapters
+from assets.bank import trace_embeddings, trace_index
+from assets.calibration import thresholds
+from assets.corpus import trace_corpus
+from assets.features import video_features
+from assets.scores import anomaly_scores
+from pipelines.partitions import CONTEXTS, SHARDS
+from pipelines.resources import WorkshopResource
+from traces_core.bank import Bank, recall_against_exact
+from traces_core.calibration import enough_normal_footage
+from traces_core.steps import footage, knowledge
+
+
+@dg.asset_check(asset=trace_corpus, blocking=True, partitions_def=CONTEXTS)
+def corpus_is_sound(
+    context: dg.AssetCheckExecutionContext, workshop: WorkshopResource
+) -> dg.AssetCheckResult:
+    """Both sides present, no duplicate, short plain sentences, words the encoder knows."""
+    shop = workshop.open()
+    return _from_findings(
+        knowledge.corpus_findings(shop, shop.shelf.current("trace_corpus", context.partition_key))
+    )
+
+
+@dg.asset_check(asset=trace_embeddings, blocking=True, partitions_def=CONTEXTS)
+def embeddings_are_sound(
+    context: dg.AssetCheckExecutionContext, workshop: WorkshopResource
+) -> dg.AssetCheckResult:
+    """Finite, of length 1, one a trace; near duplicates and leaks between the sides are reported."""
+    shop = workshop.open()
+    corpus = shop.shelf.current("trace_corpus", context.partition_key)
+    vectors = shop.shelf.current("trace_embeddings", context.partition_key)
+    unit = vectors.read()["vectors"]
+    norms = np.linalg.norm(unit, axis=1)
+    sound = bool(
+        np.isfinite(unit).all() and np.abs(norms - 1).max() < 1e-3 and len(unit) == len(corpus.read())
+    )
+    result = _from_findings(knowledge.corpus_findings(shop, corpus, vectors))
+    found = f"{len(unit)} vectors of length {norms.min():.4f} to {norms.max():.4f}\n\n{result.description}"
+    return dg.AssetCheckResult(passed=sound and result.passed, severity=result.severity, description=found)
+
+
+@dg.asset_check(asset=trace_index, blocking=True)
+def index_finds_what_is_there(workshop: WorkshopResource) -> dg.AssetCheckResult:
+    """Recall against exact search, on traces slightly moved so that none asks for itself."""
+    shop = workshop.open()
+    settings = shop.settings.bank
+    bank = Bank.load(shop.shelf.current("trace_index").path)
+    rng = np.random.default_rng(0)
+    recalls = {}
+    for side in ("normal", "anomalous"):
+        vectors = bank.vectors(side)[:256]
+        moved = vectors + 0.1 * rng.standard_normal(vectors.shape).astype(np.float32)
+        moved /= np.linalg.norm(moved, axis=1, keepdims=True)
+        recalls[side] = recall_against_exact(bank, moved.astype(np.float32), settings.recall_at_k, side)
+    return dg.AssetCheckResult(
+        passed=min(recalls.values()) >= settings.minimum_recall,
+        metadata={f"recall_{side}": float(recall) for side, recall in recalls.items()},
+        description=f"recall@{settings.recall_at_k} {recalls}, asked for {settings.minimum_recall}",
+    )
+
+
+@dg.asset_check(asset=video_features, blocking=True, partitions_def=SHARDS)
+def features_cover_the_videos(
+    context: dg.AssetCheckExecutionContext, workshop: WorkshopResource
+) -> dg.AssetCheckResult:
+    """Times rise strictly, values are finite, and the track reaches the end that the container states.
+
+    A broken video does not block the others; it is named.
+    """
+    shop = workshop.open()
+    listed = shop.shelf.current("videos").read().unique("video_id", keep="first", maintain_order=True)
+    rows = shop.shelf.current("feature_manifest", context.partition_key).read().join(listed, on="video_id")
+    wrong, named = [], []
+    for row in rows.iter_rows(named=True):
+        if row["reason"] is not None:
+            named.append(f"{row['video']}: {row['reason']}")
+            continue
+        if row["fingerprint"] is None:
+            continue
+        wrong += footage.feature_faults(shop, row)
+    said = [*wrong, *(f"left out: {one}" for one in named)]
+    return dg.AssetCheckResult(
+        passed=not wrong,
+        metadata={"videos": len(rows), "faults": len(wrong), "left_out": len(named)},
+        description="\n".join(said) or f"{len(rows)} videos, times rise, every track reaches its end",
+    )
+
+
+@dg.asset_check(asset=adapters, blocking=True)
+def fusion_is_no_worse_than_the_identity(workshop: WorkshopResource) -> dg.AssetCheckResult:
+    """What ships is the identity, or was no worse on the validation clips."""
+    shipped = workshop.open().shelf.current("adapters")
+    said = json.loads((shipped.path / "training.json").read_text())
+    trained, identity = said["validation"]["info_nce"], said["identity"]["info_nce"]
+    return dg.AssetCheckResult(
+        passed=not said["shipped"] or trained <= identity,
+        metadata={"shipped": said["shipped"], "info_nce": trained, "info_nce_identity": identity},
+        description=said["reason"],
+    )
+
+
+@dg.asset_check(asset=anomaly_scores, blocking=True, partitions_def=SHARDS)
+def scores_are_sound(
+    context: dg.AssetCheckExecutionContext, workshop: WorkshopResource
+) -> dg.AssetCheckResult:
+    """Finite, and no stream gives mostly one value: masses of ties flatter a ranking."""
+    table = workshop.open().shelf.current("anomaly_scores", context.partition_key).read()
+    tied = {
+        stream: 1 - rows["score"].n_unique() / len(rows)
+        for (stream,), rows in table.group_by("stream", maintain_order=True)
+        if len(rows) > 1
+    }
+    finite = bool(table["score"].is_finite().all())
+    return dg.AssetCheckResult(
+        passed=finite and all(share < 0.5 for share in tied.values()),
+        metadata={f"ties_{stream}": share for stream, share in tied.items()},
+        description=f"{len(table)} scores, {'all finite' if finite else 'not all finite'}; ties {tied}",
+    )
+
+
+@dg.asset_check(asset=thresholds, blocking=True)
+def normal_footage_is_enough(workshop: WorkshopResource) -> dg.AssetCheckResult:
+    """The normal footage supports the rate of false alarms that the settings ask for."""
+    shop = workshop.open()
+    settings = shop.settings.calibration
+    normal = (
+        shop.shelf.current("videos")
+        .read()
+        .filter((pl.col("set") == "calibration") & pl.col("reason").is_null())
+    )
+    check = enough_normal_footage(
+        dict(normal.select("video_id", "duration_s").rows()),
+        false_alarms_per_hour=settings.false_alarms_per_hour,
+        block_s=settings.block_s,
+    )
+    return dg.AssetCheckResult(
+        passed=check.is_enough,
+        metadata={"blocks": check.blocks, "blocks_needed": check.blocks_needed, "hours": check.hours},
+        description=(
+            f"{check.hours:.2f} h in {check.blocks} blocks; {settings.false_alarms_per_hour:g} false alarms "
+            f"an hour take {check.hours_needed:.2f} h; the finest rate supported is "
+            f"{check.finest_false_alarms_per_hour:.2f} an hour"
+        ),
+    )
+
+
+def _from_findings(findings: list) -> dg.AssetCheckResult:
+    errors = [one for one in findings if not one.passed and one.severity == "error"]
+    failed = [one for one in findings if not one.passed]
+    return dg.AssetCheckResult(
+        passed=not failed,
+        severity=dg.AssetCheckSeverity.ERROR if errors else dg.AssetCheckSeverity.WARN,
+        description="\n".join(
+            f"{'ok  ' if one.passed else 'FAIL'} {one.name}: {one.text}" for one in findings
+        ),
+        metadata={one.name: one.passed for one in findings},
+    )

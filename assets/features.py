@@ -1,0 +1,43 @@
+"""Chapter 5. Features: what the frozen encoders see in each video.
+
+videos ──> video_features
+"""
+
+import dagster as dg
+import polars as pl
+
+from assets.sources import settings
+from pipelines.automation import WHEN_INPUTS_CHANGE
+from pipelines.partitions import SHARDS
+from pipelines.reporting import report
+from pipelines.resources import WorkshopResource
+from traces_core.steps import footage
+
+
+@dg.asset(
+    group_name="features",
+    kinds={"clip", "timesformer"},
+    partitions_def=SHARDS,
+    deps=["videos", *settings("sampling", "clip", "timesformer")],
+    code_version=footage.SEEING,
+    automation_condition=WHEN_INPUTS_CHANGE,
+    pool="encoders",
+)
+def video_features(context: dg.AssetExecutionContext, workshop: WorkshopResource) -> dg.MaterializeResult:
+    """Frame embeddings, window tokens and action probabilities of one shard's videos."""
+    shop = workshop.open()
+    practice, listed = shop.shelf.current("practice_footage"), shop.shelf.current("videos")
+    manifest = footage.video_features(shop, practice, listed, context.partition_key)
+    computed = [one for one in shop.shelf.log if one.name == "video_features" and one.computed]
+    table = manifest.read()
+    missing = table.filter(pl.col("reason").is_not_null())
+    context.log.info(f"{context.partition_key}: {len(computed)} of {len(table)} videos computed")
+    return report(
+        manifest,
+        videos=len(table),
+        videos_computed=len(computed),
+        windows=int(table["windows"].sum()),
+        seconds_computing=round(sum(one.seconds for one in computed), 1),
+        broken=len(missing),
+        reasons=dg.MetadataValue.md("\n".join(f"- {reason}" for reason in missing["reason"]) or "none"),
+    )

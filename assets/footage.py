@@ -1,0 +1,65 @@
+"""Chapter 4. Footage: which videos there are, and what is true of them.
+
+practice_footage ──> videos ──> annotations
+"""
+
+import dagster as dg
+import polars as pl
+
+from assets.sources import settings
+from pipelines.automation import WHEN_INPUTS_CHANGE
+from pipelines.reporting import report
+from pipelines.resources import WorkshopResource
+from traces_core.steps import footage
+
+
+@dg.asset(
+    group_name="footage",
+    kinds={"h264"},
+    deps=settings("practice"),
+    code_version=footage.DRAWING,
+    automation_condition=WHEN_INPUTS_CHANGE,
+)
+def practice_footage(workshop: WorkshopResource) -> dg.MaterializeResult:
+    """The practice world's three sets, drawn: training clips, normal footage, benchmark videos."""
+    drawn = footage.practice_footage(workshop.open())
+    return report(drawn, **{f"{name}_videos": count for name, count in drawn.facts.items()})
+
+
+@dg.asset(
+    group_name="footage",
+    kinds={"polars"},
+    deps=["practice_footage", *settings("footage")],
+    code_version=footage.LISTING,
+    automation_condition=WHEN_INPUTS_CHANGE,
+)
+def videos(workshop: WorkshopResource) -> dg.MaterializeResult:
+    """Every video of the three sets, named by the digest of its bytes."""
+    shop = workshop.open()
+    listed = footage.videos(shop, shop.shelf.current("practice_footage"))
+    table = listed.read()
+    broken = table.filter(pl.col("reason").is_not_null())
+    reasons = "\n".join(f"- {row['video']}: {row['reason']}" for row in broken.iter_rows(named=True))
+    return report(
+        listed,
+        videos=len(table),
+        hours=round((table["duration_s"].sum() or 0.0) / 3600, 3),
+        broken=len(broken),
+        reasons=dg.MetadataValue.md(reasons or "none"),
+    )
+
+
+@dg.asset(
+    group_name="footage",
+    kinds={"polars"},
+    deps=["practice_footage", "videos"],
+    code_version=footage.LISTING,
+    automation_condition=WHEN_INPUTS_CHANGE,
+)
+def annotations(workshop: WorkshopResource) -> dg.MaterializeResult:
+    """The ground truth of the benchmark: which stretches of which videos are anomalous."""
+    shop = workshop.open()
+    practice, listed = shop.shelf.current("practice_footage"), shop.shelf.current("videos")
+    checked = footage.checked_annotations(shop, practice, listed)
+    table = checked.read()
+    return report(checked, events=len(table), classes=table["label"].n_unique())

@@ -1,0 +1,12 @@
+"""The Dagster layer: what exists (`definitions`), what it needs (`resources`), when it moves."""
+
+import os
+import warnings
+
+import dagster as dg
+
+os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+os.environ.setdefault("DVC_NO_ANALYTICS", "1")
+# Partition-aware checks are a preview, observable sources a beta: chosen knowingly, said once, here.
+warnings.filterwarnings("ignore", category=dg.PreviewWarning)
+warnings.filterwarnings("ignore", category=dg.BetaWarning)

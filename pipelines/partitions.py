@@ -1,0 +1,15 @@
+"""How assets are split: the text side by context, the footage side by shard.
+
+Both come from the settings, so that a bank regenerated for one site, or footage on another machine, is
+one partition. Inside a shard each video has a recipe of its own.
+"""
+
+import dagster as dg
+
+from traces_core.settings import Settings
+from traces_core.steps.footage import shard_names
+
+_SETTINGS = Settings.load()
+
+CONTEXTS = dg.StaticPartitionsDefinition(sorted(_SETTINGS.corpus.contexts))
+SHARDS = dg.StaticPartitionsDefinition(shard_names(_SETTINGS.footage.shards))

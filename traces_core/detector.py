@@ -1,0 +1,258 @@
+"""The detector as one object: a video in, scores, episodes and explanations out.
+
+    Detector.load().score("clip.mp4")
+
+It uses what the graph made (bank, fusion, thresholds) and makes none of it. One video at a time; footage
+that comes in numbers goes through the graph.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from traces_core.calibration import Threshold
+from traces_core.features import Features, extract_features
+from traces_core.metrics.events import find_episodes
+from traces_core.model.late import LateFusion
+from traces_core.model.windows import attention_maps
+from traces_core.report.model import Moment, NearTrace
+from traces_core.scoring import Explanation, explain
+from traces_core.steps.detection import Calibration, scorer, with_late
+from traces_core.steps.workshop import Workshop
+from traces_core.streams import LATE, Scorer
+from traces_core.types import Episode, ScoreTrack
+from traces_core.video import frames_at, window_frames_of
+
+
+@dataclass(frozen=True)
+class ScoredVideo:
+    """What the detector says about one video."""
+
+    path: Path
+    """The file."""
+    context: str | None
+    """The kind of place it was compared with; None for all of them."""
+    tracks: Mapping[str, ScoreTrack]
+    """Scores by stream."""
+    thresholds: Mapping[str, float]
+    """Threshold by stream."""
+    episodes: Mapping[str, tuple[Episode, ...]]
+    """Runs above the threshold, by stream."""
+    features: Features
+    """What the encoders saw."""
+    broken: str | None
+    """Why the file ends early; None for a whole one."""
+
+    @property
+    def end_s(self) -> float:
+        """Time of the last frame looked at, in seconds."""
+        return float(self.features.frame_times_s[-1])
+
+    def table(self) -> pl.DataFrame:
+        """The scores as rows `video, time_s, stream, score`, streams one after the other."""
+        parts = [
+            pl.DataFrame(
+                {
+                    "video": [str(self.path)] * len(track),
+                    "time_s": track.times_s,
+                    "stream": [stream] * len(track),
+                    "score": np.asarray(track.values, np.float32),
+                }
+            )
+            for stream, track in self.tracks.items()
+        ]
+        return pl.concat(parts)
+
+
+@dataclass(frozen=True)
+class Detector:
+    """Encoders, bank, fusion, scales and thresholds, ready to score."""
+
+    shop: Workshop
+    """Settings and encoders."""
+    judge: Scorer
+    """From features to scores."""
+    scales: LateFusion
+    """The scale of each stream on normal footage."""
+    thresholds: Mapping[str, Threshold]
+    """When each stream calls somebody."""
+
+    @classmethod
+    def load(cls, shop: Workshop | None = None) -> Detector:
+        """The detector that the graph of this checkout made last.
+
+        Parameters
+        ----------
+        shop
+            Another store or other settings; this checkout's by default.
+
+        Raises
+        ------
+        MissingArtifactError
+            If the graph has not made its parts yet: `make demo` does.
+        """
+        shop = shop or Workshop.here()
+        shelf = shop.shelf
+        judge = scorer(shop, shelf.current("trace_index"), shelf.current("adapters"))
+        calibration = Calibration.load(shelf.current("thresholds"))
+        return cls(shop, judge, calibration.scales, calibration.thresholds)
+
+    @property
+    def contexts(self) -> tuple[str, ...]:
+        """The contexts that the bank knows."""
+        return self.judge.bank.contexts
+
+    def score(
+        self,
+        video: Path | str,
+        context: str | None = None,
+        *,
+        progress: Callable[[float], None] | None = None,
+    ) -> ScoredVideo:
+        """Scores, episodes and features of one video.
+
+        Parameters
+        ----------
+        video
+            Any file that PyAV decodes.
+        context
+            The kind of place it shows, one of `contexts`; None compares it with all of them.
+        progress
+            Told the time in seconds of the last frame seen.
+
+        Raises
+        ------
+        VideoError
+            If no frame can be read. A file that breaks later is scored up to there; `broken` says why.
+        UnknownNameError
+            If the bank has no such context.
+        """
+        if context is not None:
+            self.judge.bank.trace_ids("normal", [context])  # refuses an unknown name, with the nearest one
+        video = Path(video)
+        sampling = self.shop.settings.sampling
+        with tempfile.TemporaryDirectory(prefix="traces-") as folder:
+            file = Path(folder) / "features.safetensors"
+            facts = extract_features(
+                video,
+                self.shop.clip,
+                self.shop.windows,
+                file,
+                sample_fps=sampling.sample_fps,
+                hop_frames=sampling.hop_frames,
+                progress=progress,
+            )
+            features = Features.load(file)
+        tracks = with_late(self.scales, self.judge.score(features, context))
+        return ScoredVideo(
+            path=video,
+            context=context,
+            tracks=tracks,
+            thresholds={name: self.thresholds[name].value for name in tracks},
+            episodes={name: self.episodes_of(track) for name, track in tracks.items()},
+            features=features,
+            broken=facts["broken"],
+        )
+
+    def explain(self, scored: ScoredVideo, at_s: float, stream: str = LATE) -> Moment:
+        """Why one moment has its score: the frame, where the model looked, the nearest traces.
+
+        Parameters
+        ----------
+        scored
+            What `score` gave.
+        at_s
+            The moment in seconds; the last window that ended by then is explained.
+        stream
+            Whose score is shown. The traces are those of the fused vector, on both sides.
+
+        Raises
+        ------
+        ValueError
+            If the moment lies outside the video.
+        """
+        return self.explain_many(scored, [at_s], stream)[0]
+
+    def explain_many(self, scored: ScoredVideo, times_s: Sequence[float], stream: str = LATE) -> list[Moment]:
+        """`explain` for several moments, with one pass over the file."""
+        for at_s in times_s:
+            if not 0 <= at_s <= scored.end_s + 1 / self.shop.settings.sampling.sample_fps:
+                raise ValueError(
+                    f"{scored.path}: no moment at {at_s} s; the video ends at {scored.end_s:.3f} s"
+                )
+        features = scored.features
+        chosen = np.searchsorted(features.window_times_s, np.asarray(times_s) + 1e-9, side="right") - 1
+        chosen = np.maximum(chosen, 0)
+        shown = window_frames_of(features.ends[chosen], self.shop.windows.window_frames)  # (M, W)
+        wanted, where = np.unique(shown, return_inverse=True)
+        pixels = frames_at(scored.path, list(features.frame_times_s[wanted] + 1e-6)).pixels
+        windows = pixels[where.reshape(shown.shape)]  # (M, W, H, W', 3)
+        return [
+            self._moment(scored, stream, int(window), windows[which]) for which, window in enumerate(chosen)
+        ]
+
+    def _moment(self, scored: ScoredVideo, stream: str, window: int, pixels: Any) -> Moment:
+        features = scored.features
+        one = slice(window, window + 1)
+        frames, tokens = features.window_frames[one], features.tokens[one]
+        seen = self.shop.windows.encode_windows(pixels[None], with_attention=True)
+        within = attention_maps(self.judge.fusion, frames, tokens)
+        why = explain(
+            self.judge.fused_vectors(_only(features, window))[0],
+            self.judge.bank,
+            k=self.judge.k,
+            space=self.judge.space,
+            contexts=self.judge.contexts_of(scored.context),
+        )
+        track = scored.tracks[stream]
+        time_s = float(features.window_times_s[window])
+        last = int(np.searchsorted(track.times_s, time_s, side="right")) - 1
+        return Moment(
+            time_s=time_s,
+            stream=stream,
+            score=float(track.values[last]),
+            frame=pixels[-1],
+            anomalous=_near(why, "anomalous"),
+            normal=_near(why, "normal"),
+            attention=None if seen.attention is None else seen.attention[0, -1],
+            window_attention=None if within is None else within[0].mean(axis=(0, 1)),
+        )
+
+    def peaks(self, scored: ScoredVideo, stream: str = LATE, most: int = 3) -> list[Moment]:
+        """The highest moments, one an episode; the highest of all where there is no episode."""
+        episodes = sorted(scored.episodes[stream], key=lambda one: -one.peak_score)[:most]
+        track = scored.tracks[stream]
+        times = [one.peak_s for one in episodes] or [float(track.times_s[int(np.argmax(track.values))])]
+        return self.explain_many(scored, sorted(times), stream)
+
+    def episodes_of(self, track: ScoreTrack) -> tuple[Episode, ...]:
+        """The runs of a track above its stream's threshold."""
+        threshold = self.thresholds[track.stream]
+        return tuple(find_episodes(track, threshold.value, threshold.rules))
+
+
+def _only(features: Features, window: int) -> Features:
+    """The features of one window, its frames with it."""
+    width = features.tokens.shape[1]
+    inside = window_frames_of(features.ends[window : window + 1], width)[0]
+    first = int(inside[0])
+    span = slice(first, int(inside[-1]) + 1)
+    one = slice(window, window + 1)
+    return Features(
+        features.frame_times_s[span],
+        features.frames[span],
+        features.ends[one] - first,
+        features.tokens[one],
+        features.labels[one],
+    )
+
+
+def _near(why: Explanation, side: str) -> tuple[NearTrace, ...]:
+    return tuple((match.trace.text, match.similarity, match.trace.label) for match in getattr(why, side))

@@ -1,0 +1,157 @@
+"""Steps that ask why: the benchmark again, with one thing changed at a time.
+
+Each variant runs the same steps with other settings, on a shelf that makes nothing current; what it shares
+with the main run is found, not made. An ablation reports the trained fusion even where the gate would have
+shipped the identity: otherwise a training that does harm would look harmless.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import polars as pl
+
+from traces_core.digest import code_digest
+from traces_core.steps import benchmark, detection, footage, knowledge
+from traces_core.steps.workshop import Workshop
+from traces_core.store import Artifact
+from traces_core.streams import APPEARANCE, FUSED, LATE
+
+COMPARING = code_digest(["traces_core.steps.ablations"])
+
+SEEDS = (0, 1, 2)
+"""Seeds of the fusion's training."""
+
+Row = dict[str, Any]
+_KEPT = (
+    "auc",
+    "auc_low",
+    "auc_high",
+    "auc_anomalous",
+    "average_precision",
+    "false_alarms_per_hour_at_recall",
+    "per_class",
+)
+
+
+def streams_of(shop: Workshop, which: str = "candidate") -> dict[str, Row]:
+    """Rows of the result table by stream for these settings: the whole graph, found or made."""
+    practice = footage.practice_footage(shop)
+    listed = footage.videos(shop, practice)
+    shards = footage.shard_names(shop.settings.footage.shards)
+    manifests = [footage.video_features(shop, practice, listed, shard) for shard in shards]
+    index, _ = knowledge.bank(shop)
+    fusion = detection.adapters(shop, practice, listed, pl.concat([part.read() for part in manifests]))
+    scores = [detection.anomaly_scores(shop, listed, part, index, fusion, which=which) for part in manifests]
+    calibrated = detection.thresholds(shop, listed, scores)
+    truth = footage.checked_annotations(shop, practice, listed)
+    measured = benchmark.benchmark_metrics(shop, listed, truth, scores, calibrated)
+    return {row["stream"]: row for row in measured.read()["rows"]}
+
+
+def _row(variant: str, row: Row, **more: Any) -> Row:
+    return {"variant": variant, "stream": row["stream"], **{name: row[name] for name in _KEPT}, **more}
+
+
+def fusion(shop: Workshop) -> list[Row]:
+    """No window, window mean, concatenation, cross-attention; three seeds where anything is trained."""
+    mean = streams_of(shop.variant(training__fusion__kind="mean"))
+    rows = [_row("none (frames)", mean[APPEARANCE]), _row("window mean (identity)", mean[FUSED])]
+    for kind in ("concatenation", "cross_attention"):
+        for seed in SEEDS:
+            found = streams_of(shop.variant(training__fusion__kind=kind, training__fusion__seed=seed))
+            rows.append(_row(kind, found[FUSED], seed=seed))
+    return rows
+
+
+def window(shop: Workshop) -> list[Row]:
+    """W of 8, 16 and 32 sampled frames; the time embedding is stretched to W."""
+    return _over(shop, "W", "timesformer__window_frames", (8, 16, 32), (FUSED, LATE))
+
+
+def neighbours(shop: Workshop) -> list[Row]:
+    """k of 1, 5, 10 and 20 nearest traces a side."""
+    return _over(shop, "k", "scoring__k", (1, 5, 10, 20), (APPEARANCE, FUSED, LATE))
+
+
+def bank_size(shop: Workshop) -> list[Row]:
+    """At most 5, 20, 50 and 200 traces a side and context."""
+    return _over(
+        shop, "traces a side", "corpus__traces_per_side", (5, 20, 50, 200), (APPEARANCE, FUSED, LATE)
+    )
+
+
+def training_corpus(shop: Workshop) -> list[Row]:
+    """Trained on clips of every kind, on normal clips only, not at all."""
+    rows = [_row("nothing (identity)", streams_of(shop.variant(training__fusion__kind="mean"))[FUSED])]
+    for corpus in ("normal", "all"):
+        for seed in SEEDS:
+            found = streams_of(shop.variant(training__footage=corpus, training__fusion__seed=seed))
+            rows.append(_row(f"{corpus} clips", found[FUSED], seed=seed))
+    return rows
+
+
+def left_out_class(shop: Workshop) -> list[Row]:
+    """Each class of the bank left out in turn: is it still found? AUC of its frames against normal ones."""
+    _, bank = knowledge.bank(shop)
+    with_all = streams_of(shop)
+    rows = []
+    for name in bank.classes:
+        without = streams_of(shop.variant(corpus__left_out_class=name))
+        for stream in (APPEARANCE, FUSED, LATE):
+            if name in without[stream]["per_class"]:
+                rows.append(
+                    {
+                        "variant": f"without {name}",
+                        "stream": stream,
+                        "auc": without[stream]["per_class"][name]["auc"],
+                        "auc_with": with_all[stream]["per_class"][name]["auc"],
+                    }
+                )
+    return rows
+
+
+def encoder_seeds(shop: Workshop) -> list[Row]:
+    """Every stream, once for each pre-training seed of the encoders: how much of a number is luck."""
+    rows = []
+    for number, model in enumerate(shop.settings.benchmark.pretraining_seeds):
+        variant = shop.variant(clip__model=model, timesformer__model=model)
+        for stream, row in sorted(streams_of(variant).items()):
+            rows.append(_row(stream, row, seed=number))
+    return rows
+
+
+def _over(
+    shop: Workshop, name: str, setting: str, values: Iterable[int], streams: Iterable[str]
+) -> list[Row]:
+    rows = []
+    for value in values:
+        found = streams_of(shop.variant(**{setting: value}))
+        rows += [_row(f"{name} = {value}", found[stream]) for stream in streams]
+    return rows
+
+
+ABLATIONS: dict[str, Callable[[Workshop], list[Row]]] = {
+    "encoder_seeds": encoder_seeds,
+    "fusion": fusion,
+    "window": window,
+    "neighbours": neighbours,
+    "bank_size": bank_size,
+    "training_corpus": training_corpus,
+    "left_out_class": left_out_class,
+}
+"""Every ablation by name."""
+
+
+def ablation(shop: Workshop, name: str, measured: Artifact) -> Artifact:
+    """The rows of one ablation, made anew whenever the main result, the settings or the code changed."""
+    made_from = {
+        "settings": shop.settings.model_dump(),
+        "main": measured.fingerprint,
+        "bank": shop.shelf.current("trace_index").fingerprint,
+        "code": [detection.LEARNING, detection.SCORING, footage.SEEING, benchmark.MEASURING],
+    }
+    return shop.shelf.remember(
+        "ablations", name, code=COMPARING, made_from=made_from, make=lambda: {"rows": ABLATIONS[name](shop)}
+    )

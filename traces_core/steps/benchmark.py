@@ -1,0 +1,111 @@
+"""Steps that measure: the rows of the result table, with what content-free and oracle scores get beside."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from traces_core.datasets import AnnotationRow, GroundTruth
+from traces_core.digest import code_digest
+from traces_core.metrics import evaluate
+from traces_core.steps.detection import Calibration, by_video, with_late
+from traces_core.steps.workshop import Workshop
+from traces_core.store import Artifact
+from traces_core.types import ScoreTrack
+
+MEASURING = code_digest(["traces_core.metrics", "traces_core.datasets", "traces_core.steps.benchmark"])
+
+
+def truth_of(listed: Artifact, annotated: Artifact) -> GroundTruth:
+    """The checked ground truth of a set, from the artifacts that hold it."""
+    name = annotated.key
+    clocks = listed.read().filter((pl.col("set") == name) & pl.col("reason").is_null())
+    return GroundTruth.from_rows(
+        f"{name} set",
+        [AnnotationRow(*row) for row in annotated.read().rows()],
+        durations_s=dict(clocks.select("video", "duration_s").rows()),
+        rates={video: Fraction(rate) for video, rate in clocks.select("video", "rate").rows()},
+    )
+
+
+def tracks_of_set(
+    listed: Artifact, scores: list[Artifact], calibration: Calibration, name: str
+) -> dict[str, dict[str, ScoreTrack]]:
+    """Tracks by stream, then by path in the set, the late fusion among the streams."""
+    paths = dict(listed.read().filter(pl.col("set") == name).select("video_id", "video").rows())
+    found: dict[str, dict[str, ScoreTrack]] = {}
+    for video_id, tracks in by_video(pl.concat([entry.read() for entry in scores])).items():
+        if video_id in paths:
+            for stream, track in with_late(calibration.scales, tracks).items():
+                found.setdefault(stream, {})[paths[video_id]] = track
+    return found
+
+
+def benchmark_metrics(
+    shop: Workshop, listed: Artifact, annotated: Artifact, scores: list[Artifact], calibrated: Artifact
+) -> Artifact:
+    """Every stream's row of the result table, with its provenance."""
+    settings = shop.settings.benchmark
+
+    def measure() -> dict[str, Any]:
+        truth = truth_of(listed, annotated)
+        calibration = Calibration.load(calibrated)
+        rows = []
+        for stream, tracks in sorted(tracks_of_set(listed, scores, calibration, annotated.key).items()):
+            threshold = calibration.thresholds[stream]
+            row = evaluate(
+                tracks,
+                truth,
+                rng=np.random.default_rng(settings.seed),  # the same videos are drawn for every stream
+                threshold=threshold.value,
+                rules=threshold.rules,
+                recalls=(settings.event_recall,),
+                resamples=settings.bootstrap,
+            ).to_dict()
+            rows.append({"data_set": truth.name, **row, **_at_recall(row, settings.event_recall)})
+        return {"rows": rows, "provenance": _provenance(shop, truth, calibrated)}
+
+    made_from = {
+        "truth": annotated.fingerprint,
+        "videos": listed.fingerprint,
+        "scores": {entry.key: entry.fingerprint for entry in scores},
+        "thresholds": calibrated.fingerprint,
+        "settings": settings.model_dump(exclude={"pretraining_seeds"}),
+    }
+    return shop.shelf.remember(
+        "benchmark_metrics", annotated.key, code=MEASURING, made_from=made_from, make=measure
+    )
+
+
+def _at_recall(row: Mapping[str, Any], recall: float) -> dict[str, float | None]:
+    """False alarms and the recall reached, at the stated event recall; None where it is never reached."""
+    found = row["events"]["at_recall"][f"{recall:g}"] or {}
+    return {
+        "event_recall": found.get("recall"),
+        "false_alarms_per_hour_at_recall": found.get("false_alarms_per_hour"),
+    }
+
+
+def baseline_rows(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """The baselines beside the streams, as rows: they belong to the ground truth, not to a stream."""
+    if not rows:
+        return []
+    return [
+        {"baseline": name, "causal": "offline" not in name, "data_set": rows[0]["data_set"], **values}
+        for name, values in rows[0]["baselines"].items()
+    ]
+
+
+def _provenance(shop: Workshop, truth: GroundTruth, calibrated: Artifact) -> dict[str, str]:
+    return {
+        "data set": truth.name,
+        "ground truth": truth.fingerprint,
+        "space": shop.clip.space,
+        "window encoder": shop.windows.fingerprint,
+        "thresholds": calibrated.fingerprint,
+        "measuring code": MEASURING,
+    }

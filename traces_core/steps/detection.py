@@ -1,0 +1,357 @@
+"""Steps that join the two sides: the fusion, the scores, scales and thresholds, the alarms."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from traces_core.bank import Bank
+from traces_core.calibration import Threshold, calibrate_threshold
+from traces_core.digest import code_digest, file_digest
+from traces_core.errors import TrainingCorpusError
+from traces_core.metrics.events import EpisodeRules, find_episodes
+from traces_core.model.late import LateFusion, StreamScale
+from traces_core.model.saved import load_fusion, save_fusion
+from traces_core.model.training import Trained, train_fusion
+from traces_core.steps.footage import captions, checked_annotations, load_features
+from traces_core.steps.workshop import Workshop
+from traces_core.store import Artifact
+from traces_core.streams import LATE, Scorer
+from traces_core.types import ScoreTrack
+
+LEARNING = code_digest(
+    ["traces_core.model", "traces_core.steps.detection", "traces_core.features", "traces_core.encoders.clip"]
+)
+SCORING = code_digest(
+    ["traces_core.streams", "traces_core.scoring", "traces_core.bank", "traces_core.model.fusion"]
+)
+CALIBRATING = code_digest(["traces_core.calibration", "traces_core.metrics.events", "traces_core.model.late"])
+
+SCORES = pl.Schema(
+    {
+        "video_id": pl.String(),
+        "stream": pl.String(),
+        "time_s": pl.Float64(),
+        "score": pl.Float32(),
+        "causal": pl.Boolean(),
+    }
+)
+"""One row a score."""
+
+ALARMS = pl.Schema(
+    {
+        "video_id": pl.String(),
+        "stream": pl.String(),
+        "start_s": pl.Float64(),
+        "end_s": pl.Float64(),
+        "peak_s": pl.Float64(),
+        "peak_score": pl.Float32(),
+    }
+)
+"""One row an episode."""
+
+Progress = Callable[[int, Mapping[str, float]], None]
+
+
+def adapters(
+    shop: Workshop,
+    practice: Artifact,
+    listed: Artifact,
+    manifest: pl.DataFrame,
+    *,
+    progress: Progress | None = None,
+) -> Artifact:
+    """The fusion that ships: a folder with `fusion.safetensors`, `candidate.safetensors`, `training.json`.
+
+    Parameters
+    ----------
+    manifest
+        The feature manifests of all shards, joined.
+    progress
+        Told (step, metrics) at every validation.
+    """
+    settings = shop.settings.training
+    told = _training_captions(shop, practice, listed, manifest)
+    features = manifest.filter(pl.col("video_id").is_in(told["video_id"].unique().to_list()))
+
+    def learn(folder: Path) -> tuple[Path, dict[str, Any]]:
+        trained = _train(shop, told, progress)
+        folder.mkdir()
+        about = {"space": shop.clip.space, "window_encoder": shop.windows.fingerprint}
+        save_fusion(folder / "fusion.safetensors", trained.fusion, settings.fusion, **about)
+        save_fusion(folder / "candidate.safetensors", trained.candidate, settings.fusion, **about)
+        (folder / "training.json").write_text(_training_report(trained), encoding="utf-8")
+        return folder, {"shipped": trained.shipped, "reason": trained.reason, "best_step": trained.best_step}
+
+    made_from = {
+        "training": settings.model_dump(),
+        "captions": told.write_ndjson(),
+        "features": sorted(features["fingerprint"].drop_nulls().to_list()),
+        "space": shop.clip.space,
+        "text_encoder": shop.clip.fingerprint,
+        "window_encoder": shop.windows.fingerprint,
+    }
+    return shop.shelf.remember_path("adapters", code=LEARNING, made_from=made_from, write=learn)
+
+
+def _training_captions(
+    shop: Workshop, practice: Artifact, listed: Artifact, manifest: pl.DataFrame
+) -> pl.DataFrame:
+    """The captions of the clips to train on, with the ids of their videos; sorted."""
+    told = captions(shop, practice, "training")
+    known = listed.read().filter(pl.col("set") == "training").select("video", "video_id", "context")
+    usable = manifest.filter(pl.col("fingerprint").is_not_null()).select("video_id")
+    told = told.join(known, on="video").join(usable, on="video_id", how="semi")
+    if shop.settings.training.footage == "normal":
+        marked = checked_annotations(shop, practice, listed, "training").read()
+        told = told.join(marked.select("video").unique(), on="video", how="anti")
+    return told.sort("video", "start_s", "end_s", "caption")
+
+
+def _train(shop: Workshop, told: pl.DataFrame, progress: Progress | None) -> Trained:
+    """One fusion, trained on the windows whose end lies within a captioned stretch."""
+    frames, tokens, sentences, groups, clips = [], [], [], [], []
+    for (video_id,), rows in told.group_by("video_id", maintain_order=True):
+        features = load_features(shop, str(video_id))
+        ends = features.window_times_s
+        for (start_s, end_s), stretch in rows.group_by("start_s", "end_s", maintain_order=True):
+            # Half a window into the stretch, so that most of what the window shows is what the words say.
+            inside = (ends >= float(start_s) + _half_window_s(shop)) & (ends < float(end_s) + 1e-6)
+            frames.append(features.window_frames[inside])
+            tokens.append(features.tokens[inside])
+            sentences += [tuple(stretch["caption"].to_list())] * int(inside.sum())
+            groups += [f"{stretch['label'][0]}|{stretch['context'][0]}"] * int(inside.sum())
+            clips += [str(video_id)] * int(inside.sum())
+    if not sentences:
+        raise TrainingCorpusError(
+            "adapters: no captioned window to train on. Give footage.training a folder with captions.csv, "
+            "or set training.fusion.kind to mean."
+        )
+    texts = sorted({text for some in sentences for text in some})
+    vectors = dict(zip(texts, shop.clip.encode_texts(texts), strict=True))
+    return train_fusion(
+        np.concatenate(frames),
+        np.concatenate(tokens),
+        [np.stack([vectors[text] for text in some]) for some in sentences],
+        groups=groups,
+        clips=clips,
+        settings=shop.settings.training.fusion,
+        progress=progress,
+        checkpoints=shop.shelf.root / "adapters" / "unfinished",
+    )
+
+
+def _half_window_s(shop: Workshop) -> float:
+    return shop.settings.timesformer.window_frames / shop.settings.sampling.sample_fps / 2
+
+
+def _training_report(trained: Trained) -> str:
+    said = {
+        "shipped": trained.shipped,
+        "reason": trained.reason,
+        "best_step": trained.best_step,
+        "steps": trained.steps,
+        "identity": asdict(trained.identity),
+        "validation": asdict(trained.validation),
+        "windows": {"training": len(trained.training_windows), "validation": len(trained.validation_windows)},
+        "curve": [{"step": point.step, **point.metrics()} for point in trained.curve],
+    }
+    return json.dumps(said, indent=1, default=float)
+
+
+def scorer(shop: Workshop, index: Artifact, learned: Artifact, which: str = "fusion") -> Scorer:
+    """What turns features into scores, from the bank and the fusion that ships (or the `candidate`)."""
+    fusion = load_fusion(
+        learned.path / f"{which}.safetensors", space=shop.clip.space, window_encoder=shop.windows.fingerprint
+    )
+    labels = shop.clip.encode_texts(list(shop.windows.labels))
+    return Scorer(Bank.load(index.path), fusion, labels, shop.clip.space, shop.settings.scoring.k)
+
+
+def anomaly_scores(
+    shop: Workshop,
+    listed: Artifact,
+    manifest: Artifact,
+    index: Artifact,
+    learned: Artifact,
+    *,
+    which: str = "fusion",
+) -> Artifact:
+    """The scores of one shard's videos, every stream; columns as in `SCORES`. One recipe a video."""
+    usable = manifest.read().filter(pl.col("fingerprint").is_not_null())
+    contexts = dict(listed.read().select("video_id", "context").rows())
+    judge: Scorer | None = None
+
+    def score(video_id: str) -> pl.DataFrame:
+        nonlocal judge
+        judge = judge or scorer(shop, index, learned, which)
+        context = contexts[video_id] if shop.settings.scoring.by_context else None
+        return scores_table(video_id, judge.score(load_features(shop, video_id), context))
+
+    parts = [
+        shop.shelf.remember(
+            "video_scores",
+            video_id,
+            code=SCORING,
+            made_from={
+                "features": fingerprint,
+                "context": contexts[video_id],
+                "bank": index.fingerprint,
+                "fusion": file_digest(learned.path / f"{which}.safetensors"),
+                "scoring": shop.settings.scoring.model_dump(),
+                "text_encoder": shop.clip.fingerprint,
+                "labels": list(shop.windows.labels),
+            },
+            make=partial(score, video_id),
+        )
+        for video_id, fingerprint in usable.select("video_id", "fingerprint").rows()
+    ]
+    return shop.shelf.remember(
+        "anomaly_scores",
+        manifest.key,
+        code=SCORING,
+        made_from={"videos": {part.key: part.fingerprint for part in parts}},
+        make=lambda: pl.concat([SCORES.to_frame(), *(part.read() for part in parts)]),
+    )
+
+
+def scores_table(video_id: str, tracks: Mapping[str, ScoreTrack]) -> pl.DataFrame:
+    """The tracks of one video as rows of `SCORES`."""
+    return pl.concat(
+        [
+            pl.DataFrame(
+                {
+                    "video_id": [video_id] * len(track),
+                    "stream": [stream] * len(track),
+                    "time_s": track.times_s,
+                    "score": np.asarray(track.values, np.float32),
+                    "causal": [track.causal] * len(track),
+                },
+                schema=SCORES,
+            )
+            for stream, track in tracks.items()
+        ]
+    )
+
+
+def tracks_of(scores: pl.DataFrame) -> dict[str, dict[str, ScoreTrack]]:
+    """Tracks by stream, then by video id, from rows of `SCORES`."""
+    found: dict[str, dict[str, ScoreTrack]] = {}
+    for (stream, video_id), rows in scores.group_by("stream", "video_id", maintain_order=True):
+        track = ScoreTrack(
+            rows["time_s"].to_numpy(),
+            rows["score"].to_numpy(),
+            stream=str(stream),
+            causal=bool(rows["causal"][0]),
+        )
+        found.setdefault(str(stream), {})[str(video_id)] = track
+    return found
+
+
+def with_late(scales: LateFusion, tracks: Mapping[str, ScoreTrack]) -> dict[str, ScoreTrack]:
+    """The tracks of one video, and their late fusion beside them."""
+    return {**tracks, LATE: scales.combine(tracks, name=LATE)}
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """What normal footage says about the streams: their scales, and the thresholds for the stated rate."""
+
+    scales: LateFusion
+    """One scale a stream, for the late fusion."""
+    thresholds: Mapping[str, Threshold]
+    """One threshold a stream, the late one included."""
+
+    @classmethod
+    def load(cls, artifact: Artifact) -> Calibration:
+        """Read what the step `thresholds` made."""
+        said = artifact.read()
+        scales = LateFusion(tuple(StreamScale(**scale) for scale in said["scales"]))
+        return cls(scales, {name: Threshold.from_dict(one) for name, one in said["thresholds"].items()})
+
+
+def episode_rules(shop: Workshop) -> EpisodeRules:
+    """When a run of high scores is an episode, by the settings."""
+    return EpisodeRules(min_gap_s=shop.settings.calibration.min_gap_s)
+
+
+def thresholds(shop: Workshop, listed: Artifact, scores: list[Artifact]) -> Artifact:
+    """Scales and thresholds from the calibration set, which holds normal footage only.
+
+    Raises
+    ------
+    TooLittleFootageError
+        If it is too short for the rate that the settings ask for.
+    """
+    normal = listed.read().filter((pl.col("set") == "calibration") & pl.col("reason").is_null())
+
+    def calibrate() -> dict[str, Any]:
+        ids = normal["video_id"].to_list()
+        table = pl.concat([entry.read() for entry in scores]).filter(pl.col("video_id").is_in(ids))
+        tracks = tracks_of(table)
+        scales = LateFusion.from_normal_tracks({name: list(by.values()) for name, by in tracks.items()})
+        tracks[LATE] = {
+            video_id: scales.combine({name: by[video_id] for name, by in tracks.items()}, name=LATE)
+            for video_id in ids
+        }
+        durations = dict(normal.select("video_id", "duration_s").rows())
+        found = {name: _threshold(shop, by, durations) for name, by in tracks.items()}
+        return {"scales": [asdict(scale) for scale in scales.scales], "thresholds": found}
+
+    made_from = {
+        "scores": {entry.key: entry.fingerprint for entry in scores},
+        "videos": sorted(normal["video_id"].to_list()),
+        "settings": shop.settings.calibration.model_dump(),
+    }
+    return shop.shelf.remember("thresholds", code=CALIBRATING, made_from=made_from, make=calibrate)
+
+
+def _threshold(
+    shop: Workshop, tracks: Mapping[str, ScoreTrack], durations_s: Mapping[str, float]
+) -> dict[str, object]:
+    settings = shop.settings.calibration
+    return calibrate_threshold(
+        tracks,
+        {video: durations_s[video] for video in tracks},
+        false_alarms_per_hour=settings.false_alarms_per_hour,
+        block_s=settings.block_s,
+        rules=episode_rules(shop),
+    ).to_dict()
+
+
+def alarms(shop: Workshop, listed: Artifact, scores: Artifact, calibrated: Artifact) -> Artifact:
+    """The episodes above the thresholds in one shard's videos, every stream; columns as in `ALARMS`."""
+
+    def find() -> pl.DataFrame:
+        calibration = Calibration.load(calibrated)
+        durations = dict(listed.read().select("video_id", "duration_s").rows())
+        rows = []
+        for video_id, tracks in by_video(scores.read()).items():
+            for stream, track in with_late(calibration.scales, tracks).items():
+                threshold = calibration.thresholds[stream]
+                for one in find_episodes(track, threshold.value, threshold.rules, end_s=durations[video_id]):
+                    rows.append((video_id, stream, one.start_s, one.end_s, one.peak_s, one.peak_score))
+        return pl.DataFrame(rows, schema=ALARMS, orient="row")
+
+    made_from = {
+        "scores": scores.fingerprint,
+        "thresholds": calibrated.fingerprint,
+        "videos": listed.fingerprint,
+    }
+    return shop.shelf.remember("alarms", scores.key, code=CALIBRATING, made_from=made_from, make=find)
+
+
+def by_video(scores: pl.DataFrame) -> dict[str, dict[str, ScoreTrack]]:
+    """Tracks by video id, then by stream, from rows of `SCORES`."""
+    found: dict[str, dict[str, ScoreTrack]] = {}
+    for stream, tracks in tracks_of(scores).items():
+        for video_id, track in tracks.items():
+            found.setdefault(video_id, {})[stream] = track
+    return found

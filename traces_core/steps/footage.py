@@ -1,0 +1,318 @@
+"""Steps of the footage side: practice footage, the list of videos, the ground truth, the features."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from traces_core.datasets import GroundTruth, read_annotations
+from traces_core.digest import code_digest, digest
+from traces_core.errors import AnnotationError, VideoError
+from traces_core.features import Features, extract_features
+from traces_core.steps.workshop import Workshop
+from traces_core.store import Artifact
+from traces_core.video import content_id, probe
+from traces_core.video.practice import world
+
+SETS = ("training", "calibration", "benchmark")
+"""What footage is for: the fusion learns, the thresholds are set, the numbers are measured."""
+
+SUFFIXES = {".mp4", ".avi", ".mkv", ".mov", ".webm", ".gif", ".ts", ".m4v", ".mpg", ".mpeg", ".h264"}
+
+DRAWING = code_digest(["traces_core.video.practice", "traces_core.video.writing"])
+_READING = [
+    f"traces_core.video.{module}"
+    for module in ("clock", "decode", "film", "sampling", "streams", "wholeness")
+]
+LISTING = code_digest(["traces_core.steps.footage", "traces_core.datasets", *_READING])
+SEEING = code_digest(
+    [
+        "traces_core.features",
+        *_READING,
+        *(
+            f"traces_core.encoders.{module}"
+            for module in ("clip", "motion", "pixels", "timesformer", "window_input")
+        ),
+    ]
+)
+
+DRAWERS = min(4, os.cpu_count() or 1)
+"""Processes that draw practice footage; they change the time it takes, not a byte of it."""
+
+VIDEOS = pl.Schema(
+    {
+        "set": pl.String(),
+        "video": pl.String(),
+        "context": pl.String(),
+        "video_id": pl.String(),
+        "shard": pl.String(),
+        "duration_s": pl.Float64(),
+        "rate": pl.String(),
+        "reason": pl.String(),
+    }
+)
+"""One row a file: its set, its path in the set's folder, the context the path names, the digest of its
+bytes, its shard, what the container states, and why it cannot be used (null where it can)."""
+
+FEATURES = pl.Schema(
+    {
+        "video_id": pl.String(),
+        "fingerprint": pl.String(),
+        "frames": pl.Int64(),
+        "windows": pl.Int64(),
+        "start_s": pl.Float64(),
+        "end_s": pl.Float64(),
+        "reason": pl.String(),
+    }
+)
+"""One row a video of a shard: its features, or why it has none or only those of a part."""
+
+Progress = Callable[[str], None]
+
+
+def shard_names(shards: int) -> list[str]:
+    """Names of the shards, in order: `shard-00`, `shard-01` ..."""
+    return [f"shard-{number:02d}" for number in range(shards)]
+
+
+def shard_of(video_id: str, shards: int) -> str:
+    """The shard a video belongs to, from its id alone."""
+    return shard_names(shards)[int(video_id, 16) % shards]
+
+
+def practice_footage(shop: Workshop) -> Artifact:
+    """A folder with the practice world's three sets: videos, annotations, captions."""
+    settings = shop.settings.practice
+
+    def draw(folder: Path) -> tuple[Path, dict[str, Any]]:
+        plans = {
+            "training": world.training_plans(
+                settings.training_clips, settings.seed, duration_s=settings.training_clip_s
+            ),
+            "calibration": world.calibration_plans(settings.calibration_minutes, settings.seed),
+            "benchmark": world.benchmark_plans(
+                settings.benchmark_videos, settings.seed, duration_s=settings.benchmark_video_s
+            ),
+        }
+        for name in SETS:
+            world.write_corpus(folder / name, plans[name], workers=DRAWERS)
+        return folder, {name: len(plans[name]) for name in SETS}
+
+    return shop.shelf.remember_path(
+        "practice_footage", code=DRAWING, made_from=settings.model_dump(), write=draw
+    )
+
+
+def set_folder(shop: Workshop, practice: Artifact, name: str) -> Path:
+    """Where the videos of a set lie: the folder of the settings, else the practice world's."""
+    chosen: str | None = getattr(shop.settings.footage, name)
+    return practice.path / name if chosen is None else Path(chosen)
+
+
+def videos(shop: Workshop, practice: Artifact) -> Artifact:
+    """The list of every video there is, with its id; columns as in `VIDEOS`."""
+    shards = shop.settings.footage.shards
+    found = [
+        (name, path, path.relative_to(folder).as_posix(), content_id(path))
+        for name in SETS
+        if (folder := set_folder(shop, practice, name)).is_dir()
+        for path in sorted(folder.rglob("*"))
+        if path.suffix.lower() in SUFFIXES and path.is_file()
+    ]
+    contexts = sorted(file.stem for file in shop.machine.catalog.glob("*.yaml"))
+
+    def describe() -> pl.DataFrame:
+        rows = [_describe(*entry, contexts, shards) for entry in found]
+        return pl.DataFrame(rows, schema=VIDEOS, orient="row").sort("set", "video")
+
+    listing = [[name, video, identity] for name, _, video, identity in found]
+    made_from = {"videos": listing, "contexts": contexts, "shards": shards}
+    return shop.shelf.remember("videos", code=LISTING, made_from=made_from, make=describe)
+
+
+def _describe(
+    name: str, path: Path, video: str, identity: str, contexts: list[str], shards: int
+) -> tuple[Any, ...]:
+    context = next((part for part in Path(video).parts[:-1] if part in contexts), None)
+    row = (name, video, context, identity, shard_of(identity, shards))
+    try:
+        about = probe(path)
+    except VideoError as error:
+        return (*row, None, None, error.found)
+    return (*row, about.duration_s, None if about.rate is None else str(about.rate), None)
+
+
+def checked_annotations(
+    shop: Workshop, practice: Artifact, listed: Artifact, name: str = "benchmark"
+) -> Artifact:
+    """The ground truth of a set, as a checked table of anomalous stretches."""
+    folder = set_folder(shop, practice, name)
+    source = next((file for file in _tables(folder, "annotations")), None)
+
+    def check() -> pl.DataFrame:
+        truth = ground_truth(listed, source, name)
+        rows = [(v, i.start_s, i.end_s, i.label) for v in truth.videos for i in truth.intervals[v]]
+        schema = {"video": pl.String, "start_s": pl.Float64, "end_s": pl.Float64, "label": pl.String}
+        return pl.DataFrame(rows, schema=schema, orient="row")
+
+    made_from = {
+        "table": None if source is None else digest(source.read_bytes().hex()),
+        "videos": listed.fingerprint,
+        "set": name,
+    }
+    return shop.shelf.remember("annotations", name, code=LISTING, made_from=made_from, make=check)
+
+
+def ground_truth(listed: Artifact, table: Path | None, name: str) -> GroundTruth:
+    """The ground truth of a set: its readable videos, and the stretches its table names.
+
+    Raises
+    ------
+    AnnotationError
+        If there is no table, or it does not fit the videos.
+    """
+    if table is None:
+        raise AnnotationError(
+            f"{name}: no annotations beside the videos. Write annotations.csv there with the columns "
+            "video,start_s,end_s,label; a video without a row is normal."
+        )
+    readable = listed.read().filter((pl.col("set") == name) & pl.col("reason").is_null())
+    clocks = {row["video"]: (row["duration_s"], row["rate"]) for row in readable.iter_rows(named=True)}
+    return read_annotations(
+        table,
+        durations_s={video: duration for video, (duration, _) in clocks.items()},
+        rates={video: Fraction(rate) for video, (_, rate) in clocks.items()},
+        name=name,
+    )
+
+
+def _tables(folder: Path, stem: str) -> list[Path]:
+    return [file for suffix in (".parquet", ".csv") if (file := folder / f"{stem}{suffix}").is_file()]
+
+
+def captions(shop: Workshop, practice: Artifact, name: str = "training") -> pl.DataFrame:
+    """The captions of a set: `video, start_s, end_s, caption, label`; empty where there are none."""
+    tables = _tables(set_folder(shop, practice, name), "captions")
+    schema = {
+        "video": pl.String,
+        "start_s": pl.Float64,
+        "end_s": pl.Float64,
+        "caption": pl.String,
+        "label": pl.String,
+    }
+    if not tables:
+        return pl.DataFrame(schema=schema)
+    table = pl.read_parquet(tables[0]) if tables[0].suffix == ".parquet" else pl.read_csv(tables[0])
+    return table.select(list(schema))
+
+
+def feature_recipe(shop: Workshop) -> dict[str, Any]:
+    """What features depend on besides the video itself."""
+    return {
+        "sampling": shop.settings.sampling.model_dump(),
+        "image_encoder": shop.clip.fingerprint,
+        "window_encoder": shop.windows.fingerprint,
+        "window_frames": shop.settings.timesformer.window_frames,
+    }
+
+
+def video_features(
+    shop: Workshop, practice: Artifact, listed: Artifact, shard: str, *, progress: Progress | None = None
+) -> Artifact:
+    """The features of one shard's videos, each kept under its own recipe; a table as in `FEATURES`.
+
+    A video that cannot be read costs its own row, with the reason, and nothing else.
+    """
+    mine = (
+        listed.read().filter(pl.col("shard") == shard).unique("video_id", keep="first", maintain_order=True)
+    )
+    rows: list[tuple[Any, ...]] = []
+    for entry in mine.iter_rows(named=True):
+        if entry["reason"] is not None:
+            rows.append((entry["video_id"], None, 0, 0, None, None, entry["reason"]))
+            continue
+        path = set_folder(shop, practice, entry["set"]) / entry["video"]
+        try:
+            found = features_of(shop, entry["video_id"], path)
+        except VideoError as error:
+            rows.append((entry["video_id"], None, 0, 0, None, None, error.found))
+            continue
+        about = found.facts
+        numbers = (about["frames"], about["windows"], about["start_s"], about["end_s"], about["broken"])
+        rows.append((entry["video_id"], found.fingerprint, *numbers))
+        if progress is not None and found.computed:
+            progress(f"{entry['video']}: {about['windows']} windows in {found.seconds:.1f} s")
+    made_from = {"rows": [list(row) for row in rows], "shard": shard}
+    return shop.shelf.remember(
+        "feature_manifest",
+        shard,
+        code=LISTING,
+        made_from=made_from,
+        make=lambda: pl.DataFrame(rows, schema=FEATURES, orient="row"),
+    )
+
+
+def features_of(shop: Workshop, video_id: str, path: Path) -> Artifact:
+    """The features of one video file, found or extracted.
+
+    Raises
+    ------
+    VideoError
+        If no frame can be read.
+    """
+    sampling = shop.settings.sampling
+
+    def extract(target: Path) -> tuple[Path, dict[str, Any]]:
+        target = target.with_suffix(".safetensors")
+        facts = extract_features(
+            path,
+            shop.clip,
+            shop.windows,
+            target,
+            sample_fps=sampling.sample_fps,
+            hop_frames=sampling.hop_frames,
+        )
+        return target, facts
+
+    return shop.shelf.remember_path(
+        "video_features",
+        video_id,
+        code=SEEING,
+        made_from={"video": video_id, **feature_recipe(shop)},
+        write=extract,
+    )
+
+
+def load_features(shop: Workshop, video_id: str) -> Features:
+    """The features of a video that `video_features` has seen."""
+    found = shop.shelf.recall(
+        "video_features", video_id, code=SEEING, made_from={"video": video_id, **feature_recipe(shop)}
+    )
+    return Features.load(found.path)
+
+
+def feature_faults(shop: Workshop, row: dict[str, Any]) -> list[str]:
+    """What is wrong with the features of one video, in words; empty where nothing is.
+
+    Parameters
+    ----------
+    row
+        Its row of `FEATURES` joined with that of `VIDEOS`.
+    """
+    features = load_features(shop, row["video_id"])
+    faults = []
+    if not np.all(np.diff(features.frame_times_s) > 0):
+        faults.append(f"{row['video']}: the times of its frames do not rise strictly")
+    if not all(np.isfinite(part).all() for part in (features.frames, features.tokens, features.labels)):
+        faults.append(f"{row['video']}: its features hold NaN or infinity")
+    slack_s = 2 / shop.settings.sampling.sample_fps + 0.5
+    stated_s, seen_s = row["duration_s"], float(features.frame_times_s[-1])
+    if stated_s is not None and seen_s + slack_s < stated_s:
+        faults.append(f"{row['video']}: seen to {seen_s:.2f} s of {stated_s:.2f} s")
+    return faults

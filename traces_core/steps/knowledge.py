@@ -1,0 +1,98 @@
+"""Steps of the text side: the corpus, its vectors, the bank."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from traces_core.bank import Bank
+from traces_core.digest import code_digest, file_digest
+from traces_core.steps.workshop import Workshop
+from traces_core.store import Arrays, Artifact
+from traces_core.text.catalog import read_catalog
+from traces_core.text.corpus import join_corpora, limit_traces, without_class, write_corpus
+from traces_core.text.gates import Finding, check_corpus
+
+WRITING = code_digest(["traces_core.text.catalog", "traces_core.text.corpus", "traces_core.text.writers"])
+EMBEDDING = code_digest(["traces_core.encoders.clip"])
+INDEXING = code_digest(["traces_core.bank", "traces_core.bank_folder"])
+
+DRAW = 0
+"""Seed of the choice where the settings limit the traces."""
+
+
+def contexts_in_use(shop: Workshop) -> list[str]:
+    """The contexts that the settings name, sorted."""
+    return sorted(shop.settings.corpus.contexts)
+
+
+def trace_corpus(shop: Workshop, context: str) -> Artifact:
+    """The traces of one context as a table; columns as in `traces_core.text.corpus.SCHEMA`."""
+    settings = shop.settings.corpus
+
+    def write() -> pl.DataFrame:
+        corpus = write_corpus(
+            read_catalog(shop.machine.catalog, [context]), scene_on_normal_side=settings.scene_is_normal
+        )
+        left_out = settings.left_out_class
+        if left_out is not None and left_out in corpus["class"].unique():
+            corpus = without_class(corpus, left_out)
+        if settings.traces_per_side is not None:
+            corpus = limit_traces(corpus, settings.traces_per_side, seed=DRAW)
+        return corpus
+
+    read_catalog(shop.machine.catalog, [context])  # a file that says nothing sensible is refused by name
+    made_from = {
+        "file": file_digest(shop.machine.catalog / f"{context}.yaml"),
+        "settings": settings.model_dump(exclude={"contexts", "near_duplicate_cosine"}),
+    }
+    return shop.shelf.remember("trace_corpus", context, code=WRITING, made_from=made_from, make=write)
+
+
+def trace_embeddings(shop: Workshop, corpus: Artifact) -> Artifact:
+    """One unit vector a trace, in the order of the context's corpus."""
+
+    def embed() -> Arrays:
+        return {"vectors": shop.clip.encode_texts(corpus.read()["text"].to_list())}
+
+    made_from = {"corpus": corpus.fingerprint, "text_encoder": shop.clip.fingerprint}
+    return shop.shelf.remember(
+        "trace_embeddings", corpus.key, code=EMBEDDING, made_from=made_from, make=embed
+    )
+
+
+def corpus_findings(shop: Workshop, corpus: Artifact, vectors: Artifact | None = None) -> list[Finding]:
+    """What the gates say about one context's traces."""
+    unit = None if vectors is None else vectors.read()["vectors"]
+    return check_corpus(corpus.read(), unit, unknown_words=shop.clip.unknown_words)
+
+
+def trace_index(shop: Workshop, corpora: list[Artifact], vectors: list[Artifact]) -> Artifact:
+    """The bank of all contexts: a folder that `Bank.load` reads."""
+
+    def build(folder: Path) -> tuple[Path, dict[str, Any]]:
+        tables = [corpus.read() for corpus in corpora]
+        unit = np.concatenate([entry.read()["vectors"] for entry in vectors])
+        rows = pl.concat(tables).with_row_index("row")
+        joined = join_corpora(tables)
+        order = joined.join(rows.select("trace_id", "row"), on="trace_id", maintain_order="left")["row"]
+        bank = Bank.build(joined, unit[order.to_numpy()], shop.clip.space)
+        return bank.save(folder), {"traces": len(bank), "contexts": len(bank.contexts)}
+
+    made_from = {
+        "corpora": {entry.key: entry.fingerprint for entry in corpora},
+        "vectors": {entry.key: entry.fingerprint for entry in vectors},
+        "space": shop.clip.space,
+    }
+    return shop.shelf.remember_path("trace_index", code=INDEXING, made_from=made_from, write=build)
+
+
+def bank(shop: Workshop) -> tuple[Artifact, Bank]:
+    """The whole text side in one go, found or made: for ablations."""
+    corpora = [trace_corpus(shop, context) for context in contexts_in_use(shop)]
+    vectors = [trace_embeddings(shop, corpus) for corpus in corpora]
+    index = trace_index(shop, corpora, vectors)
+    return index, Bank.load(index.path)

@@ -1,0 +1,164 @@
+"""Steps that show: the benchmark's page, and a page for each of its videos."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from traces_core.detector import Detector, ScoredVideo
+from traces_core.digest import code_digest
+from traces_core.report import (
+    POCKET_NOTICE,
+    BenchmarkReport,
+    Figure,
+    VideoReport,
+    training_curves,
+    write_benchmark_report,
+    write_video_report,
+)
+from traces_core.steps.benchmark import baseline_rows, truth_of
+from traces_core.steps.detection import Calibration, by_video, with_late
+from traces_core.steps.footage import load_features, set_folder, shard_of
+from traces_core.steps.workshop import Workshop
+from traces_core.store import Artifact
+from traces_core.types import Interval
+
+SHOWING = code_digest(["traces_core.report", "traces_core.steps.pages", "traces_core.detector"])
+
+STREAM_ORDER = ("late", "fused", "action", "appearance")
+
+
+def video_report(
+    detector: Detector,
+    scored: ScoredVideo,
+    *,
+    truth: tuple[Interval, ...] | None = None,
+    provenance: dict[str, str] | None = None,
+) -> VideoReport:
+    """What the page of one video shows."""
+    order = [stream for stream in STREAM_ORDER if stream in scored.tracks]
+    notices = [POCKET_NOTICE] if "pocket" in detector.judge.space else []
+    if scored.broken is not None:
+        notices.append(f"The file ends early: {scored.broken}")
+    about = {
+        "space": detector.judge.space,
+        "bank": detector.judge.bank.fingerprint,
+        "window encoder": detector.shop.windows.fingerprint,
+        "streams": "causal: a score rests on frames up to its time",
+    }
+    return VideoReport(
+        title=scored.path.name,
+        video=scored.path.name,
+        context=scored.context or "any place",
+        duration_s=scored.end_s,
+        tracks={stream: scored.tracks[stream] for stream in order},
+        thresholds={stream: scored.thresholds[stream] for stream in order},
+        episodes={stream: scored.episodes[stream] for stream in order},
+        truth=truth,
+        moments=detector.peaks(scored),
+        provenance={**about, **(provenance or {})},
+        notices=notices,
+    )
+
+
+def benchmark_pages(shop: Workshop) -> Artifact:
+    """A folder of pages: `index.html` for the benchmark, `videos/<video>.html` for its videos."""
+    shelf = shop.shelf
+    measured, listed = shelf.current("benchmark_metrics", "benchmark"), shelf.current("videos")
+    annotated, calibrated = shelf.current("annotations", "benchmark"), shelf.current("thresholds")
+
+    def write(folder: Path) -> tuple[Path, dict[str, Any]]:
+        (folder / "videos").mkdir(parents=True)
+        detector = Detector.load(shop)
+        truth = truth_of(listed, annotated)
+        rows = listed.read().filter((pl.col("set") == "benchmark") & pl.col("reason").is_null())
+        for row in rows.iter_rows(named=True):
+            scored = _scored(shop, detector, calibrated, row)
+            page = video_report(
+                detector,
+                scored,
+                truth=truth.intervals[row["video"]],
+                provenance={"ground truth": truth.fingerprint, "video": row["video_id"]},
+            )
+            write_video_report(folder / "videos" / f"{row['video'].replace('/', '__')}.html", page)
+        write_benchmark_report(folder / "index.html", _benchmark_report(shop, measured))
+        return folder, {"pages": len(rows) + 1}
+
+    made_from = {
+        "metrics": measured.fingerprint,
+        "videos": listed.fingerprint,
+        "truth": annotated.fingerprint,
+        "thresholds": calibrated.fingerprint,
+        "bank": shelf.current("trace_index").fingerprint,
+        "fusion": shelf.current("adapters").fingerprint,
+    }
+    return shelf.remember_path("benchmark_report", code=SHOWING, made_from=made_from, write=write)
+
+
+def _scored(shop: Workshop, detector: Detector, calibrated: Artifact, row: dict[str, Any]) -> ScoredVideo:
+    """A video of the benchmark as the graph scored it, nothing computed anew."""
+    shelf = shop.shelf
+    shard = shard_of(row["video_id"], shop.settings.footage.shards)
+    scores = shelf.current("anomaly_scores", shard).read()
+    calibration = Calibration.load(calibrated)
+    tracks = with_late(calibration.scales, by_video(scores)[row["video_id"]])
+    return ScoredVideo(
+        path=set_folder(shop, shelf.current("practice_footage"), row["set"]) / row["video"],
+        context=row["context"] if shop.settings.scoring.by_context else None,
+        tracks=tracks,
+        thresholds={name: calibration.thresholds[name].value for name in tracks},
+        episodes={name: detector.episodes_of(track) for name, track in tracks.items()},
+        features=load_features(shop, row["video_id"]),
+        broken=None,
+    )
+
+
+def _benchmark_report(shop: Workshop, measured: Artifact) -> BenchmarkReport:
+    said = measured.read()
+    training = json.loads((shop.shelf.current("adapters").path / "training.json").read_text())
+    figures = []
+    if training["curve"]:
+        figures.append(Figure("Training of the fusion", training_picture(training)))
+    rows = sorted(said["rows"], key=lambda row: STREAM_ORDER.index(row["stream"]))
+    return BenchmarkReport(
+        title="Practice benchmark",
+        rows=rows,
+        baselines=baseline_rows(rows),
+        per_class={row["stream"]: {name: c["auc"] for name, c in row["per_class"].items()} for row in rows},
+        provenance=said["provenance"],
+        notices=[POCKET_NOTICE] if "pocket" in said["provenance"]["space"] else [],
+        figures=figures,
+    )
+
+
+def training_picture(training: dict[str, Any]) -> bytes:
+    """The curves of a training: what it lost in training and in validation, as PNG."""
+    curve = training["curve"]
+    names = [name for name in ("training_loss", "loss", "info_nce") if all(name in p for p in curve[1:])]
+    later = curve[1:]
+    return training_curves(
+        {name: [point[name] for point in later] for name in names}, steps=[point["step"] for point in later]
+    )
+
+
+def results_page(shop: Workshop) -> Artifact:
+    """A folder with `index.html`: every stream, every baseline, every ablation."""
+    measured = shop.shelf.current("benchmark_metrics", "benchmark")
+    compared = {name: shop.shelf.current("ablations", name) for name in shop.shelf.keys("ablations")}
+
+    def write(folder: Path) -> tuple[Path, dict[str, Any]]:
+        folder.mkdir()
+        report = _benchmark_report(shop, measured)
+        rows = {name: artifact.read()["rows"] for name, artifact in compared.items()}
+        write_benchmark_report(folder / "index.html", replace(report, ablations=rows))
+        return folder, {"ablations": len(rows)}
+
+    made_from = {
+        "metrics": measured.fingerprint,
+        "ablations": {name: artifact.fingerprint for name, artifact in compared.items()},
+    }
+    return shop.shelf.remember_path("results", code=SHOWING, made_from=made_from, write=write)
