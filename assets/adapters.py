@@ -39,8 +39,8 @@ def adapters(
         learned,
         shipped=said["shipped"],
         reason=said["reason"],
-        best_step=said["best_step"],
-        training_windows=said["windows"]["training"],
+        best_step=said.get("best_step"),
+        training_windows=said.get("windows", {}).get("training"),
     )
 
 

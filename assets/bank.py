@@ -32,7 +32,7 @@ def trace_embeddings(context: dg.AssetExecutionContext, workshop: WorkshopResour
 @dg.asset(
     group_name="bank",
     kinds={"faiss"},
-    deps=["trace_corpus", "trace_embeddings", *settings("bank")],
+    deps=["trace_corpus", "trace_embeddings", *settings("clip")],
     code_version=knowledge.INDEXING,
     automation_condition=WHEN_INPUTS_CHANGE,
 )

@@ -14,6 +14,7 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 from rich.console import Console
@@ -21,7 +22,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from pipelines.definitions import defs
 from pipelines.resources import WorkshopResource, git_commit
-from traces_core.report import result_table
+from traces_core.report import POCKET_NOTICE, result_table
 from traces_core.steps.benchmark import baseline_rows
 from traces_core.steps.pages import STREAM_ORDER
 from traces_core.store import Shelf
@@ -96,7 +97,7 @@ def _progress(console: Console) -> Progress:
     return Progress(*columns, console=console)
 
 
-def write_results(shelf: Shelf, reports: Path) -> dict[str, object]:
+def write_results(shelf: Shelf, reports: Path) -> dict[str, Any]:
     """`reports/benchmark.json` and the pages, as copies that stay where people look for them."""
     measured = shelf.current("benchmark_metrics", "benchmark").read()
     rows = sorted(measured["rows"], key=lambda row: STREAM_ORDER.index(row["stream"]))
@@ -128,8 +129,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     said = write_results(shop.shelf, shop.machine.reports)
     console.print(result_table(said["rows"], said["baselines"]))
     console.print(f"{done} runs in {time.monotonic() - started:.0f} s", highlight=False)
+    if "pocket" in said["provenance"]["space"]:
+        console.print(POCKET_NOTICE)
     console.print(
-        "Practice footage and pocket encoders: these numbers show that the system works, no more.\n"
         f"Pages       {shop.machine.reports / 'benchmark' / 'index.html'}\n"
         f"Numbers     {shop.machine.reports / 'benchmark.json'}\n"
         "Dagster and MLflow  make ui\n"

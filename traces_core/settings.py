@@ -33,9 +33,11 @@ class PracticeSettings(Section):
     """How much of the practice world is drawn. Zero of everything where real footage is used."""
 
     seed: int = Field(7, ge=0, description="Seed of every scene, figure and event drawn.")
-    training_clips: int = Field(480, ge=0, description="Short captioned clips of generic scenes (count).")
+    training_clips: int = Field(84, ge=0, description="Captioned clips of one event each (count).")
     training_clip_s: float = Field(3.0, gt=0, le=60, description="Length of one of them (seconds).")
-    calibration_minutes: float = Field(14.0, ge=0, description="Normal footage for thresholds (minutes).")
+    training_videos: int = Field(60, ge=0, description="Captioned untrimmed videos, an anomaly each (count).")
+    training_video_s: float = Field(14.0, gt=10, le=600, description="Length of one of them (seconds).")
+    calibration_minutes: float = Field(10.0, ge=0, description="Normal footage for thresholds (minutes).")
     benchmark_videos: int = Field(24, ge=0, description="Long untrimmed videos of held-out scenes (count).")
     benchmark_video_s: float = Field(60.0, gt=0, le=3600, description="Length of one of them (seconds).")
 
@@ -71,7 +73,7 @@ class CorpusSettings(Section):
     )
     left_out_class: str | None = Field(None, description="Anomalous class to leave out (ablation).")
     near_duplicate_cosine: float = Field(
-        0.995, gt=0, le=1, description="Two traces of one side at least this similar are reported (cosine)."
+        0.985, gt=0, le=1, description="Two traces of one side at least this similar are reported (cosine)."
     )
 
 

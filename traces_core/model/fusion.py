@@ -24,15 +24,15 @@ from traces_core.model.adapters import AppearanceAdapter, TemporalAdapter, zero_
 from traces_core.model.settings import FusionKind, FusionSettings
 
 
-def window_mean(frames: Tensor) -> Tensor:
-    """Give the unit mean of each window's frames: (T, W, D) to (T, D).
+def window_mean(frames: Tensor, readout_frames: int | None = None) -> Tensor:
+    """Give the unit mean of each window's last frames (all where None): (T, W, D) to (T, D).
 
     Examples
     --------
     >>> window_mean(torch.tensor([[[3.0, 0.0], [3.0, 0.0]]])).tolist()
     [[1.0, 0.0]]
     """
-    return F.normalize(frames.mean(dim=1), dim=-1)
+    return F.normalize(frames[:, -(readout_frames or 0) :].mean(dim=1), dim=-1)
 
 
 class WindowFusion(nn.Module, ABC):
@@ -46,12 +46,37 @@ class WindowFusion(nn.Module, ABC):
         D_time, the width of the temporal tokens.
     window_frames : int
         W, the frames in a window.
+    readout_frames : int or None
+        R: the vector of a window is the mean of its last R fused frames; None takes all W.
+
+    Raises
+    ------
+    WindowShapeError
+        If R is larger than W.
+
+    Notes
+    -----
+    The readout is ours. A window that looks back two seconds is asked what happens NOW: its early frames
+    may answer the queries of the late ones, but they have no vote of their own.
     """
 
     kind: ClassVar[FusionKind]
 
-    def __init__(self, dimensions: int, token_dimensions: int, window_frames: int) -> None:
+    def __init__(
+        self,
+        dimensions: int,
+        token_dimensions: int,
+        window_frames: int,
+        readout_frames: int | None = None,
+    ) -> None:
         super().__init__()
+        self.readout_frames = window_frames if readout_frames is None else readout_frames
+        if not 1 <= self.readout_frames <= window_frames:
+            raise WindowShapeError(
+                "fusion",
+                found=f"a readout of {readout_frames} frames",
+                expected=f"1 to {window_frames}, the frames of a window",
+            )
         self.dimensions = dimensions
         self.token_dimensions = token_dimensions
         self.window_frames = window_frames
@@ -66,7 +91,7 @@ class WindowFusion(nn.Module, ABC):
 
     def forward(self, frames: Tensor, tokens: Tensor) -> Tensor:
         """Fuse frames (T, W, D) and tokens (T, K, D_time) into unit vectors (T, D)."""
-        return window_mean(self.fused_frames(frames, tokens))
+        return window_mean(self.fused_frames(frames, tokens), self.readout_frames)
 
 
 class MeanFusion(WindowFusion):
@@ -120,8 +145,9 @@ class CrossAttentionFusion(WindowFusion):
         hidden: int = 128,
         dropout: float = 0.0,
         temporal_position: bool = True,
+        readout_frames: int | None = None,
     ) -> None:
-        super().__init__(dimensions, token_dimensions, window_frames)
+        super().__init__(dimensions, token_dimensions, window_frames, readout_frames)
         if dimensions % heads:
             raise WindowShapeError(
                 "cross-attention",
@@ -191,8 +217,9 @@ class ConcatenationFusion(WindowFusion):
         *,
         hidden: int = 128,
         dropout: float = 0.0,
+        readout_frames: int | None = None,
     ) -> None:
-        super().__init__(dimensions, token_dimensions, window_frames)
+        super().__init__(dimensions, token_dimensions, window_frames, readout_frames)
         self.appearance = AppearanceAdapter(dimensions, hidden, dropout)
         self.temporal = TemporalAdapter(token_dimensions, dimensions, hidden, dropout)
         self.norm = nn.LayerNorm(dimensions)
@@ -237,16 +264,20 @@ def build_fusion(
     'cross_attention'
     """
     shape = (dimensions, token_dimensions, window_frames)
+    readout = min(settings.readout_frames, window_frames)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(settings.seed)
         if settings.kind == "mean":
-            return MeanFusion(*shape)
+            return MeanFusion(*shape, readout)
         if settings.kind == "concatenation":
-            return ConcatenationFusion(*shape, hidden=settings.hidden, dropout=settings.dropout)
+            return ConcatenationFusion(
+                *shape, hidden=settings.hidden, dropout=settings.dropout, readout_frames=readout
+            )
         return CrossAttentionFusion(
             *shape,
             heads=settings.heads,
             hidden=settings.hidden,
             dropout=settings.dropout,
             temporal_position=settings.temporal_position,
+            readout_frames=readout,
         )

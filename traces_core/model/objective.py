@@ -72,8 +72,8 @@ def info_nce(
     return (F.cross_entropy(logits, targets) + F.cross_entropy(logits.T, targets)) / 2
 
 
-def distance_from_mean(fused: Tensor, frames: Tensor) -> Tensor:
-    """Give the mean of 1 - cosine(fused, window mean): 0 for the identity, at most 2.
+def distance_from_mean(fused: Tensor, frames: Tensor, readout_frames: int | None = None) -> Tensor:
+    """Give the mean of 1 - cosine(fused, mean of the frames read out): 0 for the identity, at most 2.
 
     Examples
     --------
@@ -81,7 +81,7 @@ def distance_from_mean(fused: Tensor, frames: Tensor) -> Tensor:
     >>> float(distance_from_mean(torch.tensor([[0.0, 1.0]]), frames))
     1.0
     """
-    return (1.0 - (fused * window_mean(frames)).sum(dim=-1)).mean()
+    return (1.0 - (fused * window_mean(frames, readout_frames)).sum(dim=-1)).mean()
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +145,6 @@ class ValidationSet:
         return Validation(
             info_nce=float(F.cross_entropy(similarities / self.temperature, self.events)),
             retrieval=float(right.float().mean()),
-            similarity_to_mean=1.0 - float(distance_from_mean(fused, self.frames)),
+            similarity_to_mean=1.0 - float(distance_from_mean(fused, self.frames, fusion.readout_frames)),
             measure=float(self.measure(fused.numpy(), self.indices)) if self.measure else None,
         )

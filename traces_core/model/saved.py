@@ -21,7 +21,7 @@ from traces_core.model.fusion import WindowFusion, build_fusion
 from traces_core.model.settings import FusionSettings
 
 FORMAT = "traces-fusion-1"
-_SHAPE = ("dimensions", "token_dimensions", "window_frames")
+_SHAPE = ("dimensions", "token_dimensions", "window_frames")  # the readout is among the settings
 
 
 def write_tensors(path: Path, tensors: dict[str, Tensor], header: dict[str, Any]) -> None:

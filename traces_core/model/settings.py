@@ -34,6 +34,9 @@ class FusionSettings(BaseModel):
     temporal_position: bool = Field(
         True, description="Whether cross-attention learns where in the window a frame stands."
     )
+    readout_frames: int = Field(
+        4, ge=1, le=1024, description="last frames of a window whose mean is its vector [frames]"
+    )
     dropout: float = Field(0.1, ge=0.0, le=0.9, description="Hidden units dropped in training (share).")
     steps: int = Field(300, ge=1, le=1_000_000, description="Most steps of the optimiser (count).")
     batch: int = Field(128, ge=2, le=65_536, description="Windows in a step (count).")

@@ -123,7 +123,7 @@ def train_fusion(
         "window_frames": frames.shape[1],
     }
     fusion = build_fusion(settings, **shape)
-    mean = MeanFusion(**shape).eval()
+    mean = MeanFusion(**shape, readout_frames=fusion.readout_frames).eval()
     with fixed_threads(settings.threads):
         identity = validation.validate(mean)
         if isinstance(fusion, MeanFusion):

@@ -107,7 +107,7 @@ def _step(state: TrainingState, corpus: TrainingCorpus, training: Indices, setti
         torch.manual_seed(int(rng.integers(2**31)))  # for dropout
         fused = state.fusion(frames, tokens)
     loss = info_nce(fused, captions, groups, state.log_temperature, same_group=settings.same_group)
-    loss = loss + settings.stay_close * distance_from_mean(fused, frames)
+    loss = loss + settings.stay_close * distance_from_mean(fused, frames, state.fusion.readout_frames)
     if not torch.isfinite(loss):
         raise NotFiniteError(
             f"train_fusion: the loss is {float(loss.detach())} at step {state.step}. Lower the learning_rate."

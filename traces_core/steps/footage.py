@@ -15,6 +15,7 @@ from traces_core.datasets import GroundTruth, read_annotations
 from traces_core.digest import code_digest, digest
 from traces_core.errors import AnnotationError, VideoError
 from traces_core.features import Features, extract_features
+from traces_core.steps.practice_sets import practice_plans
 from traces_core.steps.workshop import Workshop
 from traces_core.store import Artifact
 from traces_core.video import content_id, probe
@@ -25,7 +26,9 @@ SETS = ("training", "calibration", "benchmark")
 
 SUFFIXES = {".mp4", ".avi", ".mkv", ".mov", ".webm", ".gif", ".ts", ".m4v", ".mpg", ".mpeg", ".h264"}
 
-DRAWING = code_digest(["traces_core.video.practice", "traces_core.video.writing"])
+DRAWING = code_digest(
+    ["traces_core.video.practice", "traces_core.video.writing", "traces_core.steps.practice_sets"]
+)
 _READING = [
     f"traces_core.video.{module}"
     for module in ("clock", "decode", "film", "sampling", "streams", "wholeness")
@@ -91,15 +94,7 @@ def practice_footage(shop: Workshop) -> Artifact:
     settings = shop.settings.practice
 
     def draw(folder: Path) -> tuple[Path, dict[str, Any]]:
-        plans = {
-            "training": world.training_plans(
-                settings.training_clips, settings.seed, duration_s=settings.training_clip_s
-            ),
-            "calibration": world.calibration_plans(settings.calibration_minutes, settings.seed),
-            "benchmark": world.benchmark_plans(
-                settings.benchmark_videos, settings.seed, duration_s=settings.benchmark_video_s
-            ),
-        }
+        plans = practice_plans(settings)
         for name in SETS:
             world.write_corpus(folder / name, plans[name], workers=DRAWERS)
         return folder, {name: len(plans[name]) for name in SETS}
@@ -208,8 +203,12 @@ def captions(shop: Workshop, practice: Artifact, name: str = "training") -> pl.D
     }
     if not tables:
         return pl.DataFrame(schema=schema)
-    table = pl.read_parquet(tables[0]) if tables[0].suffix == ".parquet" else pl.read_csv(tables[0])
-    return table.select(list(schema))
+    table = (
+        pl.read_parquet(tables[0])
+        if tables[0].suffix == ".parquet"
+        else pl.read_csv(tables[0], infer_schema=False)
+    )
+    return table.select(list(schema)).cast(pl.Schema(schema))
 
 
 def feature_recipe(shop: Workshop) -> dict[str, Any]:

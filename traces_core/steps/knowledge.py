@@ -14,7 +14,7 @@ from traces_core.steps.workshop import Workshop
 from traces_core.store import Arrays, Artifact
 from traces_core.text.catalog import read_catalog
 from traces_core.text.corpus import join_corpora, limit_traces, without_class, write_corpus
-from traces_core.text.gates import Finding, check_corpus
+from traces_core.text.gates import CorpusLimits, Finding, check_corpus
 
 WRITING = code_digest(["traces_core.text.catalog", "traces_core.text.corpus", "traces_core.text.writers"])
 EMBEDDING = code_digest(["traces_core.encoders.clip"])
@@ -67,7 +67,8 @@ def trace_embeddings(shop: Workshop, corpus: Artifact) -> Artifact:
 def corpus_findings(shop: Workshop, corpus: Artifact, vectors: Artifact | None = None) -> list[Finding]:
     """What the gates say about one context's traces."""
     unit = None if vectors is None else vectors.read()["vectors"]
-    return check_corpus(corpus.read(), unit, unknown_words=shop.clip.unknown_words)
+    limits = CorpusLimits(near_duplicate=shop.settings.corpus.near_duplicate_cosine)
+    return check_corpus(corpus.read(), unit, unknown_words=shop.clip.unknown_words, limits=limits)
 
 
 def trace_index(shop: Workshop, corpora: list[Artifact], vectors: list[Artifact]) -> Artifact:

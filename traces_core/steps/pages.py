@@ -137,9 +137,8 @@ def _benchmark_report(shop: Workshop, measured: Artifact) -> BenchmarkReport:
 
 def training_picture(training: dict[str, Any]) -> bytes:
     """The curves of a training: what it lost in training and in validation, as PNG."""
-    curve = training["curve"]
-    names = [name for name in ("training_loss", "loss", "info_nce") if all(name in p for p in curve[1:])]
-    later = curve[1:]
+    later = training["curve"][1:]  # nothing was trained before step 0
+    names = ("training_loss", "validation_info_nce")
     return training_curves(
         {name: [point[name] for point in later] for name in names}, steps=[point["step"] for point in later]
     )
