@@ -1,17 +1,26 @@
-"""Fixtures that every test may ask for: tiny clips, drawn once a session by `tiny_clips`."""
+"""Fixtures that every test may ask for, each made once a session: tiny clips (`tiny_clips`), and a small
+graph with its detector (`small_graph`).
+"""
 
 from __future__ import annotations
 
 import wave
+from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import av
 import numpy as np
 import pytest
 from tiny_clips import HEIGHT, WIDTH, Clip, drawn, encode, turn_clockwise
 
+from traces_core.settings import project_root
 from traces_core.video import write_video
+
+if TYPE_CHECKING:
+    from traces_core.detector import Detector
+    from traces_core.steps.workshop import Workshop
 
 
 @pytest.fixture(scope="session")
@@ -76,3 +85,49 @@ def broken(tmp_path_factory: pytest.TempPathFactory, clips: dict[str, Clip]) -> 
         stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, "yuv420p"
         container.start_encoding()
     return files
+
+
+@pytest.fixture(scope="session")
+def small_shop(tmp_path_factory: pytest.TempPathFactory) -> Workshop:
+    """A workshop in whose store the whole graph has been made, from footage of seconds."""
+    from small_graph import make_graph  # torch: only for those who ask
+
+    return make_graph(tmp_path_factory.mktemp("home"))
+
+
+@pytest.fixture(scope="session")
+def small_detector(small_shop: Workshop) -> Detector:
+    """The detector that the small graph made."""
+    from traces_core.detector import Detector
+
+    return Detector.load(small_shop)
+
+
+@pytest.fixture(scope="session")
+def fights(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """One fight without loss: `whole` (4 s), its first half, one picture, and `cut`, the file cut short."""
+    from small_graph import street_fight, write_lossless
+
+    folder = tmp_path_factory.mktemp("fights")
+    pictures = street_fight(32)
+    made = {
+        name: write_lossless(folder / f"{name}.mkv", pictures[:count])
+        for name, count in (("whole", 32), ("half", 16), ("one", 1))
+    }
+    made["cut"] = folder / "cut.mkv"
+    content = made["whole"].read_bytes()
+    made["cut"].write_bytes(content[: len(content) * 6 // 10])
+    return made
+
+
+@pytest.fixture
+def at_home(small_shop: Workshop, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """The folder of the small graph, taken for the checkout: `Workshop.here()` is the small one."""
+    home = small_shop.machine.data.parent
+    monkeypatch.chdir(home)
+    for name in ("DATA", "REPORTS", "DEVICE", "PROFILE", "PARAMS"):
+        monkeypatch.delenv(f"TRACES_{name}", raising=False)
+    monkeypatch.setenv("TRACES_CATALOG", str(small_shop.machine.catalog))
+    project_root.cache_clear()
+    yield home
+    project_root.cache_clear()

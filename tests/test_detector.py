@@ -1,0 +1,164 @@
+"""The detector: a video in; scores, episodes and explanations out."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+from small_graph import street_fight
+
+from traces_core.detector import Detector, ScoredVideo
+from traces_core.errors import MissingArtifactError, UnknownNameError, VideoError
+from traces_core.metrics.events import find_episodes
+from traces_core.steps.detection import scorer
+from traces_core.steps.workshop import Workshop
+from traces_core.store import Shelf
+from traces_core.streams import ACTION, APPEARANCE, FUSED, LATE
+
+STREAMS = {APPEARANCE, FUSED, ACTION, LATE}
+
+
+@pytest.fixture(scope="module")
+def scored(small_detector: Detector, fights: dict[str, Path]) -> dict[str, ScoredVideo]:
+    return {name: small_detector.score(path, "street") for name, path in fights.items()}
+
+
+def test_a_video_has_a_track_a_threshold_and_episodes_for_every_stream(
+    scored: dict[str, ScoredVideo],
+) -> None:
+    whole = scored["whole"]
+    assert set(whole.tracks) == set(whole.thresholds) == set(whole.episodes) == STREAMS
+    assert whole.end_s == pytest.approx(3.75, abs=1e-3)
+    assert whole.broken is None
+
+
+def test_episodes_are_the_runs_above_the_streams_threshold(
+    small_detector: Detector, scored: dict[str, ScoredVideo]
+) -> None:
+    for stream, track in scored["whole"].tracks.items():
+        rules = small_detector.thresholds[stream].rules
+        expected = tuple(find_episodes(track, scored["whole"].thresholds[stream], rules))
+        assert scored["whole"].episodes[stream] == expected
+        assert all(one.peak_score > scored["whole"].thresholds[stream] for one in expected)
+
+
+def test_what_comes_later_changes_no_score_of_the_past(scored: dict[str, ScoredVideo]) -> None:
+    for stream, early in scored["half"].tracks.items():
+        late = scored["whole"].tracks[stream]
+        np.testing.assert_allclose(late.times_s[: len(early)], early.times_s)
+        # the late fusion divides by scales of hundredths
+        np.testing.assert_allclose(
+            late.values[: len(early)], early.values, atol=0.05 if stream == LATE else 1e-3
+        )
+
+
+def test_the_table_has_one_row_a_score(scored: dict[str, ScoredVideo]) -> None:
+    table = scored["whole"].table()
+    assert table.schema == pl.Schema(
+        {"video": pl.String, "time_s": pl.Float64, "stream": pl.String, "score": pl.Float32}
+    )
+    assert len(table) == sum(len(track) for track in scored["whole"].tracks.values())
+    late = table.filter(pl.col("stream") == LATE)
+    np.testing.assert_array_equal(late["score"].to_numpy(), scored["whole"].tracks[LATE].values)
+
+
+def test_a_file_cut_short_is_scored_up_to_there_and_says_why(scored: dict[str, ScoredVideo]) -> None:
+    assert "cut.mkv" in (scored["cut"].broken or "")
+    assert 0 < scored["cut"].end_s < scored["whole"].end_s
+
+
+def test_an_explanation_shows_the_frame_as_it_is_and_k_traces_of_each_side(
+    small_detector: Detector, scored: dict[str, ScoredVideo]
+) -> None:
+    moment = small_detector.explain(scored["whole"], 2.1, FUSED)
+    assert moment.time_s == pytest.approx(2.0, abs=1e-3)
+    np.testing.assert_array_equal(moment.frame, street_fight(17)[16])
+    assert moment.score == scored["whole"].tracks[FUSED].values[4]
+    for near in (moment.anomalous, moment.normal):
+        similarities = [similarity for _, similarity, _ in near]
+        assert len(near) == 3
+        assert similarities == sorted(similarities, reverse=True)
+    assert all(label for _, _, label in moment.anomalous)
+    assert not any(label for _, _, label in moment.normal)
+
+
+def test_the_traces_of_an_explanation_make_up_the_fused_score(
+    small_detector: Detector, scored: dict[str, ScoredVideo]
+) -> None:
+    moment = small_detector.explain(scored["whole"], 3.0, FUSED)
+    sides = [np.mean([one[1] for one in near]) for near in (moment.anomalous, moment.normal)]
+    assert moment.score == pytest.approx(sides[0] - sides[1], abs=1e-4)
+
+
+def test_attention_over_the_frame_and_over_the_window_sums_to_one(
+    small_shop: Workshop, small_detector: Detector, scored: dict[str, ScoredVideo]
+) -> None:
+    shelf = small_shop.shelf
+    trained = scorer(small_shop, shelf.current("trace_index"), shelf.current("adapters"), "candidate")
+    moment = replace(small_detector, judge=trained).explain(scored["whole"], 2.0)
+    assert moment.attention is not None
+    assert moment.attention.shape[0] == moment.attention.shape[1]
+    assert moment.window_attention is not None
+    assert moment.window_attention.shape == (8,)
+    for weights in (moment.attention, moment.window_attention):
+        assert weights.min() >= 0
+        assert weights.sum() == pytest.approx(1, abs=1e-4)
+
+
+@pytest.mark.parametrize("name", ["whole", "one", "cut"])
+def test_every_video_has_a_peak_that_can_be_explained(
+    small_detector: Detector, scored: dict[str, ScoredVideo], name: str
+) -> None:
+    moments = small_detector.peaks(scored[name])
+    assert 1 <= len(moments) <= 3
+    assert max(moment.score for moment in moments) == scored[name].tracks[LATE].values.max()
+
+
+@pytest.mark.parametrize("at_s", [-0.1, 60.0])
+def test_a_moment_outside_the_video_is_refused_with_its_end(
+    small_detector: Detector, scored: dict[str, ScoredVideo], at_s: float
+) -> None:
+    with pytest.raises(ValueError, match=r"ends at 3\.750 s"):
+        small_detector.explain(scored["whole"], at_s)
+
+
+def test_the_score_follows_the_context(
+    small_detector: Detector, scored: dict[str, ScoredVideo], fights: dict[str, Path]
+) -> None:
+    elsewhere = small_detector.score(fights["whole"], "corridor")
+    assert small_detector.contexts == ("corridor", "street")
+    assert np.abs(elsewhere.tracks[FUSED].values - scored["whole"].tracks[FUSED].values).max() > 1e-4
+
+
+def test_an_unknown_context_is_refused_with_the_nearest_name(
+    small_detector: Detector, fights: dict[str, Path]
+) -> None:
+    with pytest.raises(UnknownNameError, match="Did you mean 'street'"):
+        small_detector.score(fights["one"], "streat")
+
+
+def test_a_file_that_is_no_video_is_refused(small_detector: Detector, tmp_path: Path) -> None:
+    (tmp_path / "notes.mp4").write_text("not a video")
+    with pytest.raises(VideoError, match=r"notes\.mp4"):
+        small_detector.score(tmp_path / "notes.mp4")
+
+
+def test_without_a_graph_there_is_no_detector_and_the_error_says_how_to_get_one(
+    small_shop: Workshop, tmp_path: Path
+) -> None:
+    with pytest.raises(MissingArtifactError, match="make demo"):
+        Detector.load(replace(small_shop, shelf=Shelf(tmp_path / "data")))
+
+
+def test_a_video_scores_as_it_does_in_the_graph(small_shop: Workshop, small_detector: Detector) -> None:
+    listed = small_shop.shelf.current("videos").read()
+    row = listed.filter((pl.col("set") == "benchmark") & (pl.col("context") == "corridor")).row(0, named=True)
+    in_graph = small_shop.shelf.current("anomaly_scores", row["shard"]).read()
+    folder = Path(str(small_shop.settings.footage.benchmark))
+    alone = small_detector.score(folder / row["video"], "corridor")
+    for stream in (APPEARANCE, FUSED, ACTION):
+        there = in_graph.filter((pl.col("video_id") == row["video_id"]) & (pl.col("stream") == stream))
+        np.testing.assert_allclose(alone.tracks[stream].values, there["score"].to_numpy(), atol=1e-4)

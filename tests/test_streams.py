@@ -1,0 +1,76 @@
+"""Streams: a track for each kind of evidence, each on its own clock."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from traces_core.detector import Detector
+from traces_core.features import Features
+from traces_core.steps.footage import load_features
+from traces_core.steps.workshop import Workshop
+from traces_core.streams import ACTION, APPEARANCE, FUSED
+
+
+@pytest.fixture(scope="module")
+def features(small_shop: Workshop) -> Features:
+    """Of the benchmark video that holds a fight."""
+    listed = small_shop.shelf.current("videos").read()
+    video = listed.filter((listed["set"] == "benchmark") & (listed["context"] == "street"))["video_id"][0]
+    return load_features(small_shop, video)
+
+
+def test_frames_are_scored_when_they_are_seen_and_windows_when_they_end(
+    small_detector: Detector, features: Features
+) -> None:
+    tracks = small_detector.judge.score(features)
+    assert set(tracks) == {APPEARANCE, FUSED, ACTION}
+    np.testing.assert_array_equal(tracks[APPEARANCE].times_s, features.frame_times_s)
+    for stream in (FUSED, ACTION):
+        np.testing.assert_array_equal(tracks[stream].times_s, features.window_times_s)
+    assert all(track.stream == name and track.causal for name, track in tracks.items())
+
+
+@pytest.mark.parametrize("context", [None, "street", "corridor", "a place the bank does not know"])
+def test_scores_lie_between_minus_two_and_two(
+    small_detector: Detector, features: Features, context: str | None
+) -> None:
+    for track in small_detector.judge.score(features, context).values():
+        assert track.values.dtype == np.float32
+        assert np.isfinite(track.values).all()
+        assert np.abs(track.values).max() <= 2
+
+
+def test_a_place_that_the_bank_does_not_know_is_compared_with_all_of_it(
+    small_detector: Detector, features: Features
+) -> None:
+    judge = small_detector.judge
+    for stream, track in judge.score(features, "lighthouse").items():
+        np.testing.assert_array_equal(track.values, judge.score(features)[stream].values)
+
+
+def test_the_context_chooses_the_traces(small_detector: Detector, features: Features) -> None:
+    judge = small_detector.judge
+    street, corridor = (
+        judge.score(features, context)[APPEARANCE].values for context in ("street", "corridor")
+    )
+    assert np.abs(street - corridor).max() > 1e-4
+
+
+def test_a_window_that_is_certain_of_one_label_scores_that_labels_gap(
+    small_detector: Detector, features: Features
+) -> None:
+    judge = small_detector.judge
+    count = len(judge.label_vectors)
+    certain = Features(
+        np.arange(count) / 4.0,
+        np.repeat(features.frames[:1], count, axis=0),
+        np.arange(count),
+        np.repeat(features.tokens[:1], count, axis=0),
+        np.eye(count, dtype=np.float32),
+    )
+    said = judge.score(certain, "street")[ACTION].values
+    direct = Features(
+        certain.frame_times_s, judge.label_vectors, certain.ends, certain.tokens, certain.labels
+    )
+    np.testing.assert_allclose(said, judge.score(direct, "street")[APPEARANCE].values, atol=1e-5)

@@ -1,0 +1,123 @@
+"""The shape of the code: imports point one way, every module says what it is, no machine is named."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+CORE = sorted((ROOT / "traces_core").rglob("*.py"))
+LAYERS = [*CORE, *sorted((ROOT / "pipelines").rglob("*.py")), *sorted((ROOT / "assets").rglob("*.py"))]
+WRITTEN = [
+    path
+    for pattern in ("*.md", "*.toml", "*.yaml", "*.yml", "Makefile", "Dockerfile", ".ci/**/*", ".github/**/*")
+    for path in ROOT.glob(pattern)
+    if path.is_file()
+]
+
+
+def _name(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+def _imports(path: Path) -> Iterator[str]:
+    """Dotted names that a file imports, those inside functions too."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{_name(path)} imports relatively"
+            yield str(node.module)
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def _packages(path: Path) -> set[str]:
+    return {name.split(".")[0] for name in _imports(path)}
+
+
+def test_there_are_files_to_look_at() -> None:
+    assert len(CORE) > 40
+    assert len(LAYERS) > len(CORE) + 15
+
+
+@pytest.mark.parametrize("path", CORE, ids=_name)
+def test_the_library_knows_neither_orchestrator_nor_tracker_nor_layers_above(path: Path) -> None:
+    assert _packages(path).isdisjoint(
+        {"dagster", "dagster_mlflow", "mlflow", "dvc", "pipelines", "assets", "tests", "benchmarks"}
+    )
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "assets").glob("*.py")), ids=_name)
+def test_assets_do_not_know_who_collects_or_runs_them(path: Path) -> None:
+    above = {"pipelines.definitions", "pipelines.run", "pipelines.jobs", "pipelines.servers"}
+    assert above.isdisjoint(_imports(path))
+
+
+@pytest.mark.parametrize("name", ["resources", "partitions", "automation", "tracking", "reporting", "jobs"])
+def test_what_assets_are_handed_does_not_know_the_assets(name: str) -> None:
+    assert "assets" not in _packages(ROOT / "pipelines" / f"{name}.py")
+
+
+@pytest.mark.parametrize("name", ["digest", "growing", "store", "types", "errors", "features", "settings"])
+def test_the_steps_are_above_what_they_use(name: str) -> None:
+    found = set(_imports(ROOT / "traces_core" / f"{name}.py"))
+    assert not [one for one in found if one.startswith(("traces_core.steps", "traces_core.detector"))]
+
+
+@pytest.mark.parametrize("path", LAYERS, ids=_name)
+def test_every_module_says_what_it_is(path: Path) -> None:
+    said = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
+    assert len(said.split()) >= 4
+
+
+@pytest.mark.parametrize("path", CORE, ids=_name)
+def test_every_public_function_and_class_of_the_library_has_a_docstring(path: Path) -> None:
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    silent = [
+        node.name
+        for node in tree.body
+        if isinstance(node, ast.FunctionDef | ast.ClassDef)
+        and not node.name.startswith("_")
+        and not ast.get_docstring(node)
+    ]
+    assert silent == []
+
+
+def _compares_a_profile(node: ast.AST) -> bool:
+    return isinstance(node, ast.Compare | ast.Match) and "profile" in ast.unparse(node).lower()
+
+
+@pytest.mark.parametrize("path", LAYERS, ids=_name)
+def test_a_profile_is_data_and_no_branch_of_the_code(path: Path) -> None:
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    found = [ast.unparse(node) for node in ast.walk(tree) if _compares_a_profile(node)]
+    assert found in ([], ["profile is None"])
+
+
+@pytest.mark.parametrize("path", LAYERS, ids=_name)
+def test_nothing_is_unpickled(path: Path) -> None:
+    assert _packages(path).isdisjoint({"pickle", "dill", "joblib", "cloudpickle", "shelve"})
+    loads = [
+        node
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "torch.load"
+    ]
+    assert all("weights_only=True" in ast.unparse(node) for node in loads)
+
+
+_REGISTRY = re.compile(
+    r"pypi\.org|pythonhosted\.org|registry\.npmjs|conda\.anaconda\.org|artifactory|--(?:extra-)?index-url",
+    re.I,
+)
+_MACHINE = re.compile(r"(?<![\w./])/(?:home|Users|root|work|mnt|tmp/traces)/\w")
+
+
+@pytest.mark.parametrize("path", [*LAYERS, *WRITTEN], ids=_name)
+def test_no_file_names_a_package_registry_or_a_path_of_one_machine(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    assert _REGISTRY.findall(text) == []
+    assert _MACHINE.findall(text) == []
