@@ -148,9 +148,10 @@ def _device(machine: Machine) -> Finding:
 
 
 def _folders(machine: Machine) -> Iterator[Finding]:
-    free = shutil.disk_usage(machine.data.parent).free / 2**30
+    disk = next(folder for folder in machine.data.absolute().parents if folder.is_dir())
+    free = shutil.disk_usage(disk).free / 2**30
     do = "free some space, or set TRACES_DATA to another disk; `make clean` deletes what can be made again"
-    yield Finding("free space", f"{free:.1f} GiB at {machine.data.parent}", free >= LEAST_FREE_GIB, do)
+    yield Finding("free space", f"{free:.1f} GiB at {disk}", free >= LEAST_FREE_GIB, do)
     contexts = len(list(machine.catalog.glob("*.yaml")))
     yield Finding("catalog", f"{contexts} contexts in {machine.catalog}", contexts > 0, "set TRACES_CATALOG")
 

@@ -25,6 +25,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
+from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
 from traces_core.digest import canonical_json, digest, file_digest
@@ -68,7 +69,7 @@ class Artifact:
                     return json.loads(self.path.read_text(encoding="utf-8"))
                 case _:
                     return self.path
-        except (OSError, ValueError, pl.exceptions.PolarsError) as error:
+        except (OSError, ValueError, SafetensorError, pl.exceptions.PolarsError) as error:
             raise CorruptArtifactError(self.path, f"cannot be read ({error})") from error
 
 
@@ -289,8 +290,16 @@ def _workbench(shelf: Path) -> Iterator[Path]:
 
 
 def _move(source: Path, target: Path) -> None:
-    if target.is_dir():  # a folder cannot be replaced by renaming: this one failed its check, so it goes
-        shutil.rmtree(target)
+    """Rename; a folder there goes first: it failed its check, or another process made the same just now."""
+    for _ in range(8):
+        if target.is_dir():
+            shutil.rmtree(target, ignore_errors=True)
+        try:
+            source.replace(target)
+            return
+        except OSError:
+            if not target.is_dir():
+                raise
     source.replace(target)
 
 
