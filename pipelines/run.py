@@ -23,6 +23,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from pipelines.definitions import defs
 from pipelines.resources import WorkshopResource, git_commit
 from traces_core.report import POCKET_NOTICE, result_table
+from traces_core.report.markdown import results_markdown
+from traces_core.settings import project_root
+from traces_core.steps import pages
+from traces_core.steps.ablations import ABLATIONS
 from traces_core.steps.benchmark import baseline_rows
 from traces_core.steps.pages import STREAM_ORDER
 from traces_core.store import Shelf
@@ -127,6 +131,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     if chosen.what != "assets":
         show_results(console)
+    if chosen.what == "benchmark":
+        write_docs(console)
     console.print(f"{runs} runs in {time.monotonic() - started:.0f} s", highlight=False)
     return 0
 
@@ -146,6 +152,21 @@ def show_results(console: Console) -> None:
         highlight=False,
         soft_wrap=True,
     )
+
+
+def write_docs(console: Console) -> None:
+    """docs/results.md and docs/score-curve.png, which the README shows; and the page with every ablation."""
+    shop = WorkshopResource().open()
+    said = write_results(shop.shelf, shop.machine.reports)
+    compared = {name: shop.shelf.current("ablations", name).read()["rows"] for name in ABLATIONS}
+    titles = {name: (step.__doc__ or name).splitlines()[0] for name, step in ABLATIONS.items()}
+    docs = project_root() / "docs"
+    provenance = {"date": time.strftime("%Y-%m-%d"), **said["provenance"]}
+    page = results_markdown(said["rows"], said["baselines"], compared, provenance, titles)
+    (docs / "results.md").write_text(page, encoding="utf-8")
+    (docs / "score-curve.png").write_bytes(pages.example_picture(shop))
+    shutil.copy(shop.shelf.current("results").path / "index.html", shop.machine.reports / "results.html")
+    console.print(f"results             {docs / 'results.md'}", highlight=False, soft_wrap=True)
 
 
 if __name__ == "__main__":

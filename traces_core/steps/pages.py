@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import polars as pl
 
 from traces_core.detector import Detector, ScoredVideo
@@ -16,6 +17,7 @@ from traces_core.report import (
     BenchmarkReport,
     Figure,
     VideoReport,
+    score_curve,
     training_curves,
     write_benchmark_report,
     write_video_report,
@@ -25,7 +27,9 @@ from traces_core.steps.detection import Calibration, by_video, with_late
 from traces_core.steps.footage import load_features, set_folder, shard_of
 from traces_core.steps.workshop import Workshop
 from traces_core.store import Artifact
+from traces_core.streams import LATE
 from traces_core.types import Interval
+from traces_core.video import frames_at
 
 SHOWING = code_digest(["traces_core.report", "traces_core.steps.pages", "traces_core.detector"])
 
@@ -141,6 +145,26 @@ def training_picture(training: dict[str, Any]) -> bytes:
     names = ("training_loss", "validation_info_nce")
     return training_curves(
         {name: [point[name] for point in later] for name in names}, steps=[point["step"] for point in later]
+    )
+
+
+def example_picture(shop: Workshop) -> bytes:
+    """A score curve over the benchmark video with most events, its frames above: the README's picture."""
+    listed, annotated = shop.shelf.current("videos"), shop.shelf.current("annotations", "benchmark")
+    truth = truth_of(listed, annotated)
+    video = max(truth.videos, key=lambda name: len({one.label for one in truth.intervals[name]}))
+    row = listed.read().filter((pl.col("set") == "benchmark") & (pl.col("video") == video)).row(0, named=True)
+    detector = Detector.load(shop)
+    scored = _scored(shop, detector, shop.shelf.current("thresholds"), row)
+    middles = [(one.start_s + one.end_s) / 2 for one in truth.intervals[video]]
+    times = sorted([*middles, *np.linspace(2.0, truth.durations_s[video] - 2.0, 8 - len(middles))])
+    shown = frames_at(scored.path, times)
+    return score_curve(
+        {LATE: scored.tracks[LATE]},
+        {LATE: scored.thresholds[LATE]},
+        truth.intervals[video],
+        frames=list(zip(shown.times_s.tolist(), shown.pixels, strict=True)),
+        duration_s=truth.durations_s[video],
     )
 
 

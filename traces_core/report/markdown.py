@@ -1,0 +1,119 @@
+"""The results as a page of Markdown: what `make benchmark` writes to docs/results.md.
+
+The same rows as the HTML page; words about what they mean are written by hand, in `_MEANING`.
+"""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from traces_core.report.model import Row, label, number
+
+_COLUMNS = (
+    ("AUC", "auc", 3),
+    ("AUC, anomalous videos", "auc_anomalous", 3),
+    ("average precision", "average_precision", 3),
+    ("false alarms/h at 80 % event recall", "false_alarms_per_hour_at_recall", 1),
+    ("delay, s", "detection_delay_s", 1),
+)
+
+_MEANING = """\
+Practice footage, pocket encoders: the numbers show that the system works, and what its parts are worth in
+this small world. They say nothing about UCF-Crime or about your cameras. All streams are causal: a score at
+time t rests on frames up to t. Frame AUC ranks every frame of every benchmark video at once; the interval is
+the middle 95 % of bootstrap draws of whole videos. Chance is 0.5 in AUC and the anomalous share in average
+precision. Rows named offline know the whole video, rows named oracle the answer.
+"""
+
+
+def results_markdown(
+    rows: Sequence[Row],
+    baselines: Sequence[Row],
+    ablations: Mapping[str, Sequence[Row]],
+    provenance: Mapping[str, str],
+    titles: Mapping[str, str],
+) -> str:
+    """The whole page.
+
+    Parameters
+    ----------
+    rows, baselines, ablations
+        As in `BenchmarkReport`.
+    provenance
+        Where the numbers come from, name by name.
+    titles
+        What each ablation asks, by its name.
+    """
+    parts = [
+        "# Results",
+        "Made by `make benchmark`; do not edit by hand.",
+        _MEANING,
+        "## Streams, and what costs nothing or cheats",
+        _table([*rows, *baselines], [("stream", label), *_numbers(_COLUMNS)]),
+        *(part for name, some in ablations.items() for part in _ablation(titles.get(name, name), some)),
+        "## Provenance",
+        "\n".join(f"- {name}: `{value}`" for name, value in provenance.items()),
+    ]
+    return "\n\n".join(part.strip() for part in parts) + "\n"
+
+
+def pooled(rows: Sequence[Row]) -> list[dict[str, Any]]:
+    """Rows of one variant and stream as one: mean AUC over the seeds, standard deviation, their count.
+
+    Examples
+    --------
+    >>> rows = [{"variant": "a", "stream": "s", "auc": auc} for auc in (0.5, 0.7)]
+    >>> pooled(rows)[0]["auc"]
+    0.6
+    """
+    groups: dict[tuple[str, str], list[Row]] = {}
+    for row in rows:
+        groups.setdefault((str(row["variant"]), str(row["stream"])), []).append(row)
+    found = []
+    for (variant, stream), some in groups.items():
+        aucs = [float(row["auc"]) for row in some if row["auc"] is not None]
+        found.append(
+            {
+                **some[0],
+                "variant": variant,
+                "stream": stream,
+                "auc": statistics.fmean(aucs) if aucs else None,
+                "auc_std": statistics.stdev(aucs) if len(aucs) > 1 else None,
+                "seeds": len(some),
+            }
+        )
+    return found
+
+
+def _ablation(title: str, rows: Sequence[Row]) -> list[str]:
+    numbers = [("AUC, mean", "auc", 3), ("standard deviation", "auc_std", 3), ("seeds", "seeds", 0)]
+    if any("auc_with" in row for row in rows):
+        numbers = [("AUC without", "auc", 3), ("AUC with", "auc_with", 3)]
+    columns = [("variant", lambda row: str(row["variant"])), ("stream", lambda row: str(row["stream"]))]
+    return [f"## {title.strip()}", _table(pooled(rows), [*columns, *_numbers(numbers)])]
+
+
+def _numbers(columns: Sequence[tuple[str, str, int]]) -> list[tuple[str, Any]]:
+    def shown(key: str, digits: int) -> Any:
+        def cell(row: Row) -> str:
+            value = number(row, key)
+            if value is None:
+                return "–"
+            low, high = (number(row, f"{key}_{end}") for end in ("low", "high"))
+            interval = (
+                f" ({low:.{digits}f} to {high:.{digits}f})" if low is not None and high is not None else ""
+            )
+            return f"{value:.{digits}f}{interval}"
+
+        return cell
+
+    return [(heading, shown(key, digits)) for heading, key, digits in columns]
+
+
+def _table(rows: Sequence[Row], columns: Sequence[tuple[str, Any]]) -> str:
+    head = "| " + " | ".join(heading for heading, _ in columns) + " |"
+    rule = "| " + " | ".join("---" for _ in columns) + " |"
+    lines = ["| " + " | ".join(cell(row).replace("_", " ") for _, cell in columns) + " |" for row in rows]
+    return "\n".join([head, rule, *lines])
