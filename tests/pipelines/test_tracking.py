@@ -62,10 +62,16 @@ def test_a_run_that_ends_is_finished_and_holds_what_was_logged(tracker: Tracker,
 
 
 def test_a_run_that_raises_is_failed_and_the_error_comes_through(tracker: Tracker) -> None:
-    with pytest.raises(ZeroDivisionError), tracker.run("training", {}) as run:
-        run.metrics({"loss": 1.0})
-        raise ZeroDivisionError
-    assert _run(tracker, run.run_id).info.status == "FAILED"
+    opened = []
+
+    def fail() -> None:
+        with tracker.run("training", {}) as run:
+            opened.append(run.run_id)
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail()
+    assert _run(tracker, opened[0]).info.status == "FAILED"
 
 
 def test_a_run_inside_another_names_its_parent_and_both_are_of_one_experiment(tracker: Tracker) -> None:
