@@ -20,6 +20,7 @@ from traces_core.errors import SettingsError
 from traces_core.model.settings import FusionSettings
 
 PROFILE_VARIABLE = "TRACES_PROFILE"
+PARAMS_VARIABLE = "TRACES_PARAMS"
 BASE_FILE = "params.yaml"
 
 
@@ -139,7 +140,7 @@ class Settings(Section):
         Parameters
         ----------
         folder
-            Where the files lie; the checkout by default.
+            Where the files lie; the environment variable TRACES_PARAMS, or the checkout, by default.
         profile
             Name of the second file; the environment variable TRACES_PROFILE by default.
 
@@ -148,7 +149,7 @@ class Settings(Section):
         SettingsError
             A missing file, an unknown setting, a value out of bounds: names the setting.
         """
-        folder = Path(folder) if folder is not None else project_root()
+        folder = Path(folder or os.environ.get(PARAMS_VARIABLE, "") or project_root())
         profile = os.environ.get(PROFILE_VARIABLE, "") if profile is None else profile
         files = [folder / BASE_FILE] + ([folder / f"params.{profile}.yaml"] if profile else [])
         merged: dict[str, Any] = {}
@@ -157,7 +158,7 @@ class Settings(Section):
         try:
             return cls.model_validate(merged)
         except ValidationError as error:
-            raise SettingsError(files[-1], _in_words(error)) from error
+            raise SettingsError(" and ".join(map(str, files)), _in_words(error)) from error
 
     def with_values(self, **dotted: Any) -> Settings:
         """A copy with other values: `settings.with_values(scoring__k=1)`; checked like the file.
@@ -172,7 +173,7 @@ class Settings(Section):
             *sections, leaf = name.split("__")
             branch = tree
             for section in sections:
-                branch = branch[section]
+                branch = branch.get(section) or {}
             if leaf not in branch:
                 raise SettingsError("settings", f"unknown setting {name.replace('__', '.')!r}")
             branch[leaf] = value
