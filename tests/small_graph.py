@@ -24,7 +24,12 @@ from traces_core.video.practice import frames, plan_clip, plan_video, world
 ROOT = Path(__file__).resolve().parents[1]
 RATE = Fraction(8)
 PARAMS = {
-    "practice": {"training_clips": 0, "calibration_minutes": 0.0, "benchmark_videos": 0},
+    "practice": {
+        "training_clips": 0,
+        "training_videos": 0,
+        "calibration_minutes": 0.0,
+        "benchmark_videos": 0,
+    },
     "footage": {"training": "training", "calibration": "calibration", "benchmark": "benchmark", "shards": 2},
     "sampling": {"sample_fps": 4.0, "hop_frames": 2},
     "timesformer": {"window_frames": 8},

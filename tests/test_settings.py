@@ -84,7 +84,7 @@ def test_every_setting_changes_the_digest_of_the_settings(name: str) -> None:
 
 @pytest.mark.parametrize("name", sorted(LEAVES))
 def test_every_setting_says_what_it_means(name: str) -> None:
-    assert (LEAVES[name][1].description or "").endswith((".", ".)"))
+    assert len((LEAVES[name][1].description or "").split()) >= 3
 
 
 def test_the_shipped_file_names_only_settings_and_is_the_same_after_a_dump() -> None:
