@@ -51,6 +51,7 @@ def save_weights(model: nn.Module, path: Path) -> None:
     """
     stored = {name: _half(name, tensor) for name, tensor in model.state_dict().items()}
     save_file(stored, path, metadata={"format": "pt"})
+    path.chmod(0o644)  # safetensors keeps files to their owner
 
 
 def _half(name: str, tensor: Tensor) -> Tensor:
