@@ -84,7 +84,8 @@ def write_lossless(path: Path, pictures: Iterable[np.ndarray], rate: Fraction = 
         stream = container.add_stream("ffv1", rate=rate)
         stream.pix_fmt = "bgr0"
         for number, picture in enumerate(pictures):
-            stream.height, stream.width = picture.shape[:2]
+            if number == 0:
+                stream.height, stream.width = picture.shape[:2]
             frame = av.VideoFrame.from_ndarray(picture, format="rgb24").reformat(format="bgr0")
             frame.pts, frame.time_base = number, 1 / rate
             container.mux(stream.encode(frame))

@@ -267,7 +267,7 @@ def test_the_fingerprint_of_a_table_is_of_its_content_and_not_of_its_bytes(shelf
             rows.write_parquet(path, compression=compression)
             return path
 
-        made_from = {"compression": compression, "rows": rows.write_ndjson()}
+        made_from = {"compression": compression, "rows": rows.write_ndjson(), "schema": str(rows.schema)}
         return shelf.remember_path("thing", code="c", made_from=made_from, write=to)
 
     small, plain = write("zstd", TABLE), write("uncompressed", TABLE)

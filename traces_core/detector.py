@@ -12,12 +12,13 @@ import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from traces_core.calibration import Threshold
+from traces_core.encoders.base import Pixels
 from traces_core.features import Features, extract_features
 from traces_core.metrics.events import find_episodes
 from traces_core.model.late import LateFusion
@@ -27,7 +28,7 @@ from traces_core.scoring import Explanation, explain
 from traces_core.steps.detection import Calibration, scorer, with_late
 from traces_core.steps.workshop import Workshop
 from traces_core.streams import LATE, Scorer
-from traces_core.types import Episode, ScoreTrack
+from traces_core.types import Episode, ScoreTrack, Times
 from traces_core.video import frames_at, window_frames_of
 
 
@@ -188,21 +189,21 @@ class Detector:
                     f"{scored.path}: no moment at {at_s} s; the video ends at {scored.end_s:.3f} s"
                 )
         features = scored.features
-        chosen = np.searchsorted(features.window_times_s, np.asarray(times_s) + 1e-9, side="right") - 1
-        chosen = np.maximum(chosen, 0)
-        shown = window_frames_of(features.ends[chosen], self.shop.windows.window_frames)  # (M, W)
+        chosen = _last(features.window_times_s, times_s)
+        within = window_frames_of(features.ends[chosen], self.shop.windows.window_frames)  # (M, W)
+        now = _last(features.frame_times_s, times_s)
+        shown = np.column_stack([within, now])  # (M, W + 1): the window, then the frame of the moment
         wanted, where = np.unique(shown, return_inverse=True)
         pixels = frames_at(scored.path, list(features.frame_times_s[wanted] + 1e-6)).pixels
-        windows = pixels[where.reshape(shown.shape)]  # (M, W, H, W', 3)
-        return [
-            self._moment(scored, stream, int(window), windows[which]) for which, window in enumerate(chosen)
-        ]
+        windows = pixels[where.reshape(shown.shape)]  # (M, W + 1, H, W', 3)
+        places = zip(times_s, chosen, windows, strict=True)
+        return [self._moment(scored, stream, at_s, int(window), seen) for at_s, window, seen in places]
 
-    def _moment(self, scored: ScoredVideo, stream: str, window: int, pixels: Any) -> Moment:
+    def _moment(self, scored: ScoredVideo, stream: str, at_s: float, window: int, pixels: Pixels) -> Moment:
         features = scored.features
         one = slice(window, window + 1)
         frames, tokens = features.window_frames[one], features.tokens[one]
-        seen = self.shop.windows.encode_windows(pixels[None], with_attention=True)
+        seen = self.shop.windows.encode_windows(pixels[None, :-1], with_attention=True)
         within = attention_maps(self.judge.fusion, frames, tokens)
         why = explain(
             self.judge.fused_vectors(_only(features, window))[0],
@@ -212,12 +213,11 @@ class Detector:
             contexts=self.judge.contexts_of(scored.context),
         )
         track = scored.tracks[stream]
-        time_s = float(features.window_times_s[window])
-        last = int(np.searchsorted(track.times_s, time_s, side="right")) - 1
+        place = int(_last(track.times_s, [at_s])[0])
         return Moment(
-            time_s=time_s,
+            time_s=float(track.times_s[place]),
             stream=stream,
-            score=float(track.values[last]),
+            score=float(track.values[place]),
             frame=pixels[-1],
             anomalous=_near(why, "anomalous"),
             normal=_near(why, "normal"),
@@ -236,6 +236,11 @@ class Detector:
         """The runs of a track above its stream's threshold."""
         threshold = self.thresholds[track.stream]
         return tuple(find_episodes(track, threshold.value, threshold.rules))
+
+
+def _last(times_s: Times, moments_s: Sequence[float]) -> NDArray[np.intp]:
+    """Place of the last time at or before each moment; the first where it lies before all."""
+    return np.maximum(np.searchsorted(times_s, np.asarray(moments_s) + 1e-9, side="right") - 1, 0)
 
 
 def _only(features: Features, window: int) -> Features:
