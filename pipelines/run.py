@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import logging
 import shutil
 import sys
 import time
@@ -70,8 +69,12 @@ def materialize(selection: str, *, instance: dg.DagsterInstance, console: Consol
 
 
 def _one_run(wave: Sequence[dg.AssetKey], partition: str | None, instance: dg.DagsterInstance) -> None:
-    result = defs.get_implicit_global_asset_job_def().execute_in_process(
-        asset_selection=list(wave), partition_key=partition, instance=instance, raise_on_error=False
+    result = defs.resolve_implicit_global_asset_job_def().execute_in_process(
+        asset_selection=list(wave),
+        partition_key=partition,
+        instance=instance,
+        raise_on_error=False,
+        run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
     )
     failed = [check for check in result.get_asset_check_evaluations() if not check.passed and check.blocking]
     if not result.success or any(check.severity == dg.AssetCheckSeverity.ERROR for check in failed):
@@ -121,7 +124,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("what", choices=["demo", "benchmark", "assets"])
     parser.add_argument("--select", default="*", help="Dagster's asset selection, for `assets`")
     chosen = parser.parse_args(arguments)
-    logging.getLogger("dagster").setLevel(logging.ERROR)
     console, started = Console(), time.monotonic()
     selection = {"demo": DEMO, "benchmark": BENCHMARK}.get(chosen.what, chosen.select)
     try:
