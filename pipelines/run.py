@@ -88,8 +88,8 @@ def _reasons(result: dg.ExecuteInProcessResult) -> list[str]:
     for event in result.all_events:
         if event.is_step_failure:
             error = event.step_failure_data.error
-            while error is not None and error.cause is not None:
-                error = error.cause
+            while error is not None and error.cause is not None and "Dagster" in (error.cls_name or ""):
+                error = error.cause  # Dagster's wrapper says nothing that the error itself does not
             said.append(f"{event.step_key}: {error.message.strip() if error else 'failed'}")
     return said
 
