@@ -54,7 +54,9 @@ def _another(value: Any, field: FieldInfo) -> Any:
     if isinstance(value, bool):
         return not value
     if isinstance(value, float):
-        return value * 0.9 if value else 0.1
+        lowest = max((float(rule.ge) for rule in field.metadata if hasattr(rule, "ge")), default=0.0)
+        other = value * 0.9 if value else 0.1
+        return other if other >= lowest else value * 1.1
     if isinstance(value, int):
         return value + 1
     if isinstance(value, tuple):

@@ -37,7 +37,7 @@ class PracticeSettings(Section):
     training_clips: int = Field(308, ge=0, description="Captioned clips of one event each (count).")
     training_clip_s: float = Field(3.0, gt=0, le=60, description="Length of one of them (seconds).")
     training_videos: int = Field(40, ge=0, description="Captioned untrimmed videos, an anomaly each (count).")
-    training_video_s: float = Field(11.0, gt=10, le=600, description="Length of one of them (seconds).")
+    training_video_s: float = Field(11.0, ge=11, le=600, description="Length of one of them (seconds).")
     calibration_minutes: float = Field(8.0, ge=0, description="Normal footage for thresholds (minutes).")
     benchmark_videos: int = Field(24, ge=0, description="Long untrimmed videos of held-out scenes (count).")
     benchmark_video_s: float = Field(52.0, gt=0, le=3600, description="Length of one of them (seconds).")

@@ -208,3 +208,17 @@ def test_half_precision_windows_are_fused_in_single_precision() -> None:
     half = fuse_windows(shaken("cross_attention"), frames.astype(np.float16), tokens.astype(np.float16))
     assert half.dtype == np.float32
     np.testing.assert_allclose(half, fuse_windows(shaken("cross_attention"), frames, tokens), atol=5e-3)
+
+
+def test_a_window_is_read_out_at_its_end() -> None:
+    frames = torch.eye(4)[None]  # four frames, each its own direction
+    tokens = torch.zeros(1, 4, 3)
+    last = MeanFusion(4, 3, 4, readout_frames=1)(frames, tokens)
+    assert torch.equal(last[0], frames[0, -1])
+    half = MeanFusion(4, 3, 4, readout_frames=2)(frames, tokens)
+    assert torch.allclose(half[0], torch.tensor([0.0, 0.0, 0.5**0.5, 0.5**0.5]))
+
+
+def test_a_readout_longer_than_the_window_is_refused() -> None:
+    with pytest.raises(WindowShapeError, match="readout of 5 frames"):
+        MeanFusion(4, 3, 4, readout_frames=5)

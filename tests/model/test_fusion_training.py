@@ -28,7 +28,10 @@ def same_weights(one: Trained, two: Trained) -> bool:
 
 @pytest.mark.parametrize("kind", ["cross_attention", "concatenation"])
 def test_an_event_seen_only_in_the_tokens_is_learned(drawn: Drawn, kind: str) -> None:
-    settings = FusionSettings(kind=kind, steps=120, hidden=32, learning_rate=3e-3, threads=1)
+    # All frames are read out: concatenation gives each frame its own token only.
+    settings = FusionSettings(
+        kind=kind, steps=120, hidden=32, learning_rate=3e-3, threads=1, readout_frames=64
+    )
     trained = train_fusion(**drawn.arguments(), settings=settings)
     assert trained.shipped, trained.reason
     assert trained.identity.retrieval < 0.4  # chance is 1/6: the frames do not show the event
@@ -225,6 +228,7 @@ OTHER_VALUES: dict[str, object] = {
     "heads": 4,
     "hidden": 9,
     "temporal_position": False,
+    "readout_frames": 1,
     "dropout": 0.5,
     "steps": 12,
     "batch": 17,
