@@ -52,6 +52,7 @@ def results_markdown(
         _MEANING,
         "## Streams, and what costs nothing or cheats",
         _table([*rows, *baselines], [("stream", label), *_numbers(_COLUMNS)]),
+        *_fusions_compared(ablations.get("fusion", ())),
         *(part for name, some in ablations.items() for part in _ablation(titles.get(name, name), some)),
         "## Provenance",
         "\n".join(f"- {name}: `{value}`" for name, value in provenance.items()),
@@ -76,7 +77,7 @@ def pooled(rows: Sequence[Row]) -> list[dict[str, Any]]:
         aucs = [float(row["auc"]) for row in some if row["auc"] is not None]
         found.append(
             {
-                **some[0],
+                **(some[0] if len(some) == 1 else {}),  # an interval belongs to one seed
                 "variant": variant,
                 "stream": stream,
                 "auc": statistics.fmean(aucs) if aucs else None,
@@ -85,6 +86,22 @@ def pooled(rows: Sequence[Row]) -> list[dict[str, Any]]:
             }
         )
     return found
+
+
+def _fusions_compared(rows: Sequence[Row]) -> list[str]:
+    """Whether the paper's fusion beats concatenation here, said in a sentence."""
+    found = {row["variant"]: row for row in pooled(rows)}
+    ours, other = found.get("cross_attention"), found.get("concatenation")
+    if not ours or not other or ours["auc"] is None or other["auc"] is None:
+        return []
+    gap = ours["auc"] - other["auc"]
+    spread = max(ours["auc_std"] or 0.0, other["auc_std"] or 0.0)
+    verdict = "more than the spread of the seeds" if gap > spread else "no more than the spread of the seeds"
+    return [
+        f"Cross-attention against concatenation: {gap:+.3f} AUC (mean of {ours['seeds']} seeds), {verdict}"
+        f" ({spread:.3f}). "
+        + ("It beats it." if gap > spread else "The fusion of the paper does not beat concatenation here.")
+    ]
 
 
 def _ablation(title: str, rows: Sequence[Row]) -> list[str]:
