@@ -4,7 +4,7 @@
                              └─ windows of W, every hop ─ TimeSformer ─> tokens (T, W, D_time), labels (T, L)
 
 One pass over the file, memory independent of its length. What the features mean against a bank belongs
-in `streams`; which videos have features, in `steps.features`.
+in `streams`; which videos have features, in `steps.footage`.
 """
 
 from __future__ import annotations
