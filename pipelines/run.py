@@ -132,14 +132,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         console.print(f"[bold red]stopped[/bold red]\n{error}", highlight=False)
         return 1
     if chosen.what != "assets":
-        show_results(console)
-    if chosen.what == "benchmark":
-        write_docs(console)
+        said = show_results(console)
+        if chosen.what == "benchmark":
+            write_docs(said, console)
     console.print(f"{runs} runs in {time.monotonic() - started:.0f} s", highlight=False)
     return 0
 
 
-def show_results(console: Console) -> None:
+def show_results(console: Console) -> dict[str, Any]:
     """Write the results where people look for them, print the table and where the rest is."""
     shop = WorkshopResource().open()
     said = write_results(shop.shelf, shop.machine.reports)
@@ -154,12 +154,12 @@ def show_results(console: Console) -> None:
         highlight=False,
         soft_wrap=True,
     )
+    return said
 
 
-def write_docs(console: Console) -> None:
+def write_docs(said: dict[str, Any], console: Console) -> None:
     """docs/results.md and docs/score-curve.png, which the README shows; and the page with every ablation."""
     shop = WorkshopResource().open()
-    said = write_results(shop.shelf, shop.machine.reports)
     compared = {name: shop.shelf.current("ablations", name).read()["rows"] for name in ABLATIONS}
     titles = {name: (step.__doc__ or name).splitlines()[0] for name, step in ABLATIONS.items()}
     docs = project_root() / "docs"

@@ -12,7 +12,7 @@ import numpy as np
 import polars as pl
 
 from traces_core.datasets import GroundTruth, read_annotations
-from traces_core.digest import code_digest, digest
+from traces_core.digest import code_digest, file_digest
 from traces_core.errors import AnnotationError, VideoError
 from traces_core.features import Features, extract_features
 from traces_core.steps.practice_sets import practice_plans
@@ -157,7 +157,7 @@ def checked_annotations(
         return pl.DataFrame(rows, schema=schema, orient="row")
 
     made_from = {
-        "table": None if source is None else digest(source.read_bytes().hex()),
+        "table": None if source is None else file_digest(source),
         "videos": listed.fingerprint,
         "set": name,
     }
@@ -178,11 +178,10 @@ def ground_truth(listed: Artifact, table: Path | None, name: str) -> GroundTruth
             "video,start_s,end_s,label; a video without a row is normal."
         )
     readable = listed.read().filter((pl.col("set") == name) & pl.col("reason").is_null())
-    clocks = {row["video"]: (row["duration_s"], row["rate"]) for row in readable.iter_rows(named=True)}
     return read_annotations(
         table,
-        durations_s={video: duration for video, (duration, _) in clocks.items()},
-        rates={video: Fraction(rate) for video, (_, rate) in clocks.items()},
+        durations_s=dict(readable.select("video", "duration_s").rows()),
+        rates={video: Fraction(rate) for video, rate in readable.select("video", "rate").rows()},
         name=name,
     )
 

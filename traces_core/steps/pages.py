@@ -23,7 +23,7 @@ from traces_core.report import (
     write_video_report,
 )
 from traces_core.steps.benchmark import baseline_rows, truth_of
-from traces_core.steps.detection import Calibration, by_video, with_late
+from traces_core.steps.detection import by_video, with_late
 from traces_core.steps.footage import load_features, set_folder, shard_of
 from traces_core.steps.workshop import Workshop
 from traces_core.store import Artifact
@@ -81,7 +81,7 @@ def benchmark_pages(shop: Workshop) -> Artifact:
         truth = truth_of(listed, annotated)
         rows = listed.read().filter((pl.col("set") == "benchmark") & pl.col("reason").is_null())
         for row in rows.iter_rows(named=True):
-            scored = _scored(shop, detector, calibrated, row)
+            scored = _scored(shop, detector, row)
             page = video_report(
                 detector,
                 scored,
@@ -103,18 +103,17 @@ def benchmark_pages(shop: Workshop) -> Artifact:
     return shelf.remember_path("benchmark_report", code=SHOWING, made_from=made_from, write=write)
 
 
-def _scored(shop: Workshop, detector: Detector, calibrated: Artifact, row: dict[str, Any]) -> ScoredVideo:
+def _scored(shop: Workshop, detector: Detector, row: dict[str, Any]) -> ScoredVideo:
     """A video of the benchmark as the graph scored it, nothing computed anew."""
     shelf = shop.shelf
     shard = shard_of(row["video_id"], shop.settings.footage.shards)
     scores = shelf.current("anomaly_scores", shard).read()
-    calibration = Calibration.load(calibrated)
-    tracks = with_late(calibration.scales, by_video(scores)[row["video_id"]])
+    tracks = with_late(detector.scales, by_video(scores)[row["video_id"]])
     return ScoredVideo(
         path=set_folder(shop, shelf.current("practice_footage"), row["set"]) / row["video"],
         context=row["context"] if shop.settings.scoring.by_context else None,
         tracks=tracks,
-        thresholds={name: calibration.thresholds[name].value for name in tracks},
+        thresholds={name: detector.thresholds[name].value for name in tracks},
         episodes={name: detector.episodes_of(track) for name, track in tracks.items()},
         features=load_features(shop, row["video_id"]),
         broken=None,
@@ -155,7 +154,7 @@ def example_picture(shop: Workshop) -> bytes:
     video = max(truth.videos, key=lambda name: len({one.label for one in truth.intervals[name]}))
     row = listed.read().filter((pl.col("set") == "benchmark") & (pl.col("video") == video)).row(0, named=True)
     detector = Detector.load(shop)
-    scored = _scored(shop, detector, shop.shelf.current("thresholds"), row)
+    scored = _scored(shop, detector, row)
     middles = [(one.start_s + one.end_s) / 2 for one in truth.intervals[video]]
     times = sorted([*middles, *np.linspace(2.0, truth.durations_s[video] - 2.0, 8 - len(middles))])
     shown = frames_at(scored.path, times)
