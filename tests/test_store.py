@@ -235,6 +235,20 @@ def test_a_shelf_aside_finds_what_the_main_one_made(shelf: Shelf) -> None:
     assert not kept(shelf.aside(), Maker(), k=5).computed
 
 
+def test_prune_sweeps_what_a_killed_writer_left_and_spares_a_living_one(shelf: Shelf) -> None:
+    kept(shelf, Maker(VALUES["table"]), k=1)
+    with subprocess.Popen([sys.executable, "-c", ""]) as ended:
+        ended.wait()
+    dead = shelf.root / "thing" / "all" / f".making-{ended.pid}-0a1b2c3d"
+    living = shelf.root / "thing" / "all" / f".making-{os.getpid()}-0a1b2c3d"
+    for bench in (dead, living):
+        bench.mkdir(parents=True)
+        (bench / "half.parquet").write_bytes(b"12345")
+    assert shelf.prune() == 5
+    assert not dead.exists()
+    assert living.exists()
+
+
 def test_prune_deletes_what_is_not_current_and_says_how_much(shelf: Shelf) -> None:
     old = kept(shelf, Maker(VALUES["table"]), k=1)
     new = kept(shelf, Maker(VALUES["arrays"]), k=2)

@@ -214,8 +214,11 @@ class Shelf:
             (self._folder(name, key) / "current").unlink()
 
     def prune(self) -> int:
-        """Delete every artifact that is not current; returns the bytes that became free."""
-        freed = 0
+        """Delete what is not current and what killed writers left; returns the bytes that became free."""
+        left = [bench for bench in self.root.glob("*/*/.making-*") if not _writer_lives(bench)]
+        freed = sum(item.stat().st_size for bench in left for item in bench.rglob("*") if item.is_file())
+        for bench in left:
+            shutil.rmtree(bench)
         for recipe_file in list(self.root.glob("*/*/*.recipe.json")):
             folder, recipe = recipe_file.parent, recipe_file.name.removesuffix(".recipe.json")
             pointer = folder / "current"
@@ -287,6 +290,17 @@ def _workbench(shelf: Path) -> Iterator[Path]:
         yield bench
     finally:
         shutil.rmtree(bench, ignore_errors=True)
+
+
+def _writer_lives(bench: Path) -> bool:
+    """Whether the process that a workbench is named after still runs on this machine."""
+    try:
+        os.kill(int(bench.name.split("-")[1]), 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:  # somebody else's process
+        return True
+    return True
 
 
 def _move(source: Path, target: Path) -> None:

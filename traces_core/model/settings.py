@@ -51,7 +51,7 @@ class FusionSettings(BaseModel):
     )
     learn_temperature: bool = Field(True, description="Whether training moves the temperature (0.01 to 1).")
     stay_close: float = Field(
-        0.1, ge=0.0, le=100.0, description="Weight of 1 - cosine(fused, window mean): keeps CLIP's space."
+        1.0, ge=0.0, le=100.0, description="Weight of 1 - cosine(fused, window mean): keeps CLIP's space."
     )
     same_group: Literal["positive", "ignored"] = Field(
         "positive", description="Captions of other windows with the same event: positives, or left out."

@@ -22,6 +22,9 @@ _FILTERS: tuple[Callable[..., str], ...] = (
     formatting.words,
 )
 
+TEMPLATES = Path(__file__).parent / "templates"
+"""What the pages are made of besides code."""
+
 
 @cache
 def _templates() -> Environment:

@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 
 from traces_core.detector import Detector, ScoredVideo
-from traces_core.digest import code_digest
+from traces_core.digest import code_digest, digest, file_digest
 from traces_core.report import (
     POCKET_NOTICE,
     BenchmarkReport,
@@ -22,6 +22,7 @@ from traces_core.report import (
     write_benchmark_report,
     write_video_report,
 )
+from traces_core.report.page import TEMPLATES
 from traces_core.steps.benchmark import baseline_rows, truth_of
 from traces_core.steps.detection import by_video, with_late
 from traces_core.steps.footage import load_features, set_folder, shard_of
@@ -31,7 +32,12 @@ from traces_core.streams import LATE
 from traces_core.types import Interval
 from traces_core.video import frames_at
 
-SHOWING = code_digest(["traces_core.report", "traces_core.steps.pages", "traces_core.detector"])
+SHOWING = digest(
+    [
+        code_digest(["traces_core.report", "traces_core.steps.pages", "traces_core.detector"]),
+        file_digest(TEMPLATES),
+    ]
+)
 
 STREAM_ORDER = ("late", "fused", "action", "appearance")
 
