@@ -35,7 +35,7 @@ test: $(STAMP)  ## run the tests
 	@$(BIN)/python -m pytest
 
 test-full: $(STAMP)  ## also run the classes of the paper profile at full size, with random weights
-	@$(BIN)/python -m pytest -m 'full_size or not full_size'
+	@$(BIN)/python -m pytest -m 'not vllm'
 
 lint: $(STAMP)  ## lint, format, types, definitions
 	@$(BIN)/ruff check .

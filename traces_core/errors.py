@@ -60,6 +60,30 @@ class CatalogError(TracesError, ValueError):
         super().__init__(f"{where}: {found}. {do}")
 
 
+class WriterUnavailableError(TracesError, RuntimeError):
+    """The language model that should write traces is not there, or does not answer."""
+
+    def __init__(self, writer: str, found: str, *, do: str) -> None:
+        super().__init__(f"corpus.writer {writer!r}: {found}. {do}")
+
+
+class BudgetSpentError(TracesError, RuntimeError):
+    """A writer may ask no more: the requests, tokens or seconds it was given are spent."""
+
+    def __init__(self, spent: str, *, variable: str) -> None:
+        super().__init__(
+            f"the writer stopped: {spent}. Every reply it had is kept, and the next run asks only for what "
+            f"is missing. Run it again, or set {variable} higher."
+        )
+
+
+class ReplyError(TracesError, ValueError):
+    """A language model answered, but with nothing that could become a trace."""
+
+    def __init__(self, found: str, *, do: str) -> None:
+        super().__init__(f"{found}. {do}")
+
+
 class EmptySideError(TracesError, ValueError):
     """A bank lacks its normal or its anomalous side, so there is nothing to compare with."""
 

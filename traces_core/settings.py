@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from traces_core.encoders.settings import ClipSettings, TimesformerSettings
 from traces_core.errors import SettingsError
 from traces_core.model.settings import FusionSettings
+from traces_core.text.writers.settings import WritingSettings
 
 PROFILE_VARIABLE = "TRACES_PROFILE"
 PARAMS_VARIABLE = "TRACES_PARAMS"
@@ -67,8 +68,13 @@ class CorpusSettings(Section):
     """Which sentences the detector knows."""
 
     contexts: tuple[str, ...] = Field(min_length=1, description="Contexts of the catalog that are used.")
-    writer: Literal["shipped"] = Field("shipped", description="Who writes the traces.")
-    scene_is_normal: bool = Field(True, description="Whether the scene sentence joins the normal side.")
+    writer: Literal["shipped", "vllm", "openai"] = Field(
+        "shipped", description="Who adds to the catalog's traces: nobody, or a language model."
+    )
+    scene: Literal["none", "matched", "generic", "mismatched"] = Field(
+        "matched",
+        description="Sentence about the place on the normal side: none, its own, one for all, another's.",
+    )
     traces_per_side: int | None = Field(
         None, ge=1, description="At most so many traces a side and context (count); null keeps all."
     )
@@ -127,6 +133,7 @@ class Settings(Section):
     clip: ClipSettings = ClipSettings()
     timesformer: TimesformerSettings = TimesformerSettings()
     corpus: CorpusSettings
+    writing: WritingSettings = WritingSettings()
     bank: BankSettings = BankSettings()
     training: TrainingSettings = TrainingSettings()
     scoring: ScoringSettings = ScoringSettings()

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import polars as pl
@@ -13,6 +13,8 @@ from traces_core.errors import UnknownNameError
 from traces_core.text import (
     Context,
     Draft,
+    Manuscript,
+    Origin,
     Writer,
     join_corpora,
     limit_traces,
@@ -29,7 +31,18 @@ def renamed(context: Context, name: str) -> Context:
 
 def big_corpus() -> pl.DataFrame:
     rows = [
-        (trace_id(place, side, label, f"{label} {i}"), place, side, label, f"{label} {i}", "drawn")
+        (
+            trace_id(place, side, label, f"{label} {i}"),
+            place,
+            side,
+            label,
+            f"{label} {i}",
+            "drawn",
+            "",
+            "",
+            0,
+            0,
+        )
         for place in ("north", "south")
         for side, label, count in (("normal", "", 9), ("anomalous", "fire", 2), ("anomalous", "theft", 7))
         for i in range(count)
@@ -46,8 +59,15 @@ def test_every_sentence_becomes_a_trace_and_the_scene_a_normal_one(yard: Context
 
 
 def test_the_scene_can_be_left_out_and_is_never_anomalous(yard: Context) -> None:
-    assert yard.scene not in write_corpus([yard], scene_on_normal_side=False)["text"].to_list()
+    assert yard.scene not in write_corpus([yard], scenes={})["text"].to_list()
     assert yard.scene not in write_corpus([yard]).filter(side="anomalous")["text"].to_list()
+
+
+def test_another_sentence_can_take_the_place_of_the_scene_and_stands_there_once(yard: Context) -> None:
+    other = write_corpus([yard], scenes={"yard": "A quiet place.", "garden": "A lawn."})
+    assert other.filter(side="normal")["text"].to_list() == sorted([*yard.normal, "A quiet place."])
+    known = write_corpus([yard], scenes={"yard": yard.normal[0]})
+    assert known.filter(side="normal")["text"].to_list() == sorted(yard.normal)
 
 
 def test_ids_are_positive_and_come_from_content_alone(yard: Context) -> None:
@@ -74,20 +94,26 @@ def test_one_changed_sentence_changes_one_trace(yard: Context) -> None:
 
 
 class Echo:
-    """Writes each normal sentence twice as loud: another writer through the same door."""
+    """Writes each normal sentence as loud as it can: another writer through the same door."""
 
-    name = "echo"
     fingerprint = "echo-1"
 
-    def write(self, context: Context) -> Iterator[Draft]:
-        yield from (Draft("normal", "", text.upper()) for text in context.normal)
+    def write(self, contexts: Sequence[Context]) -> Iterator[Manuscript]:
+        for context in contexts:
+            loud = [Draft("normal", "", text.upper(), Origin("echo", round=2)) for text in context.normal]
+            yield Manuscript(context, tuple(loud))
 
 
-def test_another_writer_can_take_the_place_of_the_shipped_one(yard: Context) -> None:
+def test_another_writer_can_take_the_place_of_the_shipped_one_and_every_trace_says_so(yard: Context) -> None:
     writer: Writer = Echo()
-    corpus = write_corpus([yard], writer=writer, scene_on_normal_side=False)
-    assert corpus["text"].to_list() == ["A CAT SLEEPS ON A WALL.", "A MAN WATERS THE FLOWERS."]
-    assert set(corpus["writer"]) == {"echo"}
+    corpus = write_corpus([yard], writer=writer)
+    assert corpus["text"].to_list() == ["A CAT SLEEPS ON A WALL.", "A MAN WATERS THE FLOWERS.", yard.scene]
+    assert corpus.select("writer", "round").rows() == [("echo", 2), ("echo", 2), ("shipped", 0)]
+
+
+def test_a_trace_of_the_catalog_has_no_model_and_no_prompt(yard: Context) -> None:
+    origin = write_corpus([yard]).select("writer", "model", "prompt_version", "seed", "round").unique()
+    assert origin.rows() == [("shipped", "", "", 0, 0)]
 
 
 @given(seed=st.integers(0, 2**32), small=st.integers(1, 12), more=st.integers(0, 12), shuffle=st.randoms())

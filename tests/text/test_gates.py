@@ -16,7 +16,7 @@ CATALOG = Path(__file__).parents[2] / "catalog"
 def corpus_of(*rows: tuple[str, str, str]) -> pl.DataFrame:
     """Rows of (context, side, text), ids in order."""
     full = [
-        (i + 1, context, side, "" if side == "normal" else "fire", text, "drawn")
+        (i + 1, context, side, "" if side == "normal" else "fire", text, "drawn", "", "", 0, 0)
         for i, (context, side, text) in enumerate(rows)
     ]
     return pl.DataFrame(full, schema=SCHEMA, orient="row")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,19 @@ from traces_core.digest import code_digest, file_digest
 from traces_core.steps.workshop import Workshop
 from traces_core.store import Arrays, Artifact
 from traces_core.text.catalog import read_catalog
-from traces_core.text.corpus import join_corpora, limit_traces, without_class, write_corpus
+from traces_core.text.corpus import corpus_of, join_corpora, limit_traces, without_class
 from traces_core.text.gates import CorpusLimits, Finding, check_corpus
+from traces_core.text.scenes import scene_sentence
+from traces_core.text.writers import (
+    Journal,
+    PairWriter,
+    Progress,
+    Server,
+    ShippedWriter,
+    Writer,
+    language_model,
+)
+from traces_core.text.writers.progress import shown
 
 WRITING = code_digest(["traces_core.text.catalog", "traces_core.text.corpus", "traces_core.text.writers"])
 EMBEDDING = code_digest(["traces_core.encoders.clip"])
@@ -31,25 +43,38 @@ def contexts_in_use(shop: Workshop) -> list[str]:
 
 def trace_corpus(shop: Workshop, context: str) -> Artifact:
     """The traces of one context as a table; columns as in `traces_core.text.corpus.SCHEMA`."""
-    settings = shop.settings.corpus
+    settings, machine = shop.settings.corpus, shop.machine
+    read_catalog(machine.catalog, [context])  # a file that says nothing sensible is refused by name
+    scene = scene_sentence(settings.scene, context, settings.contexts, machine.catalog)
+    made_from = {
+        "file": file_digest(machine.catalog / f"{context}.yaml"),
+        "scene": scene,
+        "settings": settings.model_dump(exclude={"contexts", "near_duplicate_cosine"}),
+    }
+    if settings.writer != "shipped":
+        made_from["writer"] = _writer(shop).fingerprint
 
-    def write() -> pl.DataFrame:
-        corpus = write_corpus(
-            read_catalog(shop.machine.catalog, [context]), scene_on_normal_side=settings.scene_is_normal
-        )
+    def write(path: Path) -> tuple[Path, Mapping[str, int]]:
+        with shown() as progress:
+            [said] = _writer(shop, progress).write([*read_catalog(machine.catalog, [context]).values()])
+        corpus = corpus_of([said], scenes={} if scene is None else {context: scene})
         left_out = settings.left_out_class
         if left_out is not None and left_out in corpus["class"].unique():
             corpus = without_class(corpus, left_out)
         if settings.traces_per_side is not None:
             corpus = limit_traces(corpus, settings.traces_per_side, seed=DRAW)
-        return corpus
+        corpus.write_parquet(path.with_suffix(".parquet"))
+        return path.with_suffix(".parquet"), said.counts
 
-    read_catalog(shop.machine.catalog, [context])  # a file that says nothing sensible is refused by name
-    made_from = {
-        "file": file_digest(shop.machine.catalog / f"{context}.yaml"),
-        "settings": settings.model_dump(exclude={"contexts", "near_duplicate_cosine"}),
-    }
-    return shop.shelf.remember("trace_corpus", context, code=WRITING, made_from=made_from, make=write)
+    return shop.shelf.remember_path("trace_corpus", context, code=WRITING, made_from=made_from, write=write)
+
+
+def _writer(shop: Workshop, progress: Progress | None = None) -> Writer:
+    """Who writes, as the settings say; replies of a language model are kept beside the artifacts."""
+    if shop.settings.corpus.writer == "shipped":
+        return ShippedWriter()
+    model = language_model(shop.settings.corpus.writer, shop.settings.writing, Server.here())
+    return PairWriter(model, shop.clip, Journal(shop.shelf.root / "writer_replies"), progress)
 
 
 def trace_embeddings(shop: Workshop, corpus: Artifact) -> Artifact:

@@ -1,21 +1,23 @@
 """The corpus: every trace of the chosen contexts as one table, each with an id made from its content.
 
-Columns: `trace_id` (int64, positive), `context`, `side` ("normal" or "anomalous"), `class` (empty on the
-normal side), `text`, `writer`. Who writes the sentences is in `writers`, whether they are any good in
-`gates`, their vectors in `traces_core.bank`.
+Columns: `trace_id` (int64, positive), `context`, `side` ("normal" or "anomalous"), `class` (on the normal
+side the class a sentence is the look-alike of, empty where a person wrote it), `text`, and where it comes
+from: `writer`, `model`, `prompt_version`, `seed`, `round`. Who writes the sentences is in `writers`, whether
+they are any good in `gates`, their vectors in `traces_core.bank`.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping
+from dataclasses import astuple
 
 import polars as pl
 
 from traces_core.errors import UnknownNameError
 from traces_core.text.catalog import Context
 from traces_core.text.gates import CorpusLimits, Finding, check_corpus
-from traces_core.text.writers import ShippedWriter, Writer
+from traces_core.text.writers import Draft, Manuscript, ShippedWriter, Writer
 
 __all__ = [
     "ORDER",
@@ -23,6 +25,7 @@ __all__ = [
     "CorpusLimits",
     "Finding",
     "check_corpus",
+    "corpus_of",
     "join_corpora",
     "limit_traces",
     "trace_id",
@@ -38,6 +41,10 @@ SCHEMA = pl.Schema(
         "class": pl.String(),
         "text": pl.String(),
         "writer": pl.String(),
+        "model": pl.String(),
+        "prompt_version": pl.String(),
+        "seed": pl.Int64(),
+        "round": pl.Int64(),
     }
 )
 """Columns of a corpus."""
@@ -71,7 +78,7 @@ def trace_id(context: str, side: str, label: str, text: str) -> int:
 def write_corpus(
     contexts: Mapping[str, Context] | Iterable[Context],
     *,
-    scene_on_normal_side: bool = True,
+    scenes: Mapping[str, str] | None = None,
     writer: Writer | None = None,
 ) -> pl.DataFrame:
     """The corpus of some contexts, in the order of its content.
@@ -80,9 +87,9 @@ def write_corpus(
     ----------
     contexts
         What `read_catalog` gave, or contexts one by one; their order does not matter.
-    scene_on_normal_side
-        Whether the sentence about the place is a normal trace. It is never an anomalous one: a scene
-        description on both sides costs accuracy, on the normal side alone it gains (PAPERS, section 3).
+    scenes
+        The sentence about the place by context, a normal trace; a context that is not in it gets none, and
+        None gives each its own. Never an anomalous trace: see `traces_core.text.scenes`.
     writer
         Who writes; None takes the catalog as it stands.
 
@@ -91,14 +98,21 @@ def write_corpus(
     pl.DataFrame
         Columns as in `SCHEMA`, sorted by `ORDER`.
     """
-    writer = writer or ShippedWriter()
-    chosen = contexts.values() if isinstance(contexts, Mapping) else contexts
+    chosen = list(contexts.values() if isinstance(contexts, Mapping) else contexts)
+    return corpus_of((writer or ShippedWriter()).write(chosen), scenes=scenes)
+
+
+def corpus_of(manuscripts: Iterable[Manuscript], *, scenes: Mapping[str, str] | None = None) -> pl.DataFrame:
+    """The corpus that some manuscripts make; `scenes` and what it gives are those of `write_corpus`."""
     rows = []
-    for context in chosen:
-        lines = [(draft.side, draft.label, draft.text) for draft in writer.write(context)]
-        if scene_on_normal_side:
-            lines.append(("normal", "", context.scene))
-        rows += [(trace_id(context.context, *line), context.context, *line, writer.name) for line in lines]
+    for manuscript in manuscripts:
+        name, drafts = manuscript.context.context, list(manuscript.drafts)
+        scene = manuscript.context.scene if scenes is None else scenes.get(name)
+        if scene and scene not in {draft.text for draft in drafts}:
+            drafts.append(Draft("normal", "", scene))
+        for draft in drafts:
+            content = (name, draft.side, draft.label, draft.text)
+            rows.append((trace_id(*content), *content, *astuple(draft.origin)))
     return pl.DataFrame(rows, schema=SCHEMA, orient="row").sort(ORDER)
 
 
@@ -141,7 +155,7 @@ def limit_traces(corpus: pl.DataFrame, per_side: int, *, seed: int) -> pl.DataFr
 
 
 def without_class(corpus: pl.DataFrame, name: str) -> pl.DataFrame:
-    """The corpus without one class of anomalies: what the bank would be had nobody thought of it.
+    """The corpus without one class and its look-alikes: the bank had nobody thought of it.
 
     Raises
     ------

@@ -1,0 +1,208 @@
+"""A language model behind an OpenAI-compatible server: `vllm serve`, llama.cpp, or a hosted one.
+
+Asks several questions at once, waits and asks again where the server is busy, and asks for JSON in the
+strictest way the server knows. What a reply says is read in `replies`.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from traces_core.errors import TracesError, WriterUnavailableError
+from traces_core.text.writers.budget import Budget
+from traces_core.text.writers.prompts import Question
+from traces_core.text.writers.replies import Reply
+from traces_core.text.writers.settings import KEY_VARIABLE, PREFIX, URL_VARIABLE, Server, WritingSettings
+
+if TYPE_CHECKING:
+    import openai
+    from openai.types.chat import ChatCompletion
+
+FORMS = ("json_schema", "json_object", "text")
+"""Ways to ask for JSON, the strictest first; a server that refuses one is asked in the next."""
+LONGEST_WAIT_S = 60.0
+"""However long a server asks to be left alone."""
+LISTING_S = 10.0
+"""How long a list of models may take."""
+
+
+class OpenAIModel:
+    """The `LanguageModel` at the other end of a connection.
+
+    Parameters
+    ----------
+    settings
+        Model, seed, sampling.
+    server
+        Where it answers, how patient to be, what may be spent.
+    """
+
+    name = "openai"
+
+    def __init__(self, settings: WritingSettings, server: Server) -> None:
+        self.settings = settings
+        self.budget = Budget(server)
+        self._server = server
+        self._form = 0
+
+    def ask(self, questions: Sequence[Question], seed: int) -> Iterator[tuple[Question, Reply]]:
+        """The replies as they come.
+
+        Raises
+        ------
+        WriterUnavailableError
+            If the server is away, too slow, or refuses; what was under way has been given before.
+        BudgetSpentError
+            If no more may be asked; what was under way has been given before.
+        """
+        waiting = iter(questions)
+        stopped: TracesError | None = None
+        running: dict[Future[Reply], Question] = {}
+        with ThreadPoolExecutor(self._server.concurrency) as pool:
+            while True:
+                while stopped is None and len(running) < self._server.concurrency:
+                    question = next(waiting, None)
+                    if question is None:
+                        break
+                    running[pool.submit(self._answer, question, seed)] = question
+                if not running:
+                    break
+                for future in wait(running, return_when=FIRST_COMPLETED).done:
+                    question = running.pop(future)
+                    try:
+                        reply = future.result()
+                    except TracesError as error:
+                        stopped = stopped or error
+                    else:
+                        yield question, reply
+        if stopped is not None:
+            raise stopped
+
+    def models(self) -> list[str]:
+        """Names of the models that the server offers, sorted.
+
+        Raises
+        ------
+        WriterUnavailableError
+            If it does not say.
+        """
+        import openai
+
+        try:
+            return self._listed()
+        except openai.OpenAIError as error:
+            raise self._explained(error) from error
+
+    @cached_property
+    def _client(self) -> openai.OpenAI:
+        import openai
+
+        if self._server.base_url is None:
+            do = f"Set it, for example {URL_VARIABLE}=http://127.0.0.1:8000/v1 for `vllm serve`."
+            raise WriterUnavailableError(self.name, f"{URL_VARIABLE} is not set", do=do)
+        key = self._server.api_key
+        return openai.OpenAI(
+            base_url=self._server.base_url,
+            api_key=key.get_secret_value() if key else "none",  # the client insists on one
+            timeout=self._server.timeout_s,
+            max_retries=0,  # retries are ours: each counts against the budget
+        )
+
+    def _answer(self, question: Question, seed: int) -> Reply:
+        """One reply, however often the server has to be asked for it."""
+        import openai
+
+        tries = 0
+        while True:
+            self.budget.spend_request()
+            form = self._form
+            try:
+                return self._reply(self._complete(question, seed, FORMS[form]))
+            except (openai.BadRequestError, openai.UnprocessableEntityError) as error:
+                if form + 1 == len(FORMS):
+                    self._form = 0  # it was not the form that the server refused
+                    raise self._explained(error) from error
+                self._form = max(self._form, form + 1)  # another thread may have found out before
+            except (openai.APIConnectionError, openai.RateLimitError, openai.InternalServerError) as error:
+                if tries == self._server.retries:
+                    raise self._explained(error) from error
+                time.sleep(_wait_s(error, self._server.backoff_s * 2**tries))
+                tries += 1
+            except openai.OpenAIError as error:
+                raise self._explained(error) from error
+
+    def _complete(self, question: Question, seed: int, form: str) -> ChatCompletion:
+        more: dict[str, Any] = {}
+        if form == "json_schema":
+            schema = {"name": question.kind, "schema": question.schema(), "strict": True}
+            more = {"response_format": {"type": form, "json_schema": schema}}
+        elif form == "json_object":
+            more = {"response_format": {"type": form}}
+        messages: Any = question.messages()
+        completion: ChatCompletion = self._client.chat.completions.create(
+            model=self.settings.model or "",
+            messages=messages,
+            seed=seed,
+            temperature=self.settings.temperature,
+            top_p=self.settings.top_p,
+            max_tokens=self.settings.max_tokens,
+            **more,
+        )
+        return completion
+
+    def _reply(self, completion: ChatCompletion) -> Reply:
+        if completion.usage is not None:
+            self.budget.spend_tokens(completion.usage.total_tokens)
+        if not completion.choices:
+            return Reply("")
+        first = completion.choices[0]
+        return Reply(first.message.content or "", is_cut=first.finish_reason == "length")
+
+    def _explained(self, error: openai.OpenAIError) -> WriterUnavailableError:
+        """What the client raised, in words that say what to check."""
+        import openai
+
+        where = self._server.base_url
+        if isinstance(error, openai.APITimeoutError):
+            found = f"{where} did not answer within {self._server.timeout_s:g} s"
+            do = f"Ask for less (writing.max_tokens), or wait longer ({PREFIX}TIMEOUT_S)."
+        elif isinstance(error, openai.APIConnectionError):
+            found = f"nobody answers at {where} ({error.__cause__ or error})"
+            do = (
+                f"Start the server (`vllm serve MODEL`) or check {URL_VARIABLE}; then `traces doctor`."
+            )
+        elif isinstance(error, openai.AuthenticationError | openai.PermissionDeniedError):
+            found, do = f"{where} refuses the key ({error})", f"Check {KEY_VARIABLE}."
+        elif isinstance(error, openai.NotFoundError):
+            found = f"{where} has no model {self.settings.model!r}, or is no OpenAI-compatible address"
+            do = f"{self._offered()} The address ends in /v1."
+        elif isinstance(error, openai.RateLimitError | openai.InternalServerError):
+            found = f"{where} is overloaded or broken ({error})"
+            do = f"Try later, or with a smaller {PREFIX}CONCURRENCY; replies had so far are kept."
+        else:
+            found, do = f"{where} refuses the request ({error})", "Check writing.* in params.yaml."
+        return WriterUnavailableError(self.name, found, do=do)
+
+    def _listed(self) -> list[str]:
+        return sorted(model.id for model in self._client.with_options(timeout=LISTING_S).models.list())
+
+    def _offered(self) -> str:
+        import openai
+
+        try:
+            names = self._listed()
+        except openai.OpenAIError:
+            return "It does not list its models."
+        return f"It offers: {', '.join(names) or 'none'}; name one as writing.model."
+
+
+def _wait_s(error: openai.OpenAIError, otherwise_s: float) -> float:
+    """How long to leave a server alone: what it asked for, else what doubles each time; in seconds."""
+    response = getattr(error, "response", None)
+    asked = response.headers.get("retry-after", "") if response is not None else ""
+    wanted = float(asked) if asked.replace(".", "", 1).isdigit() else otherwise_s
+    return min(wanted, LONGEST_WAIT_S)

@@ -1,0 +1,269 @@
+"""The writer that asks a language model: pairs of an anomaly and its look-alike, class by class (NOVA).
+
+    ask for pairs ─> refuse what the catalog refuses ─> ask for what is missing
+                                                              │
+    send back what is too near the anomalous centroid <───────┘  (some rounds, then drop it)
+
+All contexts and classes of a call are asked together, so that an engine's batch is full and a server's
+connections are busy. Which model answers is the affair of a `LanguageModel`; the words are in `prompts`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+
+from traces_core.digest import digest
+from traces_core.encoders.base import TextEncoder
+from traces_core.errors import ReplyError
+from traces_core.text.catalog import Context
+from traces_core.text.writers.base import Draft, Manuscript, Origin
+from traces_core.text.writers.journal import Journal
+from traces_core.text.writers.prompts import (
+    PAIRS_A_QUESTION,
+    PROMPT_VERSION,
+    Question,
+    ask_for_pairs,
+    ask_to_rewrite,
+)
+from traces_core.text.writers.replies import (
+    Reply,
+    check_reply,
+    may_stand,
+    plain,
+    read_pairs,
+    read_sentences,
+    tidy,
+)
+from traces_core.text.writers.settings import WritingSettings
+from traces_core.text.writers.shipped import catalog_drafts
+from traces_core.types import Array
+
+TRIES = 3
+"""Times one question is asked, each with another seed, until the reply is usable."""
+SPARE_QUESTIONS = 2
+"""Questions a class may take beyond the fewest, where replies held too few sentences or known ones."""
+
+Progress = Callable[[int, int, str], None]
+"""Told after each reply: replies had, replies asked for so far, and what the last was about."""
+
+
+class LanguageModel(Protocol):
+    """Answers questions: an engine in this process, or a server."""
+
+    @property
+    def name(self) -> str:
+        """Which writer this is: vllm, openai."""
+
+    @property
+    def settings(self) -> WritingSettings:
+        """What it is asked with: model, seed, sampling."""
+
+    def ask(self, questions: Sequence[Question], seed: int) -> Iterator[tuple[Question, Reply]]:
+        """The replies as they come, in any order.
+
+        Raises
+        ------
+        WriterUnavailableError
+            If the model does not answer; what was answered before has been given.
+        BudgetSpentError
+            If no more may be asked; what was answered before has been given.
+        """
+
+
+@dataclass
+class _Page:
+    """One class of one context while it is written."""
+
+    context: Context
+    label: str
+    taken: set[str]
+    """Plain form of all that stands in the context; shared by its classes."""
+    anomalous: list[str] = field(default_factory=list)
+    normal: list[tuple[str, int]] = field(default_factory=list)
+    """Look-alikes that are far enough from the anomaly, with the round they were taken in."""
+    waiting: list[str] = field(default_factory=list)
+    """Look-alikes that are not judged yet, or too near."""
+    counts: dict[str, int] = field(default_factory=dict)
+
+    def missing(self, wanted: int) -> int:
+        """Pairs that still have to be asked for."""
+        return wanted - min(len(self.anomalous), len(self.normal) + len(self.waiting))
+
+    def take_pairs(self, pairs: list[tuple[str, str]], wanted: int) -> None:
+        """What may stand of the pairs, up to so many on each side."""
+        for anomalous, normal in pairs:
+            if len(self.anomalous) < wanted:
+                self.anomalous += self._taken(anomalous)
+            if len(self.normal) + len(self.waiting) < wanted:
+                self.waiting += self._taken(normal)
+
+    def take_rewritten(self, sentences: list[str]) -> None:
+        """What was rewritten takes the place of what waited; where it is less, the rest waits on."""
+        sent, self.waiting = self.waiting, self.waiting[len(sentences) :]
+        for text in sentences[: len(sent)]:
+            self.waiting += self._taken(text)
+
+    def count(self, what: str, by: int = 1) -> None:
+        """Note what became of some sentences."""
+        self.counts[what] = self.counts.get(what, 0) + by
+
+    def _taken(self, text: str) -> list[str]:
+        text = tidy(text)
+        if not may_stand(text):
+            self.count("refused")
+            return []
+        if plain(text) in self.taken:
+            self.count("repeated")
+            return []
+        self.taken.add(plain(text))
+        return [text]
+
+
+class PairWriter:
+    """The catalog's sentences, and for each class pairs that a language model wrote.
+
+    Parameters
+    ----------
+    model
+        Who is asked, and with which settings.
+    encoder
+        The text space in which a normal sentence may not be too near the anomalous ones.
+    journal
+        Where replies are kept and found again.
+    progress
+        Told after each reply; None tells nobody.
+    """
+
+    def __init__(
+        self,
+        model: LanguageModel,
+        encoder: TextEncoder,
+        journal: Journal,
+        progress: Progress | None = None,
+    ) -> None:
+        self._model, self._encoder, self._journal = model, encoder, journal
+        self._progress = progress or (lambda had, wanted, what: None)
+        self._had = self._wanted = 0
+
+    @property
+    def fingerprint(self) -> str:
+        """Model, prompt version, seed, sampling, number, threshold, rounds and text space."""
+        return writer_fingerprint(self._model.name, self._model.settings, self._encoder)
+
+    def write(self, contexts: Sequence[Context]) -> Iterator[Manuscript]:
+        """One manuscript a context: what people wrote first, then the pairs of each class.
+
+        Raises
+        ------
+        ReplyError
+            If the model gave no usable reply to a question, however often it was asked.
+        WriterUnavailableError, BudgetSpentError
+            As the model raises them. Every reply had until then is in the journal.
+        """
+        taken = {one.context: {plain(text) for _, text in one.sentences()} for one in contexts}
+        pages = [_Page(one, label, taken[one.context]) for one in contexts for label in one.anomalous]
+        self._fill(pages)
+        self._judge(pages)
+        for context in contexts:
+            yield self._manuscript(context, [page for page in pages if page.context is context])
+
+    def _fill(self, pages: list[_Page]) -> None:
+        wanted = self._model.settings.pairs_per_class
+        for _ in range(-(-wanted // PAIRS_A_QUESTION) + SPARE_QUESTIONS):
+            short = [page for page in pages if page.missing(wanted)]
+            questions = []
+            for page in short:
+                written = [*page.anomalous, *page.waiting]
+                count = min(page.missing(wanted), PAIRS_A_QUESTION)
+                questions.append(ask_for_pairs(page.context, page.label, count, written))
+            for page, question, reply in zip(short, questions, self._replies(questions), strict=True):
+                page.take_pairs(read_pairs(question, reply), wanted)
+
+    def _judge(self, pages: list[_Page]) -> None:
+        """Send back the normal sentences that are too near the anomalous ones; drop them in the end."""
+        rounds = self._model.settings.rewriting_rounds
+        centroids = [self._centroid(page) for page in pages]
+        for turn in range(rounds + 1):
+            for page, centroid in zip(pages, centroids, strict=True):
+                self._let_pass(page, centroid, turn)
+            near = [page for page in pages if page.waiting]
+            if turn == rounds:
+                break
+            questions = [ask_to_rewrite(page.context, page.label, page.waiting) for page in near]
+            for page, question, reply in zip(near, questions, self._replies(questions), strict=True):
+                page.count("sent_back", len(page.waiting))
+                page.take_rewritten(read_sentences(question, reply))
+        for page in near:
+            page.count("dropped", len(page.waiting))
+
+    def _centroid(self, page: _Page) -> Array:
+        """Direction of the class: the mean of its sentences, people's and the model's; (D,), length 1."""
+        texts = [*page.context.anomalous[page.label], *page.anomalous]
+        mean: Array = self._encoder.encode_texts(texts).mean(axis=0)
+        return mean / np.float32(np.linalg.norm(mean))
+
+    def _let_pass(self, page: _Page, centroid: Array, turn: int) -> None:
+        if not page.waiting:
+            return
+        cosines = self._encoder.encode_texts(page.waiting) @ centroid  # (N,)
+        near = cosines > self._model.settings.maximum_cosine
+        page.normal += [(text, turn) for text, is_near in zip(page.waiting, near, strict=True) if not is_near]
+        page.waiting = [text for text, is_near in zip(page.waiting, near, strict=True) if is_near]
+
+    def _replies(self, questions: list[Question]) -> list[Reply]:
+        """One usable reply a question, in their order: from the journal, else from the model.
+
+        What is found unusable is asked again with the next seed, and not kept: a better server may answer.
+        """
+        keys = {question: self._key(question) for question in questions}
+        left = [one for one in questions if self._journal.find(one, keys[one]) is None]
+        self._wanted += len(left)
+        refused: dict[Question, ReplyError] = {}
+        for turn in range(TRIES):
+            if not left:
+                break
+            refused = {}
+            for question, reply in self._model.ask(left, self._model.settings.seed + turn):
+                try:
+                    check_reply(question, reply)
+                except ReplyError as error:
+                    refused[question] = error
+                    continue
+                self._journal.keep(question, keys[question], reply.text)
+                self._had += 1
+                self._progress(self._had, self._wanted, f"{question.context}, {question.label}")
+            left = list(refused)
+        if left:
+            raise refused[left[0]]
+        return [Reply(self._journal.find(one, keys[one]) or "") for one in questions]
+
+    def _key(self, question: Question) -> str:
+        said = self._model.settings
+        sampling = [said.seed, said.temperature, said.top_p, said.max_tokens]
+        asked = [question.messages(), question.schema()]
+        return digest([self._model.name, said.model, asked, sampling])
+
+    def _manuscript(self, context: Context, pages: list[_Page]) -> Manuscript:
+        said = self._model.settings
+        drafts = list(catalog_drafts(context))
+        counts: dict[str, int] = {"short": 0}
+        for page in pages:
+            drafts += [Draft("anomalous", page.label, text, self._origin(0)) for text in page.anomalous]
+            drafts += [Draft("normal", page.label, text, self._origin(turn)) for text, turn in page.normal]
+            counts["short"] += 2 * said.pairs_per_class - len(page.anomalous) - len(page.normal)
+            for what, number in page.counts.items():
+                counts[what] = counts.get(what, 0) + number
+        return Manuscript(context, tuple(drafts), counts)
+
+    def _origin(self, turn: int) -> Origin:
+        said = self._model.settings
+        return Origin(self._model.name, said.model or "", PROMPT_VERSION, said.seed, turn)
+
+
+def writer_fingerprint(name: str, settings: WritingSettings, encoder: TextEncoder) -> str:
+    """Digest of everything that changes what a language model writes; no server, key or budget."""
+    return digest([name, settings.model_dump(), PROMPT_VERSION, TRIES, SPARE_QUESTIONS, encoder.fingerprint])

@@ -1,0 +1,36 @@
+"""A bar on the terminal while a language model writes; silent wherever nobody watches one."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from traces_core.text.writers.pairs import Progress as Told
+
+
+@contextmanager
+def shown(console: Console | None = None) -> Iterator[Told | None]:
+    """What a `PairWriter` tells, as a bar that goes when the writing ends; None where there is no terminal.
+
+    Parameters
+    ----------
+    console
+        Where to draw; standard error if it is a terminal, nowhere otherwise.
+    """
+    console = console or Console(file=sys.stderr)
+    if not console.is_terminal:
+        yield None
+        return
+    columns = (
+        MofNCompleteColumn(),
+        BarColumn(bar_width=24),
+        TimeElapsedColumn(),
+        TextColumn("{task.description}"),
+    )
+    with Progress(*columns, console=console, transient=True) as bars:
+        bar = bars.add_task("waiting for the first reply", total=None)
+        yield lambda had, wanted, what: bars.update(bar, completed=had, total=wanted, description=what)
