@@ -1,3 +1,5 @@
+"""The difference of top-k means, which is the default scorer, and explanations, which are made of it."""
+
 from __future__ import annotations
 
 import numpy as np
@@ -7,10 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from small_banks import small_bank, small_corpus, unit
 
-from traces_core import scoring
 from traces_core.bank import Bank
-from traces_core.errors import MixedSpacesError, UnknownNameError
-from traces_core.scoring import class_scores, explain, label_gaps, score_vectors
+from traces_core.errors import MixedSpacesError
+from traces_core.scoring import Difference, class_scores, explain, label_gaps, score_vectors
 from traces_core.text import without_class
 from traces_core.types import Array
 
@@ -42,7 +43,9 @@ def test_a_score_is_the_formula_of_its_docstring(seed: int, k: int, contexts: li
     vectors = unit(4, np.random.default_rng(seed + 1))
     expected = [slow_score(vector, corpus, traces, k, contexts) for vector in vectors]
     np.testing.assert_allclose(
-        score_vectors(vectors, bank, k=k, space=SPACE, contexts=contexts), expected, atol=1e-5
+        score_vectors(vectors, bank, scorer=Difference(k=k), space=SPACE, contexts=contexts),
+        expected,
+        atol=1e-5,
     )
 
 
@@ -50,7 +53,7 @@ def test_a_score_is_the_formula_of_its_docstring(seed: int, k: int, contexts: li
 def test_a_class_score_is_the_formula_of_its_docstring(seed: int, k: int, contexts: list[str] | None) -> None:
     bank, corpus, traces = small_bank(seed)
     vectors = unit(3, np.random.default_rng(seed + 1))
-    found = class_scores(vectors, bank, k=k, space=SPACE, contexts=contexts)
+    found = class_scores(vectors, bank, scorer=Difference(k=k), space=SPACE, contexts=contexts)
     assert list(found) == (["theft"] if contexts == ["south"] else ["fire", "theft"])
     for label, scores in found.items():
         expected = [slow_score(vector, corpus, traces, k, contexts, label) for vector in vectors]
@@ -63,8 +66,8 @@ def test_no_class_score_exceeds_the_score_and_with_one_neighbour_the_largest_equ
 ) -> None:
     bank, _, _ = small_bank(seed)
     vectors = unit(5, np.random.default_rng(seed + 1))
-    largest = np.max(list(class_scores(vectors, bank, k=k, space=SPACE).values()), axis=0)
-    scores = score_vectors(vectors, bank, k=k, space=SPACE)
+    largest = np.max(list(class_scores(vectors, bank, scorer=Difference(k=k), space=SPACE).values()), axis=0)
+    scores = score_vectors(vectors, bank, scorer=Difference(k=k), space=SPACE)
     assert np.all(largest <= scores + 1e-5)
     if k == 1:
         np.testing.assert_allclose(largest, scores, atol=1e-6)
@@ -73,7 +76,7 @@ def test_no_class_score_exceeds_the_score_and_with_one_neighbour_the_largest_equ
 @given(seed=st.integers(0, 1000), k=st.integers(1, 30))
 def test_scores_lie_within_two_of_zero_and_have_float32(seed: int, k: int) -> None:
     bank, _, _ = small_bank(seed)
-    scores = score_vectors(unit(6, np.random.default_rng(seed)), bank, k=k, space=SPACE)
+    scores = score_vectors(unit(6, np.random.default_rng(seed)), bank, scorer=Difference(k=k), space=SPACE)
     assert scores.dtype == np.float32
     assert np.abs(scores).max() <= 2 + 1e-5
 
@@ -85,29 +88,7 @@ def test_the_extremes_are_reached_where_the_docstring_says() -> None:
     bank = Bank.build(corpus, vectors, SPACE)
     ends = np.zeros((3, 8), np.float32)
     ends[0, 0], ends[1, 1], ends[2, 0] = 1, 1, -1
-    assert score_vectors(ends, bank, k=3, space=SPACE).tolist() == [2, 0, -2]
-
-
-@given(order=st.permutations(range(25)))
-def test_the_order_of_the_traces_does_not_change_a_score(order: list[int]) -> None:
-    bank, corpus, traces = small_bank()
-    vectors = unit(4, np.random.default_rng(1))
-    other = Bank.build(corpus[order], traces[order], SPACE)
-    one, two = (score_vectors(vectors, each, k=4, space=SPACE) for each in (bank, other))
-    np.testing.assert_allclose(one, two, atol=1e-6)
-
-
-@given(seed=st.integers(0, 100), row=st.integers(0, 4))
-def test_a_vector_has_its_score_whatever_stands_beside_it(seed: int, row: int) -> None:
-    bank, _, _ = small_bank()
-    vectors = unit(5, np.random.default_rng(seed))
-    scores = score_vectors(vectors, bank, k=4, space=SPACE)
-    twice = score_vectors(np.concatenate([vectors, vectors[row : row + 1]]), bank, k=4, space=SPACE)
-    np.testing.assert_allclose(twice[:5], scores, atol=1e-6)
-    np.testing.assert_allclose(twice[5], scores[row], atol=1e-6)
-    np.testing.assert_allclose(
-        score_vectors(vectors[row : row + 1], bank, k=4, space=SPACE), scores[row], atol=1e-6
-    )
+    assert score_vectors(ends, bank, scorer=Difference(k=3), space=SPACE).tolist() == [2, 0, -2]
 
 
 def test_swapping_the_sides_turns_the_sign() -> None:
@@ -117,20 +98,8 @@ def test_swapping_the_sides_turns_the_sign() -> None:
     )
     vectors = unit(6, np.random.default_rng(4))
     np.testing.assert_allclose(
-        score_vectors(vectors, Bank.build(turned, traces, SPACE), k=3, space=SPACE),
-        -score_vectors(vectors, bank, k=3, space=SPACE),
-        atol=1e-6,
-    )
-
-
-def test_a_trace_of_another_context_does_not_change_a_score() -> None:
-    bank, corpus, traces = small_bank()
-    north = (corpus["context"] == "north").to_numpy()
-    alone = Bank.build(corpus.filter(pl.lit(pl.Series(north))), traces[north], SPACE)
-    vectors = unit(6, np.random.default_rng(4))
-    np.testing.assert_allclose(
-        score_vectors(vectors, bank, k=3, space=SPACE, contexts=["north"]),
-        score_vectors(vectors, alone, k=3, space=SPACE),
+        score_vectors(vectors, Bank.build(turned, traces, SPACE), scorer=Difference(k=3), space=SPACE),
+        -score_vectors(vectors, bank, scorer=Difference(k=3), space=SPACE),
         atol=1e-6,
     )
 
@@ -140,33 +109,7 @@ def test_a_class_left_out_answers_no_more() -> None:
     kept = without_class(corpus, "fire")
     rows = corpus.with_row_index("row").join(kept, on="trace_id", maintain_order="right")["row"].to_numpy()
     bank = Bank.build(kept, traces[rows], SPACE)
-    assert list(class_scores(traces[:2], bank, k=1, space=SPACE)) == ["theft"]
-
-
-def test_many_vectors_are_scored_in_parts_with_the_same_result(monkeypatch: pytest.MonkeyPatch) -> None:
-    bank, _, _ = small_bank()
-    vectors = unit(23, np.random.default_rng(4))
-    whole = score_vectors(vectors, bank, k=3, space=SPACE)
-    monkeypatch.setattr(scoring, "CHUNK", 5)
-    np.testing.assert_allclose(score_vectors(vectors, bank, k=3, space=SPACE), whole, atol=1e-6)
-
-
-def test_no_vectors_have_no_scores_and_a_wrong_request_is_refused_all_the_same() -> None:
-    bank, _, _ = small_bank()
-    nothing = np.empty((0, 8), np.float32)
-    assert score_vectors(nothing, bank, k=3, space=SPACE).shape == (0,)
-    with pytest.raises(UnknownNameError):
-        score_vectors(nothing, bank, k=3, space=SPACE, contexts=["nowhere"])
-
-
-def test_vectors_of_another_space_are_refused_by_every_scorer() -> None:
-    bank, _, _ = small_bank()
-    vectors = unit(2, np.random.default_rng(0))
-    for scorer in (score_vectors, class_scores, label_gaps):
-        with pytest.raises(MixedSpacesError, match="drawn:2"):
-            scorer(vectors, bank, k=1, space="drawn:2")
-    with pytest.raises(MixedSpacesError, match="drawn:2"):
-        explain(vectors[0], bank, k=1, space="drawn:2")
+    assert list(class_scores(traces[:2], bank, scorer=Difference(k=1), space=SPACE)) == ["theft"]
 
 
 @given(seed=st.integers(0, 1000), k=st.integers(1, 9), contexts=CONTEXTS)
@@ -175,7 +118,9 @@ def test_an_explanation_is_made_of_what_the_score_is_made_of(seed: int, k: int, 
     vector = unit(1, np.random.default_rng(seed + 1))
     told = explain(vector[0], bank, k=k, space=SPACE, contexts=contexts)
     np.testing.assert_allclose(
-        told.score, score_vectors(vector, bank, k=k, space=SPACE, contexts=contexts)[0], atol=1e-5
+        told.score,
+        score_vectors(vector, bank, scorer=Difference(k=k), space=SPACE, contexts=contexts)[0],
+        atol=1e-5,
     )
     for side in ("normal", "anomalous"):
         matches = getattr(told, side)
@@ -184,9 +129,15 @@ def test_an_explanation_is_made_of_what_the_score_is_made_of(seed: int, k: int, 
         assert similarities == sorted(similarities, reverse=True)
 
 
+def test_an_explanation_refuses_vectors_of_another_space() -> None:
+    bank, _, traces = small_bank()
+    with pytest.raises(MixedSpacesError, match="drawn:2"):
+        explain(traces[0], bank, k=1, space="drawn:2")
+
+
 def test_a_label_is_scored_as_a_vector_would_be() -> None:
     bank, corpus, traces = small_bank()
     is_anomalous = (corpus["side"] == "anomalous").to_numpy()
-    gaps = label_gaps(traces, bank, k=1, space=SPACE)
+    gaps = label_gaps(traces, bank, scorer=Difference(k=1), space=SPACE)
     assert np.all(gaps[is_anomalous] > 0)
     assert np.all(gaps[~is_anomalous] < 0)

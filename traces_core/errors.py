@@ -162,6 +162,16 @@ class EvaluationError(TracesError, ValueError):
     """Scores do not fit the ground truth they are to be judged by: videos missing, unknown, or mixed."""
 
 
+class NoClassesError(TracesError, ValueError):
+    """A scorer that only tells normal from anomalous was asked which anomaly it is."""
+
+    def __init__(self, scorer: str) -> None:
+        super().__init__(
+            f"class_scores: the scorer {scorer!r} knows no classes, only the two sides of the bank. "
+            "Ask one that compares with each class, such as difference (scoring.scorer)."
+        )
+
+
 class UnknownNameError(TracesError, ValueError):
     """Somebody asked for a context, a class or a trace by a name that nothing has."""
 

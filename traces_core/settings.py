@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from traces_core.encoders.settings import ClipSettings, TimesformerSettings
 from traces_core.errors import SettingsError
 from traces_core.model.settings import FusionSettings
+from traces_core.scoring import ClassGap, Difference, LinearProbe, ScorerSettings, SoftVote, WhitenedAxes
 from traces_core.text.writers.settings import WritingSettings
 
 PROFILE_VARIABLE = "TRACES_PROFILE"
@@ -99,10 +100,31 @@ class TrainingSettings(Section):
 
 
 class ScoringSettings(Section):
-    """How similarities become a score."""
+    """How similarities become a score; a section below for each scorer that has more to set."""
 
-    k: int = Field(5, ge=1, le=1000, description="Nearest traces averaged on each side (count).")
+    scorer: Literal["difference", "class_gap", "soft_vote", "whitened_axes", "linear_probe"] = Field(
+        "difference", description="Which formula makes the scores; its units are its own."
+    )
+    k: int = Field(
+        5, ge=1, le=1000, description="Nearest traces of a side that `difference` averages (count)."
+    )
     by_context: bool = Field(True, description="Ask only the traces of the camera's context where known.")
+    class_gap: ClassGap = ClassGap()
+    soft_vote: SoftVote = SoftVote()
+    whitened_axes: WhitenedAxes = WhitenedAxes()
+    linear_probe: LinearProbe = LinearProbe()
+
+    @property
+    def chosen(self) -> ScorerSettings:
+        """The scorer that is named, with its parameters."""
+        scorers: dict[str, ScorerSettings] = {
+            "difference": Difference(k=self.k),
+            "class_gap": self.class_gap,
+            "soft_vote": self.soft_vote,
+            "whitened_axes": self.whitened_axes,
+            "linear_probe": self.linear_probe,
+        }
+        return scorers[self.scorer]
 
 
 class CalibrationSettings(Section):

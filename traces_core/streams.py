@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -21,7 +22,7 @@ from traces_core.bank import Bank
 from traces_core.features import Features
 from traces_core.model.fusion import WindowFusion
 from traces_core.model.windows import fuse_windows
-from traces_core.scoring import label_gaps, score_vectors
+from traces_core.scoring import ScorerSettings, label_gaps, score_vectors
 from traces_core.types import Array, ScoreTrack
 
 APPEARANCE, FUSED, ACTION, LATE = "appearance", "fused", "action", "late"
@@ -39,8 +40,10 @@ class Scorer:
     """float32 (L, D): the action labels as sentences, in CLIP's space."""
     space: str
     """CLIP's space."""
+    scorer: ScorerSettings
+    """From vectors to scores."""
     k: int = 5
-    """Nearest traces averaged on each side."""
+    """Nearest traces of each side that explain a moment."""
 
     def contexts_of(self, context: str | None) -> Sequence[str] | None:
         """The contexts whose traces answer: the camera's own where the bank knows it, else all."""
@@ -63,16 +66,20 @@ class Scorer:
         Returns
         -------
         dict of str to ScoreTrack
-            `appearance` at every sampled frame, `fused` and `action` at every window's end; each in
-            [-2, 2], above 0 where the anomalous side is nearer.
+            `appearance` at every sampled frame, `fused` and `action` at every window's end; each in the
+            scorer's units, `difference` in [-2, 2] and above 0 where the anomalous side is nearer.
         """
         contexts = self.contexts_of(context)
-        how = {"k": self.k, "space": self.space, "contexts": contexts}
-        gaps = label_gaps(self.label_vectors, self.bank, **how)  # type: ignore[arg-type]
+        score = partial(
+            score_vectors, bank=self.bank, space=self.space, scorer=self.scorer, contexts=contexts
+        )
+        gaps = label_gaps(
+            self.label_vectors, self.bank, space=self.space, scorer=self.scorer, contexts=contexts
+        )
         # Normalised again: the vectors were kept in half precision.
         values = {
-            APPEARANCE: score_vectors(_unit(features.frames), self.bank, **how),  # type: ignore[arg-type]
-            FUSED: score_vectors(self.fused_vectors(features), self.bank, **how),  # type: ignore[arg-type]
+            APPEARANCE: score(_unit(features.frames)),
+            FUSED: score(self.fused_vectors(features)),
             ACTION: (features.labels @ gaps).astype(np.float32),
         }
         times = {APPEARANCE: features.frame_times_s}

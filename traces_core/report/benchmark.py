@@ -39,7 +39,9 @@ _ABLATIONS: Mapping[str, tuple[str, str]] = {
     "fusion": ("Fusion", "How appearance and motion are brought together."),
     "window": ("Window length", "Frames in a window, W."),
     "neighbours": ("Nearest traces", "How many traces of each side a score averages, k."),
+    "scorers": ("Scorer", "How similarities with the traces become a score."),
     "bank_size": ("Size of the bank", "Traces per context and side."),
+    "scene": ("Scene sentence", "Which sentence about the place joins the normal side."),
     "training_corpus": ("Training corpus", "What the adapters were trained on."),
     "left_out_class": ("One class left out", "AUC of a class once the bank no longer names it."),
 }

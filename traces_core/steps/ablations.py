@@ -75,6 +75,18 @@ def neighbours(shop: Workshop) -> list[Row]:
     return _over(shop, "k", "scoring__k", (1, 5, 10, 20), (APPEARANCE, FUSED, LATE))
 
 
+def scorers(shop: Workshop) -> list[Row]:
+    """Each formula that makes scores of similarities, with its parameters as set."""
+    names = ("difference", "class_gap", "soft_vote", "whitened_axes", "linear_probe")
+    return _over(shop, "scorer", "scoring__scorer", names, (APPEARANCE, FUSED))
+
+
+def scene(shop: Workshop) -> list[Row]:
+    """The scene sentence on the normal side: none, a generic one, the context's own, another context's."""
+    kinds = ("none", "generic", "matched", "mismatched")
+    return _over(shop, "scene", "corpus__scene", kinds, (APPEARANCE, FUSED))
+
+
 def bank_size(shop: Workshop) -> list[Row]:
     """At most 5, 20, 50 and 200 traces a side and context."""
     return _over(
@@ -123,7 +135,7 @@ def encoder_seeds(shop: Workshop) -> list[Row]:
 
 
 def _over(
-    shop: Workshop, name: str, setting: str, values: Iterable[int], streams: Iterable[str]
+    shop: Workshop, name: str, setting: str, values: Iterable[int | str], streams: Iterable[str]
 ) -> list[Row]:
     rows = []
     for value in values:
@@ -137,7 +149,9 @@ ABLATIONS: dict[str, Callable[[Workshop], list[Row]]] = {
     "fusion": fusion,
     "window": window,
     "neighbours": neighbours,
+    "scorers": scorers,
     "bank_size": bank_size,
+    "scene": scene,
     "training_corpus": training_corpus,
     "left_out_class": left_out_class,
 }

@@ -179,7 +179,8 @@ def scorer(shop: Workshop, index: Artifact, learned: Artifact, which: str = "fus
         learned.path / f"{which}.safetensors", space=shop.clip.space, window_encoder=shop.windows.fingerprint
     )
     labels = shop.clip.encode_texts(list(shop.windows.labels))
-    return Scorer(Bank.load(index.path), fusion, labels, shop.clip.space, shop.settings.scoring.k)
+    how = shop.settings.scoring
+    return Scorer(Bank.load(index.path), fusion, labels, shop.clip.space, how.chosen, how.k)
 
 
 def anomaly_scores(

@@ -1,0 +1,131 @@
+"""What a scorer is: parameters that can be fitted to a bank, and what scores vectors after that.
+
+Shared by all scorers: the vectors of a side, the refusals, the cutting into chunks. The formulas have
+modules of their own. Nothing here imports the bank at run time, so that settings can hold scorers without
+loading an index library.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict
+
+from traces_core.errors import EmptySideError, MixedSpacesError, NotFiniteError, NotUnitNormError
+from traces_core.text.catalog import SIDES, Side
+from traces_core.types import Array
+
+if TYPE_CHECKING:
+    from traces_core.bank import Bank
+
+Floats = NDArray[np.float64]
+Contexts = tuple[str, ...] | None
+
+CHUNK = 4096
+"""Most vectors scored at once: bounds the memory, changes nothing else."""
+
+_NORM_TOLERANCE = 5e-3
+"""As the bank's: more than float16 storage costs, less than any real mistake."""
+
+
+class FittedScorer(ABC):
+    """A scorer that knows its bank. Each vector is scored alone: nothing of a video or a batch is used."""
+
+    @property
+    def chunk(self) -> int:
+        """Most vectors that `score` and `class_scores` are given at once."""
+        return CHUNK
+
+    @abstractmethod
+    def score(self, vectors: Array) -> NDArray[np.floating]:
+        """Scores of shape (T,) of T unit vectors, 1 to `chunk` of them."""
+
+    @abstractmethod
+    def class_scores(self, vectors: Array) -> dict[str, NDArray[np.floating]]:
+        """Scores of shape (T,) for each class that the contexts have, sorted by name."""
+
+
+class ScorerSettings(BaseModel, ABC):
+    """The parameters of a scorer, as params.yaml holds them; equal parameters are one scorer."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    is_learned: ClassVar[bool] = False
+    """Whether fitting computes anything that is worth remembering."""
+
+    @abstractmethod
+    def fit(self, bank: Bank, contexts: Contexts) -> FittedScorer:
+        """The scorer for the traces of some contexts of a bank; None asks all of them."""
+
+
+def labels_of(bank: Bank, contexts: Contexts) -> list[str]:
+    """The classes that have an anomalous trace in the contexts, sorted."""
+    return [label for label in bank.classes if len(bank.trace_ids("anomalous", contexts, label))]
+
+
+def require_both_sides(bank: Bank, contexts: Contexts) -> None:
+    """Refuse contexts that leave nothing to compare with.
+
+    Raises
+    ------
+    EmptySideError
+        If the contexts have no normal or no anomalous trace.
+    UnknownNameError
+        If the bank has no such context.
+    """
+    for side in SIDES:
+        if len(bank.trace_ids(side, contexts)) == 0:
+            asked = "all contexts" if contexts is None else ", ".join(contexts) or "no context"
+            raise EmptySideError(side, f"scoring in {asked}")
+
+
+def side_vectors(bank: Bank, side: Side, contexts: Contexts) -> tuple[Array, NDArray[np.str_]]:
+    """The vectors of a side's traces in the contexts, float32 (N, D), and the class of each, (N,).
+
+    The class of a normal trace is the one that it was written as the look-alike of; empty for most.
+    """
+    ids, vectors, wanted = bank.trace_ids(side), bank.vectors(side), bank.trace_ids(side, contexts)
+    if len(wanted) < len(ids):
+        rows = np.flatnonzero(np.isin(ids, wanted))
+        ids, vectors = ids[rows], vectors[rows]
+    classes = bank.corpus.select("trace_id", "class")
+    found = pl.DataFrame({"trace_id": ids}).join(classes, on="trace_id", how="left", maintain_order="left")
+    return vectors, found["class"].to_numpy().astype(np.str_)
+
+
+def checked(vectors: Array, bank: Bank) -> Array:
+    """The same vectors, float32, if they can be compared with the bank's.
+
+    Raises
+    ------
+    MixedSpacesError
+        If they have another length than the bank's.
+    NotFiniteError, NotUnitNormError, ValueError
+        If they are no finite unit vectors, one a row.
+    """
+    vectors = np.asarray(vectors, dtype=np.float32)
+    if vectors.ndim != 2:
+        raise ValueError(f"scoring: vectors of shape {vectors.shape}, expected (rows, dimensions)")
+    if vectors.shape[1] != bank.dimensions:
+        here = f"an encoder of {vectors.shape[1]} dimensions"
+        raise MixedSpacesError(here=here, there=f"{bank.space} ({bank.dimensions}-d)", where="scoring")
+    norms = np.linalg.norm(vectors, axis=1)
+    if not np.isfinite(norms).all():
+        row = int(np.flatnonzero(~np.isfinite(norms))[0])
+        raise NotFiniteError(f"scoring: row {row} holds NaN or infinity. Look at the frame it is of.")
+    wrong = np.flatnonzero(np.abs(norms - 1) > _NORM_TOLERANCE)
+    if len(wrong):
+        raise NotUnitNormError(int(wrong[0]), float(norms[wrong[0]]), where="scoring")
+    return vectors
+
+
+def as_tuple(contexts: Sequence[str] | str | None) -> Contexts:
+    """The contexts in one order, each once: equal sets are one request."""
+    if contexts is None:
+        return None
+    return tuple(sorted({contexts} if isinstance(contexts, str) else set(contexts)))
