@@ -26,20 +26,10 @@ def small_corpus() -> pl.DataFrame:
     ]
     sizes += [("south", "normal", "", 5), ("south", "anomalous", "theft", 6)]
     rows = [
-        (
-            trace_id(place, side, label, f"{label} {i}"),
-            place,
-            side,
-            label,
-            f"{label} {i}",
-            "drawn",
-            "",
-            "",
-            0,
-            0,
-        )
+        (trace_id(*content), *content, "drawn", "", "", 0, 0)
         for place, side, label, count in sizes
         for i in range(count)
+        for content in [(place, side, label, f"{label} {i}")]
     ]
     return pl.DataFrame(rows, schema=SCHEMA, orient="row")
 

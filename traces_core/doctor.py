@@ -18,6 +18,7 @@ from rich.table import Table
 from traces_core.errors import TracesError
 from traces_core.settings import Machine, Settings
 from traces_core.store import Shelf
+from traces_core.text.writers import Server, look
 
 PACKAGES = (
     "torch",
@@ -50,12 +51,13 @@ class Finding:
 
 
 def examine() -> list[Finding]:
-    """Everything looked at, in order: Python, packages, settings, weights, device, folders, artifacts."""
+    """Everything looked at, in order: Python, packages, settings, weights, writer, device, folders."""
     findings = [_python(), *(_package(name) for name in PACKAGES), _vllm()]
     settings = _settings()
     findings.append(settings[1])
     if settings[0] is not None:
         findings += [_weights(settings[0], "clip"), _weights(settings[0], "timesformer")]
+        findings.append(_writer(settings[0]))
     machine = Machine.here()
     return [*findings, _device(machine), *_folders(machine), *_artifacts(machine)]
 
@@ -134,6 +136,13 @@ def _weights(settings: Settings, which: str) -> Finding:
     except (TracesError, ValueError) as error:
         return Finding(f"{which} weights", str(error), False, "see the message")
     return Finding(f"{which} weights", f"{name}, {encoder.dimensions}-d, {encoder.fingerprint}", True)
+
+
+def _writer(settings: Settings) -> Finding:
+    try:
+        return Finding("writer", look(settings.corpus.writer, settings.writing, Server.here()), True)
+    except TracesError as error:
+        return Finding("writer", str(error), False, "see the message")
 
 
 def _device(machine: Machine) -> Finding:

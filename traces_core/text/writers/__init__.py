@@ -12,7 +12,7 @@ it may answer in `replies`, what it has answered before in `journal`. Judging a 
 from __future__ import annotations
 
 from traces_core.text.writers.base import SHIPPED, Draft, Manuscript, Origin, Writer
-from traces_core.text.writers.choice import language_model
+from traces_core.text.writers.choice import language_model, look
 from traces_core.text.writers.journal import Journal
 from traces_core.text.writers.pairs import LanguageModel, PairWriter, Progress
 from traces_core.text.writers.prompts import PROMPT_VERSION
@@ -34,4 +34,5 @@ __all__ = [
     "Writer",
     "WritingSettings",
     "language_model",
+    "look",
 ]

@@ -1,4 +1,4 @@
-"""Which language model the settings choose, and whether it can be asked."""
+"""Which language model the settings choose, and whether it could be asked."""
 
 from __future__ import annotations
 
@@ -28,3 +28,16 @@ def language_model(writer: Asked, settings: WritingSettings, server: Server) -> 
         do = "Name one in params.yaml: a model of the hub or a folder for vllm, the server's name for openai."
         raise WriterUnavailableError(writer, "writing.model is not set", do=do)
     return VllmModel(settings, server) if writer == "vllm" else OpenAIModel(settings, server)
+
+
+def look(writer: str, settings: WritingSettings, server: Server) -> str:
+    """What would write, in words, without asking it anything.
+
+    Raises
+    ------
+    WriterUnavailableError
+        If nothing would: no model named, nobody answers, no such model there, no GPU.
+    """
+    if writer == "shipped":
+        return "shipped: the catalog as it stands"
+    return language_model("vllm" if writer == "vllm" else "openai", settings, server).look()

@@ -6,6 +6,7 @@ strictest way the server knows. What a reply says is read in `replies`.
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
@@ -15,17 +16,18 @@ from typing import TYPE_CHECKING, Any
 from traces_core.errors import TracesError, WriterUnavailableError
 from traces_core.text.writers.budget import Budget
 from traces_core.text.writers.prompts import Question
-from traces_core.text.writers.replies import Reply
+from traces_core.text.writers.replies import EXCERPT, Reply
 from traces_core.text.writers.settings import KEY_VARIABLE, PREFIX, URL_VARIABLE, Server, WritingSettings
 
 if TYPE_CHECKING:
     import openai
-    from openai.types.chat import ChatCompletion
 
 FORMS = ("json_schema", "json_object", "text")
 """Ways to ask for JSON, the strictest first; a server that refuses one is asked in the next."""
 LONGEST_WAIT_S = 60.0
 """However long a server asks to be left alone."""
+CHARACTERS_A_TOKEN = 4
+"""Of English, about: for the budget, where a server does not count."""
 LISTING_S = 10.0
 """How long a list of models may take."""
 
@@ -82,20 +84,24 @@ class OpenAIModel:
         if stopped is not None:
             raise stopped
 
-    def models(self) -> list[str]:
-        """Names of the models that the server offers, sorted.
+    def look(self) -> str:
+        """What the server offers, where the settings' model is among it.
 
         Raises
         ------
         WriterUnavailableError
-            If it does not say.
+            If it does not answer, or has no such model.
         """
         import openai
 
         try:
-            return self._listed()
+            names = self._listed()
         except openai.OpenAIError as error:
             raise self._explained(error) from error
+        if self.settings.model not in names:
+            found = f"{self._server.base_url} has no model {self.settings.model!r}"
+            raise WriterUnavailableError(self.name, found, do=self._offered())
+        return f"openai: {self.settings.model} at {self._server.base_url}"
 
     @cached_property
     def _client(self) -> openai.OpenAI:
@@ -121,7 +127,7 @@ class OpenAIModel:
             self.budget.spend_request()
             form = self._form
             try:
-                return self._reply(self._complete(question, seed, FORMS[form]))
+                return self._complete(question, seed, FORMS[form])
             except (openai.BadRequestError, openai.UnprocessableEntityError) as error:
                 if form + 1 == len(FORMS):
                     self._form = 0  # it was not the form that the server refused
@@ -135,7 +141,7 @@ class OpenAIModel:
             except openai.OpenAIError as error:
                 raise self._explained(error) from error
 
-    def _complete(self, question: Question, seed: int, form: str) -> ChatCompletion:
+    def _complete(self, question: Question, seed: int, form: str) -> Reply:
         more: dict[str, Any] = {}
         if form == "json_schema":
             schema = {"name": question.kind, "schema": question.schema(), "strict": True}
@@ -143,7 +149,7 @@ class OpenAIModel:
         elif form == "json_object":
             more = {"response_format": {"type": form}}
         messages: Any = question.messages()
-        completion: ChatCompletion = self._client.chat.completions.create(
+        raw = self._client.chat.completions.with_raw_response.create(
             model=self.settings.model or "",
             messages=messages,
             seed=seed,
@@ -152,15 +158,26 @@ class OpenAIModel:
             max_tokens=self.settings.max_tokens,
             **more,
         )
-        return completion
+        said = self._said(raw.http_response.text)
+        try:
+            first = said["choices"][0]
+            text = first["message"].get("content") or ""
+            spent = (said.get("usage") or {}).get("total_tokens")
+        except (AttributeError, IndexError, KeyError, TypeError) as error:
+            raise self._stranger(str(said)) from error
+        estimate = (len(question.text) + len(text)) // CHARACTERS_A_TOKEN
+        self.budget.spend_tokens(estimate if spent is None else spent)
+        return Reply(text, is_cut=first.get("finish_reason") == "length")
 
-    def _reply(self, completion: ChatCompletion) -> Reply:
-        if completion.usage is not None:
-            self.budget.spend_tokens(completion.usage.total_tokens)
-        if not completion.choices:
-            return Reply("")
-        first = completion.choices[0]
-        return Reply(first.message.content or "", is_cut=first.finish_reason == "length")
+    def _said(self, body: str) -> Any:
+        try:
+            return json.loads(body)
+        except ValueError as error:
+            raise self._stranger(body) from error
+
+    def _stranger(self, body: str) -> WriterUnavailableError:
+        found = f"{self._server.base_url} does not answer as an OpenAI-compatible server ({body[:EXCERPT]!r})"
+        return WriterUnavailableError(self.name, found, do=f"Check {URL_VARIABLE}: it ends in /v1.")
 
     def _explained(self, error: openai.OpenAIError) -> WriterUnavailableError:
         """What the client raised, in words that say what to check."""
@@ -172,9 +189,7 @@ class OpenAIModel:
             do = f"Ask for less (writing.max_tokens), or wait longer ({PREFIX}TIMEOUT_S)."
         elif isinstance(error, openai.APIConnectionError):
             found = f"nobody answers at {where} ({error.__cause__ or error})"
-            do = (
-                f"Start the server (`vllm serve MODEL`) or check {URL_VARIABLE}; then `traces doctor`."
-            )
+            do = f"Start the server (`vllm serve MODEL`) or check {URL_VARIABLE}; then `traces doctor`."
         elif isinstance(error, openai.AuthenticationError | openai.PermissionDeniedError):
             found, do = f"{where} refuses the key ({error})", f"Check {KEY_VARIABLE}."
         elif isinstance(error, openai.NotFoundError):
@@ -188,14 +203,19 @@ class OpenAIModel:
         return WriterUnavailableError(self.name, found, do=do)
 
     def _listed(self) -> list[str]:
-        return sorted(model.id for model in self._client.with_options(timeout=LISTING_S).models.list())
+        raw = self._client.with_options(timeout=LISTING_S).models.with_raw_response.list()
+        said = self._said(raw.http_response.text)
+        try:
+            return sorted(str(model["id"]) for model in said["data"])
+        except (KeyError, TypeError) as error:
+            raise self._stranger(str(said)) from error
 
     def _offered(self) -> str:
         import openai
 
         try:
             names = self._listed()
-        except openai.OpenAIError:
+        except (openai.OpenAIError, WriterUnavailableError):
             return "It does not list its models."
         return f"It offers: {', '.join(names) or 'none'}; name one as writing.model."
 

@@ -62,6 +62,9 @@ class LanguageModel(Protocol):
     def settings(self) -> WritingSettings:
         """What it is asked with: model, seed, sampling."""
 
+    def look(self) -> str:
+        """What is there, in words; WriterUnavailableError where nothing could be asked."""
+
     def ask(self, questions: Sequence[Question], seed: int) -> Iterator[tuple[Question, Reply]]:
         """The replies as they come, in any order.
 
@@ -104,6 +107,7 @@ class _Page:
     def take_rewritten(self, sentences: list[str]) -> None:
         """What was rewritten takes the place of what waited; where it is less, the rest waits on."""
         sent, self.waiting = self.waiting, self.waiting[len(sentences) :]
+        self.taken -= {plain(text) for text in sent[: len(sentences)]}  # unchanged, it goes back again
         for text in sentences[: len(sent)]:
             self.waiting += self._taken(text)
 
@@ -160,7 +164,8 @@ class PairWriter:
         Raises
         ------
         ReplyError
-            If the model gave no usable reply to a question, however often it was asked.
+            If the model gave no usable reply to the first question about a class, however often it was
+            asked. Later ones only leave the class with fewer sentences; they are counted.
         WriterUnavailableError, BudgetSpentError
             As the model raises them. Every reply had until then is in the journal.
         """
@@ -173,15 +178,20 @@ class PairWriter:
 
     def _fill(self, pages: list[_Page]) -> None:
         wanted = self._model.settings.pairs_per_class
-        for _ in range(-(-wanted // PAIRS_A_QUESTION) + SPARE_QUESTIONS):
+        for turn in range(-(-wanted // PAIRS_A_QUESTION) + SPARE_QUESTIONS):
             short = [page for page in pages if page.missing(wanted)]
             questions = []
             for page in short:
                 written = [*page.anomalous, *page.waiting]
                 count = min(page.missing(wanted), PAIRS_A_QUESTION)
                 questions.append(ask_for_pairs(page.context, page.label, count, written))
-            for page, question, reply in zip(short, questions, self._replies(questions), strict=True):
-                page.take_pairs(read_pairs(question, reply), wanted)
+            for page, question, reply in zip(short, questions, self._replies(questions, turn), strict=True):
+                if isinstance(reply, Reply):
+                    page.take_pairs(read_pairs(question, reply), wanted)
+                elif turn == 0:
+                    raise reply
+                else:
+                    page.count("unanswered")
 
     def _judge(self, pages: list[_Page]) -> None:
         """Send back the normal sentences that are too near the anomalous ones; drop them in the end."""
@@ -194,9 +204,12 @@ class PairWriter:
             if turn == rounds:
                 break
             questions = [ask_to_rewrite(page.context, page.label, page.waiting) for page in near]
-            for page, question, reply in zip(near, questions, self._replies(questions), strict=True):
+            for page, question, reply in zip(near, questions, self._replies(questions, turn), strict=True):
                 page.count("sent_back", len(page.waiting))
-                page.take_rewritten(read_sentences(question, reply))
+                if isinstance(reply, Reply):
+                    page.take_rewritten(read_sentences(question, reply))
+                else:
+                    page.count("unanswered")
         for page in near:
             page.count("dropped", len(page.waiting))
 
@@ -214,20 +227,23 @@ class PairWriter:
         page.normal += [(text, turn) for text, is_near in zip(page.waiting, near, strict=True) if not is_near]
         page.waiting = [text for text, is_near in zip(page.waiting, near, strict=True) if is_near]
 
-    def _replies(self, questions: list[Question]) -> list[Reply]:
-        """One usable reply a question, in their order: from the journal, else from the model.
+    def _replies(self, questions: list[Question], turn: int) -> list[Reply | ReplyError]:
+        """One reply a question, in their order: from the journal, else from the model.
 
-        What is found unusable is asked again with the next seed, and not kept: a better server may answer.
+        Each turn has seeds of its own: a question in the same words gets another reply. What is found
+        unusable is asked again with the next seed, and not kept: a better server may answer. What stays
+        unusable is handed over as the error that it is.
         """
-        keys = {question: self._key(question) for question in questions}
+        seed = self._model.settings.seed + turn * TRIES
+        keys = {question: self._key(question, seed) for question in questions}
         left = [one for one in questions if self._journal.find(one, keys[one]) is None]
         self._wanted += len(left)
         refused: dict[Question, ReplyError] = {}
-        for turn in range(TRIES):
+        for once_more in range(TRIES):
             if not left:
                 break
             refused = {}
-            for question, reply in self._model.ask(left, self._model.settings.seed + turn):
+            for question, reply in self._model.ask(left, seed + once_more):
                 try:
                     check_reply(question, reply)
                 except ReplyError as error:
@@ -237,13 +253,11 @@ class PairWriter:
                 self._had += 1
                 self._progress(self._had, self._wanted, f"{question.context}, {question.label}")
             left = list(refused)
-        if left:
-            raise refused[left[0]]
-        return [Reply(self._journal.find(one, keys[one]) or "") for one in questions]
+        return [refused.get(one) or Reply(self._journal.find(one, keys[one]) or "") for one in questions]
 
-    def _key(self, question: Question) -> str:
+    def _key(self, question: Question, seed: int) -> str:
         said = self._model.settings
-        sampling = [said.seed, said.temperature, said.top_p, said.max_tokens]
+        sampling = [seed, said.temperature, said.top_p, said.max_tokens]
         asked = [question.messages(), question.schema()]
         return digest([self._model.name, said.model, asked, sampling])
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import re
-import reprlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -19,6 +18,8 @@ from traces_core.text.writers.prompts import Question
 
 FEWEST_WORDS = 3
 """Fewer words say nothing that can be seen."""
+EXCERPT = 120
+"""Characters of an unusable reply that an error quotes."""
 _SENTENCE = re.compile(r"[A-Z][A-Za-z0-9 ,'%()/-]*[.!?]")
 _NUMBERING = re.compile(r"^(?:[-*•]|\(?\d{1,3}[.)])\s+")
 _Entry = TypeVar("_Entry")
@@ -143,7 +144,7 @@ def _refusal(question: Question, reply: Reply, found: str) -> ReplyError:
         if reply.is_cut
         else "Take a model that follows instructions, or a server with structured outputs (vllm serve)."
     )
-    excerpt = reprlib.repr(reply.text)
+    excerpt = repr(reply.text[:EXCERPT]) + (" ..." if len(reply.text) > EXCERPT else "")
     return ReplyError(f"{question.context}, class {question.label}: {found} in the reply {excerpt}", do=do)
 
 

@@ -50,6 +50,17 @@ class VllmModel:
         self.settings = settings
         self._server, self._engine = server, engine
 
+    def look(self) -> str:
+        """Whether vllm is here and has a device; no model is loaded.
+
+        Raises
+        ------
+        WriterUnavailableError
+            If vllm is not installed, or has no device to run on.
+        """
+        _refuse_unless_here()
+        return f"vllm: {self.settings.model}, not loaded yet"
+
     def ask(self, questions: Sequence[Question], seed: int) -> Iterator[tuple[Question, Reply]]:
         """The replies, batch by batch, in the order of the questions.
 
@@ -82,13 +93,18 @@ def sampling_of(question: Question, settings: WritingSettings, seed: int) -> Sam
     )
 
 
-def why_not_here() -> str | None:
-    """Why vllm cannot run on this machine; None where it can."""
+def _refuse_unless_here() -> None:
+    """vllm's own word on whether it can run: it knows more devices than torch.cuda does."""
+    do = (
+        "Install the extra in an environment of its own on a machine with a GPU (pip install "
+        "'traces-vad[vllm]'), or set corpus.writer to openai and ask a server (`vllm serve`)."
+    )
     try:
         from vllm.platforms import current_platform
     except ImportError as error:
-        return f"vllm cannot be imported ({error})"
-    return "vllm finds no GPU here" if current_platform.is_unspecified() else None
+        raise WriterUnavailableError("vllm", f"vllm cannot be imported ({error})", do=do) from error
+    if current_platform.is_unspecified():
+        raise WriterUnavailableError("vllm", "vllm finds no GPU here", do=do)
 
 
 @lru_cache(maxsize=1)
@@ -100,13 +116,7 @@ def load_engine(settings: WritingSettings, server: Server) -> Engine:
     WriterUnavailableError
         If vllm is not installed, has no device to run on, or cannot load the model.
     """
-    why = why_not_here()
-    if why is not None:
-        do = (
-            "Install the extra in an environment of its own on a machine with a GPU (pip install "
-            "'traces-vad[vllm]'), or set corpus.writer to openai and ask a server (`vllm serve`)."
-        )
-        raise WriterUnavailableError("vllm", why, do=do)
+    _refuse_unless_here()
     from vllm import LLM
 
     try:
