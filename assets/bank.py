@@ -8,7 +8,7 @@ import dagster as dg
 from assets.sources import settings
 from pipelines.automation import WHEN_INPUTS_CHANGE
 from pipelines.partitions import CONTEXTS
-from pipelines.reporting import report
+from pipelines.reporting import report, shown_coverage
 from pipelines.resources import WorkshopResource
 from traces_core.steps import knowledge
 
@@ -17,16 +17,17 @@ from traces_core.steps import knowledge
     group_name="bank",
     kinds={"clip"},
     partitions_def=CONTEXTS,
-    deps=["trace_corpus", *settings("clip")],
+    deps=["trace_corpus", *settings("clip", "corpus")],
     code_version=knowledge.EMBEDDING,
     automation_condition=WHEN_INPUTS_CHANGE,
 )
 def trace_embeddings(context: dg.AssetExecutionContext, workshop: WorkshopResource) -> dg.MaterializeResult:
-    """One unit vector per trace of a context, in the order of its corpus."""
+    """One unit vector per trace of a context, in the order of its corpus; repetitions are marked."""
     shop = workshop.open()
     corpus = shop.shelf.current("trace_corpus", context.partition_key)
     vectors = knowledge.trace_embeddings(shop, corpus)
-    return report(vectors, traces=len(vectors.read()["vectors"]), space=shop.clip.space)
+    covered = shown_coverage(knowledge.corpus_coverage([corpus], [vectors]), context.partition_key)
+    return report(vectors, traces=len(corpus.read()), space=shop.clip.space, **vectors.facts, **covered)
 
 
 @dg.asset(
@@ -43,4 +44,5 @@ def trace_index(workshop: WorkshopResource) -> dg.MaterializeResult:
     corpora = [shop.shelf.current("trace_corpus", context) for context in contexts]
     vectors = [shop.shelf.current("trace_embeddings", context) for context in contexts]
     index = knowledge.trace_index(shop, corpora, vectors)
-    return report(index, **index.facts, space=shop.clip.space)
+    covered = shown_coverage(knowledge.corpus_coverage(corpora, vectors), "the bank")
+    return report(index, **index.facts, space=shop.clip.space, **covered)

@@ -26,7 +26,7 @@ from traces_core.steps import footage, knowledge
 def corpus_is_sound(
     context: dg.AssetCheckExecutionContext, workshop: WorkshopResource
 ) -> dg.AssetCheckResult:
-    """Both sides present, no duplicate, short plain sentences, words the encoder knows."""
+    """Both sides of every class, few duplicates, short, plain, varied sentences, words the encoder knows."""
     shop = workshop.open()
     return _from_findings(
         knowledge.corpus_findings(shop, shop.shelf.current("trace_corpus", context.partition_key))
@@ -37,7 +37,7 @@ def corpus_is_sound(
 def embeddings_are_sound(
     context: dg.AssetCheckExecutionContext, workshop: WorkshopResource
 ) -> dg.AssetCheckResult:
-    """Finite, of length 1, one a trace; near duplicates and leaks between the sides are reported."""
+    """Finite, of length 1, one a trace; the sides do not leak; near duplicates and sameness are reported."""
     shop = workshop.open()
     corpus = shop.shelf.current("trace_corpus", context.partition_key)
     vectors = shop.shelf.current("trace_embeddings", context.partition_key)
@@ -46,10 +46,12 @@ def embeddings_are_sound(
     sound = bool(
         np.isfinite(unit).all() and np.abs(norms - 1).max() < 1e-3 and len(unit) == len(corpus.read())
     )
-    result = _from_findings(knowledge.corpus_findings(shop, corpus, vectors))
+    result = _from_findings(knowledge.corpus_findings(shop, corpus, vectors) if sound else [])
     found = f"{len(unit)} vectors of length {norms.min():.4f} to {norms.max():.4f}\n\n{result.description}"
     severity = result.severity if sound else dg.AssetCheckSeverity.ERROR
-    return dg.AssetCheckResult(passed=sound and result.passed, severity=severity, description=found)
+    return dg.AssetCheckResult(
+        passed=sound and result.passed, severity=severity, description=found, metadata=result.metadata
+    )
 
 
 @dg.asset_check(asset=trace_index, blocking=True)
@@ -166,5 +168,6 @@ def _from_findings(findings: list) -> dg.AssetCheckResult:
         description="\n".join(
             f"{'ok  ' if one.passed else 'FAIL'} {one.name}: {one.text}" for one in findings
         ),
-        metadata={one.name: one.passed for one in findings},
+        metadata={one.name: one.passed for one in findings}
+        | {f"{one.name}: {key}": float(value) for one in findings for key, value in one.found.items()},
     )

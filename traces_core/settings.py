@@ -81,7 +81,7 @@ class CorpusSettings(Section):
     )
     left_out_class: str | None = Field(None, description="Anomalous class to leave out (ablation).")
     near_duplicate_cosine: float = Field(
-        0.985, gt=0, le=1, description="Two traces of one side at least this similar are reported (cosine)."
+        0.995, gt=0, le=1, description="Of two traces of a class this similar, one is left out (cosine)."
     )
 
 

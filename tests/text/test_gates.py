@@ -1,16 +1,16 @@
 from __future__ import annotations
 
-from pathlib import Path
+import re
 
 import numpy as np
 import polars as pl
 import pytest
 
-from traces_core.text import Context, CorpusLimits, Finding, check_corpus, read_catalog, write_corpus
+from traces_core.errors import NotFiniteError
+from traces_core.text import Context, Finding, check_corpus, write_corpus
 from traces_core.text.corpus import SCHEMA
+from traces_core.text.vector_gates import leaking
 from traces_core.types import Array
-
-CATALOG = Path(__file__).parents[2] / "catalog"
 
 
 def corpus_of(*rows: tuple[str, str, str]) -> pl.DataFrame:
@@ -42,31 +42,35 @@ GOOD = (
 def test_a_good_corpus_passes_every_gate_in_a_fixed_order() -> None:
     vectors = unit((1, 0, 0), (1, 1, 0), (0, 0, 1), (0, 1, 3))
     findings = check_corpus(corpus_of(*GOOD), vectors, unknown_words=lambda text: ())
-    names = [
-        "both_sides",
-        "duplicates",
-        "length",
-        "language",
-        "near_duplicates",
-        "side_leakage",
-        "vocabulary",
+    assert [item.name for item in findings] == [
+        *("both_sides", "duplicates", "length", "language", "diversity"),
+        *("near_duplicates", "side_leakage", "self_similarity", "vocabulary"),
     ]
-    assert [item.name for item in findings] == names
     assert all(item.passed for item in findings)
 
 
 CASES = [
     # check, a row that breaks it, what the finding must say
     ("both_sides", ("attic", "normal", "Dust lies on the floor."), "attic has no anomalous trace"),
+    ("both_sides", ("attic", "anomalous", "The floor burns."), "attic has no normal trace"),
     ("both_sides", ("yard", "sideways", "Dust lies on the floor."), "'sideways' is no side"),
     (
         "duplicates",
-        ("yard", "normal", "a cat sleeps on the wall"),
-        "'a cat sleeps on the wall' stands 2 times",
+        ("yard", "normal", "a cat, sleeps on THE wall"),
+        "'a cat, sleeps on THE wall' repeats 'A cat sleeps on the wall.'",
     ),
     ("length", ("yard", "normal", "a " * 25 + "cat"), "26 words"),
     ("language", ("yard", "normal", "<b>A cat</b> on the wall"), "<b>A cat</b>"),
+    ("language", ("yard", "normal", "- A cat on the wall"), "- A cat"),
+    ("language", ("yard", "normal", "2. A cat on the wall"), "2. A cat"),
+    ("language", ("yard", "normal", "A **cat** on the wall"), "**cat**"),
+    ("language", ("yard", "normal", "A cat\x07 on the wall"), "A cat\\x07"),
+    ("language", ("yard", "normal", "A cat on\nthe wall"), "A cat on\\nthe"),
+    ("language", ("yard", "normal", "A cat 🐈 on the wall"), "🐈"),
     ("language", ("yard", "normal", "Eine Katze schläft auf dem Zaun"), "schläft"),
+    ("language", ("yard", "normal", "Ein Mann klettert in das Haus"), "Ein Mann"),
+    ("language", ("yard", "normal", "Un hombre corre por la calle"), "Un hombre"),
+    ("language", ("yard", "normal", "Une femme attend devant la porte"), "Une femme"),
     ("language", ("yard", "normal", "cat"), "'cat'"),
 ]
 
@@ -85,6 +89,48 @@ def test_an_empty_corpus_fails() -> None:
     assert not finding("both_sides", check_corpus(corpus_of())).passed
 
 
+def test_a_class_whose_sentences_all_stand_elsewhere_is_missing() -> None:
+    corpus = corpus_of(*GOOD, ("yard", "anomalous", "a cat sleeps on the wall"))
+    theft = pl.when(pl.col("text") == "a cat sleeps on the wall").then(pl.lit("theft")).otherwise("class")
+    written = pl.when(pl.col("text") == "a cat sleeps on the wall").then(pl.lit("openai"))
+    mixed = corpus.with_columns(theft.alias("class"), written.otherwise(pl.lit("shipped")).alias("writer"))
+    found = finding("both_sides", check_corpus(mixed))
+    assert not found.passed
+    assert "class 'theft' has only sentences that stand elsewhere" in found.text
+
+
+def test_a_class_needs_a_normal_sentence_that_stands_against_it() -> None:
+    paired = corpus_of(*GOOD).with_columns(
+        pl.when(pl.col("side") == "normal").then(pl.lit("theft")).otherwise("class").alias("class")
+    )
+    assert "class 'fire' has no normal counterpart" in finding("both_sides", check_corpus(paired)).text
+
+
+def test_few_duplicates_are_counted_and_pass() -> None:
+    many = [("yard", "normal", f"A cat sleeps on wall {i}.") for i in range(20)]
+    found = finding(
+        "duplicates", check_corpus(corpus_of(*GOOD, *many, ("yard", "normal", many[3][2].upper())))
+    )
+    assert (found.passed, found.found["left_out"]) == (True, 1)
+    assert "repeats" in found.text
+
+
+def test_sentences_from_one_template_fail_and_the_context_and_side_are_named() -> None:
+    many = [("yard", "normal", f"A man walks slowly along the quiet {i} street.") for i in range(60)]
+    found = finding("diversity", check_corpus(corpus_of(*GOOD, *many)))
+    assert (found.passed, found.severity) == (False, "error")
+    assert "yard, normal: distinct-1" in found.text
+    assert "yard, normal: distinct-2" in found.text
+
+
+def test_diversity_does_not_depend_on_the_order_of_the_rows() -> None:
+    many = [("yard", "normal", f"A man walks past {i} or {i * i} doors.") for i in range(90)]
+    corpus = corpus_of(*GOOD, *many)
+    assert finding("diversity", check_corpus(corpus)) == finding(
+        "diversity", check_corpus(corpus.sample(fraction=1, shuffle=True, seed=3))
+    )
+
+
 def test_another_language_fails_by_its_common_words() -> None:
     found = finding("language", check_corpus(corpus_of(("yard", "normal", "Eine Katze schlummert dort."))))
     assert not found.passed
@@ -99,11 +145,11 @@ def test_near_duplicates_are_counted_within_a_side_of_a_context_only() -> None:
     )
     same = (1.0, 0.0, 0.0)
     apart = unit(same, (0, 1, 0), same, (0, 0, 1), same, same)
-    assert finding("near_duplicates", check_corpus(corpus_of(*rows), apart)).found["near_duplicates"] == 0
+    assert finding("near_duplicates", check_corpus(corpus_of(*rows), apart)).found["left_out"] == 0
     beside = unit(same, (1, 0.01, 0), (0, 1, 0), (0, 0, 1), (0, 0, 1), same)
     found = finding("near_duplicates", check_corpus(corpus_of(*rows), beside))
-    assert found.found["near_duplicates"] == 1
-    assert "'A cat sleeps on the wall.' and 'A man stands by the gate.' (1.000)" in found.text
+    assert found.found["left_out"] == 1
+    assert "'A man stands by the gate.' repeats 'A cat sleeps on the wall.' (1.000)" in found.text
 
 
 def test_many_near_duplicates_are_a_warning_that_fails() -> None:
@@ -111,25 +157,94 @@ def test_many_near_duplicates_are_a_warning_that_fails() -> None:
     assert (found.passed, found.severity) == (False, "warning")
 
 
-def test_near_duplicates_agree_with_a_slow_count() -> None:
-    rng = np.random.default_rng(5)
-    count = 2500  # more than one block of rows
-    rows = [("yard", "normal", f"Cat {i} sleeps on the wall.") for i in range(count)]
-    vectors = unit(*rng.normal(size=(count, 3)))
-    limits = CorpusLimits(near_duplicate=0.9999)
-    found = finding("near_duplicates", check_corpus(corpus_of(*rows), vectors, limits=limits))
-    cosines = vectors @ vectors.T
-    slow = sum(bool((cosines[i, :i] >= 0.9999).any()) for i in range(count))
-    assert slow > 0
-    assert found.found["near_duplicates"] == slow
+def sides(normal: Array, anomalous: Array) -> tuple[pl.DataFrame, Array]:
+    rows = [("yard", "normal", f"Cat {i} sleeps on the wall.") for i in range(len(normal))]
+    rows += [("yard", "anomalous", f"Flames {i} rise from the shed.") for i in range(len(anomalous))]
+    return corpus_of(*rows), np.concatenate([normal, anomalous])
 
 
-def test_a_normal_sentence_nearer_to_the_other_side_leaks() -> None:
-    vectors = unit((1, 0), (0, 1), (0, 1), (0.1, 1))
-    found = finding("side_leakage", check_corpus(corpus_of(*GOOD), vectors))
-    assert (found.passed, found.found["leaking"]) == (False, 2)  # with two normals apart, one is alone
-    kept = finding("side_leakage", check_corpus(corpus_of(*GOOD), unit((1, 0), (1, 0.2), (0, 1), (0, 1))))
-    assert (kept.passed, kept.found["leaking"]) == (True, 0)
+def around(centre: int, count: int, seed: int) -> Array:
+    noise = np.random.default_rng(seed).normal(size=(count, 8)) * 0.3
+    noise[:, centre] += 1
+    return unit(*map(tuple, noise))
+
+
+def test_sides_apart_do_not_leak_and_anomalous_sentences_on_the_normal_side_do() -> None:
+    clean = finding("side_leakage", check_corpus(*sides(around(0, 20, 1), around(1, 20, 2))))
+    assert (clean.passed, clean.found["leaking"]) == (True, 0)
+    mixed = np.concatenate([around(0, 30, 1), around(1, 25, 3)])
+    found = finding("side_leakage", check_corpus(*sides(mixed, around(1, 12, 2))))
+    assert (found.passed, found.severity) == (False, "error")
+    named = re.findall(r"Cat (\d+)", found.text)
+    assert len(named) == 3
+    assert all(int(number) >= 30 for number in named)  # the first thirty are where they belong
+
+
+def test_a_few_leaks_into_a_small_class_pass_on_a_large_side() -> None:
+    mixed = np.concatenate([around(0, 100, 1), unit(*[(0, 1, 0, 0, 0, 0, 0, 0)] * 4)])
+    found = finding("side_leakage", check_corpus(*sides(mixed, around(1, 3, 2))))
+    assert found.found["worst_to_class"] > 1
+    assert found.passed
+
+
+def test_one_leak_among_many_is_named_and_passes() -> None:
+    mixed = np.concatenate([around(0, 20, 1), unit((0, 1, 0, 0, 0, 0, 0, 0))])
+    found = finding("side_leakage", check_corpus(*sides(mixed, around(1, 20, 2))))
+    assert (found.passed, found.found["leaking"]) == (True, 1)
+    assert "'Cat 20 sleeps on the wall.'" in found.text
+
+
+def test_leaks_agree_with_a_slow_count_and_do_not_depend_on_the_space_being_narrow() -> None:
+    normal, anomalous = around(0, 30, 5), around(1, 25, 6)
+    normal[:12] = unit(*map(tuple, normal[:12] + anomalous[:12] * 1.5))
+
+    def slow(normal: Array, inside: Array) -> list[bool]:
+        def near(one: Array, others: list[Array]) -> float:
+            centre = np.mean(others, axis=0)
+            return float(one @ centre / np.linalg.norm(centre))
+
+        own = [near(x, [y for j, y in enumerate(normal) if j != i]) for i, x in enumerate(normal)]
+        members = [near(x, [y for j, y in enumerate(inside) if j != i]) for i, x in enumerate(inside)]
+        drawn = [near(x, list(inside)) for x in normal]
+        return [d > o and d >= np.median(members) for d, o in zip(drawn, own, strict=True)]
+
+    assert leaking(normal, [anomalous])[0].tolist() == slow(normal, anomalous)
+    assert 0 < leaking(normal, [anomalous]).sum() < 30
+
+
+def test_a_side_of_a_few_sentences_is_not_judged_by_shares() -> None:
+    same = np.tile(unit((1.0, 0.0)), (9, 1))
+    found = {item.name: item for item in check_corpus(*sides(same, same))}
+    assert found["side_leakage"].passed
+    assert found["self_similarity"].passed
+
+
+def test_a_side_that_says_one_thing_is_a_warning() -> None:
+    found = finding(
+        "self_similarity", check_corpus(*sides(np.tile(unit((1.0, 0.1)), (12, 1)), around(1, 12, 2)[:, :2]))
+    )
+    assert (found.passed, found.severity) == (False, "warning")
+    assert "yard, normal: 1.00" in found.text
+
+
+def test_what_the_encoder_cannot_read_is_not_judged_by_its_vectors() -> None:
+    corpus, vectors = sides(around(1, 20, 3), around(1, 20, 2))
+    vectors[:] = vectors[0]
+    read = {item.name: item for item in check_corpus(corpus, vectors)}
+    assert not read["self_similarity"].passed
+    assert not read["near_duplicates"].passed
+    unread = {
+        item.name: item for item in check_corpus(corpus, vectors, unknown_words=lambda text: text.split())
+    }
+    assert unread["near_duplicates"].found == {"judged": 0, "left_out": 0, "share": 0}
+    assert unread["self_similarity"].passed
+
+
+def test_a_vector_that_is_not_finite_is_refused() -> None:
+    vectors = unit((1, 0), (1, 0), (0, 1), (0, 1))
+    vectors[2] = np.nan
+    with pytest.raises(NotFiniteError, match="Embed the sentences again"):
+        check_corpus(corpus_of(*GOOD), vectors)
 
 
 def test_words_the_encoder_has_never_seen_are_a_warning_that_names_them() -> None:
@@ -144,11 +259,6 @@ def test_words_the_encoder_has_never_seen_are_a_warning_that_names_them() -> Non
 def test_vectors_of_another_corpus_are_refused() -> None:
     with pytest.raises(ValueError, match="3 vectors for 4 sentences"):
         check_corpus(corpus_of(*GOOD), unit((1, 0), (1, 0), (0, 1)))
-
-
-def test_the_shipped_corpus_passes_its_own_gates() -> None:
-    for found in check_corpus(write_corpus(read_catalog(CATALOG))):
-        assert found.passed, f"{found.name}: {found.text}"
 
 
 def test_the_example_context_passes(yard: Context) -> None:

@@ -8,13 +8,16 @@ from typing import Any
 
 import numpy as np
 import polars as pl
+from safetensors.numpy import save_file
 
 from traces_core.bank import Bank
 from traces_core.digest import code_digest, file_digest
 from traces_core.steps.workshop import Workshop
-from traces_core.store import Arrays, Artifact
+from traces_core.store import Artifact
 from traces_core.text.catalog import read_catalog
 from traces_core.text.corpus import corpus_of, join_corpora, limit_traces, without_class
+from traces_core.text.coverage import Coverage, coverage
+from traces_core.text.duplicates import find_repetitions, readable_rows
 from traces_core.text.gates import CorpusLimits, Finding, check_corpus
 from traces_core.text.scenes import scene_sentence
 from traces_core.text.writers import (
@@ -27,9 +30,10 @@ from traces_core.text.writers import (
     language_model,
 )
 from traces_core.text.writers.progress import shown
+from traces_core.types import Array
 
 WRITING = code_digest(["traces_core.text.catalog", "traces_core.text.corpus", "traces_core.text.writers"])
-EMBEDDING = code_digest(["traces_core.encoders.clip"])
+EMBEDDING = code_digest(["traces_core.encoders.clip", "traces_core.text.duplicates"])
 INDEXING = code_digest(["traces_core.bank", "traces_core.bank_folder"])
 
 DRAW = 0
@@ -78,15 +82,50 @@ def _writer(shop: Workshop, progress: Progress | None = None) -> Writer:
 
 
 def trace_embeddings(shop: Workshop, corpus: Artifact) -> Artifact:
-    """One unit vector a trace, in the order of the context's corpus."""
+    """One unit vector a trace, in the order of the context's corpus, and which traces the bank takes.
 
-    def embed() -> Arrays:
-        return {"vectors": shop.clip.encode_texts(corpus.read()["text"].to_list())}
+    `kept` is 0 where a trace repeats another one, in the same words or nearly; `facts` counts them.
+    """
+    near = shop.settings.corpus.near_duplicate_cosine
 
-    made_from = {"corpus": corpus.fingerprint, "text_encoder": shop.clip.fingerprint}
-    return shop.shelf.remember(
-        "trace_embeddings", corpus.key, code=EMBEDDING, made_from=made_from, make=embed
+    def embed(path: Path) -> tuple[Path, Mapping[str, int]]:
+        table = corpus.read()
+        texts = table["text"].to_list()
+        vectors = shop.clip.encode_texts(texts)
+        readable = readable_rows(texts, shop.clip.unknown_words)
+        found = find_repetitions(table, vectors, near=near, readable=readable)
+        arrays = {"vectors": vectors, "kept": found.kept.astype(np.uint8)}
+        path = path.with_suffix(".safetensors")
+        save_file(arrays, path)
+        return path, {"exact_duplicates": len(found.exact), "near_duplicates": len(found.near)}
+
+    made_from = {
+        "corpus": corpus.fingerprint,
+        "text_encoder": shop.clip.fingerprint,
+        "near_duplicate_cosine": near,
+    }
+    return shop.shelf.remember_path(
+        "trace_embeddings", corpus.key, code=EMBEDDING, made_from=made_from, write=embed
     )
+
+
+def kept_traces(corpora: list[Artifact], vectors: list[Artifact]) -> tuple[pl.DataFrame, Array]:
+    """The traces that a bank takes, in the order of `join_corpora`, and their vectors row by row."""
+    tables, units = [], []
+    for corpus, entry in zip(corpora, vectors, strict=True):
+        arrays = entry.read()
+        kept = arrays["kept"].astype(bool)
+        tables.append(corpus.read().filter(kept))
+        units.append(arrays["vectors"][kept])
+    rows = pl.concat(tables).with_row_index("row")
+    joined = join_corpora(tables)
+    order = joined.join(rows.select("trace_id", "row"), on="trace_id", maintain_order="left")["row"]
+    return joined, np.concatenate(units)[order.to_numpy()]
+
+
+def corpus_coverage(corpora: list[Artifact], vectors: list[Artifact]) -> Coverage:
+    """What the traces of some contexts cover, class by class."""
+    return coverage(*kept_traces(corpora, vectors))
 
 
 def corpus_findings(shop: Workshop, corpus: Artifact, vectors: Artifact | None = None) -> list[Finding]:
@@ -100,12 +139,7 @@ def trace_index(shop: Workshop, corpora: list[Artifact], vectors: list[Artifact]
     """The bank of all contexts: a folder that `Bank.load` reads."""
 
     def build(folder: Path) -> tuple[Path, dict[str, Any]]:
-        tables = [corpus.read() for corpus in corpora]
-        unit = np.concatenate([entry.read()["vectors"] for entry in vectors])
-        rows = pl.concat(tables).with_row_index("row")
-        joined = join_corpora(tables)
-        order = joined.join(rows.select("trace_id", "row"), on="trace_id", maintain_order="left")["row"]
-        bank = Bank.build(joined, unit[order.to_numpy()], shop.clip.space)
+        bank = Bank.build(*kept_traces(corpora, vectors), shop.clip.space)
         return bank.save(folder), {"traces": len(bank), "contexts": len(bank.contexts)}
 
     made_from = {

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import re
 import reprlib
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -27,6 +28,7 @@ SIDES: tuple[Side, ...] = ("normal", "anomalous")
 
 Name = Annotated[str, StringConstraints(strict=True, pattern=r"^[a-z][a-z0-9_]*$")]
 Sentence = Annotated[str, StringConstraints(strict=True, strip_whitespace=True, min_length=1)]
+_WORD = re.compile(r"[^\W_]+")
 _UNIQUE: JsonDict = {"uniqueItems": True}
 
 _Place = tuple[str | int, ...]
@@ -57,7 +59,7 @@ class Context(BaseModel):
         """Refuse a sentence that stands twice, on one side or on both."""
         first: dict[str, _Place] = {}
         for place, text in self.sentences():
-            key = _plain(text)
+            key = plain_words(text)
             if key in first:
                 raise PydanticCustomError(
                     "duplicate_sentence",
@@ -120,16 +122,24 @@ def read_context(path: Path | str) -> Context:
         empty side, a class with one sentence, a sentence that stands twice, something that is not a
         sentence, or a name that is not the file's.
     """
+    try:
+        return parse_context(Path(path).read_text(encoding="utf-8"), path)
+    except UnicodeDecodeError as error:
+        raise CatalogError(path, None, f"cannot be read as text ({error})", do="Save it as UTF-8.") from error
+
+
+def parse_context(text: str, path: Path | str) -> Context:
+    """As `read_context`, of a text that is not in the file yet."""
     path = Path(path)
     try:
-        node = yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
-        said = yaml.safe_load(path.read_text(encoding="utf-8"))
+        node = yaml.compose(text, Loader=yaml.SafeLoader)
+        said = yaml.safe_load(text)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         found = f"this is not YAML: {error.problem or error.context}"
         do = "Check the indent; a sentence with a colon, or a leading quote or dash, needs quotes around it."
         raise CatalogError(path, mark.line + 1 if mark else None, found, do=do) from error
-    except (UnicodeDecodeError, yaml.YAMLError) as error:
+    except yaml.YAMLError as error:
         raise CatalogError(path, None, f"cannot be read as text ({error})", do="Save it as UTF-8.") from error
     _refuse_repeated_keys(path, node)
     try:
@@ -144,6 +154,17 @@ def read_context(path: Path | str) -> Context:
             do=f"Rename the file to {context.context}.yaml, or write context: {path.stem}.",
         )
     return context
+
+
+def plain_words(text: str) -> str:
+    """What two spellings of one sentence share: its words, without case, punctuation and double spaces.
+
+    Examples
+    --------
+    >>> plain_words("A man  waits, alone.") == plain_words("a man waits alone")
+    True
+    """
+    return " ".join(_WORD.findall(text.casefold()))
 
 
 def catalog_schema() -> str:
@@ -240,8 +261,3 @@ def _line(node: yaml.Node | None, place: _Place) -> int | None:
             break
         node = inner
     return line
-
-
-def _plain(text: str) -> str:
-    """What two wordings of one sentence share: no case, no double spaces, no full stop at the end."""
-    return " ".join(text.casefold().split()).rstrip(".!")

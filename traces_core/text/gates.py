@@ -1,62 +1,38 @@
 """Gates of the corpus: what a set of sentences must be before anything is computed from it.
 
 Each check gives a `Finding` that says what differed, not only that something did. Whether an error stops
-the graph is decided there. What a single file must say is in `catalog`.
+the graph is decided there. Here is what can be seen in the words; what takes vectors is in `vector_gates`,
+which of two equal sentences stays in `duplicates`, what a single file must say in `catalog`.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
-from itertools import pairwise
-from typing import Literal
+from collections.abc import Callable, Iterable
 
-import numpy as np
 import polars as pl
 
 from traces_core.text.catalog import SIDES
+from traces_core.text.duplicates import find_repetitions, readable_rows
+from traces_core.text.findings import CorpusLimits, Finding, finding
+from traces_core.text.vector_gates import check_vectors
 from traces_core.types import Array
 
-_SHOWN = 3
-"""How many offenders a finding quotes."""
-_BLOCK = 2048
-"""Rows compared at once: bounds the memory of the near-duplicate search to tens of MiB."""
-_SENTENCE = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ,.;:'’()/%&-]*[.!?]?")
-_COMMON = {"a", "an", "and", "are", "as", "at", "by", "from", "has", "in", "into", "is", "of", "off", "on"}
-_COMMON |= {"out", "over", "the", "to", "up", "while", "with"}
+__all__ = ["CorpusLimits", "Finding", "check_corpus", "sentence_faults"]
 
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """What one check found."""
-
-    name: str
-    """Which check."""
-    passed: bool
-    """Whether the corpus is as it should be."""
-    severity: Literal["error", "warning"]
-    """What a failure means: an error must stop whatever follows, a warning must be read."""
-    found: Mapping[str, float]
-    """The numbers behind it."""
-    text: str
-    """What was found, with examples, and what to do."""
-
-
-@dataclass(frozen=True, slots=True)
-class CorpusLimits:
-    """What still passes."""
-
-    max_words: int = 25
-    """Words in a sentence: PE-Core reads 32 tokens, and a sentence cut short says something else."""
-    near_duplicate: float = 0.985
-    """Cosine within one side of one context at which two sentences count as one."""
-    near_duplicate_share: float = 0.10
-    """Share of such sentences from which on the corpus pretends to be larger than it is."""
-    leakage_share: float = 0.25
-    """Share of normal sentences nearer to the anomalous side from which on the sides are not two."""
-    english_share: float = 0.80
-    """Share of sentences that hold one of the commonest English words."""
+_WORD = re.compile(r"[a-z0-9]+(?:['’][a-z]+)?")
+_SENTENCE = re.compile(r"(?!\d+[.)] )[A-Za-z0-9][A-Za-z0-9 ,.;:'’()/%&-]*[.!?]?")
+_LITTLE_WORDS = """
+    a an and are around as at away before behind beside between by down from has he her his in into is it its
+    near no of off on one out over past several she some someone somebody that the their them they through to
+    two under until up while with without"""
+_LITTLE_WORDS_ELSEWHERE = """
+    auf das dem den der ein eine einem einen einer ist mit nicht oder sich sie und von zu avec dans elle est
+    et il la le les par pour sur une con del el en los las por que su una gli nel per che della het een zijn
+    op voor uit com da dos em na os uma"""
+_ENGLISH, _FOREIGN = frozenset(_LITTLE_WORDS.split()), frozenset(_LITTLE_WORDS_ELSEWHERE.split())
+_ONE_SAMPLE = 60
+"""Sentences that diversity is measured on: a share of new words falls with the number of sentences."""
 
 
 def check_corpus(
@@ -71,123 +47,148 @@ def check_corpus(
     Parameters
     ----------
     corpus
-        Columns `trace_id`, `context`, `side`, `class`, `text`.
+        Columns `trace_id`, `context`, `side`, `class`, `text`, `writer`.
     vectors : float32 array of shape (N, D), optional
-        Unit vectors of the sentences, row by row: adds near duplicates and side leakage.
+        Unit vectors of the sentences, row by row: adds the checks that take them.
     unknown_words
-        Says which words of a sentence the text encoder has never seen: adds a warning about them.
+        Says which words of a sentence the text encoder has never seen: adds a warning about them, and
+        keeps such sentences out of the checks by vectors, which would judge what the encoder cannot read.
     limits
         Thresholds; None takes the defaults.
 
     Returns
     -------
     list of Finding
-        `both_sides`, `duplicates`, `length`, `language`; with vectors `near_duplicates` and
-        `side_leakage`; with `unknown_words` `vocabulary`.
+        `both_sides`, `duplicates`, `length`, `language`, `diversity`; with vectors `near_duplicates`,
+        `side_leakage` and `self_similarity`; with `unknown_words` `vocabulary`.
 
     Raises
     ------
     ValueError
         If there is not one vector for each sentence.
+    NotFiniteError
+        If a vector holds NaN or infinity.
     """
     limits = limits or CorpusLimits()
-    findings = [_both_sides(corpus), _duplicates(corpus), _length(corpus, limits), _language(corpus, limits)]
+    findings = [
+        _both_sides(corpus),
+        _duplicates(corpus, limits),
+        _length(corpus, limits),
+        _language(corpus, limits),
+        _diversity(corpus, limits),
+    ]
     if vectors is not None:
         if len(vectors) != len(corpus):
             raise ValueError(f"check_corpus: {len(vectors)} vectors for {len(corpus)} sentences")
-        findings += [_near_duplicates(corpus, vectors, limits), _leakage(corpus, vectors, limits)]
+        readable = readable_rows(corpus["text"].to_list(), unknown_words or (lambda _: ()))
+        findings += check_vectors(corpus, vectors, readable, limits)
     if unknown_words is not None:
         findings.append(_vocabulary(corpus, unknown_words))
     return findings
 
 
+def sentence_faults(text: str, limits: CorpusLimits | None = None) -> list[str]:
+    """What is wrong with one sentence by itself: length, markup, language; nothing where it is fine.
+
+    Examples
+    --------
+    >>> sentence_faults("A man waits at the door.")
+    []
+    >>> sentence_faults("<b>A man</b> waits")
+    ['markup, a list, a single word or letters that are not English']
+    """
+    limits = limits or CorpusLimits()
+    faults = []
+    if (count := len(text.split())) > limits.max_words:
+        faults.append(f"{count} words, {limits.max_words} at most")
+    if not _is_plain(text):
+        faults.append("markup, a list, a single word or letters that are not English")
+    elif _is_foreign(text):
+        faults.append("words of another language")
+    return faults
+
+
 def _both_sides(corpus: pl.DataFrame) -> Finding:
-    sides = corpus.group_by("context").agg(pl.col("side").unique()).sort("context")
-    lacking = [
-        f"{context} has no {side} trace" for context, has in sides.rows() for side in SIDES if side not in has
-    ]
-    strange = sorted(set(corpus["side"]) - set(SIDES))
-    lacking += [f"{side!r} is no side" for side in strange]
-    if corpus.is_empty():
-        lacking.append("the corpus is empty")
+    """Both sides of every context and class; a normal sentence of no class stands against all of them."""
+    kept = corpus.filter(find_repetitions(corpus).kept)
+    lacking = ["the corpus is empty"] if corpus.is_empty() else []
+    lacking += [f"{side!r} is no side" for side in sorted(set(corpus["side"]) - set(SIDES))]
+    for context in sorted(corpus["context"].unique()):
+        inside = kept.filter(pl.col("context") == context)
+        lacking += [f"{context} has no {side} trace" for side in SIDES if side not in inside["side"]]
+        named = {
+            side: set(corpus.filter(pl.col("context") == context, pl.col("side") == side)["class"])
+            for side in SIDES
+        }
+        if "" in named["anomalous"]:
+            lacking.append(f"{context} has anomalous traces of no class")
+        lost = named["anomalous"] - set(inside.filter(pl.col("side") == "anomalous")["class"])
+        lacking += [
+            f"{context}: class {name!r} has only sentences that stand elsewhere" for name in sorted(lost)
+        ]
+        alone = [] if "" in named["normal"] else sorted(named["anomalous"] - named["normal"])
+        lacking += [
+            f"{context}: class {name!r} has no normal counterpart" for name in alone if named["normal"]
+        ]
     counts: dict[str, float] = {side: corpus.filter(pl.col("side") == side).height for side in SIDES}
-    advice = "Write sentences for the side that lacks them."
-    return _finding("both_sides", lacking, {"contexts": sides.height, **counts}, advice)
+    classes = corpus.filter(pl.col("side") == "anomalous")["class"].n_unique()
+    numbers = {"contexts": corpus["context"].n_unique(), "classes": classes, **counts}
+    return finding("both_sides", lacking, numbers, "Write sentences for the side that lacks them.")
 
 
-def _duplicates(corpus: pl.DataFrame) -> Finding:
-    plain = corpus.select("context", text=pl.col("text").str.to_lowercase().str.strip_chars(" .!"))
-    again = plain.group_by("context", "text").len().filter(pl.col("len") > 1).sort("context", "text")
-    offenders = [f"{context}: {text!r} stands {times} times" for context, text, times in again.rows()]
-    shared = corpus.height - corpus["trace_id"].n_unique()
-    if shared and not offenders:
-        offenders.append(f"{shared} traces share an id with another")
-    numbers = {"duplicates": int((again["len"] - 1).sum() or 0), "shared_ids": shared}
-    return _finding("duplicates", offenders, numbers, "Delete all but one, or reword.")
+def _duplicates(corpus: pl.DataFrame, limits: CorpusLimits) -> Finding:
+    """Equal words; they are left out of the bank, and fail where they are more than a slip."""
+    texts, contexts = corpus["text"].to_list(), corpus["context"].to_list()
+    pairs = find_repetitions(corpus).exact
+    noted = [f"{contexts[row]}: {texts[row]!r} repeats {texts[original]!r}" for row, original in pairs]
+    share = len(pairs) / max(1, len(texts))
+    offenders = noted if share > limits.duplicate_share else []
+    numbers = {"left_out": len(pairs), "share": share}
+    advice = "Delete all but one; a writer that repeats itself needs another model, prompt or temperature."
+    return finding("duplicates", offenders, numbers, advice, noted=noted)
 
 
 def _length(corpus: pl.DataFrame, limits: CorpusLimits) -> Finding:
-    words = corpus.select("context", "text", words=pl.col("text").str.split(" ").list.len())
-    long = words.filter(pl.col("words") > limits.max_words).sort("words", descending=True)
-    offenders = [f"{context}: {count} words in {text!r}" for context, text, count in long.rows()]
-    counts = words["words"].to_numpy()
-    numbers = {"longest": int(counts.max(initial=0)), "too_long": long.height}
-    return _finding("length", offenders, numbers, f"Keep to {limits.max_words} words.")
+    words = [len(text.split()) for text in corpus["text"]]
+    rows = sorted(zip(words, corpus["context"], corpus["text"], strict=True), reverse=True)
+    offenders = [
+        f"{context}: {count} words in {text!r}" for count, context, text in rows if count > limits.max_words
+    ]
+    numbers = {"longest": max(words, default=0), "too_long": len(offenders)}
+    return finding("length", offenders, numbers, f"Keep to {limits.max_words} words.")
 
 
 def _language(corpus: pl.DataFrame, limits: CorpusLimits) -> Finding:
     texts = corpus["text"].to_list()
-    offenders = [repr(text) for text in texts if not _SENTENCE.fullmatch(text) or " " not in text]
-    english = sum(bool(_COMMON & set(text.lower().rstrip(".!?").split())) for text in texts)
+    not_plain = [text for text in texts if not _is_plain(text)]
+    foreign = [text for text in texts if _is_plain(text) and _is_foreign(text)]
+    english = sum(not _ENGLISH.isdisjoint(_words(text)) for text in texts)
     share = english / max(1, len(texts))
-    numbers = {"not_plain": len(offenders), "english_share": share}
+    offenders = [repr(text) for text in (*not_plain, *foreign)]
     if share < limits.english_share:
         offenders.append(f"only {share:.0%} of the sentences hold a common English word")
-    return _finding(
+    numbers = {"not_plain": len(not_plain), "foreign": len(foreign), "english_share": share}
+    return finding(
         "language", offenders, numbers, "Write plain English sentences: no markup, lists or emoji."
     )
 
 
-def _near_duplicates(corpus: pl.DataFrame, vectors: Array, limits: CorpusLimits) -> Finding:
-    pairs: list[str] = []
-    doubled = 0
-    texts = corpus["text"].to_list()
-    for _, rows in _groups(corpus, "context", "side"):
-        inside = vectors[rows]
-        for start in range(0, len(rows), _BLOCK):
-            cosines = inside[start : start + _BLOCK] @ inside.T  # (block, N)
-            later = np.arange(len(rows))[None, :] > np.arange(start, start + len(cosines))[:, None]
-            near = np.argwhere((cosines >= limits.near_duplicate) & later)
-            doubled += len(np.unique(near[:, 1]))
-            for one, other in near[:_SHOWN]:
-                quoted = f"{texts[rows[start + one]]!r} and {texts[rows[other]]!r}"
-                pairs.append(f"{quoted} ({cosines[one, other]:.3f})")
-    share = doubled / max(1, len(texts))
-    numbers = {"near_duplicates": doubled, "share": share}
-    offenders = pairs if share > limits.near_duplicate_share else []
-    return _finding("near_duplicates", offenders, numbers, "Reword one of each pair.", "warning", pairs)
+def _diversity(corpus: pl.DataFrame, limits: CorpusLimits) -> Finding:
+    """Distinct-1 and distinct-2 (Li et al., arXiv 1510.03055) of each side of each context.
 
-
-def _leakage(corpus: pl.DataFrame, vectors: Array, limits: CorpusLimits) -> Finding:
-    """A normal sentence leaks if its mean cosine with the anomalous side beats that with its own side."""
-    leaks: list[str] = []
-    normals = 0
-    texts = corpus["text"].to_list()
-    for _, rows in _groups(corpus, "context"):
-        is_normal = (corpus["side"] == "normal").to_numpy()[rows]
-        normal, anomalous = rows[is_normal], rows[~is_normal]
-        normals += len(normal)
-        if len(normal) < 2 or len(anomalous) == 0:
-            continue
-        inside, total = vectors[normal], vectors[normal].sum(axis=0)
-        own = (inside @ total - np.einsum("nd,nd->n", inside, inside)) / (len(normal) - 1)  # without itself
-        other = inside @ vectors[anomalous].mean(axis=0)
-        leaks += [f"{texts[normal[i]]!r} (+{other[i] - own[i]:.3f})" for i in np.flatnonzero(other > own)]
-    share = len(leaks) / max(1, normals)
-    numbers = {"leaking": len(leaks), "share": share}
-    offenders = leaks if share > limits.leakage_share else []
-    advice = "Reword them without the anomaly's verbs."
-    return _finding("side_leakage", offenders, numbers, advice, "warning", leaks)
+    Measured on 60 sentences at most, those with the smallest ids: an id is a hash, so that is a draw.
+    """
+    poor, lowest = [], {1: 1.0, 2: 1.0}
+    for (context, side), rows in corpus.sort("trace_id").group_by("context", "side", maintain_order=True):
+        lists = [_words(text) for text in rows["text"].head(_ONE_SAMPLE)]
+        for size, least in ((1, limits.distinct_1), (2, limits.distinct_2)):
+            share = _distinct(lists, size)
+            lowest[size] = min(lowest[size], share)
+            if share < least:
+                poor.append(f"{context}, {side}: distinct-{size} {share:.2f}, {least:g} expected")
+    numbers = {f"distinct_{size}": share for size, share in lowest.items()}
+    advice = "Vary people, objects, viewpoint, light and wording."
+    return finding("diversity", sorted(poor), numbers, advice)
 
 
 def _vocabulary(corpus: pl.DataFrame, unknown_words: Callable[[str], Iterable[str]]) -> Finding:
@@ -199,33 +200,24 @@ def _vocabulary(corpus: pl.DataFrame, unknown_words: Callable[[str], Iterable[st
     sentences = len({place for places in strange.values() for place in places})
     numbers = {"unknown_words": len(strange), "sentences": sentences}
     advice = "The text encoder has never seen these words: it cannot know what the sentence says. Use others."
-    return _finding("vocabulary", offenders, numbers, advice, "warning")
+    return finding("vocabulary", offenders, numbers, advice, "warning")
 
 
-def _groups(corpus: pl.DataFrame, *columns: str) -> Iterable[tuple[tuple[object, ...], np.ndarray]]:
-    """Row numbers of each group, groups in order of their names."""
-    numbered = corpus.with_row_index("row").sort(*columns, "row")
-    rows = numbered["row"].to_numpy().astype(np.int64)
-    starts = numbered.select(pl.struct(*columns).rle_id().alias("run"))["run"].to_numpy()
-    edges = [0, *(np.flatnonzero(np.diff(starts)) + 1), len(rows)]
-    for start, end in pairwise(edges):
-        if end > start:
-            yield numbered.select(*columns).row(start), rows[start:end]
+def _is_plain(text: str) -> bool:
+    return bool(_SENTENCE.fullmatch(text)) and " " in text
 
 
-def _finding(
-    name: str,
-    offenders: list[str],
-    numbers: Mapping[str, float],
-    advice: str,
-    severity: Literal["error", "warning"] = "error",
-    noted: list[str] | None = None,
-) -> Finding:
-    """Quote the first offenders; `noted` are quoted too where they are too few to fail."""
-    listed = offenders or noted or []
-    quoted = "; ".join(listed[:_SHOWN]) + (
-        f"; and {len(listed) - _SHOWN} more" if len(listed) > _SHOWN else ""
-    )
-    counted = ", ".join(f"{key} {round(value, 3):g}" for key, value in numbers.items())
-    text = f"{counted}. {quoted + '. ' if listed else ''}{advice if offenders else ''}".strip()
-    return Finding(name, not offenders, severity, dict(numbers), text)
+def _is_foreign(text: str) -> bool:
+    """Whether the little words of other languages outnumber the English ones."""
+    words = _words(text)
+    return sum(word in _FOREIGN for word in words) > sum(word in _ENGLISH for word in words)
+
+
+def _words(text: str) -> list[str]:
+    return _WORD.findall(text.lower())
+
+
+def _distinct(lists: Iterable[list[str]], size: int) -> float:
+    """Share of the n-grams that are no repetition; 1 where there is none."""
+    grams = [tuple(words[i : i + size]) for words in lists for i in range(len(words) - size + 1)]
+    return len(set(grams)) / len(grams) if grams else 1.0
