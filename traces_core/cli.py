@@ -1,4 +1,4 @@
-"""The command line: `traces score | explain | benchmark | settings | doctor`.
+"""The command line: `traces score | explain | evaluate | benchmark | settings | doctor`.
 
 Words and exit statuses only: what is computed is computed elsewhere. Status 0: done; 1: something could
 not be read or made, and is named; 2: the command was not understood.
@@ -16,6 +16,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from traces_core.cli_evaluate import evaluate
 from traces_core.errors import TracesError
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Find in video what must not happen, by comparing it with sentences.",
 )
+app.command()(evaluate)
 out, err = Console(), Console(stderr=True)
 
 Context = Annotated[

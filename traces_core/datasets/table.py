@@ -42,7 +42,7 @@ def read_annotations(
         message names the file, the row (the first below the header is row 1) and what to do.
     """
     path = Path(path)
-    table = _read_table(path)
+    table = read_text_table(path)
     missing = [column for column in COLUMNS[:3] if column not in table.columns]
     if missing:
         raise AnnotationError(
@@ -69,7 +69,8 @@ def write_annotations(path: Path | str, intervals: Mapping[str, Sequence[Interva
     half.replace(path)
 
 
-def _read_table(path: Path) -> pl.DataFrame:
+def read_text_table(path: Path) -> pl.DataFrame:
+    """A `.csv` (every column as text) or `.parquet` table of annotations."""
     if path.suffix not in (".csv", ".parquet"):
         raise AnnotationError(f"{path}: annotations are a .csv or a .parquet table. Save it as one of them.")
     try:

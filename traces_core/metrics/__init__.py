@@ -5,6 +5,8 @@
     bootstrap   intervals over videos
     events      scores to episodes: the one place
     alarms      episodes against true events: recall, delay, false alarms per hour
+    localisation  the extent of episodes against that of events
+    score_table the scores of a file, fitted to a ground truth
     baselines   what knows nothing, or was told the truth, gets on the same ground truth
     evaluation  all of it as one row
 
@@ -34,7 +36,9 @@ from traces_core.metrics.events import (
     find_episodes,
 )
 from traces_core.metrics.frame import FrameScores, auc_anomalous, auc_macro, scores_at
+from traces_core.metrics.localisation import localisation
 from traces_core.metrics.ranking import LevelCounts, average_precision, pr_auc_trapezoid, roc_auc, tie_share
+from traces_core.metrics.score_table import ScoreTable, read_scores
 
 __all__ = [
     "BASELINES",
@@ -48,6 +52,7 @@ __all__ = [
     "EventResult",
     "FrameScores",
     "LevelCounts",
+    "ScoreTable",
     "alarms_at_recall",
     "auc_anomalous",
     "auc_macro",
@@ -61,8 +66,10 @@ __all__ = [
     "evaluate",
     "find_episodes",
     "judge_alarms",
+    "localisation",
     "percentile_bounds",
     "pr_auc_trapezoid",
+    "read_scores",
     "roc_auc",
     "scores_at",
     "tie_share",

@@ -1,7 +1,8 @@
 """Event level: which true events were found, how late, and how many alarms were false.
 
-An event (a true stretch) is found when an episode overlaps it. An episode that touches no true stretch is a
-false alarm. Rates are per hour of footage of one camera, normal and anomalous footage together.
+An event (a true stretch) is found when an episode overlaps it, or comes within a stated tolerance of it. An
+episode that touches no true stretch is a false alarm. Rates are per hour of footage of one camera, normal and
+anomalous footage together.
 """
 
 from __future__ import annotations
@@ -79,13 +80,20 @@ class EventResult:
 
 
 def judge_alarms(
-    tracks: Mapping[str, ScoreTrack], truth: GroundTruth, threshold: float, rules: EpisodeRules = PLAIN
+    tracks: Mapping[str, ScoreTrack],
+    truth: GroundTruth,
+    threshold: float,
+    rules: EpisodeRules = PLAIN,
+    *,
+    tolerance_s: float = 0.0,
 ) -> EventResult:
     """The episodes of every video at one threshold, against the truth.
 
     The alarm of an episode is raised `rules.min_duration_s` after its start: that is what the delay
-    counts.
+    counts. Each event is taken to be `tolerance_s` seconds longer at both ends: marks are seldom exact.
     """
+    if not (np.isfinite(tolerance_s) and tolerance_s >= 0):
+        raise ValueError(f"a tolerance of {tolerance_s} s; expected seconds of at least 0")
     episodes = false_alarms = found = 0
     false_s = 0.0
     delays: list[float] = []
@@ -96,7 +104,7 @@ def judge_alarms(
         end_s = truth.durations_s[video]
         runs = episode_runs(track.times_s, scores, threshold, rules, end_s=end_s)
         starts_s, ends_s = run_times(track.times_s, runs, end_s)
-        touches = _overlaps(starts_s, ends_s, events)  # (E, I)
+        touches = _overlaps(starts_s, ends_s, events, tolerance_s)  # (E, I)
         is_false = ~touches.any(axis=1)
         episodes += len(runs)
         false_alarms += int(is_false.sum())
@@ -124,7 +132,12 @@ def judge_alarms(
 
 
 def alarms_at_recall(
-    tracks: Mapping[str, ScoreTrack], truth: GroundTruth, recall: float, rules: EpisodeRules = PLAIN
+    tracks: Mapping[str, ScoreTrack],
+    truth: GroundTruth,
+    recall: float,
+    rules: EpisodeRules = PLAIN,
+    *,
+    tolerance_s: float = 0.0,
 ) -> EventResult | None:
     """What it costs to find at least a stated share of the events: the result at the HIGHEST such threshold.
 
@@ -135,6 +148,7 @@ def alarms_at_recall(
     Parameters
     ----------
     recall : share of the events, above 0 to 1.
+    tolerance_s : see `judge_alarms`.
 
     Returns
     -------
@@ -152,13 +166,13 @@ def alarms_at_recall(
         return None
     # Below the lowest score everything is on. Recall never rises with the threshold: bisect.
     levels = np.concatenate([[np.nextafter(levels[0], -np.inf)], levels])
-    low, best = 0, judge_alarms(tracks, truth, float(levels[0]), rules)
+    low, best = 0, judge_alarms(tracks, truth, float(levels[0]), rules, tolerance_s=tolerance_s)
     if not _reaches(best, recall):
         return None
     high = len(levels) - 1  # at the highest score nothing is on
     while high - low > 1:
         middle = (low + high) // 2
-        result = judge_alarms(tracks, truth, float(levels[middle]), rules)
+        result = judge_alarms(tracks, truth, float(levels[middle]), rules, tolerance_s=tolerance_s)
         if _reaches(result, recall):
             low, best = middle, result
         else:
@@ -170,10 +184,12 @@ def _reaches(result: EventResult, recall: float) -> bool:
     return result.found >= recall * result.events - 1e-9
 
 
-def _overlaps(starts_s: Times, ends_s: Times, events: tuple[Interval, ...]) -> NDArray[np.bool_]:
+def _overlaps(
+    starts_s: Times, ends_s: Times, events: tuple[Interval, ...], tolerance_s: float
+) -> NDArray[np.bool_]:
     """Whether each episode (E) touches each event (I): half-open, an episode of no length is a point."""
-    first_s = np.array([event.start_s for event in events], dtype=np.float64)
-    after_s = np.array([event.end_s for event in events], dtype=np.float64)
+    first_s = np.array([event.start_s - tolerance_s for event in events], dtype=np.float64)
+    after_s = np.array([event.end_s + tolerance_s for event in events], dtype=np.float64)
     begins_before_end = starts_s[:, None] < after_s
     ends_after_start = (ends_s[:, None] > first_s) | (starts_s[:, None] >= first_s)
     return np.asarray(begins_before_end & ends_after_start)

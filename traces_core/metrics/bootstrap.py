@@ -19,6 +19,10 @@ Weights = NDArray[np.int64]
 """Shape (R, V): how often each video was drawn in each resample."""
 
 
+MOST_LEVELS = 4000
+"""Distinct scores up to which a draw is exact: beyond, an interval is off by far less than it is wide."""
+
+
 @dataclass(frozen=True, slots=True)
 class Bounds:
     """A percentile interval of confidence."""
@@ -59,6 +63,25 @@ class Cells:
         used = (hits > 0) | (misses > 0)
         return cls(level[used], video[used], hits[used], misses[used], len(frames.videos))
 
+    def by_level(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Anomalous and normal frames per level and video: two arrays of shape (L, V), the score rising.
+
+        Of more than `MOST_LEVELS` levels neighbours are joined, so that none holds more than about
+        2 / MOST_LEVELS of either side, and their frames tie.
+        """
+        level = self.level
+        if len(level) and level[-1] >= MOST_LEVELS:
+            level = (_steps(level, self.anomalous) + _steps(level, self.normal))[level]
+        levels, level = np.unique(level, return_inverse=True)
+        shape = (len(levels), self.videos)
+        sides = []
+        for counts in (self.anomalous, self.normal):
+            flat = np.bincount(
+                level * self.videos + self.video, weights=counts, minlength=shape[0] * shape[1]
+            )
+            sides.append(flat.astype(np.float64).reshape(shape))
+        return sides[0], sides[1]
+
     @property
     def counts(self) -> LevelCounts:
         """The same without the videos: what the metrics of the whole ranking need."""
@@ -87,46 +110,48 @@ def draw_videos(
 
 
 def auc_of_draws(cells: Cells, weights: Weights) -> NDArray[np.float64]:
-    """ROC-AUC of each draw, shape (R,), NaN where undefined. Exact, ties half.
+    """ROC-AUC of each draw, shape (R,), NaN where undefined. Ties half; exact up to `MOST_LEVELS`.
 
     The AUC of a weighted set of videos is a bilinear form in the weights: pairs won by the anomalous
     frames of video u over the normal frames of video v are counted once, for all draws.
     """
-    wins = np.zeros((cells.videos, cells.videos))  # (V, V): twice the pairs won
-    levels = int(cells.level[-1]) + 1 if len(cells.level) else 0
-    for u in np.unique(cells.video[cells.anomalous > 0]):
-        mine = cells.video == u
-        hits = np.bincount(cells.level[mine], weights=cells.anomalous[mine], minlength=levels)
-        twice = 2 * (hits.sum() - np.cumsum(hits)) + hits
-        wins[u] = np.bincount(cells.video, weights=twice[cells.level] * cells.normal, minlength=cells.videos)
-    anomalous = weights @ np.bincount(cells.video, weights=cells.anomalous, minlength=cells.videos)
-    normal = weights @ np.bincount(cells.video, weights=cells.normal, minlength=cells.videos)
-    pairs = 2 * anomalous * normal
-    won = ((weights @ wins) * weights).sum(axis=1)
+    hits, misses = cells.by_level()  # (L, V)
+    of_event = hits.any(axis=0)  # (V,): U of them, few for a class
+    own = hits[:, of_event]
+    twice = 2 * (own.sum(axis=0) - np.cumsum(own, axis=0)) + own  # (L, U)
+    # einsum: on a busy machine BLAS waits for its threads longer than this takes
+    wins = np.einsum("lu,lv->uv", twice, misses)  # (U, V): twice the pairs won
+    drawn = weights.astype(np.float64)  # (R, V)
+    pairs = 2 * (drawn @ hits.sum(axis=0)) * (drawn @ misses.sum(axis=0))
+    won = (np.einsum("ru,uv->rv", drawn[:, of_event], wins) * drawn).sum(axis=1)
     results = np.full(len(weights), np.nan)
     np.divide(won, pairs, out=results, where=pairs > 0)
     return results
 
 
 def average_precision_of_draws(cells: Cells, weights: Weights) -> NDArray[np.float64]:
-    """Step-wise average precision of each draw, shape (R,), NaN where undefined."""
+    """Step-wise average precision of each draw, (R,), NaN where undefined; exact up to `MOST_LEVELS`."""
     results = np.full(len(weights), np.nan)
-    if not len(cells.level):
-        return results
-    order = np.arange(len(cells.level))[::-1]  # highest score first
-    ends = np.flatnonzero(np.append(np.diff(cells.level[order]) != 0, True))
-    video, hits, misses = cells.video[order], cells.anomalous[order], cells.normal[order]
-    step = max(1, 2_000_000 // len(order))  # draws at once: 16 MB an array
+    hits, misses = (side[::-1] for side in cells.by_level())  # (L, V), highest score first
+    step = max(1, 2_000_000 // max(len(hits), 1))  # draws at once: 16 MB an array
     for first in range(0, len(weights), step):
-        drawn = weights[first : first + step][:, video]  # (r, M)
-        found = np.cumsum(drawn * hits, axis=1)[:, ends]
-        alarms = found + np.cumsum(drawn * misses, axis=1)[:, ends]
-        precision = found / np.maximum(alarms, 1)
-        total = found[:, -1]
-        area = (np.diff(found, axis=1, prepend=0) * precision).sum(axis=1)
-        defined = (total > 0) & (alarms[:, -1] > total)
+        drawn = weights[first : first + step].T.astype(np.float64)  # (V, r)
+        gained = hits @ drawn
+        found = np.cumsum(gained, axis=0)
+        alarms = found + np.cumsum(misses @ drawn, axis=0)
+        area = (gained * found / np.maximum(alarms, 1)).sum(axis=0)
+        total = gained.sum(axis=0)
+        defined = (total > 0) & (alarms[-1:].sum(axis=0) > total)
         np.divide(area, total, out=results[first : first + step], where=defined)
     return results
+
+
+def _steps(level: NDArray[np.int64], counts: NDArray[np.int64]) -> NDArray[np.int64]:
+    """A step per level, rising from 0 to MOST_LEVELS / 2 with the frames of one side below it."""
+    by_level = np.bincount(level, weights=counts).astype(np.int64)
+    below = np.cumsum(by_level) - by_level
+    steps: NDArray[np.int64] = below * (MOST_LEVELS // 2) // max(int(by_level.sum()), 1)
+    return steps
 
 
 def percentile_bounds(values: NDArray[np.float64], level: float = 0.95) -> Bounds:

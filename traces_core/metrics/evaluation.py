@@ -25,6 +25,7 @@ from traces_core.metrics.bootstrap import (
 )
 from traces_core.metrics.events import PLAIN, EpisodeRules
 from traces_core.metrics.frame import FrameScores, auc_anomalous, auc_macro
+from traces_core.metrics.localisation import localisation
 from traces_core.types import ScoreTrack
 
 STATED_RECALL = 0.8
@@ -68,7 +69,10 @@ class Evaluation:
     detection_delay_s: float | None
     """Median delay of the found events at that threshold."""
     events: Mapping[str, object]
-    """`at_recall`: per stated recall, the `EventResult`; `at_threshold`: that of the given threshold."""
+    """`rules`, `tolerance_s`; `at_recall`: per stated recall, the `EventResult`; `at_threshold`: that of the
+    given threshold."""
+    localisation: Mapping[str, float | None]
+    """Average precision of the episodes at each temporal overlap (tIoU), and their `mean`."""
     per_class: Mapping[str, Mapping[str, object]]
     """Per class against ALL normal frames: auc, auc_low, auc_high, average_precision, frames,
     events, found_at_80_recall."""
@@ -104,6 +108,7 @@ def evaluate(
     threshold: float | None = None,
     rules: EpisodeRules = PLAIN,
     recalls: Sequence[float] = (0.5, STATED_RECALL, 0.9),
+    tolerance_s: float = 0.0,
     resamples: int = 1000,
     is_stratified: bool = True,
 ) -> Evaluation:
@@ -118,6 +123,7 @@ def evaluate(
     threshold : from `traces_core.calibration`; None reports no operating point.
     rules : when a run of high scores is an episode.
     recalls : event recalls at which false alarms are reported; 0.8 is always among them.
+    tolerance_s : an episode this close to an event, in seconds, finds it.
     resamples : draws of videos for the intervals; 0 for none.
     is_stratified : draw anomalous and normal videos apart.
 
@@ -136,7 +142,7 @@ def evaluate(
     auc_bounds = percentile_bounds(auc_of_draws(cells, weights))
     ap_bounds = percentile_bounds(average_precision_of_draws(cells, weights))
     at_recall = {
-        f"{recall:g}": alarms_at_recall(tracks, truth, recall, rules)
+        f"{recall:g}": alarms_at_recall(tracks, truth, recall, rules, tolerance_s=tolerance_s)
         for recall in sorted({*recalls, STATED_RECALL})
     }
     stated = at_recall[f"{STATED_RECALL:g}"]
@@ -160,8 +166,12 @@ def evaluate(
         events={
             "rules": asdict(rules),
             "at_recall": {name: r.to_dict() if r else None for name, r in at_recall.items()},
-            "at_threshold": _at_threshold(tracks, truth, threshold, rules),
+            "tolerance_s": tolerance_s,
+            "at_threshold": None
+            if threshold is None
+            else judge_alarms(tracks, truth, threshold, rules, tolerance_s=tolerance_s).to_dict(),
         },
+        localisation=localisation(tracks, truth),
         per_class=_per_class(frames, truth, weights, stated),
         anomalous_share=truth.anomalous_share,
         unscored_share=frames.unscored / len(frames) if len(frames) else 0.0,
@@ -193,12 +203,6 @@ def _one_stream(tracks: Mapping[str, ScoreTrack]) -> tuple[str, bool]:
             "Evaluate one stream at a time."
         )
     return kinds[0]
-
-
-def _at_threshold(
-    tracks: Mapping[str, ScoreTrack], truth: GroundTruth, threshold: float | None, rules: EpisodeRules
-) -> dict[str, object] | None:
-    return None if threshold is None else judge_alarms(tracks, truth, threshold, rules).to_dict()
 
 
 def _per_class(

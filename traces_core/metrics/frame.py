@@ -61,12 +61,16 @@ class FrameScores:
     @classmethod
     def blank(cls, truth: GroundTruth) -> FrameScores:
         """The frames and labels of `truth` with every score 0: to be filled with a baseline's."""
-        labels = [truth.frame_labels(video) for video in truth.videos]
-        offsets = np.concatenate([[0], np.cumsum([len(part) for part in labels])]).astype(np.int64)
-        flat = np.concatenate(labels) if labels else np.zeros(0, np.bool_)
-        classes = {}
-        for name in truth.classes:
-            classes[name] = np.concatenate([truth.frame_labels(video, name) for video in truth.videos])
+        times = [truth.frame_times(video) for video in truth.videos]
+        offsets = np.concatenate([[0], np.cumsum([len(part) for part in times])]).astype(np.int64)
+        flat = np.zeros(int(offsets[-1]), np.bool_)
+        classes = {name: flat.copy() for name in truth.classes}
+        for video, origin, part in zip(truth.videos, offsets[:-1].tolist(), times, strict=True):
+            for event in truth.intervals[video]:
+                first, after = origin + np.searchsorted(part, [event.start_s, event.end_s])
+                flat[first:after] = True
+                if event.label:
+                    classes[event.label][first:after] = True
         return cls(truth.videos, offsets, np.zeros(len(flat)), flat, classes)
 
     def with_scores(self, scores: Scores) -> FrameScores:
