@@ -1,0 +1,153 @@
+"""No score knows the future: what is said after a prefix of a stream is what is said after all of it."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from small_banks import small_bank, unit
+
+from traces_core import offline, smoothing
+from traces_core.errors import NotFiniteError
+from traces_core.metrics import EpisodeRules, EpisodeTracker, find_episodes
+from traces_core.model.late import LateFusion
+from traces_core.scoring import ClassGap, Difference, LinearProbe, SoftVote, WhitenedAxes, score_vectors
+from traces_core.types import ScoreTrack
+
+CORE = Path(smoothing.__file__).parent
+LATE = LateFusion.from_normal_tracks(
+    {"a": [ScoreTrack(np.arange(40.0), np.random.default_rng(0).normal(size=40), stream="a")]}
+)
+BANK = small_bank()
+CAUSAL = {
+    "trailing mean": lambda track: smoothing.trailing_mean(track, 3.0),
+    "exponential mean": lambda track: smoothing.exponential_mean(track, 2.0),
+    "running min-max": smoothing.running_min_max,
+    "past mean": lambda track: smoothing.with_past_mean(track, 0.7),
+    "late fusion": lambda track: LATE.combine({"a": track}),
+    "chain": lambda track: smoothing.exponential_mean(smoothing.trailing_mean(track, 5.0), 1.0),
+}
+LOOKS_AHEAD = {
+    "gaussian": lambda track: offline.gaussian_smoothing(track, 2.0),
+    "min-max": offline.min_max,
+    "video mean": lambda track: offline.with_video_mean(track, 1.0),
+}
+
+
+@st.composite
+def streams(draw: st.DrawFn) -> ScoreTrack:
+    """Scores at uneven times, with ties and jumps."""
+    length = draw(st.integers(2, 30))
+    steps = draw(st.lists(st.sampled_from([0.04, 0.5, 1.0, 7.0]), min_size=length, max_size=length))
+    values = draw(st.lists(st.floats(-100, 100), min_size=length, max_size=length))
+    return ScoreTrack(np.cumsum(steps), np.array(values), stream="a")
+
+
+def prefix(track: ScoreTrack, length: int) -> ScoreTrack:
+    return ScoreTrack(track.times_s[:length], track.values[:length], stream=track.stream)
+
+
+@pytest.mark.parametrize("name", CAUSAL)
+@settings(max_examples=40, deadline=None)
+@given(track=streams())
+def test_a_stream_said_prefix_by_prefix_is_the_stream_said_at_once(name, track):
+    transformed = CAUSAL[name](track)
+    assert transformed.causal
+    for length in range(1, len(track) + 1):
+        said = CAUSAL[name](prefix(track, length))
+        assert said.values[-1] == transformed.values[length - 1]
+        assert said.times_s[-1] == track.times_s[length - 1]
+
+
+@pytest.mark.parametrize("scorer", [Difference, ClassGap, SoftVote, WhitenedAxes, LinearProbe])
+@settings(max_examples=5, deadline=None)
+@given(seed=st.integers(0, 1000), length=st.integers(2, 12))
+def test_a_moment_is_scored_without_knowing_what_follows(scorer, seed, length):
+    bank, _, _ = BANK
+    vectors = unit(length, np.random.default_rng(seed))
+    whole = score_vectors(vectors, bank, space=bank.space, scorer=scorer())
+    for seen in range(1, length + 1):
+        said = score_vectors(vectors[:seen], bank, space=bank.space, scorer=scorer())
+        # not bit for bit: a product of matrices adds in another order for another number of rows
+        np.testing.assert_allclose(said, whole[:seen], rtol=0, atol=2e-6)
+
+
+@pytest.mark.parametrize("name", LOOKS_AHEAD)
+def test_what_looks_ahead_says_so_and_does(name):
+    track = ScoreTrack(np.arange(6.0), np.array([0.0, 1.0, 0.5, 0.2, 4.0, 1.0]), stream="late")
+    transformed = LOOKS_AHEAD[name](track)
+    assert (transformed.stream, transformed.causal) == ("late_offline", False)
+    assert LOOKS_AHEAD[name](transformed).stream == "late_offline"
+    assert LOOKS_AHEAD[name](prefix(track, 3)).values[-1] != transformed.values[2]
+
+
+@settings(max_examples=40, deadline=None)
+@given(track=streams(), gap_s=st.sampled_from([0.0, 2.0]), duration_s=st.sampled_from([0.0, 1.0]))
+def test_episodes_that_come_one_by_one_are_those_found_at_once(track, gap_s, duration_s):
+    rules = EpisodeRules(min_gap_s=gap_s, min_duration_s=duration_s)
+    tracker = EpisodeTracker(1.0, rules)
+    pushed = [
+        tracker.push(*entry) for entry in zip(track.times_s.tolist(), track.values.tolist(), strict=True)
+    ]
+    came = [episode for episode in [*pushed, tracker.close()] if episode is not None]
+    assert came == find_episodes(track, 1.0, rules)
+
+
+def test_only_what_measures_may_look_ahead():
+    """The detector, its streams and thresholds never import `offline`."""
+    allowed = {"steps", "metrics", "report"}
+    for path in CORE.rglob("*.py"):
+        inside = path.relative_to(CORE).parts
+        if inside[0] in allowed or inside == ("offline.py",) or inside[0].startswith("cli"):
+            continue
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ImportFrom):
+                names = {f"{node.module}.{alias.name}" for alias in node.names} | {str(node.module)}
+            elif isinstance(node, ast.Import):
+                names = {alias.name for alias in node.names}
+            else:
+                continue
+            assert "traces_core.offline" not in names, path
+
+
+def test_the_trailing_mean_is_the_mean_of_the_window():
+    rng = np.random.default_rng(0)
+    track = ScoreTrack(np.cumsum(rng.uniform(0.1, 2, 60)), rng.normal(size=60))
+    smooth = smoothing.trailing_mean(track, 4.0)
+    for i, now_s in enumerate(track.times_s):
+        inside = (track.times_s > now_s - 4.0) & (track.times_s <= now_s)
+        assert smooth.values[i] == pytest.approx(track.values[inside].mean())
+
+
+def test_the_exponential_mean_does_not_care_how_often_it_is_told():
+    """A score that holds counts by its seconds, not by the number of times it is said."""
+    told_often = ScoreTrack(np.arange(0.0, 10.5, 0.5), np.r_[0.0, np.ones(20)])
+    told_seldom = ScoreTrack(np.array([0.0, 10.0]), np.array([0.0, 1.0]))
+    often, seldom = (smoothing.exponential_mean(track, 3.0).values[-1] for track in (told_often, told_seldom))
+    assert often == pytest.approx(seldom) == pytest.approx(1 - np.exp(-10 / 3))
+
+
+def test_the_gaussian_is_that_of_scipy_away_from_the_ends():
+    from scipy.ndimage import gaussian_filter1d
+
+    values = np.random.default_rng(1).normal(size=200)
+    smooth = offline.gaussian_smoothing(ScoreTrack(np.arange(200.0), values), 3.0).values
+    np.testing.assert_allclose(smooth[15:-15], gaussian_filter1d(values, 3.0)[15:-15], atol=1e-12)
+
+
+@pytest.mark.parametrize("transform", [*CAUSAL.values(), *LOOKS_AHEAD.values()])
+def test_nan_does_not_spread(transform):
+    with pytest.raises(NotFiniteError):
+        transform(ScoreTrack(np.arange(3.0), np.array([0.0, np.nan, 1.0]), stream="a"))
+
+
+@pytest.mark.parametrize("seconds", [0.0, -1.0, np.nan, np.inf])
+def test_a_length_of_time_that_is_none_is_refused(seconds):
+    track = ScoreTrack(np.arange(3.0), np.zeros(3))
+    for transform in (smoothing.trailing_mean, smoothing.exponential_mean, offline.gaussian_smoothing):
+        with pytest.raises(ValueError, match="expected seconds above 0"):
+            transform(track, seconds)
