@@ -213,15 +213,16 @@ def test_leaks_agree_with_a_slow_count_and_do_not_depend_on_the_space_being_narr
 
 
 def test_a_side_of_a_few_sentences_is_not_judged_by_shares() -> None:
-    same = np.tile(unit((1.0, 0.0)), (9, 1))
+    same = np.tile(unit((1.0, 0.0)), (19, 1))
     found = {item.name: item for item in check_corpus(*sides(same, same))}
+    assert found["diversity"].found == {"distinct_1": 1, "distinct_2": 1}
     assert found["side_leakage"].passed
     assert found["self_similarity"].passed
 
 
 def test_a_side_that_says_one_thing_is_a_warning() -> None:
     found = finding(
-        "self_similarity", check_corpus(*sides(np.tile(unit((1.0, 0.1)), (12, 1)), around(1, 12, 2)[:, :2]))
+        "self_similarity", check_corpus(*sides(np.tile(unit((1.0, 0.1)), (20, 1)), around(1, 20, 2)[:, :2]))
     )
     assert (found.passed, found.severity) == (False, "warning")
     assert "yard, normal: 1.00" in found.text

@@ -14,7 +14,7 @@ import polars as pl
 
 from traces_core.text.catalog import SIDES
 from traces_core.text.duplicates import find_repetitions, readable_rows
-from traces_core.text.findings import CorpusLimits, Finding, finding
+from traces_core.text.findings import FEWEST, CorpusLimits, Finding, finding
 from traces_core.text.vector_gates import check_vectors
 from traces_core.types import Array
 
@@ -180,6 +180,8 @@ def _diversity(corpus: pl.DataFrame, limits: CorpusLimits) -> Finding:
     """
     poor, lowest = [], {1: 1.0, 2: 1.0}
     for (context, side), rows in corpus.sort("trace_id").group_by("context", "side", maintain_order=True):
+        if len(rows) < FEWEST:
+            continue
         lists = [_words(text) for text in rows["text"].head(_ONE_SAMPLE)]
         for size, least in ((1, limits.distinct_1), (2, limits.distinct_2)):
             share = _distinct(lists, size)

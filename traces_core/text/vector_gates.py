@@ -13,11 +13,8 @@ import polars as pl
 from numpy.typing import NDArray
 
 from traces_core.text.duplicates import Rows, find_repetitions, row_groups
-from traces_core.text.findings import SHOWN, CorpusLimits, Finding, finding
+from traces_core.text.findings import FEWEST, SHOWN, CorpusLimits, Finding, finding
 from traces_core.types import Array
-
-_FEWEST = 10
-"""Sentences of a side below which a share or a mean says nothing, and is not judged."""
 
 
 def check_vectors(
@@ -98,7 +95,7 @@ def _leakage(corpus: pl.DataFrame, vectors: Array, limits: CorpusLimits) -> Find
     texts = corpus["text"].to_list()
     for rows in row_groups(corpus, "context"):
         normal, classes = _sides(corpus, rows)
-        if len(normal) < _FEWEST:
+        if len(normal) < FEWEST:
             continue
         found = leaking(vectors[normal], [vectors[inside] for inside in classes])  # (C, N)
         shares.append(float(found.any(axis=0).mean()))
@@ -119,7 +116,7 @@ def _self_similarity(corpus: pl.DataFrame, vectors: Array, limits: CorpusLimits)
     same: list[str] = []
     highest = -1.0
     for rows in row_groups(corpus, "context", "side"):
-        if len(rows) < _FEWEST:
+        if len(rows) < FEWEST:
             continue
         mean = mean_within(vectors[rows])
         highest = max(highest, mean)
