@@ -6,11 +6,18 @@ import numpy as np
 import pytest
 import torch
 
-from traces_core.encoders.pocket_models import FOLDER, clip_config, window_recipe, write_tokenizer
+from traces_core.encoders.pocket_models import (
+    FOLDER,
+    WINDOW_FRAMES,
+    clip_config,
+    window_recipe,
+    write_tokenizer,
+)
 from traces_core.encoders.pretraining import (
     ClipTraining,
     FootageSettings,
     TimesformerTraining,
+    VideoSettings,
     pretrain_clip,
     pretrain_timesformer,
     read_recipe,
@@ -22,11 +29,13 @@ from traces_core.encoders.pretraining.footage import (
     HELD_BACK,
     footage_digest,
     plan_footage,
+    plan_videos,
     tell_footage,
+    video_digest,
 )
 from traces_core.encoders.pretraining.optimisation import Optimisation, orthogonal
 from traces_core.encoders.pretraining.recipe import sha256
-from traces_core.encoders.pretraining.timesformer import cut_windows, head_labels
+from traces_core.encoders.pretraining.timesformer import SETTLED_S, cut_windows, head_labels, label_frames
 from traces_core.text.catalog import read_catalog
 from traces_core.video.practice import KINDS, VOCABULARY
 
@@ -64,6 +73,8 @@ def test_the_clips_and_sentences_of_a_recipe_are_those_of_this_code(seed, told):
         settings = FootageSettings(**stated["settings"])
         sentences = told[seed] if tower == "clip" else None
         assert stated == footage_digest(seed, settings, sentences)
+    videos = read_recipe(FOLDER / f"pocket-{seed}" / "timesformer")["videos"]
+    assert videos == video_digest(seed, VideoSettings(**videos["settings"]))
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -111,6 +122,7 @@ def _sentences(context):
 def test_seeds_and_held_back_clips_have_no_clip_in_common():
     pools = [
         {plan.seed for plan in plan_footage(seed, FootageSettings(), held_back=held_back)}
+        | {plan.seed for plan in plan_videos(seed, VideoSettings(), held_back=held_back)}
         for seed in SEEDS
         for held_back in (False, True)
     ]
@@ -119,7 +131,8 @@ def test_seeds_and_held_back_clips_have_no_clip_in_common():
 
 
 def test_no_clip_comes_from_the_benchmarks_pool():
-    assert {plan.pool for plan in plan_footage(0, FootageSettings())} == {"generic"}
+    plans = (*plan_footage(0, FootageSettings()), *plan_videos(0, VideoSettings()))
+    assert {plan.pool for plan in plans} == {"generic"}
 
 
 def test_the_action_head_has_no_label_for_the_open_set():
@@ -130,27 +143,42 @@ def test_the_action_head_has_no_label_for_the_open_set():
 
 JOBS = [
     # what, how it is run for three steps
-    (pretrain_clip, ClipTraining(steps=3, batch=6), MICRO),
-    (pretrain_timesformer, TimesformerTraining(steps=3, batch=4), FootageSettings(1, 2, open_set=False)),
+    (pretrain_clip, {"training": ClipTraining(steps=3, batch=6), "footage": MICRO}),
+    (
+        pretrain_timesformer,
+        {
+            "training": TimesformerTraining(steps=2, batch=4, video_steps=1),
+            "footage": FootageSettings(1, 2, open_set=False),
+            "videos": VideoSettings(videos_per_kind=1, video_s=11.0),
+        },
+    ),
 ]
 
 
-@pytest.mark.parametrize(("job", "training", "footage"), JOBS)
-def test_a_pretraining_repeats_itself_byte_for_byte(job, training, footage, tmp_path):
+@pytest.mark.parametrize(("job", "asked"), JOBS)
+def test_a_pretraining_repeats_itself_byte_for_byte(job, asked, tmp_path):
     runs = []
     for name in ("first", "second"):
         torch.manual_seed(np.random.default_rng().integers(1000))
-        job(
-            7,
-            tmp_path / name,
-            training=training,
-            footage=footage,
-            measured_per_kind=1,
-            echo=lambda _: None,
-        )
+        job(7, tmp_path / name, measured_per_kind=1, echo=lambda _: None, **asked)
         runs.append(read_recipe(tmp_path / name))
     assert runs[0] == runs[1]
     assert len(runs[0]["sha256"]) > 2
+
+
+def test_a_window_is_labelled_with_the_event_that_is_on_when_it_ends():
+    plans = plan_videos(0, VideoSettings(videos_per_kind=1))
+    labels = label_frames(plans)
+    names = head_labels()
+    for row, plan in zip(labels, plans, strict=True):
+        for end, time_s in enumerate(plan.frame_times_s):
+            on = [
+                event.label for event in plan.intervals if event.start_s + SETTLED_S <= time_s < event.end_s
+            ]
+            assert row[end] == -1 or names[row[end]] in [KINDS[kind].action for kind in on]
+    assert (labels[:, : WINDOW_FRAMES - 1] == -1).all()
+    alarms = {names.index(kind.action) for kind in KINDS.values() if kind.is_anomalous and not kind.open_set}
+    assert alarms <= set(np.unique(labels).tolist())
 
 
 def test_augmentation_treats_all_frames_of_a_clip_alike():

@@ -8,7 +8,7 @@ part of a demo or a test run: only a few steps of it are.
 from __future__ import annotations
 
 from traces_core.encoders.pretraining.clip import ClipTraining
-from traces_core.encoders.pretraining.footage import FootageSettings
+from traces_core.encoders.pretraining.footage import FootageSettings, VideoSettings
 from traces_core.encoders.pretraining.job import pretrain_clip, pretrain_pocket, pretrain_timesformer
 from traces_core.encoders.pretraining.recipe import read_recipe
 from traces_core.encoders.pretraining.timesformer import TimesformerTraining
@@ -17,6 +17,7 @@ __all__ = [
     "ClipTraining",
     "FootageSettings",
     "TimesformerTraining",
+    "VideoSettings",
     "pretrain_clip",
     "pretrain_pocket",
     "pretrain_timesformer",

@@ -27,7 +27,7 @@ from traces_core.digest import digest
 from traces_core.encoders.base import Pixels
 from traces_core.encoders.pixels import Preprocess
 from traces_core.encoders.pocket_models import SAMPLE_FPS
-from traces_core.video.practice import KINDS, Plan, captions, frames, plan_clip
+from traces_core.video.practice import KINDS, Plan, captions, frames, plan_clip, plan_video
 
 CLIPS_S = (3.0, 5.0)
 """Lengths of the drawn clips in seconds, in turn: long events look different when they have lasted."""
@@ -74,6 +74,41 @@ def plan_footage(seed: int, settings: FootageSettings, *, held_back: bool = Fals
     )
 
 
+@dataclass(frozen=True, slots=True)
+class VideoSettings:
+    """Which untrimmed videos are drawn."""
+
+    videos_per_kind: int = 40
+    """Videos in which each anomalous kind interrupts normal life, spread over the contexts."""
+    video_s: float = 14.0
+    """Length of each in seconds."""
+
+
+def plan_videos(seed: int, settings: VideoSettings, *, held_back: bool = False) -> tuple[Plan, ...]:
+    """Untrimmed videos of a pre-training: one anomaly each, of every kind but the open set.
+
+    Parameters
+    ----------
+    seed : of the pre-training; two seeds share no video.
+    settings : how many and how long.
+    held_back : the videos that measure instead of those that teach.
+    """
+    first = (HELD_BACK if held_back else 0) + seed * 10_000 + 5_000
+    return tuple(
+        plan_video(
+            kind.contexts[index % len(kind.contexts)],
+            pool="generic",
+            seed=first + index,
+            duration_s=settings.video_s,
+            anomalies=(kind.name,),
+            rate=Fraction(SAMPLE_FPS),
+        )
+        for kind in KINDS.values()
+        if kind.is_anomalous and not kind.open_set
+        for index in range(settings.videos_per_kind)
+    )
+
+
 def tell_footage(plans: Sequence[Plan], per_clip: int) -> list[list[str]]:
     """The sentences that tell each clip; they follow from the plan alone."""
     return [
@@ -98,6 +133,16 @@ def footage_digest(
         "plans": digest([asdict(plan) for plan in plans]),
         "captions": digest(told) if told is not None else None,
         "drawing": digest(drawn),
+    }
+
+
+def video_digest(seed: int, settings: VideoSettings) -> dict[str, Any]:
+    """What a recipe says about its untrimmed videos."""
+    plans = plan_videos(seed, settings)
+    return {
+        "settings": asdict(settings),
+        "videos": len(plans),
+        "plans": digest([asdict(plan) for plan in plans]),
     }
 
 
@@ -142,22 +187,22 @@ def _mapper(workers: int) -> Iterator[Callable[..., Iterable[dict[str, Pixels]]]
 
 def _draw_clip(plan: Plan, sizes: Mapping[str, tuple[Preprocess, int]]) -> dict[str, Pixels]:
     torch.set_num_threads(1)
-    pixels = np.stack(list(_compressed(plan)))  # (F, H, W, 3)
+    count = FRAMES if len(plan.frame_times_s) <= max(CLIPS_S) * SAMPLE_FPS else len(plan.frame_times_s)
+    pixels = np.stack(list(_compressed(plan, count)))  # (F, H, W, 3)
     return {
         name: np.ascontiguousarray(preprocess.resize(pixels[::step]).numpy())  # (F / step, 3, h, w)
         for name, (preprocess, step) in sizes.items()
     }
 
 
-def _compressed(plan: Plan) -> Iterator[Pixels]:
-    """The last frames of a plan after a trip through an H.264 stream in memory, as real footage has been."""
+def _compressed(plan: Plan, count: int) -> Iterator[Pixels]:
+    """The last `count` frames of a plan after a trip through H.264, as real footage has been."""
     stored = io.BytesIO()
     with av.open(stored, "w", format="matroska") as container:
         stream = container.add_stream("libx264", rate=plan.rate, options={"crf": "23", "preset": "veryfast"})
         stream.pix_fmt = "yuv420p"
         stream.thread_count = 1
-        skipped = len(plan.frame_times_s) - FRAMES
-        for pixels, _ in islice(frames(plan), skipped, None):
+        for pixels, _ in islice(frames(plan), len(plan.frame_times_s) - count, None):
             if not stream.codec_context.is_open:
                 stream.width, stream.height = pixels.shape[1], pixels.shape[0]
             container.mux(stream.encode(av.VideoFrame.from_ndarray(pixels, format="rgb24")))

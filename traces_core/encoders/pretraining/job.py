@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import nn
 
 from traces_core.digest import code_digest
 from traces_core.encoders.pixels import Preprocess
@@ -39,18 +40,23 @@ from traces_core.encoders.pretraining.clip import (
 )
 from traces_core.encoders.pretraining.footage import (
     FootageSettings,
+    VideoSettings,
     draw_footage,
     footage_digest,
     plan_footage,
+    plan_videos,
     tell_footage,
+    video_digest,
 )
-from traces_core.encoders.pretraining.measures import measure_clip, measure_timesformer
+from traces_core.encoders.pretraining.measures import measure_clip, measure_on_videos, measure_timesformer
 from traces_core.encoders.pretraining.recipe import CODE, round_weights, save_weights, write_recipe
 from traces_core.encoders.pretraining.timesformer import (
     TimesformerTraining,
     build_timesformer,
     head_labels,
-    train_timesformer,
+    label_frames,
+    train_on_clips,
+    train_on_videos,
 )
 from traces_core.encoders.window_input import RECIPE_FILE as WINDOW_FILE
 from traces_core.encoders.window_input import WindowInput
@@ -130,6 +136,7 @@ def pretrain_timesformer(
     *,
     training: TimesformerTraining | None = None,
     footage: FootageSettings | None = None,
+    videos: VideoSettings | None = None,
     measured_per_kind: int = MEASURED_PER_KIND,
     workers: int = 1,
     echo: Callable[[str], None] = print,
@@ -137,23 +144,56 @@ def pretrain_timesformer(
     """Make the TimeSformer tower of a seed, and write weights, configuration and recipe to `folder`."""
     training = training or TimesformerTraining()
     footage = footage or FootageSettings(open_set=False)
+    videos = videos or VideoSettings()
+    weights = folder / "model.safetensors"
     with _scene(seed, folder) as scratch:
         model = build_timesformer()
-        size = WindowInput.from_recipe(window_recipe()).frames
-        drawn = _drawn(seed, footage, (size, 1), scratch, measured_per_kind, workers)
-        plans, pixels, test_plans, test_pixels = drawn
+        size = (WindowInput.from_recipe(window_recipe()).frames, 1)
+        plans, pixels, test_plans, test_pixels = _drawn(
+            seed, footage, size, scratch, measured_per_kind, workers
+        )
         report = _Progress("timesformer", seed, training.steps, echo)
-        train_timesformer(model, pixels, _labels(plans), training, seed, report)
+        train_on_clips(model, pixels, _labels(plans), training, seed, report)
         model.config.save_pretrained(folder)  # type: ignore[union-attr,operator]
         write_json(folder / WINDOW_FILE, window_recipe())
-        weights = folder / "model.safetensors"
         save_weights(model, weights)
         round_weights(model, weights)
-        metrics = measure_timesformer(model, test_pixels, test_plans, _labels(test_plans))
+        metrics = settle_timesformer(
+            model, seed, weights, training, videos, size, scratch, measured_per_kind // 3 or 1, workers, echo
+        )
+        metrics |= measure_timesformer(model, test_pixels, test_plans, _labels(test_plans))
     stated = _stated("timesformer", seed, training, footage, None, metrics, measured_per_kind)
+    stated["videos"] = video_digest(seed, videos)
     write_recipe(folder, weights, stated)
     echo(f"timesformer {seed}: {metrics}")
     return metrics
+
+
+def settle_timesformer(
+    model: nn.Module,
+    seed: int,
+    weights: Path,
+    training: TimesformerTraining,
+    videos: VideoSettings,
+    size: tuple[Preprocess, int],
+    scratch: Path,
+    measured_per_kind: int,
+    workers: int,
+    echo: Callable[[str], None],
+) -> dict[str, float]:
+    """The second half: from the rounded weights on, windows of untrimmed videos. Writes the weights."""
+    plans = plan_videos(seed, videos)
+    held_back = plan_videos(seed, replace(videos, videos_per_kind=measured_per_kind), held_back=True)
+    drawn = []
+    for name, asked in (("videos", plans), ("held_back_videos", held_back)):
+        path = draw_footage(asked, {name: size}, scratch, workers=workers)[name]
+        drawn.append(np.load(path, mmap_mode="r"))
+    torch.manual_seed(seed)
+    report = _Progress("timesformer on videos", seed, training.video_steps, echo)
+    train_on_videos(model, drawn[0], label_frames(plans), training, seed, report)
+    save_weights(model, weights)
+    round_weights(model, weights)
+    return measure_on_videos(model, drawn[1], label_frames(held_back))
 
 
 @contextmanager

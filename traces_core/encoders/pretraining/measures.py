@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from sklearn.metrics import roc_auc_score
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -97,4 +98,39 @@ def measure_timesformer(
             f"recall/{name}": float((guess == labels)[[plan.events[0].kind == name for plan in plans]].mean())
             for name in dict.fromkeys(plan.events[0].kind for plan in plans)
         },
+    }
+
+
+@torch.inference_mode()
+def measure_on_videos(
+    model: nn.Module, pixels: NDArray[np.uint8], labels: NDArray[np.int64]
+) -> dict[str, float]:
+    """How well the head finds anomalies in untrimmed videos, window by window, every half second.
+
+    Parameters
+    ----------
+    model : the pocket TimeSformer in eval mode.
+    pixels : uint8 array of shape (N, F, 3, h, w).
+    labels : int array of shape (N, F) of the windows that end with each frame, -1 where none counts.
+
+    Returns
+    -------
+    `video_accuracy` over all labels, and `video_auc`, the area under the curve of the anomalous labels'
+    probability (chance 0.5).
+    """
+    window_input = WindowInput.from_recipe(window_recipe())
+    ends = np.argwhere(labels >= 0)[::4]
+    found = []
+    for at in range(0, len(ends), 16):
+        windows = np.stack(
+            [pixels[video, end + 1 - WINDOW_FRAMES : end + 1] for video, end in ends[at : at + 16]]
+        )
+        inputs = window_input(torch.from_numpy(windows / np.float32(255)))
+        found.append(model(inputs).logits.softmax(dim=-1))
+    probabilities = torch.cat(found).numpy()
+    truth = labels[ends[:, 0], ends[:, 1]]
+    alarms = np.array([kind.is_anomalous for kind in KINDS.values() if not kind.open_set])
+    return {
+        "video_accuracy": float((probabilities.argmax(axis=1) == truth).mean()),
+        "video_auc": float(roc_auc_score(alarms[truth], probabilities[:, alarms].sum(axis=1))),
     }
