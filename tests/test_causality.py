@@ -52,7 +52,7 @@ def prefix(track: ScoreTrack, length: int) -> ScoreTrack:
 
 
 @pytest.mark.parametrize("name", CAUSAL)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(track=streams())
 def test_a_stream_said_prefix_by_prefix_is_the_stream_said_at_once(name, track):
     transformed = CAUSAL[name](track)
@@ -85,7 +85,7 @@ def test_what_looks_ahead_says_so_and_does(name):
     assert LOOKS_AHEAD[name](prefix(track, 3)).values[-1] != transformed.values[2]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(track=streams(), gap_s=st.sampled_from([0.0, 2.0]), duration_s=st.sampled_from([0.0, 1.0]))
 def test_episodes_that_come_one_by_one_are_those_found_at_once(track, gap_s, duration_s):
     rules = EpisodeRules(min_gap_s=gap_s, min_duration_s=duration_s)

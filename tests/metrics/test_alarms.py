@@ -155,3 +155,19 @@ def test_a_result_is_plain_json():
     entry = json.loads(json.dumps(judge_alarms(TRACKS, HOUR, 2.5).to_dict(), allow_nan=False))
     assert entry["false_alarms_per_day"] == 48.0
     assert entry["found_by_class"]["fire"] == [1, 2]
+
+
+def test_an_alarm_within_the_tolerance_finds_its_event():
+    track = pulses({(94, 98): 5, (1013, 1016): 5})  # 2 s before the fall, 3 s after the last fire
+    tracks = {"cam.mp4": track, "quiet.mp4": pulses({})}
+    found = [judge_alarms(tracks, HOUR, 1.0, tolerance_s=tolerance) for tolerance in (0.0, 2.5, 3.5)]
+    assert [(result.found, result.false_alarms) for result in found] == [(0, 2), (1, 1), (2, 0)]
+    assert found[1].detection_delay_s == 0.0
+    assert found[2].f1 == pytest.approx(0.8)
+    assert alarms_at_recall(tracks, HOUR, 0.6, tolerance_s=3.5).false_alarms == 0
+
+
+@pytest.mark.parametrize("tolerance_s", [-1.0, np.nan, np.inf])
+def test_a_tolerance_that_is_none_is_refused(tolerance_s):
+    with pytest.raises(ValueError, match="tolerance"):
+        judge_alarms(TRACKS, HOUR, 1.0, tolerance_s=tolerance_s)

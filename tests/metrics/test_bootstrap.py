@@ -112,3 +112,20 @@ def test_the_interval_covers_the_truth_about_as_often_as_it_says():
 def test_no_draw_gives_no_interval():
     bounds = percentile_bounds(np.full(10, np.nan))
     assert (bounds.low, bounds.high, bounds.resamples) == (None, None, 0)
+
+
+def test_of_many_levels_neighbours_are_joined_and_the_draws_hardly_move(monkeypatch):
+    rng = np.random.default_rng(3)
+    truth = small_truth()
+    blank = FrameScores.blank(truth)
+    frames = blank.with_scores(rng.normal(size=len(blank)) + blank.labels)
+    weights = draw_videos(frames.has_anomaly, rng, 50)
+    cells = Cells.of(frames)
+    exact = auc_of_draws(cells, weights), average_precision_of_draws(cells, weights)
+    monkeypatch.setattr("traces_core.metrics.bootstrap.MOST_LEVELS", 200)
+    hits, misses = cells.by_level()
+    assert 50 < len(hits) <= 201 < len(np.unique(frames.scores))
+    assert (hits.sum(), misses.sum()) == (frames.labels.sum(), (~frames.labels).sum())
+    joined = auc_of_draws(cells, weights), average_precision_of_draws(cells, weights)
+    for one, other in zip(exact, joined, strict=True):
+        np.testing.assert_allclose(one, other, atol=0.02)  # of the order of 1 / levels

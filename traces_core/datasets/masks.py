@@ -121,7 +121,7 @@ def read_ucsd_intervals(path: Path | str, lengths: Mapping[str, int], *, data_se
 def ucsd_lengths(folder: Path | str) -> dict[str, int]:
     """Frames of each clip of a UCSD `Test` folder: its .tif (or .jpg) files."""
     folder = Path(folder)
-    clips = sorted(path for path in folder.glob("Test*") if path.is_dir() and not path.name.endswith("_gt"))
+    clips = sorted(path for path in folder.glob("Test[0-9]*") if path.is_dir() and not path.name.endswith("_gt"))
     if not clips:
         raise AnnotationError(f"{folder}: no clip folder Test001, Test002, ... Name the folder 'Test'.")
     counts = {}
