@@ -1,6 +1,6 @@
 # Every target installs what it needs. `make help` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-full lint ui benchmark benchmark-speed pretrain score clean
+.PHONY: help demo test test-full test-vllm lint ui benchmark benchmark-speed pretrain score clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -36,6 +36,11 @@ test: $(STAMP)  ## run the tests
 
 test-full: $(STAMP)  ## also run the classes of the paper profile at full size, with random weights
 	@$(BIN)/python -m pytest -m 'not vllm'
+
+test-vllm: $(STAMP)  ## run the writer against vllm's own classes, in an environment of its own (.venv-vllm)
+	@$(BIN)/uv venv --quiet --allow-existing --python $(BIN)/python .venv-vllm
+	@$(BIN)/uv pip install --quiet --python .venv-vllm/bin/python -e '.[dev,vllm]'
+	@.venv-vllm/bin/python -m pytest -m vllm tests/text
 
 lint: $(STAMP)  ## lint, format, types, definitions
 	@$(BIN)/ruff check .

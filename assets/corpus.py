@@ -17,7 +17,7 @@ from traces_core.steps import knowledge
     group_name="corpus",
     kinds={"polars"},
     partitions_def=CONTEXTS,
-    deps=["catalog", *settings("corpus")],
+    deps=["catalog", *settings("corpus", "writing", "clip")],
     code_version=knowledge.WRITING,
     automation_condition=WHEN_INPUTS_CHANGE,
 )
@@ -31,5 +31,6 @@ def trace_corpus(context: dg.AssetExecutionContext, workshop: WorkshopResource) 
         traces=len(table),
         normal=sides.get("normal", 0),
         anomalous=sides.get("anomalous", 0),
+        **corpus.facts,
         sentences=dg.MetadataValue.md("\n".join(f"- {text}" for text in table["text"].head(8))),
     )

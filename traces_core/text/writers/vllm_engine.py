@@ -93,6 +93,17 @@ def sampling_of(question: Question, settings: WritingSettings, seed: int) -> Sam
     )
 
 
+def engine_options(settings: WritingSettings, server: Server) -> dict[str, Any]:
+    """What `vllm.LLM` is made with."""
+    return {
+        "model": settings.model or "",
+        "seed": settings.seed,
+        "max_model_len": LONGEST_PROMPT + settings.max_tokens,
+        "tensor_parallel_size": server.gpus,
+        "gpu_memory_utilization": server.gpu_memory,
+    }
+
+
 def _refuse_unless_here() -> None:
     """vllm's own word on whether it can run: it knows more devices than torch.cuda does."""
     do = (
@@ -120,13 +131,7 @@ def load_engine(settings: WritingSettings, server: Server) -> Engine:
     from vllm import LLM
 
     try:
-        engine: Engine = LLM(
-            model=settings.model or "",
-            seed=settings.seed,
-            max_model_len=LONGEST_PROMPT + settings.max_tokens,
-            tensor_parallel_size=server.gpus,
-            gpu_memory_utilization=server.gpu_memory,
-        )
+        engine: Engine = LLM(**engine_options(settings, server))
     except (OSError, ValueError, RuntimeError) as error:
         do = "Check writing.model, TRACES_WRITER_GPUS and TRACES_WRITER_GPU_MEMORY; see vllm's log above."
         raise WriterUnavailableError(

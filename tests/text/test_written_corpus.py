@@ -1,0 +1,127 @@
+"""The step that makes a corpus, with a language model behind a real server and the pocket text encoder."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from io import StringIO
+from pathlib import Path
+
+import pytest
+import yaml
+from misbehaving_server import Answer, Misbehaving, good, misbehaving
+from rich.console import Console
+
+from traces_core.doctor import examine
+from traces_core.errors import WriterUnavailableError
+from traces_core.settings import Machine, Settings, project_root
+from traces_core.steps import knowledge
+from traces_core.steps.workshop import Workshop
+from traces_core.store import Shelf
+from traces_core.text import write_corpus
+from traces_core.text.catalog import read_catalog
+from traces_core.text.writers.progress import shown
+
+ROOT = Path(__file__).parents[2]
+WRITING = {"model": "small-writer", "pairs_per_class": 2, "maximum_cosine": 1.0}
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Misbehaving]:
+    """A good server, named by the environment."""
+    with misbehaving() as one:
+        monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+        monkeypatch.setenv("OPENAI_BASE_URL", one.url)
+        monkeypatch.setenv("TRACES_WRITER_BACKOFF_S", "0.01")
+        monkeypatch.setenv("TRACES_WRITER_RETRIES", "1")
+        yield one
+
+
+@pytest.fixture
+def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A folder that is taken for the checkout."""
+    for name in ("DATA", "REPORTS", "DEVICE", "PROFILE", "PARAMS"):
+        monkeypatch.delenv(f"TRACES_{name}", raising=False)
+    (tmp_path / "params.yaml").touch()
+    monkeypatch.chdir(tmp_path)
+    project_root.cache_clear()
+    yield tmp_path
+    project_root.cache_clear()
+
+
+def workshop(folder: Path, **corpus: object) -> Workshop:
+    said = {"corpus": {"contexts": ["street", "corridor"], **corpus}, "writing": WRITING}
+    machine = Machine(data=folder / "data", catalog=ROOT / "catalog", reports=folder, device="cpu")
+    return Workshop(Shelf(machine.data), Settings.model_validate(said), machine)
+
+
+def test_a_server_that_dies_between_two_contexts_loses_nothing(tmp_path: Path, server: Misbehaving) -> None:
+    shop = workshop(tmp_path, writer="openai")
+    street = knowledge.trace_corpus(shop, "street")
+    asked = len(server.requests)
+    classes = read_catalog(shop.machine.catalog, ["street"])["street"].anomalous
+    assert asked == len(classes)
+    server.behaviour = lambda request: good(request) if request.number < asked + 2 else Answer(status=500)
+    with pytest.raises(WriterUnavailableError):
+        knowledge.trace_corpus(shop, "corridor")
+    server.behaviour, before = good, len(server.requests)
+    assert not knowledge.trace_corpus(shop, "street").computed
+    corridor = knowledge.trace_corpus(shop, "corridor")
+    kept = len((tmp_path / "data/writer_replies/corridor.jsonl").read_text().splitlines())
+    assert len(server.requests) - before == kept - 2
+    for corpus, name in ((street, "street"), (corridor, "corridor")):
+        table = corpus.read()
+        written = table.filter(writer="openai")
+        assert set(written["model"]) == {"small-writer"}
+        assert set(written["class"]) == set(table.filter(side="anomalous")["class"])
+        shipped = write_corpus(read_catalog(shop.machine.catalog, [name]))
+        assert set(shipped["trace_id"]) <= set(table["trace_id"])
+        assert corpus.facts["short"] == 0
+
+
+def test_the_default_asks_nobody_and_no_setting_of_the_writing_changes_its_recipe(
+    tmp_path: Path, server: Misbehaving
+) -> None:
+    shop = workshop(tmp_path)
+    corpus = knowledge.trace_corpus(shop, "street")
+    assert not knowledge.trace_corpus(shop.variant(writing__seed=3), "street").computed
+    assert corpus.read().equals(write_corpus(read_catalog(shop.machine.catalog, ["street"])))
+    assert server.requests == []
+
+
+def test_another_seed_is_another_corpus_and_another_server_is_not(
+    tmp_path: Path, server: Misbehaving, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop = workshop(tmp_path, writer="openai")
+    knowledge.trace_corpus(shop, "street")
+    monkeypatch.setenv("OPENAI_BASE_URL", "http://127.0.0.1:9/v1")
+    monkeypatch.setenv("OPENAI_API_KEY", "another")
+    assert not knowledge.trace_corpus(shop, "street").computed
+    monkeypatch.setenv("OPENAI_BASE_URL", server.url)
+    assert knowledge.trace_corpus(shop.variant(writing__seed=3), "street").computed
+
+
+def test_the_doctor_says_whether_the_writer_could_be_asked(
+    elsewhere: Path, server: Misbehaving, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def found(**writing: object) -> tuple[bool, str]:
+        said = {"corpus": {"contexts": ["street"], "writer": "openai"}, "writing": {**WRITING, **writing}}
+        (elsewhere / "params.yaml").write_text(yaml.safe_dump(said))
+        [one] = [one for one in examine() if one.what == "writer"]
+        return one.is_well, one.found
+
+    assert found() == (True, f"openai: small-writer at {server.url}")
+    is_well, words = found(model="gpt")
+    assert not is_well
+    assert "big-writer, small-writer" in words
+    monkeypatch.delenv("OPENAI_BASE_URL")
+    assert "OPENAI_BASE_URL is not set" in found()[1]
+
+
+def test_a_bar_is_drawn_on_a_terminal_and_nowhere_else() -> None:
+    with shown(Console(file=StringIO())) as silent:
+        assert silent is None
+    drawn = Console(file=StringIO(), force_terminal=True, width=80)
+    with shown(drawn) as progress:
+        assert progress is not None
+        progress(3, 7, "yard, fire")
+    assert "3/7" in drawn.file.getvalue()  # type: ignore[attr-defined]
