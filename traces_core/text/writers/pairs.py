@@ -11,7 +11,6 @@ connections are busy. Which model answers is the affair of a `LanguageModel`; th
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
@@ -22,6 +21,7 @@ from traces_core.errors import ReplyError
 from traces_core.text.catalog import Context
 from traces_core.text.writers.base import Draft, Manuscript, Origin
 from traces_core.text.writers.journal import Journal
+from traces_core.text.writers.page import Page
 from traces_core.text.writers.prompts import (
     PAIRS_A_QUESTION,
     PROMPT_VERSION,
@@ -29,15 +29,7 @@ from traces_core.text.writers.prompts import (
     ask_for_pairs,
     ask_to_rewrite,
 )
-from traces_core.text.writers.replies import (
-    Reply,
-    check_reply,
-    may_stand,
-    plain,
-    read_pairs,
-    read_sentences,
-    tidy,
-)
+from traces_core.text.writers.replies import Reply, check_reply, plain, read_pairs, read_sentences
 from traces_core.text.writers.settings import WritingSettings
 from traces_core.text.writers.shipped import catalog_drafts
 from traces_core.types import Array
@@ -75,56 +67,6 @@ class LanguageModel(Protocol):
         BudgetSpentError
             If no more may be asked; what was answered before has been given.
         """
-
-
-@dataclass
-class _Page:
-    """One class of one context while it is written."""
-
-    context: Context
-    label: str
-    taken: set[str]
-    """Plain form of all that stands in the context; shared by its classes."""
-    anomalous: list[str] = field(default_factory=list)
-    normal: list[tuple[str, int]] = field(default_factory=list)
-    """Look-alikes that are far enough from the anomaly, with the round they were taken in."""
-    waiting: list[str] = field(default_factory=list)
-    """Look-alikes that are not judged yet, or too near."""
-    counts: dict[str, int] = field(default_factory=dict)
-
-    def missing(self, wanted: int) -> int:
-        """Pairs that still have to be asked for."""
-        return wanted - min(len(self.anomalous), len(self.normal) + len(self.waiting))
-
-    def take_pairs(self, pairs: list[tuple[str, str]], wanted: int) -> None:
-        """What may stand of the pairs, up to so many on each side."""
-        for anomalous, normal in pairs:
-            if len(self.anomalous) < wanted:
-                self.anomalous += self._taken(anomalous)
-            if len(self.normal) + len(self.waiting) < wanted:
-                self.waiting += self._taken(normal)
-
-    def take_rewritten(self, sentences: list[str]) -> None:
-        """What was rewritten takes the place of what waited; where it is less, the rest waits on."""
-        sent, self.waiting = self.waiting, self.waiting[len(sentences) :]
-        self.taken -= {plain(text) for text in sent[: len(sentences)]}  # unchanged, it goes back again
-        for text in sentences[: len(sent)]:
-            self.waiting += self._taken(text)
-
-    def count(self, what: str, by: int = 1) -> None:
-        """Note what became of some sentences."""
-        self.counts[what] = self.counts.get(what, 0) + by
-
-    def _taken(self, text: str) -> list[str]:
-        text = tidy(text)
-        if not may_stand(text):
-            self.count("refused")
-            return []
-        if plain(text) in self.taken:
-            self.count("repeated")
-            return []
-        self.taken.add(plain(text))
-        return [text]
 
 
 class PairWriter:
@@ -170,13 +112,13 @@ class PairWriter:
             As the model raises them. Every reply had until then is in the journal.
         """
         taken = {one.context: {plain(text) for _, text in one.sentences()} for one in contexts}
-        pages = [_Page(one, label, taken[one.context]) for one in contexts for label in one.anomalous]
+        pages = [Page(one, label, taken[one.context]) for one in contexts for label in one.anomalous]
         self._fill(pages)
         self._judge(pages)
         for context in contexts:
             yield self._manuscript(context, [page for page in pages if page.context is context])
 
-    def _fill(self, pages: list[_Page]) -> None:
+    def _fill(self, pages: list[Page]) -> None:
         wanted = self._model.settings.pairs_per_class
         for turn in range(-(-wanted // PAIRS_A_QUESTION) + SPARE_QUESTIONS):
             short = [page for page in pages if page.missing(wanted)]
@@ -193,7 +135,7 @@ class PairWriter:
                 else:
                     page.count("unanswered")
 
-    def _judge(self, pages: list[_Page]) -> None:
+    def _judge(self, pages: list[Page]) -> None:
         """Send back the normal sentences that are too near the anomalous ones; drop them in the end."""
         rounds = self._model.settings.rewriting_rounds
         centroids = [self._centroid(page) for page in pages]
@@ -213,13 +155,13 @@ class PairWriter:
         for page in near:
             page.count("dropped", len(page.waiting))
 
-    def _centroid(self, page: _Page) -> Array:
+    def _centroid(self, page: Page) -> Array:
         """Direction of the class: the mean of its sentences, people's and the model's; (D,), length 1."""
         texts = [*page.context.anomalous[page.label], *page.anomalous]
         mean: Array = self._encoder.encode_texts(texts).mean(axis=0)
         return mean / np.float32(np.linalg.norm(mean))
 
-    def _let_pass(self, page: _Page, centroid: Array, turn: int) -> None:
+    def _let_pass(self, page: Page, centroid: Array, turn: int) -> None:
         if not page.waiting:
             return
         cosines = self._encoder.encode_texts(page.waiting) @ centroid  # (N,)
@@ -261,7 +203,7 @@ class PairWriter:
         asked = [question.messages(), question.schema()]
         return digest([self._model.name, said.model, asked, sampling])
 
-    def _manuscript(self, context: Context, pages: list[_Page]) -> Manuscript:
+    def _manuscript(self, context: Context, pages: list[Page]) -> Manuscript:
         said = self._model.settings
         drafts = list(catalog_drafts(context))
         counts: dict[str, int] = {"short": 0}
