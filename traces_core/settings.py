@@ -15,6 +15,7 @@ from typing import Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from traces_core.bank_settings import BankSettings
 from traces_core.encoders.settings import ClipSettings, TimesformerSettings
 from traces_core.errors import SettingsError
 from traces_core.model.settings import FusionSettings
@@ -83,13 +84,6 @@ class CorpusSettings(Section):
     near_duplicate_cosine: float = Field(
         0.995, gt=0, le=1, description="Of two traces of a class this similar, one is left out (cosine)."
     )
-
-
-class BankSettings(Section):
-    """How the traces are searched."""
-
-    recall_at_k: int = Field(5, ge=1, description="Neighbours the recall gate looks at (count).")
-    minimum_recall: float = Field(0.99, ge=0, le=1, description="Recall against exact search the gate asks.")
 
 
 class TrainingSettings(Section):

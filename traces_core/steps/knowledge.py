@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from safetensors.numpy import save_file
 
 from traces_core.bank import Bank
 from traces_core.digest import code_digest, file_digest
+from traces_core.errors import CorruptArtifactError, MissingArtifactError
 from traces_core.steps.workshop import Workshop
 from traces_core.store import Artifact
 from traces_core.text.catalog import read_catalog
@@ -34,7 +36,7 @@ from traces_core.types import Array
 
 WRITING = code_digest(["traces_core.text.catalog", "traces_core.text.corpus", "traces_core.text.writers"])
 EMBEDDING = code_digest(["traces_core.encoders.clip", "traces_core.text.duplicates"])
-INDEXING = code_digest(["traces_core.bank", "traces_core.bank_folder"])
+INDEXING = code_digest(["traces_core.bank"])
 
 DRAW = 0
 """Seed of the choice where the settings limit the traces."""
@@ -136,18 +138,55 @@ def corpus_findings(shop: Workshop, corpus: Artifact, vectors: Artifact | None =
 
 
 def trace_index(shop: Workshop, corpora: list[Artifact], vectors: list[Artifact]) -> Artifact:
-    """The bank of all contexts: a folder that `Bank.load` reads."""
+    """The bank of all contexts: a folder that `Bank.load` reads.
+
+    It is made from the bank that is current, where that was made alike and fewer than half of the contexts
+    differ: only these are read, and only what is new in them goes through the index.
+    """
+    parts = {corpus.key: (corpus, unit) for corpus, unit in zip(corpora, vectors, strict=True)}
+    made_from = {
+        "corpora": {name: corpus.fingerprint for name, (corpus, _) in parts.items()},
+        "vectors": {name: unit.fingerprint for name, (_, unit) in parts.items()},
+        "space": shop.clip.space,
+        "settings": shop.settings.bank.model_dump(exclude={"recall_at_k", "minimum_recall"}),
+    }
 
     def build(folder: Path) -> tuple[Path, dict[str, Any]]:
-        bank = Bank.build(*kept_traces(corpora, vectors), shop.clip.space)
-        return bank.save(folder), {"traces": len(bank), "contexts": len(bank.contexts)}
+        start = _bank_to_start_from(shop, made_from)
+        if start is None:
+            read = sorted(parts)
+            made = Bank.build(*kept_traces(corpora, vectors), shop.clip.space, shop.settings.bank)
+        else:
+            old, changed = start
+            read = sorted(changed & set(parts))
+            came = {name: kept_traces(*([one] for one in parts[name])) for name in read}
+            made = old.with_contexts(came, changed - set(parts))
+        facts = {"traces": len(made), "contexts": len(made.contexts), "contexts_read": len(read)}
+        return made.save(folder), facts
 
-    made_from = {
-        "corpora": {entry.key: entry.fingerprint for entry in corpora},
-        "vectors": {entry.key: entry.fingerprint for entry in vectors},
-        "space": shop.clip.space,
-    }
     return shop.shelf.remember_path("trace_index", code=INDEXING, made_from=made_from, write=build)
+
+
+def _bank_to_start_from(shop: Workshop, made_from: Mapping[str, Any]) -> tuple[Bank, set[str]] | None:
+    """The current bank and the contexts in which it differs, if it is worth starting from."""
+    try:
+        current = shop.shelf.current("trace_index")
+        recipe = current.path.with_name(f"{current.recipe}.recipe.json")
+        about = json.loads(recipe.read_text(encoding="utf-8"))
+        before = about["made_from"]
+        alike = about["code"] == INDEXING and all(
+            before.get(name) == made_from[name] for name in ("space", "settings")
+        )
+        was, now = (
+            {name: (one["corpora"][name], one["vectors"][name]) for name in one["corpora"]}
+            for one in (before, made_from)
+        )
+        changed = {name for name in {*was, *now} if was.get(name) != now.get(name)}
+        if not alike or 2 * len(changed) > len(now):
+            return None
+        return Bank.load(current.path), changed
+    except (MissingArtifactError, CorruptArtifactError):
+        return None  # there is none, or none to rely on: it is built from all contexts
 
 
 def bank(shop: Workshop) -> tuple[Artifact, Bank]:

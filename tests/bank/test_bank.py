@@ -1,23 +1,17 @@
 from __future__ import annotations
 
-import json
-import os
-import shutil
 from pathlib import Path
 
-import faiss
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from small_banks import DIMENSIONS, small_bank, small_corpus, unit
 
 from traces_core.bank import Bank, recall_against_exact
 from traces_core.errors import (
-    CorruptArtifactError,
     EmptySideError,
-    MissingArtifactError,
     MixedSpacesError,
     NotFiniteError,
     NotUnitNormError,
@@ -37,6 +31,7 @@ def slow_search(
     return sorted(answers, reverse=True)[:k]
 
 
+@settings(deadline=None)
 @given(seed=st.integers(0, 1000), k=st.integers(1, 20), side=st.sampled_from(["normal", "anomalous"]),
        contexts=st.sampled_from([None, ["north"], ["south"], ["south", "north"]]))  # fmt: skip
 def test_search_agrees_with_a_slow_one(seed: int, k: int, side: str, contexts: list[str] | None) -> None:
@@ -197,81 +192,37 @@ def test_saving_replaces_the_old_bank_and_leaves_nothing_beside_it(tmp_path: Pat
     assert [path.name for path in tmp_path.iterdir()] == ["bank"]
 
 
-def test_a_bank_that_cannot_be_written_leaves_the_old_one(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    old = small_bank(1)[0]
-    old.save(tmp_path / "bank")
-    broken = Bank(small_corpus(), "drawn:1", "none", {"normal": old.indexes["normal"]})  # lacks a side
-    with pytest.raises(KeyError):
-        broken.save(tmp_path / "bank")
-    assert Bank.load(tmp_path / "bank").fingerprint == old.fingerprint
-    assert [path.name for path in tmp_path.iterdir()] == ["bank"]
-
-
-FILES = ["normal.faiss", "anomalous.faiss", "traces.parquet", "bank.json"]
-
-
-@pytest.mark.parametrize("name", FILES)
-@pytest.mark.parametrize("damage", ["missing", "cut short", "of another bank"])
-def test_files_that_do_not_belong_together_are_refused(tmp_path: Path, name: str, damage: str) -> None:
-    folder = small_bank(1)[0].save(tmp_path / "bank")
-    if damage == "missing":
-        (folder / name).unlink()
-    elif damage == "cut short":
-        os.truncate(folder / name, (folder / name).stat().st_size // 2)
-    else:
-        corpus = small_corpus().with_columns(pl.col("trace_id") + 1)
-        other = Bank.build(corpus, unit(len(corpus), np.random.default_rng(3)), "drawn:1").save(
-            tmp_path / "other"
-        )
-        shutil.copy(other / name, folder / name)
-    expected = MissingArtifactError if (name, damage) == ("bank.json", "missing") else CorruptArtifactError
-    with pytest.raises(expected):
-        Bank.load(folder)
-
-
-def test_an_index_of_other_traces_is_refused_even_if_its_digest_is_vouched_for(tmp_path: Path) -> None:
-    folder = small_bank(1)[0].save(tmp_path / "bank")
-    corpus = small_corpus().with_columns(pl.col("trace_id") + 1)
-    other = Bank.build(corpus, unit(len(corpus), np.random.default_rng(3)), "drawn:1").save(
-        tmp_path / "other"
-    )
-    about = json.loads((folder / "bank.json").read_text())
-    about["files"]["normal.faiss"] = json.loads((other / "bank.json").read_text())["files"]["normal.faiss"]
-    (folder / "bank.json").write_text(json.dumps(about))
-    shutil.copy(other / "normal.faiss", folder / "normal.faiss")
-    with pytest.raises(CorruptArtifactError, match="of other traces"):
-        Bank.load(folder)
-
-
-def test_the_limits_on_reading_are_put_back(tmp_path: Path) -> None:
-    before = faiss.get_deserialization_loop_limit(), faiss.get_deserialization_vector_byte_limit()
-    Bank.load(small_bank()[0].save(tmp_path / "bank"))
-    assert (faiss.get_deserialization_loop_limit(), faiss.get_deserialization_vector_byte_limit()) == before
-
-
-def test_the_flat_index_is_exact() -> None:
+def test_a_small_side_is_searched_exactly() -> None:
     bank, _, _ = small_bank()
     queries = unit(20, np.random.default_rng(7))
     assert recall_against_exact(bank, queries, 5, "anomalous") == 1.0
 
 
-def test_recall_falls_when_the_index_answers_wrongly() -> None:
+def test_recall_falls_when_the_search_answers_wrongly() -> None:
     bank, _, _ = small_bank()
     queries = unit(20, np.random.default_rng(7))
     ids = bank.trace_ids("normal")
-    swapped = faiss.IndexIDMap2(faiss.IndexFlatIP(DIMENSIONS))
-    swapped.add_with_ids(bank.vectors("normal"), np.roll(ids, 1))  # each vector answers with another's id
 
     class Wrong(Bank):
         def search(self, queries, k, side, contexts=None, *, label=None):  # type: ignore[no-untyped-def]
             found = super().search(queries, k, side, contexts, label=label)
-            moved = np.roll(ids, 1)[np.searchsorted(ids, found.trace_ids)]
-            return type(found)(found.similarities, moved)
+            next_to = dict(zip(ids.tolist(), np.roll(ids, 1).tolist(), strict=True))
+            return type(found)(found.similarities, np.vectorize(next_to.get)(found.trace_ids))
 
-    wrong = Wrong(bank.corpus, bank.space, bank.fingerprint, bank.indexes)
+    wrong = Wrong(bank.space, bank.settings, bank.holdings, bank.indexes)
     assert recall_against_exact(wrong, queries, 2, "normal") < 0.6
+
+
+def test_a_trace_that_is_given_twice_counts_once() -> None:
+    bank, _, _ = small_bank()
+
+    class Stuck(Bank):
+        def search(self, queries, k, side, contexts=None, *, label=None):  # type: ignore[no-untyped-def]
+            found = super().search(queries, k, side, contexts, label=label)
+            return type(found)(found.similarities, np.repeat(found.trace_ids[:, :1], k, axis=1))
+
+    stuck = Stuck(bank.space, bank.settings, bank.holdings, bank.indexes)
+    assert recall_against_exact(stuck, unit(20, np.random.default_rng(7)), 4, "normal") == 0.25
 
 
 def test_a_bank_says_what_it_holds() -> None:

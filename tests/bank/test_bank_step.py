@@ -1,0 +1,127 @@
+"""What one changed sentence costs: its context is embedded, the bank is changed, nothing else is touched."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+
+from traces_core.bank import Bank
+from traces_core.digest import file_digest
+from traces_core.settings import Machine, Settings
+from traces_core.steps import knowledge
+from traces_core.steps.workshop import Workshop
+from traces_core.store import Shelf
+from traces_core.types import Array
+
+ROOT = Path(__file__).resolve().parents[2]
+CONTEXTS = ("corridor", "shop", "street")
+
+
+class CountingEncoder:
+    """A text encoder whose vectors are drawn by the sentence, and that remembers what it was asked."""
+
+    fingerprint, space = "drawn", "drawn:1"
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    def encode_texts(self, texts: Sequence[str]) -> Array:
+        self.asked += texts
+        seeds = [int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") for text in texts]
+        drawn = np.stack([np.random.default_rng(seed).standard_normal(16) for seed in seeds])
+        return (drawn / np.linalg.norm(drawn, axis=1, keepdims=True)).astype(np.float32)
+
+    def unknown_words(self, text: str) -> list[str]:
+        return []
+
+
+class Site(Workshop):
+    """A workshop with that encoder."""
+
+    @property
+    def clip(self) -> CountingEncoder:  # type: ignore[override]
+        return ENCODERS.setdefault(self.machine.catalog, CountingEncoder())
+
+
+ENCODERS: dict[Path, CountingEncoder] = {}
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Site:
+    for name in CONTEXTS:
+        (tmp_path / "catalog").mkdir(exist_ok=True)
+        shutil.copy(ROOT / "catalog" / f"{name}.yaml", tmp_path / "catalog")
+    settings = Settings.load(ROOT, profile="").with_values(corpus__contexts=CONTEXTS)
+    machine = Machine(data=tmp_path / "data", catalog=tmp_path / "catalog", reports=tmp_path, device="cpu")
+    return Site(Shelf(machine.data), settings, machine)
+
+
+def _reword(site: Site, context: str) -> tuple[str, str]:
+    """Change one normal sentence of a context; gives the old one and the new one."""
+    file = site.machine.catalog / f"{context}.yaml"
+    said = yaml.safe_load(file.read_text(encoding="utf-8"))["normal"][0]
+    file.write_text(file.read_text(encoding="utf-8").replace(said, f"{said} slowly", 1), encoding="utf-8")
+    return said, f"{said} slowly"
+
+
+def _anew(site: Site) -> Path:
+    """The bank of the same catalog in an empty store."""
+    return knowledge.bank(Site(Shelf(site.machine.data / "anew"), site.settings, site.machine))[0].path
+
+
+def test_one_changed_sentence_embeds_its_context_only(site: Site) -> None:
+    knowledge.bank(site)
+    site.clip.asked.clear()
+    knowledge.bank(site)
+    assert site.clip.asked == []
+    old, new = _reword(site, "shop")
+    index, bank = knowledge.bank(site)
+    texts = bank.corpus["text"].to_list()
+    assert sorted(site.clip.asked) == sorted(site.shelf.current("trace_corpus", "shop").read()["text"])
+    assert new in texts
+    assert old not in texts
+    assert index.facts["contexts_read"] == 1
+
+
+@pytest.mark.parametrize("change", ["reworded", "gone", "come"])
+def test_a_bank_made_from_the_one_before_is_the_bank_made_anew(site: Site, change: str) -> None:
+    fewer = site.settings.with_values(corpus__contexts=("corridor", "street"))
+    start = Site(site.shelf, fewer, site.machine) if change == "come" else site
+    knowledge.bank(start)
+    if change == "reworded":
+        _reword(site, "shop")
+    after = Site(site.shelf, fewer, site.machine) if change == "gone" else site
+    index, _ = knowledge.bank(after)
+    assert index.facts["contexts_read"] == {"reworded": 1, "gone": 0, "come": 1}[change]
+    assert file_digest(index.path) == file_digest(_anew(after))
+
+
+def test_a_bank_made_otherwise_or_damaged_is_not_started_from(site: Site) -> None:
+    index, _ = knowledge.bank(site)
+    other = Site(site.shelf, site.settings.with_values(bank__exact_up_to=2000), site.machine)
+    assert knowledge.bank(other)[0].facts["contexts_read"] == 3
+    knowledge.bank(site)  # current again
+    (index.path / "vectors.npy").write_bytes(b"half")
+    _reword(site, "shop")
+    index, bank = knowledge.bank(site)
+    assert index.facts["contexts_read"] == 3
+    assert Bank.load(index.path).fingerprint == bank.fingerprint
+
+
+def test_a_bank_of_which_most_has_changed_is_made_anew(site: Site) -> None:
+    knowledge.bank(site)
+    _reword(site, "shop")
+    _reword(site, "street")
+    assert knowledge.bank(site)[0].facts["contexts_read"] == 3
+
+
+def test_the_gate_alone_is_no_reason_to_make_the_bank_again(site: Site) -> None:
+    knowledge.bank(site)
+    stricter = site.settings.with_values(bank__minimum_recall=1.0, bank__recall_at_k=7)
+    assert not knowledge.bank(Site(site.shelf, stricter, site.machine))[0].computed

@@ -1,0 +1,129 @@
+"""The index of a side that is too large to be searched exactly: which traces are worth a closer look.
+
+It keeps a few bits of each vector, and a search reads all of them, in the registers of the processor and
+without touching a vector. So it misses nothing for lying in another cell or island than the query, which
+is where frames lie that ask for sentences: `docs/decisions/0011` has what else was measured. It only
+proposes: `Bank.search` computes the cosines of what it proposes, so no similarity is ever a guess.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import faiss
+import numpy as np
+from numpy.typing import NDArray
+
+from traces_core.bank.pages import Pages
+from traces_core.bank_settings import BankSettings
+from traces_core.types import Array
+
+CODE_BITS = 4
+"""Bits of one code: what the processor looks up in a register."""
+_TRAINED_ON = 20_000
+"""Traces of a side that the codes are trained on: more than a thousand for each centroid."""
+_BATCH = 65_536
+"""Vectors added at once: bounds the memory, changes nothing else."""
+_ASKED = 1024
+"""Queries asked at once: likewise."""
+
+
+@dataclass(frozen=True, slots=True)
+class SideIndex:
+    """A FAISS index with content ids, and how far the side has moved since it was trained."""
+
+    lists: Any
+    """The FAISS index."""
+    replaced: int = 0
+    """Vectors that came since the training."""
+
+    @classmethod
+    def train(
+        cls, pages: Pages, rows: tuple[int, int], ids: NDArray[np.int64], how: BankSettings
+    ) -> SideIndex:
+        """The index of some rows, trained on a sample of them.
+
+        Parameters
+        ----------
+        pages, rows
+            The vectors, and which of them: first row, and the first after the last.
+        ids : int64 array of shape (rows,)
+            What the index answers with.
+        how
+            Bits of a coordinate.
+        """
+        lists = _untrained(pages.dimensions, how.bits)
+        sample = np.random.default_rng(0).permutation(len(ids))[:_TRAINED_ON]
+        lists.train(pages.take(rows[0] + np.sort(sample)))
+        done = 0
+        for page in pages.rows(*rows, at_most=_BATCH):
+            lists.add_with_ids(page, ids[done : done + len(page)])
+            done += len(page)
+        return cls(lists)
+
+    def changed(self, left: NDArray[np.int64], came: NDArray[np.int64], vectors: Array) -> SideIndex:
+        """A copy without some ids and with others, in time that follows the change, not the training.
+
+        Parameters
+        ----------
+        left : int64 array
+            Ids that go.
+        came : int64 array of shape (N,)
+            Ids that come; one that also goes gets its new vector.
+        vectors : float32 array of shape (N, D)
+            Of those that come.
+        """
+        lists = faiss.clone_index(self.lists)
+        if len(left):
+            lists.remove_ids(faiss.IDSelectorBatch(left))
+            _blank_the_last_block(lists)
+        if len(came):
+            lists.add_with_ids(vectors, came)
+        return SideIndex(lists, self.replaced + len(came))
+
+    def candidates(self, queries: Array, count: int) -> Iterator[tuple[Array, NDArray[np.int64]]]:
+        """Some queries at a time, and for each of them the ids of so many traces that seem nearest.
+
+        Fewer are told by -1.
+        """
+        for start in range(0, len(queries), _ASKED):
+            some = queries[start : start + _ASKED]
+            yield some, self.lists.search(some, count)[1]
+
+    def __len__(self) -> int:
+        return int(self.lists.ntotal)
+
+    def ids(self) -> NDArray[np.int64]:
+        """int64 array of shape (N,): every id it holds, rising."""
+        held = self.lists.invlists
+        return np.sort(faiss.rev_swig_ptr(held.get_ids(0), held.list_size(0)))
+
+
+def _untrained(dimensions: int, bits: float) -> Any:
+    """One list of 4-bit codes; a code is of as many coordinates as the bits allow."""
+    coordinates = math.gcd(dimensions, round(CODE_BITS / bits))
+    return faiss.IndexIVFPQFastScan(
+        faiss.IndexFlatIP(dimensions),
+        dimensions,
+        1,
+        dimensions // coordinates,
+        CODE_BITS,
+        faiss.METRIC_INNER_PRODUCT,
+    )
+
+
+def _blank_the_last_block(lists: Any) -> None:
+    """Clear what a removal left behind the last code.
+
+    FAISS (1.15.1) packs 32 codes into a block and adds the next ones with OR: whatever comes into a block
+    that once was fuller gets a mixture of two codes. `tests/bank/test_bank_index.py` shows it.
+    """
+    held: Any = faiss.downcast_InvertedLists(lists.invlists)
+    filled, blocks = held.list_size(0), -(-held.list_size(0) // held.n_per_block)
+    codes = faiss.rev_swig_ptr(held.get_codes(0), blocks * held.block_size).reshape(blocks, held.block_size)
+    nothing = np.zeros(lists.code_size, np.uint8)
+    for place in range(filled, blocks * held.n_per_block):
+        held.packer.pack_1(nothing, place, codes)

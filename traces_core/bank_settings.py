@@ -1,0 +1,35 @@
+"""The settings of the bank: from how many traces on it is searched by an index, and how closely.
+
+Light on purpose: `traces_core.settings` reads it without loading FAISS.
+"""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class BankSettings(BaseModel):
+    """How the traces are searched, and what the search must find.
+
+    Examples
+    --------
+    >>> BankSettings(exact_up_to=100_000).candidates
+    2000
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    exact_up_to: int = Field(
+        50_000, ge=1_000, description="A side of at most so many traces is searched exactly (count)."
+    )
+    bits: float = Field(
+        1.0, ge=0.5, le=4, description="Bits that a coordinate of a vector takes in the index."
+    )
+    candidates: int = Field(
+        2_000, ge=1, description="Traces of the index whose cosines are then computed exactly (count)."
+    )
+    retrain_share: float = Field(
+        0.3, ge=0, le=1, description="Share of a side that may change before its index is trained anew."
+    )
+    recall_at_k: int = Field(5, ge=1, description="Neighbours the recall gate looks at (count).")
+    minimum_recall: float = Field(0.99, ge=0, le=1, description="Recall against exact search the gate asks.")
