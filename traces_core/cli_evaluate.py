@@ -11,7 +11,7 @@ import os
 from collections.abc import Mapping
 from enum import Enum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 from rich.console import Console
@@ -42,13 +42,7 @@ class EndMark(Enum):
     EXCLUSIVE = "exclusive"
 
 
-Scores = Annotated[
-    Path,
-    typer.Argument(
-        help="Table (.parquet, .csv): video, score and first_frame, last_frame (both included) "
-        "or start_s, end_s, fps."
-    ),
-]
+Scores = Annotated[Path, typer.Argument(help="Table of scored stretches.")]
 Annotations = Annotated[
     Path, typer.Option(help="The data set's annotation; for 'frames' a table video, frame, anomalous.")
 ]
@@ -103,7 +97,11 @@ def evaluate(
     seed: Seed = 0,
     json_path: Json = None,
 ) -> None:
-    """Judge scores by a ground truth: AUC, average precision, alarms, baselines, intervals."""
+    """Judge scores by a ground truth: AUC, average precision, alarms, baselines, intervals.
+
+    SCORES is a table (.parquet, .csv) with a row for each stretch: video, score and first_frame, last_frame
+    (both included) or start_s, end_s with fps. What is odd in it is counted, what is wrong refused.
+    """
     import numpy as np
 
     from traces_core import metrics
@@ -122,19 +120,16 @@ def evaluate(
                 resamples=resamples,
             )
     except TracesError as error:
-        err.print(f"[bold red]error[/bold red]  {escape(str(error))}", highlight=False, soft_wrap=True)
-        raise typer.Exit(1) from None
+        _fail(str(error))
     row: dict[str, Any] = {
         **judged.to_dict(),
         "causal": causal,  # only their maker knows
         "ground_truth": {**judged.ground_truth, "format": layout.value, "ends": _ends_said(layout, ends)},
         "scores": {"file": scores.name, **table.counts, "rules": [RULE, *RULES]},
     }
-    if json_path is not None:
-        _write_json(row, json_path)
     _print(row)
     if json_path is not None:
-        _say(f"written       {json_path}")
+        _write_json(row, json_path)
 
 
 def _truth(
@@ -245,8 +240,17 @@ def _say(line: str) -> None:
     out.print(line, highlight=False, markup=False, soft_wrap=True)
 
 
+def _fail(message: str) -> NoReturn:
+    err.print(f"[bold red]error[/bold red]  {escape(message)}", highlight=False, soft_wrap=True)
+    raise typer.Exit(1)
+
+
 def _write_json(row: Mapping[str, Any], path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
     half = path.with_name(f".{path.name}.{os.getpid()}.part")
-    half.write_text(json.dumps(row, indent=1, allow_nan=False) + "\n", encoding="utf-8")
-    half.replace(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        half.write_text(json.dumps(row, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+        half.replace(path)
+    except OSError as error:
+        _fail(f"{path}: cannot be written ({error}). Name another file with --json.")
+    _say(f"written       {path}")

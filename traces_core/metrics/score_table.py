@@ -246,6 +246,6 @@ def _refuse_overlap(
         one, other = part.row(int(wrong[0]), named=True), part.row(int(wrong[0]) + 1, named=True)
         raise EvaluationError(
             f"{path} (video {one['video']!r}): rows {one['row']} and {other['row']} overlap: "
-            f"{one['begin']:g} to {one['end']:g} and {other['begin']:g} to {other['end']:g}; {len(wrong)} "
-            "such pairs. A frame has one score: keep one of them, or cut the stretches."
+            f"{one['begin']:g} to {one['end']:g} and {other['begin']:g} to {other['end']:g} "
+            f"(pairs like this: {len(wrong)}). A frame has one score: keep one, or cut the stretches."
         )
