@@ -227,3 +227,16 @@ def test_a_trace_that_is_given_twice_counts_once() -> None:
 
 def test_a_bank_says_what_it_holds() -> None:
     assert repr(small_bank()[0]) == "Bank(12 normal + 13 anomalous traces, 2 contexts, 8-d, space='drawn:1')"
+
+
+@pytest.mark.parametrize("contexts", [None, ["south"], ["south", "north"]])
+@pytest.mark.parametrize("label", [None, "theft"])
+def test_vectors_come_in_the_order_of_their_ids_whatever_is_asked_for(contexts, label) -> None:
+    bank, corpus, vectors = small_bank()
+    vector_of = dict(zip(corpus["trace_id"].to_list(), vectors, strict=True))
+    ids = bank.trace_ids("anomalous", contexts, label)
+    assert len(ids) > 0
+    np.testing.assert_array_equal(
+        bank.vectors("anomalous", contexts, label), [vector_of[number] for number in ids.tolist()]
+    )
+    assert bank.vectors("normal", contexts, "theft").shape == (0, DIMENSIONS)  # nobody wrote look-alikes

@@ -215,9 +215,16 @@ class Bank:
         """
         return self.holdings.ids_in(self.holdings.layout.spans(side, contexts, label))
 
-    def vectors(self, side: Side) -> Array:
-        """float32 array of shape (N, D): a side's vectors, in the order of `trace_ids(side)`."""
-        return self.holdings.pages.copy(*self.holdings.layout.side(side))
+    def vectors(self, side: Side, contexts: Sequence[str] | None = None, label: str | None = None) -> Array:
+        """float32 array of shape (N, D): the vectors of `trace_ids` of the same request, in its order.
+
+        Raises
+        ------
+        UnknownNameError
+            If the bank has no such side, context or class.
+        """
+        pages, spans = self.holdings.pages, self.holdings.layout.spans(side, contexts, label)
+        return np.concatenate([pages.copy(0, 0), *(page for span in spans for page in pages.rows(*span))])
 
     def require_space(self, space: str, where: str) -> None:
         """Refuse vectors of another encoder.

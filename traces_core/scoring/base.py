@@ -1,8 +1,8 @@
 """What a scorer is: parameters that can be fitted to a bank, and what scores vectors after that.
 
-Shared by all scorers: the vectors of a side, the refusals, the cutting into chunks. The formulas have
-modules of their own. Nothing here imports the bank at run time, so that settings can hold scorers without
-loading an index library.
+Shared by all scorers: which classes there are, the refusals, how many vectors are scored at once. The
+formulas have modules of their own. None of them imports the bank when it is imported, so that settings can
+hold scorers without loading an index library.
 """
 
 from __future__ import annotations
@@ -12,12 +12,11 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
-import polars as pl
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
-from traces_core.errors import EmptySideError, MixedSpacesError, NotFiniteError, NotUnitNormError
-from traces_core.text.catalog import SIDES, Side
+from traces_core.errors import EmptySideError, MixedSpacesError
+from traces_core.text.catalog import SIDES
 from traces_core.types import Array
 
 if TYPE_CHECKING:
@@ -28,9 +27,6 @@ Contexts = tuple[str, ...] | None
 
 CHUNK = 4096
 """Most vectors scored at once: bounds the memory, changes nothing else."""
-
-_NORM_TOLERANCE = 5e-3
-"""As the bank's: more than float16 storage costs, less than any real mistake."""
 
 
 class FittedScorer(ABC):
@@ -43,7 +39,7 @@ class FittedScorer(ABC):
 
     @abstractmethod
     def score(self, vectors: Array) -> NDArray[np.floating]:
-        """Scores of shape (T,) of T unit vectors, 1 to `chunk` of them."""
+        """Scores of shape (T,) of T unit vectors, `chunk` of them at most."""
 
     @abstractmethod
     def class_scores(self, vectors: Array) -> dict[str, NDArray[np.floating]]:
@@ -84,20 +80,6 @@ def require_both_sides(bank: Bank, contexts: Contexts) -> None:
             raise EmptySideError(side, f"scoring in {asked}")
 
 
-def side_vectors(bank: Bank, side: Side, contexts: Contexts) -> tuple[Array, NDArray[np.str_]]:
-    """The vectors of a side's traces in the contexts, float32 (N, D), and the class of each, (N,).
-
-    The class of a normal trace is the one that it was written as the look-alike of; empty for most.
-    """
-    ids, vectors, wanted = bank.trace_ids(side), bank.vectors(side), bank.trace_ids(side, contexts)
-    if len(wanted) < len(ids):
-        rows = np.flatnonzero(np.isin(ids, wanted))
-        ids, vectors = ids[rows], vectors[rows]
-    classes = bank.corpus.select("trace_id", "class")
-    found = pl.DataFrame({"trace_id": ids}).join(classes, on="trace_id", how="left", maintain_order="left")
-    return vectors, found["class"].to_numpy().astype(np.str_)
-
-
 def checked(vectors: Array, bank: Bank) -> Array:
     """The same vectors, float32, if they can be compared with the bank's.
 
@@ -108,19 +90,12 @@ def checked(vectors: Array, bank: Bank) -> Array:
     NotFiniteError, NotUnitNormError, ValueError
         If they are no finite unit vectors, one a row.
     """
-    vectors = np.asarray(vectors, dtype=np.float32)
-    if vectors.ndim != 2:
-        raise ValueError(f"scoring: vectors of shape {vectors.shape}, expected (rows, dimensions)")
+    from traces_core.bank.pages import unit_vectors  # loads FAISS
+
+    vectors = unit_vectors(vectors, where="scoring")
     if vectors.shape[1] != bank.dimensions:
         here = f"an encoder of {vectors.shape[1]} dimensions"
         raise MixedSpacesError(here=here, there=f"{bank.space} ({bank.dimensions}-d)", where="scoring")
-    norms = np.linalg.norm(vectors, axis=1)
-    if not np.isfinite(norms).all():
-        row = int(np.flatnonzero(~np.isfinite(norms))[0])
-        raise NotFiniteError(f"scoring: row {row} holds NaN or infinity. Look at the frame it is of.")
-    wrong = np.flatnonzero(np.abs(norms - 1) > _NORM_TOLERANCE)
-    if len(wrong):
-        raise NotUnitNormError(int(wrong[0]), float(norms[wrong[0]]), where="scoring")
     return vectors
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from traces_core.scoring.base import CHUNK, Contexts, FittedScorer, Floats, ScorerSettings, side_vectors
+from traces_core.scoring.base import CHUNK, Contexts, FittedScorer, Floats, ScorerSettings, labels_of
 from traces_core.types import Array
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ class ClassGap(ScorerSettings):
     """Log-odds of the class whose sentences are nearest, judged against that class's normal sentences.
 
     For a class c with anomalous sentences `A_c` and normal sentences `N_c`, and `top(S)` the mean of the
-    `ceil(share |S|)` largest cosines of a vector with the sentences of S::
+    `share |S|` largest cosines of a vector with the sentences of S, rounded up to whole sentences::
 
         gap_c = (weight top(A_c) - top(N_c)) / temperature
         score = max over c of gap_c
@@ -49,13 +49,13 @@ class ClassGap(ScorerSettings):
     share: float = Field(0.5, gt=0, le=1, description="Nearest sentences of each side averaged (share).")
 
     def fit(self, bank: Bank, contexts: Contexts) -> FittedScorer:
-        """Nothing is learned: the sentences are sorted by class."""
-        anomalous, names = side_vectors(bank, "anomalous", contexts)
-        normal, look_alike_of = side_vectors(bank, "normal", contexts)
-        labels = sorted(set(names.tolist()))
-        own = {label: normal[look_alike_of == label] for label in labels if label in look_alike_of}
-        of_all = {_ALL: normal} if len(own) < len(labels) else {}
-        return _ByClass(self, {label: anomalous[names == label] for label in labels}, own | of_all)
+        """Nothing is learned: the sentences of each class are put together."""
+        anomalous = {label: bank.vectors("anomalous", contexts, label) for label in labels_of(bank, contexts)}
+        look_alikes = {label: bank.vectors("normal", contexts, label) for label in anomalous}
+        normal = {label: sentences for label, sentences in look_alikes.items() if len(sentences)}
+        if len(normal) < len(anomalous):
+            normal[_ALL] = bank.vectors("normal", contexts)
+        return _ByClass(self, anomalous, normal)
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ class _ByClass(FittedScorer):
         """Mean of the largest cosines of each vector with some sentences, (T,)."""
         cosines = vectors @ sentences.T  # (T, sentences)
         count = len(sentences)
-        most = math.ceil(self.settings.share * count - 1e-9)  # 0.7 x 10 is 7.000000000000001
+        most = math.ceil(round(self.settings.share * count, 6))  # 0.7 x 10 is 7.000000000000001
         nearest = np.partition(cosines, count - most, axis=1)[:, count - most :]
         mean: Floats = nearest.mean(axis=1, dtype=np.float64)
         return mean

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from traces_core.errors import NoClassesError
-from traces_core.scoring.base import Contexts, FittedScorer, Floats, ScorerSettings, side_vectors
+from traces_core.scoring.base import Contexts, FittedScorer, Floats, ScorerSettings
+from traces_core.text.catalog import SIDES
 from traces_core.types import Array
 
 if TYPE_CHECKING:
@@ -31,8 +32,8 @@ class LinearProbe(ScorerSettings):
 
     Real numbers; on sentences the probability of the anomalous side is `1 / (1 + exp(-score))`. On frames
     it is not: text and images lie apart, and thresholds come from normal footage. It knows no classes.
-    Of a side with more than 20,000 sentences, 20,000 are fitted, evenly spaced in the order of their ids,
-    which come from digests: a fair and repeatable sample.
+    Of a side with more than 20,000 sentences, 20,000 are fitted, evenly spaced in the bank's order (context,
+    class, id): every context and class keeps its share.
 
     Notes
     -----
@@ -40,7 +41,7 @@ class LinearProbe(ScorerSettings):
     balanced classes and `C = 1 / (l2 sentences)`, which is the same minimum.
     """
 
-    l2: float = Field(0.01, ge=1e-8, le=1e4, description="Strength of the L2 penalty on the weights.")
+    l2: float = Field(0.001, ge=1e-8, le=1e4, description="Strength of the L2 penalty on the weights.")
 
     is_learned: ClassVar[bool] = True
 
@@ -48,7 +49,7 @@ class LinearProbe(ScorerSettings):
         """Weights and offset, from the sentences alone; float64."""
         from sklearn.linear_model import LogisticRegression  # takes a second to load
 
-        sides = [_sample(side_vectors(bank, side, contexts)[0]) for side in ("normal", "anomalous")]
+        sides = [_sample(bank.vectors(side, contexts)) for side in SIDES]
         sentences = np.concatenate(sides).astype(np.float64)
         is_anomalous = np.repeat([False, True], [len(side) for side in sides])
         probe = LogisticRegression(

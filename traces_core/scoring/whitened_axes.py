@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
@@ -9,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from traces_core.scoring.base import CHUNK, Contexts, FittedScorer, Floats, ScorerSettings, side_vectors
+from traces_core.scoring.base import CHUNK, Contexts, FittedScorer, Floats, ScorerSettings, labels_of
 from traces_core.types import Array
 
 if TYPE_CHECKING:
@@ -50,22 +51,22 @@ class WhitenedAxes(ScorerSettings):
 
     def fit(self, bank: Bank, contexts: Contexts) -> FittedScorer:
         """Centre, whitening and axes, from the sentences alone; float64."""
-        anomalous, names = side_vectors(bank, "anomalous", contexts)
-        normal, _ = side_vectors(bank, "normal", contexts)
-        labels = sorted(set(names.tolist()))
-        centre = normal.mean(axis=0, dtype=np.float64)
-        whitening = self._whitening(anomalous, normal)
-        gaps = [anomalous[names == label].mean(axis=0, dtype=np.float64) - centre for label in labels]
-        return _OfAxes(centre, whitening, _unit(np.stack(gaps) @ whitening), labels, self.temperature)
+        labels = labels_of(bank, contexts)
+        normal = bank.vectors("normal", contexts)
+        sentences = [normal, *(bank.vectors("anomalous", contexts, label) for label in labels)]
+        centre, *means = (some.mean(axis=0, dtype=np.float64) for some in sentences)
+        whitening = self._whitening(sentences)
+        axes = _unit((np.stack(means) - centre) @ whitening)
+        return _OfAxes(centre, whitening, axes, labels, self.temperature)
 
-    def _whitening(self, *sides: Array) -> Floats:
+    def _whitening(self, sentences: Sequence[Array]) -> Floats:
         """`C^(-1/2)` up to a rotation, which no cosine sees: (D, D), to be multiplied from the right."""
-        count, dimensions = sum(map(len, sides)), sides[0].shape[1]
-        mean = sum(side.sum(axis=0, dtype=np.float64) for side in sides) / count
+        count, dimensions = sum(map(len, sentences)), sentences[0].shape[1]
+        mean = sum(some.sum(axis=0, dtype=np.float64) for some in sentences) / count
         covariance = np.zeros((dimensions, dimensions))
-        for side in sides:
-            for start in range(0, len(side), CHUNK):
-                centred = side[start : start + CHUNK] - mean  # (<= CHUNK, D)
+        for some in sentences:
+            for start in range(0, len(some), CHUNK):
+                centred = some[start : start + CHUNK] - mean  # (<= CHUNK, D)
                 covariance += centred.T @ centred / count
         sphere = np.trace(covariance) / dimensions
         variances, axes = np.linalg.eigh(covariance)

@@ -1,0 +1,49 @@
+"""Ablations of the text side, on the small graph: every variant is measured, and is another variant."""
+
+from __future__ import annotations
+
+import pytest
+
+from traces_core.steps import ablations, knowledge
+from traces_core.steps.workshop import Workshop
+from traces_core.streams import APPEARANCE, FUSED
+
+
+def by_variant(rows: list[ablations.Row], stream: str) -> dict[str, float]:
+    return {row["variant"]: row["auc"] for row in rows if row["stream"] == stream}
+
+
+def test_every_scorer_is_measured_on_both_streams_and_the_default_as_in_the_main_run(
+    small_shop: Workshop,
+) -> None:
+    rows = ablations.scorers(small_shop)
+    main = ablations.streams_of(small_shop)
+    for stream in (APPEARANCE, FUSED):
+        found = by_variant(rows, stream)
+        assert list(found) == [
+            f"scorer = {name}"
+            for name in ("difference", "class_gap", "soft_vote", "whitened_axes", "linear_probe")
+        ]
+        assert found["scorer = difference"] == main[stream]["auc"]
+        assert all(0 <= auc <= 1 for auc in found.values())
+    assert len(set(by_variant(rows, APPEARANCE).values())) > 1
+
+
+def test_every_control_of_the_scene_is_measured(small_shop: Workshop) -> None:
+    rows = ablations.scene(small_shop)
+    names = [f"scene = {scene}" for scene in ("none", "generic", "matched", "mismatched")]
+    assert list(by_variant(rows, APPEARANCE)) == list(by_variant(rows, FUSED)) == names
+
+
+@pytest.mark.parametrize("scene", ["none", "generic", "mismatched"])
+def test_a_control_of_the_scene_changes_the_scene_sentences_and_nothing_else(
+    small_shop: Workshop, scene: str
+) -> None:
+    _, matched = knowledge.bank(small_shop.variant())
+    _, other = knowledge.bank(small_shop.variant(corpus__scene=scene))
+    before, after = (set(bank.corpus["trace_id"]) for bank in (matched, other))
+    contexts = len(matched.contexts)
+    assert len(before - after) == contexts
+    assert len(after - before) == (0 if scene == "none" else contexts)
+    changed = other.corpus.filter(other.corpus["trace_id"].is_in(list(after - before)))
+    assert set(changed["side"]) <= {"normal"}
