@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
+import rich
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
@@ -124,7 +125,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("what", choices=["demo", "benchmark", "assets"])
     parser.add_argument("--select", default="*", help="Dagster's asset selection, for `assets`")
     chosen = parser.parse_args(arguments)
-    console, started = Console(), time.monotonic()
+    console, started = rich.get_console(), time.monotonic()
     selection = {"demo": DEMO, "benchmark": BENCHMARK}.get(chosen.what, chosen.select)
     try:
         runs = materialize(selection, instance=dg.DagsterInstance.get(), console=console)

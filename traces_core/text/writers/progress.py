@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import rich
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
@@ -19,9 +19,10 @@ def shown(console: Console | None = None) -> Iterator[Told | None]:
     Parameters
     ----------
     console
-        Where to draw; standard error if it is a terminal, nowhere otherwise.
+        Where to draw. By default the console that all of rich shares: the bar of a run that is drawn
+        there already stays, and this one stands below it.
     """
-    console = console or Console(file=sys.stderr)
+    console = console or rich.get_console()
     if not console.is_terminal:
         yield None
         return

@@ -101,6 +101,8 @@ def engine_options(settings: WritingSettings, server: Server) -> dict[str, Any]:
         "max_model_len": LONGEST_PROMPT + settings.max_tokens,
         "tensor_parallel_size": server.gpus,
         "gpu_memory_utilization": server.gpu_memory,
+        # blanks between the marks of JSON are free otherwise, and a weak model writes nothing else
+        "structured_outputs_config": {"backend": "xgrammar", "disable_any_whitespace": True},
     }
 
 
