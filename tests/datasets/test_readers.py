@@ -314,5 +314,6 @@ def test_a_table_of_frames_and_its_lengths_must_agree(tmp_path):
     path = written(tmp_path, "video,frame,anomalous\na,0,0\na,1,1\n", "truth.csv")
     with pytest.raises(AnnotationError, match="2 frames in the table, 3 in the lengths"):
         read_frame_table(path, {"a": Length(3)})
-    with pytest.raises(AnnotationError, match="video 'b'"):
+    with pytest.raises(AnnotationError, match="lengths: there is no video 'b'"):
         read_frame_table(path, {"a": Length(2), "b": Length(1)})
+    assert read_frame_table(path, {"x/a.mp4": Length(2, Fraction(25))}).rates == {"a": 25}

@@ -173,6 +173,13 @@ def test_a_file_that_is_no_table_is_named(tmp_path, name):
         read_scores(tmp_path / name, TRUTH)
 
 
+def test_a_column_of_something_else_is_refused(tmp_path):
+    rows = {"video": ["a"], "first_frame": [0], "last_frame": [9], "score": [[0.5, 0.6]]}
+    pl.DataFrame(rows).write_parquet(tmp_path / "scores.parquet")
+    with pytest.raises(TracesError, match=r"scores\.parquet"):
+        read_scores(tmp_path / "scores.parquet", TRUTH, allow_missing=True)
+
+
 def test_parquet_and_csv_are_the_same_table(tmp_path):
     path = table(tmp_path, "a,0,4,0.1\na,5,9,0.7\n" + B)
     pl.read_csv(path).write_parquet(tmp_path / "scores.parquet")

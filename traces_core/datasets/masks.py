@@ -20,6 +20,7 @@ from scipy.io import loadmat
 from traces_core.datasets.ground_truth import GroundTruth
 from traces_core.datasets.lengths import Length
 from traces_core.datasets.marks import truth_from_labels
+from traces_core.datasets.names import VideoNames
 from traces_core.datasets.table import read_text_table
 from traces_core.errors import AnnotationError
 
@@ -121,7 +122,9 @@ def read_ucsd_intervals(path: Path | str, lengths: Mapping[str, int], *, data_se
 def ucsd_lengths(folder: Path | str) -> dict[str, int]:
     """Frames of each clip of a UCSD `Test` folder: its .tif (or .jpg) files."""
     folder = Path(folder)
-    clips = sorted(path for path in folder.glob("Test[0-9]*") if path.is_dir() and not path.name.endswith("_gt"))
+    clips = sorted(
+        path for path in folder.glob("Test[0-9]*") if path.is_dir() and not path.name.endswith("_gt")
+    )
     if not clips:
         raise AnnotationError(f"{folder}: no clip folder Test001, Test002, ... Name the folder 'Test'.")
     counts = {}
@@ -164,6 +167,8 @@ def read_frame_table(
     if not labels:
         raise AnnotationError(f"{path}: no frame. Write one row for every frame: video, frame, anomalous.")
     if lengths is not None:
+        names = VideoNames(labels)
+        lengths = {names.find(v, where="lengths", error=AnnotationError): n for v, n in lengths.items()}
         found, given = {v: len(y) for v, y in labels.items()}, {v: n.frames for v, n in lengths.items()}
         if found != given:
             video = sorted(v for v in found.keys() | given.keys() if found.get(v) != given.get(v))[0]

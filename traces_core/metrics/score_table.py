@@ -19,6 +19,7 @@ from traces_core.errors import AnnotationError, EvaluationError, NotFiniteError
 from traces_core.types import ScoreTrack
 
 RULES = (
+    "where a table has frames and seconds, the frames count; the times of events are on the data set's clock",
     "a score holds until the next one of its video (frames_held_in_gaps)",
     "frames before the first score of their video rank lowest (frames_before_first)",
     "stretches beyond the end of the video are cut off there (frames_beyond_end)",
@@ -101,15 +102,10 @@ def _checked_columns(path: Path, table: pl.DataFrame) -> pl.DataFrame:
     if not len(table):
         raise EvaluationError(f"{path}: no row. Write one row per scored stretch.")
     begin, end = ("first_frame", "last_frame") if in_frames else ("start_s", "end_s")
-    read = table.select(
-        pl.int_range(1, pl.len() + 1).alias("row"),
-        pl.col("video").cast(pl.String),
-        pl.col("score").cast(pl.Float64, strict=False),
-        pl.col(begin).cast(pl.Float64, strict=False).alias("begin"),
-        pl.col(end).cast(pl.Float64, strict=False).alias("end"),
-        (pl.col("fps").cast(pl.String) if "fps" in table.columns else pl.lit(None, pl.String)).alias("fps"),
-        pl.lit(in_frames).alias("in_frames"),
-    )
+    try:
+        read = _in_numbers(table, begin, end, in_frames)
+    except pl.exceptions.PolarsError as error:
+        raise EvaluationError(f"{path}: a column holds no numbers ({error}). Write plain numbers.") from error
     _refuse(path, read, pl.col("video").is_null() | (pl.col("video") == ""), "no video is named", "Name it.")
     wrong = ~pl.col("score").is_finite().fill_null(False)
     _refuse(
@@ -127,6 +123,18 @@ def _checked_columns(path: Path, table: pl.DataFrame) -> pl.DataFrame:
         _refuse(path, read, wrong, f"{name} is not {kind} of at least 0", "Count from the first frame.")
     _refuse(path, read, pl.col("end") < pl.col("begin"), f"{end} is before {begin}", "Exchange them.")
     return read
+
+
+def _in_numbers(table: pl.DataFrame, begin: str, end: str, in_frames: bool) -> pl.DataFrame:
+    return table.select(
+        pl.int_range(1, pl.len() + 1).alias("row"),
+        pl.col("video").cast(pl.String),
+        pl.col("score").cast(pl.Float64, strict=False),
+        pl.col(begin).cast(pl.Float64, strict=False).alias("begin"),
+        pl.col(end).cast(pl.Float64, strict=False).alias("end"),
+        (pl.col("fps").cast(pl.String) if "fps" in table.columns else pl.lit(None, pl.String)).alias("fps"),
+        pl.lit(in_frames).alias("in_frames"),
+    )
 
 
 def _refuse(
@@ -152,15 +160,14 @@ def _with_videos(path: Path, table: pl.DataFrame, truth: GroundTruth) -> tuple[p
     names = VideoNames(truth.videos)
     first_rows = table.group_by("video", maintain_order=True).agg(pl.col("row").first())
     meant: dict[str, str] = {}
-    by_video: dict[str, str] = {}
+    spelling: dict[str, str] = {}
     for written, row in first_rows.select("video", "row").rows():
         video = names.find(written, where=f"{path}: row {row}", error=EvaluationError)
-        if video in by_video:
+        if video in spelling:
             raise EvaluationError(
-                f"{path}: row {row}: {written!r} and {by_video[video]!r} both mean {video!r}. Spell it once."
+                f"{path}: row {row}: {written!r} and {spelling[video]!r} both mean {video!r}. Spell it once."
             )
-        meant[written] = by_video[video] = video
-        by_video[video] = written
+        meant[written], spelling[video] = video, written
     spelled = sum(written != video for written, video in meant.items())
     return table.with_columns(pl.col("video").replace_strict(meant, return_dtype=pl.String)), spelled
 
