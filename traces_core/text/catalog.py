@@ -29,6 +29,7 @@ SIDES: tuple[Side, ...] = ("normal", "anomalous")
 Name = Annotated[str, StringConstraints(strict=True, pattern=r"^[a-z][a-z0-9_]*$")]
 Sentence = Annotated[str, StringConstraints(strict=True, strip_whitespace=True, min_length=1)]
 _WORD = re.compile(r"[^\W_]+")
+_NEW = "A new one is a new file, as docs/describe-a-site.md shows; or use"
 _UNIQUE: JsonDict = {"uniqueItems": True}
 
 _Place = tuple[str | int, ...]
@@ -100,16 +101,19 @@ def read_catalog(folder: Path | str, contexts: Sequence[str] | None = None) -> d
         If a file does not say what a context must say (file and line are named), a wanted context does
         not exist (the nearest name is given), or there is no context at all.
     """
+    return {name: read_context(path) for name, path in context_files(folder, contexts).items()}
+
+
+def context_files(folder: Path | str, contexts: Sequence[str] | None = None) -> dict[str, Path]:
+    """The files of some contexts, or of all, by name; sorted, not opened; refusals as in `read_catalog`."""
     files = {path.stem: path for path in sorted(Path(folder).glob("*.yaml"))}
     if not files:
         raise CatalogError(folder, None, "no context here", do="Add one: a file <context>.yaml.")
     names = sorted(files) if contexts is None else sorted(set(contexts))
     for name in names:
         if name not in files:
-            raise CatalogError(
-                folder, None, f"no context is named {name!r}", do=_suggest(name, files, "Write it, or use")
-            )
-    return {name: read_context(files[name]) for name in names}
+            raise CatalogError(folder, None, f"no context is named {name!r}", do=_suggest(name, files, _NEW))
+    return {name: files[name] for name in names}
 
 
 def read_context(path: Path | str) -> Context:

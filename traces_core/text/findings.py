@@ -92,5 +92,6 @@ def finding(
     if len(listed) > SHOWN:
         quoted += f"; and {len(listed) - SHOWN} more"
     counted = ", ".join(f"{key} {round(value, 3):g}" for key, value in numbers.items())
-    text = f"{counted}. {quoted + '. ' if listed else ''}{advice if offenders else ''}".strip()
+    parts = [counted or "too few to judge", quoted, advice.rstrip(".") if offenders else ""]
+    text = ". ".join(part for part in parts if part) + "."
     return Finding(name, not offenders, severity, dict(numbers), text)
