@@ -1,6 +1,6 @@
 # Every target installs what it needs. `make help` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-full test-vllm lint ui benchmark benchmark-speed pretrain score clean
+.PHONY: help demo test test-full test-vllm lint ui benchmark benchmark-speed benchmark-bank pretrain score clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -31,6 +31,9 @@ benchmark: $(STAMP)  ## every row: streams, baselines, ablations, three pre-trai
 benchmark-speed: $(STAMP)  ## feature extraction against the bare encoders, memory against length
 	@$(BIN)/python -m benchmarks.extraction
 
+benchmark-bank: $(STAMP)  ## a million traces: the index against exact search, and a changed context
+	@$(BIN)/python -m benchmarks.bank
+
 test: $(STAMP)  ## run the tests
 	@$(BIN)/python -m pytest
 
@@ -40,7 +43,7 @@ test-full: $(STAMP)  ## also run the classes of the paper profile at full size, 
 test-vllm: $(STAMP)  ## run the writer against vllm's own classes, in an environment of its own (.venv-vllm)
 	@$(BIN)/uv venv --quiet --allow-existing --python $(BIN)/python .venv-vllm
 	@$(BIN)/uv pip install --quiet --python .venv-vllm/bin/python -e '.[dev,vllm]'
-	@.venv-vllm/bin/python -m pytest -m vllm tests/text
+	@.venv-vllm/bin/python -m pytest -m vllm --timeout 900 tests/text
 
 lint: $(STAMP)  ## lint, format, types, definitions
 	@$(BIN)/ruff check .

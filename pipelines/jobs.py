@@ -3,6 +3,8 @@
 import dagster as dg
 
 from pipelines.partitions import CONTEXTS, SHARDS
+from pipelines.resources import WorkshopResource
+from traces_core.steps import knowledge
 
 
 class PretrainConfig(dg.Config):
@@ -26,6 +28,19 @@ def pretrain_pocket() -> None:
     pretrain()
 
 
+@dg.op
+def ask_writer(context: dg.OpExecutionContext, workshop: WorkshopResource) -> None:
+    """Ask the language model about every context in use; its replies are kept for `trace_corpus`."""
+    for name, count in knowledge.write_ahead(workshop.open()).items():
+        context.log.info(f"{name}: {count} sentences")
+
+
+@dg.job(description="Ask the language model about all contexts in one batch; write_bank finds the replies.")
+def ask_ahead() -> None:
+    """One op: the batch is full only if no context is asked about alone."""
+    ask_writer()
+
+
 JOBS = [
     dg.define_asset_job(
         "write_bank",
@@ -44,5 +59,6 @@ JOBS = [
         dg.AssetSelection.assets("thresholds", "benchmark_metrics", "benchmark_report"),
         description="Thresholds, the result table and its pages.",
     ),
+    ask_ahead,
     pretrain_pocket,
 ]

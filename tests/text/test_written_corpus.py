@@ -78,6 +78,18 @@ def test_a_server_that_dies_between_two_contexts_loses_nothing(tmp_path: Path, s
         assert corpus.facts["short"] == 0
 
 
+def test_all_contexts_can_be_asked_about_ahead_and_are_not_asked_about_again(
+    tmp_path: Path, server: Misbehaving
+) -> None:
+    shop = workshop(tmp_path, writer="openai")
+    ahead, asked = knowledge.write_ahead(shop), len(server.requests)
+    assert set(ahead) == {"street", "corridor"}
+    assert shop.shelf.log == []
+    for name, count in ahead.items():
+        assert len(knowledge.trace_corpus(shop, name).read()) == count + 1  # and the scene sentence
+    assert len(server.requests) == asked
+
+
 def test_the_default_asks_nobody_and_no_setting_of_the_writing_changes_its_recipe(
     tmp_path: Path, server: Misbehaving
 ) -> None:

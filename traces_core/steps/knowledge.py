@@ -75,6 +75,17 @@ def trace_corpus(shop: Workshop, context: str) -> Artifact:
     return shop.shelf.remember_path("trace_corpus", context, code=WRITING, made_from=made_from, write=write)
 
 
+def write_ahead(shop: Workshop) -> dict[str, int]:
+    """Sentences by context, had from the writer in one call: an engine's batch is full then.
+
+    Makes no artifact. The replies of a language model wait in its journal, where `trace_corpus` finds them.
+    """
+    with shown() as progress:
+        catalog = read_catalog(shop.machine.catalog, contexts_in_use(shop))
+        said = _writer(shop, progress).write([*catalog.values()])
+        return {manuscript.context.context: len(manuscript.drafts) for manuscript in said}
+
+
 def _writer(shop: Workshop, progress: Progress | None = None) -> Writer:
     """Who writes, as the settings say; replies of a language model are kept beside the artifacts."""
     if shop.settings.corpus.writer == "shipped":
