@@ -58,7 +58,7 @@ def _another(value: Any, field: FieldInfo) -> Any:
     if isinstance(value, int):
         return value + 1
     if isinstance(value, tuple):
-        return value[:1]
+        return value[:1] if len(value) > 1 else (*value, "elsewhere")
     if value is None:
         return 3 if int in choices else "elsewhere"
     return f"{value}-other"

@@ -16,10 +16,11 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from traces_core.bank_settings import BankSettings
+from traces_core.captions.settings import CaptionSettings
 from traces_core.encoders.settings import ClipSettings, TimesformerSettings
 from traces_core.errors import SettingsError
 from traces_core.model.settings import FusionSettings
-from traces_core.scoring import ClassGap, Difference, LinearProbe, ScorerSettings, SoftVote, WhitenedAxes
+from traces_core.scoring.choice import ScorerChoice
 from traces_core.text.writers.settings import WritingSettings
 
 PROFILE_VARIABLE = "TRACES_PROFILE"
@@ -93,32 +94,10 @@ class TrainingSettings(Section):
     fusion: FusionSettings = FusionSettings()
 
 
-class ScoringSettings(Section):
+class ScoringSettings(ScorerChoice):
     """How similarities become a score; a section below for each scorer that has more to set."""
 
-    scorer: Literal["difference", "class_gap", "soft_vote", "whitened_axes", "linear_probe"] = Field(
-        "difference", description="Which formula makes the scores; its units are its own."
-    )
-    k: int = Field(
-        5, ge=1, le=1000, description="Nearest traces of a side that `difference` averages (count)."
-    )
     by_context: bool = Field(True, description="Ask only the traces of the camera's context where known.")
-    class_gap: ClassGap = ClassGap()
-    soft_vote: SoftVote = SoftVote()
-    whitened_axes: WhitenedAxes = WhitenedAxes()
-    linear_probe: LinearProbe = LinearProbe()
-
-    @property
-    def chosen(self) -> ScorerSettings:
-        """The scorer that is named, with its parameters."""
-        scorers: dict[str, ScorerSettings] = {
-            "difference": Difference(k=self.k),
-            "class_gap": self.class_gap,
-            "soft_vote": self.soft_vote,
-            "whitened_axes": self.whitened_axes,
-            "linear_probe": self.linear_probe,
-        }
-        return scorers[self.scorer]
 
 
 class CalibrationSettings(Section):
@@ -153,6 +132,7 @@ class Settings(Section):
     bank: BankSettings = BankSettings()
     training: TrainingSettings = TrainingSettings()
     scoring: ScoringSettings = ScoringSettings()
+    captions: CaptionSettings = CaptionSettings()
     calibration: CalibrationSettings = CalibrationSettings()
     benchmark: BenchmarkSettings = BenchmarkSettings()
 

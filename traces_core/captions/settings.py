@@ -1,0 +1,53 @@
+"""What can be chosen about captions: which encoder and sentences judge them, and how a VLM writes them.
+
+Light on purpose: `traces_core.settings` reads it without loading an encoder. Where the server of a VLM is
+and what may be spent there, `traces_core.text.writers.settings.Server` says: that changes no caption.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from traces_core.scoring.choice import ScorerChoice
+
+Seconds = Annotated[float, Field(gt=0, le=86_400)]
+
+
+class CaptionSettings(BaseModel):
+    """The caption stream: what a VLM said about a stretch of video, against the sentences of the catalog."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    table: str | None = Field(
+        None, description="Caption table of the graph, .parquet or .csv; null: it scores none."
+    )
+    text_encoder: str = Field(
+        "sentence-transformers/all-MiniLM-L6-v2",
+        min_length=1,
+        description="Sentence encoder: a name on the hub or a folder; TRACES_TEXT_ENCODER goes before it.",
+    )
+    contexts: tuple[str, ...] = Field(
+        (), description="Contexts of the catalog that answer; none named: all there are."
+    )
+    classes: tuple[str, ...] = Field(
+        (), description="Anomalous classes that answer; none named: all that the contexts have."
+    )
+    scoring: ScorerChoice = ScorerChoice()
+    top_share: float = Field(
+        0.5, gt=0, le=1, description="Sentences of a caption with the highest scores, averaged (share)."
+    )
+    trailing_s: tuple[Seconds, ...] = Field(
+        (4.0, 16.0, 64.0),
+        description="Windows up to now whose means are averaged (seconds); none: captions stand alone.",
+    )
+    model: str | None = Field(
+        None, description="VLM that writes captions, by its name at the OpenAI-compatible server."
+    )
+    window_s: float = Field(4.0, gt=0, le=3600, description="Video that one caption is about (seconds).")
+    frames: int = Field(8, ge=1, le=256, description="Pictures of a window that the VLM is shown (count).")
+    image_px: int = Field(448, ge=32, le=4096, description="Longer edge of such a picture at most (pixels).")
+    max_tokens: int = Field(256, ge=16, le=8192, description="Longest caption (tokens).")
+    temperature: float = Field(0.0, ge=0, le=2, description="How freely the VLM draws; 0: the likeliest.")
+    seed: int = Field(0, ge=0, description="Seed the VLM draws with.")
