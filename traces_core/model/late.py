@@ -1,6 +1,6 @@
 """Late fusion: each stream on its own scale, learned from normal footage, then their mean.
 
-Streams are read as they are (`ScoreTrack`); what a stream means belongs in `scoring.py`, thresholds in
+Streams are read as they are (`ScoreTrack`); what a stream means belongs in `streams.py`, thresholds in
 `calibration.py`. Fusion inside the window, before any score, is in `fusion.py`.
 """
 
