@@ -28,7 +28,8 @@ class Difference(ScorerSettings):
                                                                  q = min(k, normal traces)
 
     In [-2, 2]: 2 is a vector equal to anomalous traces and opposite to the normal ones, 0 one as near to
-    either side, -2 the reverse. The score of a class has only that class on the anomalous side.
+    either side, -2 the reverse. The score of a class has only that class on the anomalous side: with k = 1
+    the largest of them is the score, with a larger k none exceeds it if each class has k traces or more.
 
     Notes
     -----

@@ -29,15 +29,15 @@ class WhitenedAxes(ScorerSettings):
         p_c = cosine of z with u_c  (0 where either is zero)
         score = temperature log(mean over c of exp(p_c / temperature))
 
-    In [-1, 1]: 1 points straight at every class, 0 away from none. A soft maximum: between the largest
-    `p_c` and their mean. The score of a class is `p_c`.
+    In [-1, 1]: 1 points straight at every class, -1 away from every class. A soft maximum: between the mean
+    of the `p_c` and the largest. The score of a class is `p_c`.
 
     Notes
     -----
     Source: PRISM (ICML 2026): whitened text covariance, axes from normal to anomalous, vectors centred on
     the normal *text* centre, softmax temperature 0.2. Ours, where our source is silent: the shrinkage, which
-    makes a dozen sentences in 512 dimensions enough (0.1 is a choice, not a fit); the cosine, which makes
-    the temperature mean the same in every space; and the soft maximum in place of a softmax-weighted sum,
+    makes a dozen sentences in 512 dimensions enough (docs/decisions/0014); the cosine, which makes the
+    temperature mean the same in every space; and the soft maximum in place of a softmax-weighted sum,
     since it rises with each `p_c`. Nothing of the video is used: centring on the mean of its own frames, as
     transductive methods do, is not causal.
     """
