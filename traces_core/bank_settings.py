@@ -26,7 +26,10 @@ class BankSettings(BaseModel):
         1.0, ge=0.5, le=4, description="Bits that a coordinate of a vector takes in the index."
     )
     candidates: int = Field(
-        2_000, ge=1, description="Traces of the index whose cosines are then computed exactly (count)."
+        2_000,
+        ge=1,
+        le=100_000,
+        description="Traces an index proposes, to be compared exactly (count).",
     )
     retrain_share: float = Field(
         0.3, ge=0, le=1, description="Share of a side that may change before its index is trained anew."

@@ -44,6 +44,7 @@ def test_search_agrees_with_a_slow_one(seed: int, k: int, side: str, contexts: l
         np.testing.assert_allclose(similarities, [cosine for cosine, _ in expected], atol=1e-5)
 
 
+@settings(deadline=None)
 @given(order=st.permutations(range(25)))
 def test_the_order_of_the_traces_does_not_matter(order: list[int]) -> None:
     bank, corpus, vectors = small_bank()

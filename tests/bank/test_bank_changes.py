@@ -150,6 +150,7 @@ def test_a_change_that_makes_no_bank_is_refused() -> None:
         bank.with_contexts({}, PLACES)
 
 
+@settings(deadline=None)
 @given(cuts=st.lists(st.integers(0, 9), max_size=3), rows=st.lists(st.integers(0, 8), min_size=1))
 def test_vectors_in_several_arrays_read_as_those_in_one(cuts: list[int], rows: list[int]) -> None:
     whole = unit(9, np.random.default_rng(0))

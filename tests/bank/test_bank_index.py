@@ -105,15 +105,15 @@ def test_a_vector_beside_another_has_the_cosine_asked_for(cosine: float) -> None
 def test_codes_that_come_after_others_left_are_those_of_an_index_that_never_changed() -> None:
     bank, _ = large_bank()
     rng = np.random.default_rng(2)
-    vectors, ids = unit(1000, rng, DIMENSIONS), np.arange(1000)
+    vectors, ids = unit(6000, rng, DIMENSIONS), np.arange(6000)
     queries = unit(4, rng, DIMENSIONS)
     start = bank.indexes["normal"]
     empty = start.changed(start.ids(), ids[:0], vectors[:0])
     straight = empty.changed(ids[:0], ids[100:], vectors[100:])
-    detour = empty.changed(ids[:0], ids[:701], vectors[:701])  # 701 - 100 leaves a block half full
-    detour = detour.changed(ids[:100], ids[701:], vectors[701:])
+    detour = empty.changed(ids[:0], ids[:5701], vectors[:5701])  # 5701 - 100 leaves a block in part
+    detour = detour.changed(ids[:100], ids[5701:], vectors[5701:])
     for index in (straight, detour):
         assert index.ids().tolist() == ids[100:].tolist()
-    found = [index.lists.search(queries, 900) for index in (straight, detour)]
+    found = [index.lists.search(queries, 5900) for index in (straight, detour)]
     by_id = [np.take_along_axis(near, np.argsort(ids, axis=1), axis=1) for near, ids in found]
     np.testing.assert_allclose(*by_id, atol=1e-5)

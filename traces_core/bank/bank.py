@@ -14,6 +14,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from traces_core.bank.answers import Neighbours, Trace
 from traces_core.bank.folder import read_bank_folder, write_bank_folder
 from traces_core.bank.holdings import Holdings
 from traces_core.bank.index import SideIndex
@@ -27,34 +28,6 @@ from traces_core.types import Array
 
 _PER_NEIGHBOUR = 4
 """Candidates for each neighbour asked for, at least, whatever the settings say."""
-
-
-@dataclass(frozen=True, slots=True)
-class Trace:
-    """One sentence about a scene, as the bank knows it."""
-
-    trace_id: int
-    """Identity from its content."""
-    context: str
-    """Kind of place it is about."""
-    side: str
-    """`normal` or `anomalous`."""
-    label: str
-    """Class of the anomaly; empty on the normal side."""
-    text: str
-    """The sentence."""
-    writer: str
-    """Who wrote it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Neighbours:
-    """The nearest traces of each query, nearest first."""
-
-    similarities: Array
-    """float32 array of shape (Q, K): cosines in [-1, 1], falling along each row."""
-    trace_ids: NDArray[np.int64]
-    """int64 array of shape (Q, K): whose they are."""
 
 
 @dataclass(frozen=True)
@@ -143,7 +116,7 @@ class Bank:
         held = self.holdings.with_contexts(came, gone, where="Bank.with_contexts")
         changed = {*came, *gone}
         indexes = {
-            side: index.changed(*_difference(self.holdings, held, side, changed))
+            side: index.changed(*self.holdings.difference(held, side, changed))
             for side, index in self.indexes.items()
         }
         return Bank._of(self.space, self.settings, held, indexes)
@@ -336,21 +309,3 @@ class Bank:
                 folder, f"its fingerprint is {bank.fingerprint}, not {about['fingerprint']}"
             )
         return bank
-
-
-def _difference(
-    old: Holdings, new: Holdings, side: Side, contexts: Collection[str]
-) -> tuple[NDArray[np.int64], NDArray[np.int64], Array]:
-    """Ids that an index of a side loses, ids that it gains, and the vectors of these."""
-    here, there = _of_contexts(old, side, contexts), _of_contexts(new, side, contexts)
-    both, mine, yours = np.intersect1d(here[0], there[0], assume_unique=True, return_indices=True)
-    same = both[(here[1][mine] == there[1][yours]).all(axis=1)]
-    came = ~np.isin(there[0], same)
-    return here[0][~np.isin(here[0], same)], there[0][came], there[1][came]
-
-
-def _of_contexts(held: Holdings, side: Side, contexts: Collection[str]) -> tuple[NDArray[np.int64], Array]:
-    """Ids and vectors of some contexts, those that are there."""
-    spans = held.layout.spans(side, [name for name in contexts if name in held.layout.contexts])
-    vectors = [page for span in spans for page in held.pages.rows(*span)]
-    return held.ids_in(spans), np.concatenate([np.empty((0, held.pages.dimensions), np.float32), *vectors])

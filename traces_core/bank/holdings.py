@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from traces_core.bank.layout import Layout, Span, arranged
 from traces_core.bank.pages import Pages, unit_vectors
 from traces_core.errors import UnknownNameError
+from traces_core.text.catalog import Side
 from traces_core.types import Array
 
 Part = tuple[pl.DataFrame, Array]
@@ -100,6 +101,32 @@ class Holdings:
                 f"the bank has {self.pages.dimensions}. Embed it with the bank's encoder."
             )
         return found
+
+    def difference(
+        self, new: Holdings, side: Side, contexts: Collection[str]
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64], Array]:
+        """What leaves a side and what comes, where only these contexts changed.
+
+        Returns
+        -------
+        int64 array
+            Ids that are not there any more, or with another vector.
+        int64 array of shape (N,)
+            Ids that are new, or have another vector.
+        float32 array of shape (N, D)
+            The vectors of these.
+        """
+        (was, old), (ids, vectors) = self._of(side, contexts), new._of(side, contexts)
+        both, here, there = np.intersect1d(was, ids, assume_unique=True, return_indices=True)
+        same = both[(old[here] == vectors[there]).all(axis=1)]
+        came = ~np.isin(ids, same)
+        return was[~np.isin(was, same)], ids[came], vectors[came]
+
+    def _of(self, side: Side, contexts: Collection[str]) -> tuple[NDArray[np.int64], Array]:
+        """Ids and vectors of those of the contexts that are there."""
+        spans = self.layout.spans(side, [name for name in contexts if name in self.layout.contexts])
+        pages = [page for span in spans for page in self.pages.rows(*span)]
+        return self.ids_in(spans), np.concatenate([np.empty((0, self.pages.dimensions), np.float32), *pages])
 
     @cached_property
     def ids(self) -> NDArray[np.int64]:

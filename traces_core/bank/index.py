@@ -139,8 +139,9 @@ def _blank_the_last_block(lists: Any) -> None:
     that once was fuller gets a mixture of two codes. `tests/bank/test_bank_index.py` shows it.
     """
     held: Any = faiss.downcast_InvertedLists(lists.invlists)
-    filled, blocks = held.list_size(0), -(-held.list_size(0) // held.n_per_block)
-    codes = faiss.rev_swig_ptr(held.get_codes(0), blocks * held.block_size).reshape(blocks, held.block_size)
-    nothing = np.zeros(lists.code_size, np.uint8)
-    for place in range(filled, blocks * held.n_per_block):
-        held.packer.pack_1(nothing, place, codes)
+    whole, used = divmod(held.list_size(0), held.n_per_block)
+    if used:
+        codes = faiss.rev_swig_ptr(held.get_codes(0), (whole + 1) * held.block_size)
+        last, nothing = codes[None, -held.block_size :], np.zeros(lists.code_size, np.uint8)
+        for place in range(used, held.n_per_block):
+            held.packer.pack_1(nothing, place, last)

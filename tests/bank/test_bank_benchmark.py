@@ -1,0 +1,29 @@
+"""The benchmark of the bank, on a few thousand traces: it runs, and says what it promises."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from benchmarks import bank
+
+PROMISED = {
+    "vectors", "exact_ms_per_query", "index_ms_per_query", "recall_at_5", "build_s", "update_200_s",
+    "exact_ms_single_query", "index_ms_single_query", "context_ms_per_query", "speed_up_per_query", "threads",
+    "memory_mib", "build_without_training_s", "update_share_of_build", "disk_mib",
+}  # fmt: skip
+
+
+def test_the_benchmark_runs_on_a_small_bank_and_writes_what_it_promises(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bank.main(["--vectors", "6000", "--dimensions", "128", "--reports", str(tmp_path)])
+    said = json.loads((tmp_path / "bank_speed.json").read_text())
+    assert said == json.loads(capsys.readouterr().out)
+    assert set(said) >= PROMISED
+    assert said["vectors"] == 6000
+    assert said["recall_at_5"] >= 0.99
+    assert "normal.faiss" in said["disk_mib"]  # an index was measured, not brute force twice
+    assert [path.name for path in tmp_path.iterdir()] == ["bank_speed.json"]
