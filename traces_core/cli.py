@@ -1,4 +1,4 @@
-"""The command line: `traces score | explain | evaluate | bank | benchmark | settings | doctor`.
+"""The command line: `traces score | explain | evaluate | captions | bank | benchmark | settings | doctor`.
 
 Words and exit statuses only: what is computed is computed elsewhere. Status 0: done; 1: something could
 not be read or made, and is named; 2: the command was not understood.
@@ -16,7 +16,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from traces_core import cli_bank
+from traces_core import cli_bank, cli_captions
 from traces_core.cli_evaluate import evaluate
 from traces_core.errors import TracesError
 
@@ -31,6 +31,7 @@ app = typer.Typer(
 )
 app.command()(evaluate)
 app.add_typer(cli_bank.app, name="bank")
+app.add_typer(cli_captions.app, name="captions")
 out, err = Console(), Console(stderr=True)
 
 Context = Annotated[

@@ -162,6 +162,10 @@ class EvaluationError(TracesError, ValueError):
     """Scores do not fit the ground truth they are to be judged by: videos missing, unknown, or mixed."""
 
 
+class CaptionError(TracesError, ValueError):
+    """A table of captions cannot be read, contradicts itself, or lacks what it must say."""
+
+
 class NoClassesError(TracesError, ValueError):
     """A scorer that only tells normal from anomalous was asked which anomaly it is."""
 

@@ -34,6 +34,9 @@ class CaptionSettings(BaseModel):
     classes: tuple[str, ...] = Field(
         (), description="Anomalous classes that answer; none named: all that the contexts have."
     )
+    near_duplicate_cosine: float = Field(
+        0.97, gt=0, le=1, description="Of two traces of a class this similar, one is left out (cosine)."
+    )
     scoring: ScorerChoice = ScorerChoice()
     top_share: float = Field(
         0.5, gt=0, le=1, description="Sentences of a caption with the highest scores, averaged (share)."

@@ -7,6 +7,7 @@ from functools import lru_cache
 from typing import Any
 
 from traces_core.encoders.clip import ClipEncoder
+from traces_core.encoders.sentence import SentenceEncoder, chosen_model
 from traces_core.encoders.settings import ClipSettings, TimesformerSettings
 from traces_core.encoders.timesformer import TimesformerEncoder
 from traces_core.settings import Machine, Settings
@@ -44,6 +45,11 @@ class Workshop:
         """The window encoder, loaded when first asked for."""
         return _load_windows(self.settings.timesformer, self.machine.device)
 
+    @property
+    def sentences(self) -> SentenceEncoder:
+        """The encoder of captions, loaded when first asked for."""
+        return _load_sentences(chosen_model(self.settings.captions.text_encoder), self.machine.device)
+
 
 @lru_cache(maxsize=4)
 def _load_clip(settings: ClipSettings, device: str) -> ClipEncoder:
@@ -53,3 +59,8 @@ def _load_clip(settings: ClipSettings, device: str) -> ClipEncoder:
 @lru_cache(maxsize=4)
 def _load_windows(settings: TimesformerSettings, device: str) -> TimesformerEncoder:
     return TimesformerEncoder.load(settings, device)
+
+
+@lru_cache(maxsize=2)
+def _load_sentences(model: str, device: str) -> SentenceEncoder:
+    return SentenceEncoder.load(model, device)

@@ -1,0 +1,77 @@
+"""What a file of scores was made from, kept within the file: nobody should have to ask.
+
+Parquet keeps it in its own metadata, under the key `traces`; readers that do not know it see a plain table.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Collection, Mapping
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from traces_core.captions.settings import CaptionSettings
+from traces_core.captions.stream import STREAM, CaptionScorer
+from traces_core.captions.table import RULES, CaptionTable
+from traces_core.digest import canonical_json, digest, file_digest
+from traces_core.errors import CorruptArtifactError
+
+KEY = "traces"
+
+
+def provenance(scorer: CaptionScorer, table: CaptionTable, catalog: Path | str) -> dict[str, Any]:
+    """Where scores come from: space, encoder, bank, catalog, settings, captions, version; JSON takes it."""
+    bank = scorer.bank
+    return {
+        "stream": STREAM,
+        "causal": True,
+        "version": version("traces-vad"),
+        "space": bank.space,
+        "encoder": scorer.encoder.fingerprint,
+        "bank": {"fingerprint": bank.fingerprint, "traces": len(bank), "classes": list(bank.classes)},
+        "catalog": {"digest": catalog_digest(catalog, bank.contexts), "contexts": list(bank.contexts)},
+        "settings": judged_by(scorer.settings),
+        "captions": {"fingerprint": table.fingerprint, **table.counts, "rules": list(RULES)},
+    }
+
+
+def judged_by(settings: CaptionSettings) -> dict[str, Any]:
+    """The settings that change a score, with the scorer that is chosen and no other."""
+    kept = {"near_duplicate_cosine", "top_share", "trailing_s", "contexts", "classes"}
+    scorer = {"name": settings.scoring.scorer, **settings.scoring.chosen.model_dump()}
+    return {**settings.model_dump(include=kept), "scorer": scorer}
+
+
+def catalog_digest(catalog: Path | str, contexts: Collection[str] = ()) -> str:
+    """Digest of the files of some contexts; of all there are where none is named."""
+    names = contexts or sorted(path.stem for path in Path(catalog).glob("*.yaml"))
+    return digest({name: file_digest(Path(catalog) / f"{name}.yaml") for name in names})
+
+
+def write_scores(scored: pl.DataFrame, made_from: Mapping[str, Any], path: Path | str) -> Path:
+    """Write scores as Parquet with their provenance; a reader finds the old file or the new one."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    half = path.with_name(f".{path.name}.{os.getpid()}.part")
+    scored.write_parquet(half, metadata={KEY: canonical_json(made_from)})
+    half.replace(path)
+    return path
+
+
+def read_provenance(path: Path | str) -> dict[str, Any]:
+    """What `write_scores` said a file was made from.
+
+    Raises
+    ------
+    CorruptArtifactError
+        If the file says nothing of the kind.
+    """
+    try:
+        said: dict[str, Any] = json.loads(pl.read_parquet_metadata(path)[KEY])
+    except (OSError, KeyError, ValueError, pl.exceptions.PolarsError) as error:
+        raise CorruptArtifactError(path, f"it does not say what it was made from ({error!r})") from error
+    return said

@@ -1,0 +1,156 @@
+"""`traces captions`: score a table of captions by the sentences of a catalog, or have a VLM write one.
+
+Words only: reading, scoring and writing are in `traces_core.captions`.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, NoReturn
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from traces_core.errors import TracesError
+from traces_core.report.formatting import plural
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from traces_core.captions.settings import CaptionSettings
+    from traces_core.captions.stream import CaptionScorer
+    from traces_core.captions.stream import Progress as Told
+    from traces_core.captions.table import CaptionTable
+    from traces_core.text.findings import Finding
+
+app = typer.Typer(no_args_is_help=True, help="Score what a VLM said about videos, or have one say it.")
+out, err = Console(), Console(stderr=True)
+
+Captions = Annotated[
+    Path,
+    typer.Argument(help="Table video, caption and first_frame, last_frame or start_s, end_s; perhaps fps."),
+]
+Scores = Annotated[Path, typer.Option("--out", help="Table of scores to write, .parquet.")]
+Catalog = Annotated[
+    Path | None,
+    typer.Option(
+        help="Folder with a YAML file a context, a dozen sentences a side; the shipped one if none."
+    ),
+]
+Contexts = Annotated[
+    list[str] | None, typer.Option("--context", help="Only this context answers; repeat it for more.")
+]
+Classes = Annotated[
+    list[str] | None, typer.Option("--class", help="Only this anomalous class answers; repeat it for more.")
+]
+Fps = Annotated[
+    str | None, typer.Option(help="Frames per second, such as 25 or 30000/1001, where no column says it; 30.")
+]
+
+
+@app.command()
+def score(
+    captions: Captions,
+    scores: Scores,
+    catalog: Catalog = None,
+    context: Contexts = None,
+    label: Classes = None,
+    fps: Fps = None,
+) -> None:
+    """Score a table of captions: how much nearer each is to what must not happen than to what may.
+
+    Causal: a score rests on captions up to its own. The result is what `traces evaluate` reads. No language
+    model is asked.
+    """
+    from traces_core.captions.provenance import provenance, write_scores
+    from traces_core.captions.table import DEFAULT_FPS, read_captions
+    from traces_core.datasets import parse_rate
+    from traces_core.settings import Machine, Settings
+
+    try:
+        if scores.suffix != ".parquet":
+            raise typer.BadParameter("scores are written as .parquet", param_hint="--out")
+        rate = DEFAULT_FPS if fps is None else parse_rate(fps, where="--fps")
+        table = read_captions(captions, fps=rate)
+        _say_table(captions, table)
+        chosen = Settings.load().captions
+        # What the settings name is in the shipped catalog; a stranger's has names of its own.
+        ours = catalog is None
+        named = {
+            "contexts": tuple(context or (chosen.contexts if ours else ())),
+            "classes": tuple(label or (chosen.classes if ours else ())),
+        }
+        folder = catalog or Machine.here().catalog
+        scorer, findings = _scorer(chosen.model_copy(update=named), folder)
+        _say_scorer(scorer, findings)
+        scored = _scored(table, scorer)
+        write_scores(scored, provenance(scorer, table, folder), scores)
+    except (TracesError, OSError) as error:
+        _fail(str(error))
+    _say(f"written   {scores}")
+
+
+def _scorer(settings: CaptionSettings, catalog: Path) -> tuple[CaptionScorer, list[Finding]]:
+    from traces_core.encoders.sentence import SentenceEncoder
+    from traces_core.settings import Machine
+    from traces_core.steps.captions import caption_scorer
+
+    with err.status("loading the sentence encoder"):
+        encoder = SentenceEncoder.load(settings.text_encoder, Machine.here().device)
+    with err.status("reading the catalog"):
+        return caption_scorer(settings, encoder, catalog)
+
+
+def _scored(table: CaptionTable, scorer: CaptionScorer) -> pl.DataFrame:
+    from traces_core.captions.stream import score_captions
+
+    began = time.perf_counter()
+    with _bar("sentences") as progress:
+        scored = score_captions(table, scorer, progress)
+    seconds = time.perf_counter() - began
+    _say(
+        f"scored    {plural(len(table), 'caption')} in {seconds:.1f} s, {len(table) / seconds:,.0f} a second"
+    )
+    return scored
+
+
+def _say_table(path: Path, table: CaptionTable) -> None:
+    counts = {name: count for name, count in table.counts.items() if name not in ("rows", "videos") and count}
+    odd = ", ".join(f"{name} {count:,}" for name, count in counts.items()) or "none"
+    _say(f"captions  {path}, {plural(len(table), 'row')}, {plural(table.counts['videos'], 'video')}")
+    _say(f"rules applied  {odd}")
+
+
+def _say_scorer(scorer: CaptionScorer, findings: Sequence[Finding]) -> None:
+    bank = scorer.bank
+    _say(f"encoder   {bank.space}")
+    _say(
+        f"bank      {plural(len(bank), 'trace')}, {plural(len(bank.contexts), 'context')}, classes "
+        f"{', '.join(bank.classes)}; {scorer.settings.scoring.scorer}"
+    )
+    for one in findings:
+        if not one.passed:
+            err.print(f"[yellow]warning[/yellow]  {escape(f'{one.name}: {one.text}')}", soft_wrap=True)
+
+
+@contextmanager
+def _bar(what: str) -> Iterator[Told]:
+    """A bar on the terminal that goes when the work ends."""
+    columns = (TextColumn(what), BarColumn(bar_width=24), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=err, transient=True) as bars:
+        bar = bars.add_task("", total=None)
+        yield lambda had, wanted: bars.update(bar, completed=had, total=wanted)
+
+
+def _say(line: str) -> None:
+    out.print(line, highlight=False, markup=False, soft_wrap=True)
+
+
+def _fail(message: str) -> NoReturn:
+    err.print(f"[bold red]error[/bold red]  {escape(message)}", highlight=False, soft_wrap=True)
+    raise typer.Exit(1)

@@ -1,0 +1,133 @@
+"""Steps of the caption stream: the sentences of a caption table as vectors, and its scores."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from traces_core.captions.provenance import catalog_digest, judged_by
+from traces_core.captions.settings import CaptionSettings
+from traces_core.captions.stream import (
+    CHUNK,
+    CaptionScorer,
+    CaptionSentences,
+    catalog_corpus,
+    embedded,
+    scored_table,
+    sentences_of,
+)
+from traces_core.captions.table import CaptionTable, read_captions
+from traces_core.digest import code_digest
+from traces_core.encoders.base import TextEncoder
+from traces_core.steps.workshop import Workshop
+from traces_core.store import Artifact
+from traces_core.text.findings import CorpusLimits, Finding
+from traces_core.text.gates import check_corpus
+from traces_core.text.scenes import Scene
+
+CUTTING = code_digest(
+    [f"traces_core.captions.{module}" for module in ("sentences", "table")]
+    + ["traces_core.encoders.sentence", "traces_core.steps.captions"]
+)
+JUDGING = code_digest(
+    [
+        "traces_core.captions.stream",
+        "traces_core.captions.trailing",
+        "traces_core.scoring",
+        "traces_core.bank",
+    ]
+    + [f"traces_core.text.{module}" for module in ("catalog", "corpus", "duplicates", "scenes")]
+    + ["traces_core.steps.captions"]
+)
+
+NOTHING_SAID = CaptionTable(
+    pl.DataFrame(
+        schema=dict.fromkeys(("video", "caption"), pl.String)
+        | dict.fromkeys(("start_s", "end_s"), pl.Float64)
+    )
+)
+"""What there is where the settings name no caption table."""
+
+
+def caption_scorer(
+    settings: CaptionSettings, encoder: TextEncoder, catalog: Path, *, scene: Scene = "matched"
+) -> tuple[CaptionScorer, list[Finding]]:
+    """The scorer that the settings choose, and what the gates say about its traces."""
+    corpus = catalog_corpus(catalog, settings.contexts, settings.classes, scene=scene)
+    vectors = encoder.encode_texts(corpus["text"].to_list())
+    limits = CorpusLimits(near_duplicate=settings.near_duplicate_cosine)
+    findings = check_corpus(corpus, vectors, limits=limits)
+    return CaptionScorer.build(corpus, encoder, settings, vectors=vectors), findings
+
+
+def caption_embeddings(shop: Workshop) -> Artifact:
+    """A folder: `captions.parquet`, and each sentence once in `sentences.parquet` and `vectors.npy`.
+
+    Without a sentence where the settings name no table.
+    """
+    table = _table(shop)
+
+    def embed(folder: Path) -> tuple[Path, Mapping[str, Any]]:
+        folder.mkdir()
+        said = sentences_of(table)
+        said.captions.write_parquet(folder / "captions.parquet")
+        pl.DataFrame({"text": said.texts}).write_parquet(folder / "sentences.parquet")
+        if said.texts:
+            shape = (len(said.texts), shop.sentences.dimensions)
+            vectors = np.lib.format.open_memmap(folder / "vectors.npy", "w+", np.float32, shape)
+            for start, unit in embedded(said.texts, shop.sentences):
+                vectors[start : start + len(unit)] = unit
+            vectors.flush()
+        return folder, {"captions": len(table), "sentences": len(said.texts)}
+
+    made_from = {
+        "table": table.fingerprint,
+        "text_encoder": shop.sentences.fingerprint if len(table) else None,
+    }
+    return shop.shelf.remember_path("caption_embeddings", code=CUTTING, made_from=made_from, write=embed)
+
+
+def caption_scores(shop: Workshop, embeddings: Artifact) -> Artifact:
+    """One score a stretch, as `score_captions` gives it; no row where the settings name no table."""
+    table, settings, machine = _table(shop), shop.settings.captions, shop.machine
+
+    def judge() -> pl.DataFrame:
+        if not len(table):
+            return table.stretches.with_columns(score=pl.lit(None, pl.Float64))
+        said = CaptionSentences(
+            tuple(pl.read_parquet(embeddings.path / "sentences.parquet")["text"]),
+            pl.read_parquet(embeddings.path / "captions.parquet"),
+        )
+        vectors = np.load(embeddings.path / "vectors.npy", mmap_mode="r")
+        scorer, _ = caption_scorer(
+            settings, shop.sentences, machine.catalog, scene=shop.settings.corpus.scene
+        )
+        starts = range(0, len(vectors), CHUNK)
+        scores = [scorer.score_vectors(vectors[start : start + CHUNK]) for start in starts]
+        return scored_table(table, said, np.concatenate(scores), settings)
+
+    made_from = {
+        "table": table.fingerprint,
+        "embeddings": embeddings.fingerprint,
+        "catalog": catalog_digest(machine.catalog, settings.contexts),
+        "scene": shop.settings.corpus.scene,
+        "settings": judged_by(settings),
+    }
+    return shop.shelf.remember("caption_scores", code=JUDGING, made_from=made_from, make=judge)
+
+
+def corpus_findings(shop: Workshop) -> list[Finding]:
+    """What the gates say about the traces that captions are compared with; nothing where there are none."""
+    if shop.settings.captions.table is None:
+        return []
+    settings, scene = shop.settings, shop.settings.corpus.scene
+    return caption_scorer(settings.captions, shop.sentences, shop.machine.catalog, scene=scene)[1]
+
+
+def _table(shop: Workshop) -> CaptionTable:
+    path = shop.settings.captions.table
+    return NOTHING_SAID if path is None else read_captions(path)
