@@ -61,10 +61,10 @@ class CatalogError(TracesError, ValueError):
 
 
 class WriterUnavailableError(TracesError, RuntimeError):
-    """The language model that should write traces is not there, or does not answer."""
+    """The model that should write traces or captions is not there, or does not answer."""
 
-    def __init__(self, writer: str, found: str, *, do: str) -> None:
-        super().__init__(f"corpus.writer {writer!r}: {found}. {do}")
+    def __init__(self, writer: str, found: str, *, do: str, setting: str = "corpus.writer") -> None:
+        super().__init__(f"{setting} {writer!r}: {found}. {do}")
 
 
 class BudgetSpentError(TracesError, RuntimeError):

@@ -51,6 +51,6 @@ class CaptionSettings(BaseModel):
     window_s: float = Field(4.0, gt=0, le=3600, description="Video that one caption is about (seconds).")
     frames: int = Field(8, ge=1, le=256, description="Pictures of a window that the VLM is shown (count).")
     image_px: int = Field(448, ge=32, le=4096, description="Longer edge of such a picture at most (pixels).")
-    max_tokens: int = Field(256, ge=16, le=8192, description="Longest caption (tokens).")
+    max_tokens: int = Field(256, ge=64, le=8192, description="Longest caption (tokens).")
     temperature: float = Field(0.0, ge=0, le=2, description="How freely the VLM draws; 0: the likeliest.")
     seed: int = Field(0, ge=0, description="Seed the VLM draws with.")

@@ -11,7 +11,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from traces_core.text.writers.prompts import Question
+from traces_core.text.writers.asking import Asked
 
 
 class Journal:
@@ -27,11 +27,11 @@ class Journal:
         self.folder = folder
         self._read: dict[str, dict[str, str]] = {}
 
-    def find(self, question: Question, key: str) -> str | None:
+    def find(self, question: Asked, key: str) -> str | None:
         """The reply kept under a key, or None."""
         return self._of(question.context).get(key)
 
-    def keep(self, question: Question, key: str, reply: str) -> None:
+    def keep(self, question: Asked, key: str, reply: str) -> None:
         """Write a reply down, on the disk when this returns."""
         known = self._of(question.context)
         path = self._path(question.context)

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from traces_core.errors import TracesError, WriterUnavailableError
+from traces_core.text.writers.asking import Asked
 from traces_core.text.writers.budget import Budget
-from traces_core.text.writers.prompts import Question
 from traces_core.text.writers.replies import EXCERPT, Reply
 from traces_core.text.writers.settings import KEY_VARIABLE, PREFIX, URL_VARIABLE, Server, WritingSettings
 
@@ -30,6 +30,7 @@ CHARACTERS_A_TOKEN = 4
 """Of English, about: for the budget, where a server does not count."""
 LISTING_S = 10.0
 """How long a list of models may take."""
+_Asked = TypeVar("_Asked", bound=Asked)
 
 
 class OpenAIModel:
@@ -44,6 +45,10 @@ class OpenAIModel:
     """
 
     name = "openai"
+    setting = "corpus.writer"
+    """What chose it, for messages."""
+    section = "writing"
+    """Where its settings are, for messages."""
 
     def __init__(self, settings: WritingSettings, server: Server) -> None:
         self.settings = settings
@@ -51,8 +56,8 @@ class OpenAIModel:
         self._server = server
         self._form = 0
 
-    def ask(self, questions: Sequence[Question], seed: int) -> Iterator[tuple[Question, Reply]]:
-        """The replies as they come.
+    def ask(self, questions: Iterable[_Asked], seed: int) -> Iterator[tuple[_Asked, Reply]]:
+        """The replies as they come; a question is taken only when it can be asked.
 
         Raises
         ------
@@ -63,7 +68,7 @@ class OpenAIModel:
         """
         waiting = iter(questions)
         stopped: TracesError | None = None
-        running: dict[Future[Reply], Question] = {}
+        running: dict[Future[Reply], _Asked] = {}
         with ThreadPoolExecutor(self._server.concurrency) as pool:
             while True:
                 while stopped is None and len(running) < self._server.concurrency:
@@ -100,7 +105,7 @@ class OpenAIModel:
             raise self._explained(error) from error
         if self.settings.model not in names:
             found = f"{self._server.base_url} has no model {self.settings.model!r}"
-            raise WriterUnavailableError(self.name, found, do=self._offered())
+            raise self._unavailable(found, self._offered())
         return f"openai: {self.settings.model} at {self._server.base_url}"
 
     @cached_property
@@ -109,7 +114,7 @@ class OpenAIModel:
 
         if self._server.base_url is None:
             do = f"Set it, for example {URL_VARIABLE}=http://127.0.0.1:8000/v1 for `vllm serve`."
-            raise WriterUnavailableError(self.name, f"{URL_VARIABLE} is not set", do=do)
+            raise self._unavailable(f"{URL_VARIABLE} is not set", do)
         key = self._server.api_key
         return openai.OpenAI(
             base_url=self._server.base_url,
@@ -118,7 +123,7 @@ class OpenAIModel:
             max_retries=0,  # retries are ours: each counts against the budget
         )
 
-    def _answer(self, question: Question, seed: int) -> Reply:
+    def _answer(self, question: Asked, seed: int) -> Reply:
         """One reply, however often the server has to be asked for it."""
         import openai
 
@@ -129,7 +134,7 @@ class OpenAIModel:
             try:
                 return self._complete(question, seed, FORMS[form])
             except (openai.BadRequestError, openai.UnprocessableEntityError) as error:
-                if form + 1 == len(FORMS):
+                if form + 1 == len(FORMS) or question.schema() is None:
                     self._form = 0  # it was not the form that the server refused
                     raise self._explained(error) from error
                 self._form = max(self._form, form + 1)  # another thread may have found out before
@@ -141,10 +146,13 @@ class OpenAIModel:
             except openai.OpenAIError as error:
                 raise self._explained(error) from error
 
-    def _complete(self, question: Question, seed: int, form: str) -> Reply:
+    def _complete(self, question: Asked, seed: int, form: str) -> Reply:
         more: dict[str, Any] = {}
+        wanted = question.schema()
+        if wanted is None:
+            form = "text"
         if form == "json_schema":
-            schema = {"name": question.kind, "schema": question.schema(), "strict": True}
+            schema = {"name": question.kind, "schema": wanted, "strict": True}
             more = {"response_format": {"type": form, "json_schema": schema}}
         elif form == "json_object":
             more = {"response_format": {"type": form}}
@@ -177,7 +185,10 @@ class OpenAIModel:
 
     def _stranger(self, body: str) -> WriterUnavailableError:
         found = f"{self._server.base_url} does not answer as an OpenAI-compatible server ({body[:EXCERPT]!r})"
-        return WriterUnavailableError(self.name, found, do=f"Check {URL_VARIABLE}: it ends in /v1.")
+        return self._unavailable(found, f"Check {URL_VARIABLE}: it ends in /v1.")
+
+    def _unavailable(self, found: str, do: str) -> WriterUnavailableError:
+        return WriterUnavailableError(self.name, found, do=do, setting=self.setting)
 
     def _explained(self, error: openai.OpenAIError) -> WriterUnavailableError:
         """What the client raised, in words that say what to check."""
@@ -186,7 +197,7 @@ class OpenAIModel:
         where = self._server.base_url
         if isinstance(error, openai.APITimeoutError):
             found = f"{where} did not answer within {self._server.timeout_s:g} s"
-            do = f"Ask for less (writing.max_tokens), or wait longer ({PREFIX}TIMEOUT_S)."
+            do = f"Ask for less ({self.section}.max_tokens), or wait longer ({PREFIX}TIMEOUT_S)."
         elif isinstance(error, openai.APIConnectionError):
             found = f"nobody answers at {where} ({error.__cause__ or error})"
             do = f"Start the server (`vllm serve MODEL`) or check {URL_VARIABLE}; then `traces doctor`."
@@ -199,8 +210,8 @@ class OpenAIModel:
             found = f"{where} is overloaded or broken ({error})"
             do = f"Try later, or with a smaller {PREFIX}CONCURRENCY; replies had so far are kept."
         else:
-            found, do = f"{where} refuses the request ({error})", "Check writing.* in params.yaml."
-        return WriterUnavailableError(self.name, found, do=do)
+            found, do = f"{where} refuses the request ({error})", f"Check {self.section}.* in params.yaml."
+        return self._unavailable(found, do)
 
     def _listed(self) -> list[str]:
         raw = self._client.with_options(timeout=LISTING_S).models.with_raw_response.list()
@@ -217,7 +228,7 @@ class OpenAIModel:
             names = self._listed()
         except (openai.OpenAIError, WriterUnavailableError):
             return "It does not list its models."
-        return f"It offers: {', '.join(names) or 'none'}; name one as writing.model."
+        return f"It offers: {', '.join(names) or 'none'}; name one as {self.section}.model."
 
 
 def _wait_s(error: openai.OpenAIError, otherwise_s: float) -> float:
