@@ -22,7 +22,14 @@ def test_every_scorer_is_measured_on_both_streams_and_the_default_as_in_the_main
         found = by_variant(rows, stream)
         assert list(found) == [
             f"scorer = {name}"
-            for name in ("difference", "class_gap", "soft_vote", "whitened_axes", "linear_probe")
+            for name in (
+                "difference",
+                "class_gap",
+                "soft_vote",
+                "whitened_axes",
+                "linear_probe",
+                "kernel_machine",
+            )
         ]
         assert found["scorer = difference"] == main[stream]["auc"]
         assert all(0 <= auc <= 1 for auc in found.values())

@@ -15,7 +15,15 @@ from traces_core import offline, smoothing
 from traces_core.errors import NotFiniteError
 from traces_core.metrics import EpisodeRules, EpisodeTracker, find_episodes
 from traces_core.model.late import LateFusion
-from traces_core.scoring import ClassGap, Difference, LinearProbe, SoftVote, WhitenedAxes, score_vectors
+from traces_core.scoring import (
+    ClassGap,
+    Difference,
+    KernelMachine,
+    LinearProbe,
+    SoftVote,
+    WhitenedAxes,
+    score_vectors,
+)
 from traces_core.types import ScoreTrack
 
 CORE = Path(smoothing.__file__).parent
@@ -63,7 +71,7 @@ def test_a_stream_said_prefix_by_prefix_is_the_stream_said_at_once(name, track):
         assert said.times_s[-1] == track.times_s[length - 1]
 
 
-@pytest.mark.parametrize("scorer", [Difference, ClassGap, SoftVote, WhitenedAxes, LinearProbe])
+@pytest.mark.parametrize("scorer", [Difference, ClassGap, SoftVote, WhitenedAxes, LinearProbe, KernelMachine])
 @settings(max_examples=5, deadline=None)
 @given(seed=st.integers(0, 1000), length=st.integers(2, 12))
 def test_a_moment_is_scored_without_knowing_what_follows(scorer, seed, length):

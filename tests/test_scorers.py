@@ -11,6 +11,7 @@ import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import optimize
 from small_banks import unit
 
 from traces_core.bank import Bank
@@ -25,6 +26,7 @@ from traces_core.errors import (
 from traces_core.scoring import (
     ClassGap,
     Difference,
+    KernelMachine,
     LinearProbe,
     ScorerSettings,
     SoftVote,
@@ -44,7 +46,7 @@ from traces_core.types import Array
 SPACE = "drawn:1"
 CONTEXTS = st.sampled_from([None, ["north"], ["south"]])
 SEEDS = st.integers(0, 1000)
-ALL = [Difference(), ClassGap(), SoftVote(), WhitenedAxes(), LinearProbe()]
+ALL = [Difference(), ClassGap(), SoftVote(), WhitenedAxes(), LinearProbe(), KernelMachine()]
 WITH_CLASSES = ALL[:4]
 every_scorer = pytest.mark.parametrize("scorer", ALL, ids=lambda scorer: type(scorer).__name__)
 
@@ -163,6 +165,36 @@ def slow_probe(rows: Sentences, s: LinearProbe) -> Array:
     return found
 
 
+def slow_machine(vector: list[float], rows: Sentences, s: KernelMachine) -> float:
+    """The dual of the soft-margin machine, solved by a general optimiser, and the soft neighbours."""
+    x = np.array([row[3] for row in rows])
+    y = np.array([1.0 if row[1] == "anomalous" else -1.0 for row in rows])
+    most = np.array([s.penalty * len(y) / (2 * (y == side).sum()) for side in y])  # the sides weigh the same
+    kernel = np.array([[math.exp(-s.gamma * ((a - b) ** 2).sum()) for b in x] for a in x])
+    hessian = kernel * np.outer(y, y)
+    found = optimize.minimize(
+        lambda a: 0.5 * a @ hessian @ a - a.sum(),
+        np.zeros(len(y)),
+        jac=lambda a: hessian @ a - 1,
+        bounds=[(0, top) for top in most],
+        constraints={"type": "eq", "fun": lambda a: a @ y, "jac": lambda a: y},
+        method="SLSQP",
+        options={"maxiter": 1000, "ftol": 1e-14},
+    ).x
+    free = (found > 1e-4 * most) & (found < (1 - 1e-4) * most)
+    offset = (y - kernel @ (found * y))[free].mean()
+    machine = sum(
+        a * sign * math.exp(-s.gamma * ((np.array(vector) - one) ** 2).sum())
+        for a, sign, one in zip(found, y, x, strict=True)
+    )
+    soft = {
+        side: s.temperature
+        * math.log(np.mean([math.exp(np.dot(vector, one) / s.temperature) for one in of(rows, side)]))
+        for side in ("normal", "anomalous")
+    }
+    return machine + offset + s.nearest * (soft["anomalous"] - soft["normal"])
+
+
 def kept(rows: Sentences, contexts: list[str] | None) -> Sentences:
     return [row for row in rows if contexts is None or row[0] in contexts]
 
@@ -240,10 +272,22 @@ def test_a_linear_probe_is_the_minimum_of_its_docstring(contexts: list[str] | No
     np.testing.assert_allclose(scores, vectors @ found[:-1] + found[-1], atol=2e-3, rtol=1e-3)
 
 
-def test_a_linear_probe_knows_no_classes_and_says_who_does() -> None:
+@pytest.mark.parametrize("contexts", [None, ["north"], ["south"]])
+@pytest.mark.parametrize(("gamma", "penalty", "nearest"), [(2.0, 3.0, 8.0), (0.5, 30.0, 0.0)])
+def test_a_kernel_machine_is_the_formula_of_its_docstring(contexts, gamma, penalty, nearest) -> None:
+    bank, rows = drawn(3)
+    scorer = KernelMachine(gamma=gamma, penalty=penalty, nearest=nearest)
+    vectors = unit(4, np.random.default_rng(5))
+    slow = [slow_machine(one, kept(rows, contexts), scorer) for one in vectors.astype(float).tolist()]
+    scores = score_vectors(vectors, bank, space=SPACE, scorer=scorer, contexts=contexts)
+    np.testing.assert_allclose(scores, slow, atol=2e-3)
+
+
+@pytest.mark.parametrize("scorer", [LinearProbe(), KernelMachine()])
+def test_a_scorer_without_classes_says_who_has_them(scorer: ScorerSettings) -> None:
     bank, _ = drawn()
-    with pytest.raises(NoClassesError, match=r"linear_probe.*difference"):
-        class_scores(unit(2, np.random.default_rng(0)), bank, space=SPACE, scorer=LinearProbe())
+    with pytest.raises(NoClassesError, match=r"(linear_probe|kernel_machine).*difference"):
+        class_scores(unit(2, np.random.default_rng(0)), bank, space=SPACE, scorer=scorer)
 
 
 # What every scorer promises.
@@ -451,6 +495,7 @@ def test_no_vectors_have_no_scores(scorer: ScorerSettings) -> None:
         ("soft_vote", SoftVote(weight=0.8)),
         ("whitened_axes", WhitenedAxes(temperature=0.5)),
         ("linear_probe", LinearProbe(l2=1.0)),
+        ("kernel_machine", KernelMachine(gamma=1.0)),
     ],
 )
 def test_the_settings_choose_a_scorer_with_its_parameters(name: str, expected: ScorerSettings) -> None:
@@ -461,5 +506,6 @@ def test_the_settings_choose_a_scorer_with_its_parameters(name: str, expected: S
         soft_vote=SoftVote(weight=0.8),
         whitened_axes=WhitenedAxes(temperature=0.5),
         linear_probe=LinearProbe(l2=1.0),
+        kernel_machine=KernelMachine(gamma=1.0),
     )
     assert settings.chosen == expected

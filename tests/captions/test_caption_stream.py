@@ -10,6 +10,7 @@ import pytest
 from places import SAID, captions, write_catalog
 
 from traces_core.captions import stream
+from traces_core.captions.history import departures
 from traces_core.captions.sentences import split_sentences
 from traces_core.captions.settings import CaptionSettings
 from traces_core.captions.stream import (
@@ -27,7 +28,7 @@ from traces_core.scoring import score_vectors
 from traces_core.scoring.choice import ScorerChoice
 from traces_core.text import without_class
 
-SCORERS = ["difference", "class_gap", "soft_vote", "whitened_axes", "linear_probe"]
+SCORERS = ["difference", "class_gap", "soft_vote", "whitened_axes", "linear_probe", "kernel_machine"]
 
 
 @pytest.fixture
@@ -57,15 +58,18 @@ def test_a_prefix_of_the_table_has_the_scores_it_has_within_the_whole(make, name
 
 
 def test_a_score_is_what_the_formulas_say(make, encoder: SentenceEncoder) -> None:
-    table, scorer = check_captions(captions(1)), make(top_share=0.6, trailing_s=(2.0, 8.0))
-    own = []
+    table = check_captions(captions(1))
+    scorer = make(top_share=0.6, trailing_s=(2.0, 8.0), departure=0.5)
+    own, meanings = [], []
     for caption in table.rows["caption"]:
         vectors = encoder.encode_texts(split_sentences(caption))
         choice = scorer.settings.scoring.chosen
         scores = np.sort(score_vectors(vectors, scorer.bank, space=encoder.space, scorer=choice))[::-1]
         own.append(scores[: int(np.ceil(0.6 * len(scores)))].mean())
+        meanings.append(vectors.mean(axis=0))
     starts, ends = (table.rows[name].to_numpy() for name in ("start_s", "end_s"))
-    expected = trailing_means(np.array(own, dtype=np.float64), starts, ends, (2.0, 8.0))
+    new = departures(np.array(meanings), ends - starts)
+    expected = trailing_means(np.array(own, dtype=np.float64) + 0.5 * new, starts, ends, (2.0, 8.0))
     np.testing.assert_allclose(score_captions(table, scorer)["score"], expected, atol=1e-5)
 
 
@@ -98,7 +102,7 @@ def test_a_caption_a_frame_and_the_same_said_once_end_alike(make) -> None:
 
 def test_without_windows_equal_captions_have_equal_scores(make) -> None:
     table = check_captions(captions())
-    scored = score_captions(table, make(trailing_s=()))
+    scored = score_captions(table, make(trailing_s=(), departure=0.0))
     assert scored.with_columns(table.rows["caption"])["score"].n_unique() == len(SAID)
 
 

@@ -45,7 +45,7 @@ def test_a_table_of_captions_becomes_a_table_of_scores_that_says_where_it_comes_
     assert said["causal"] is True
     assert said["catalog"] == {"contexts": ["yard"], "digest": catalog_digest("catalog")}
     assert said["settings"]["scorer"] == {"name": "difference", "k": 5}
-    assert said["settings"]["trailing_s"] == [4.0, 16.0, 64.0]
+    assert said["settings"]["trailing_s"] == [2.0, 8.0, 32.0, 128.0]
     assert said["captions"]["rows"] == len(captions())
     assert not list(place.glob(".*"))
 

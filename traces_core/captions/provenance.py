@@ -1,4 +1,4 @@
-"""What a file of scores was made from, kept within the file: nobody should have to ask.
+"""What a file of scores or captions was made from, kept within the file: nobody should have to ask.
 
 Parquet keeps it in its own metadata, under the key `traces`; readers that do not know it see a plain table.
 """
@@ -41,7 +41,7 @@ def provenance(scorer: CaptionScorer, table: CaptionTable, catalog: Path | str) 
 
 def judged_by(settings: CaptionSettings) -> dict[str, Any]:
     """The settings that change a score, with the scorer that is chosen and no other."""
-    kept = {"near_duplicate_cosine", "top_share", "trailing_s", "contexts", "classes"}
+    kept = {"near_duplicate_cosine", "top_share", "departure", "trailing_s", "contexts", "classes"}
     scorer = {"name": settings.scoring.scorer, **settings.scoring.chosen.model_dump()}
     return {**settings.model_dump(include=kept), "scorer": scorer}
 
@@ -52,18 +52,18 @@ def catalog_digest(catalog: Path | str, contexts: Collection[str] = ()) -> str:
     return digest({name: file_digest(Path(catalog) / f"{name}.yaml") for name in names})
 
 
-def write_scores(scored: pl.DataFrame, made_from: Mapping[str, Any], path: Path | str) -> Path:
-    """Write scores as Parquet with their provenance; a reader finds the old file or the new one."""
+def write_table(table: pl.DataFrame, made_from: Mapping[str, Any], path: Path | str) -> Path:
+    """Write a table as Parquet with its provenance; a reader finds the old file or the new one."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     half = path.with_name(f".{path.name}.{os.getpid()}.part")
-    scored.write_parquet(half, metadata={KEY: canonical_json(made_from)})
+    table.write_parquet(half, metadata={KEY: canonical_json(made_from)})
     half.replace(path)
     return path
 
 
 def read_provenance(path: Path | str) -> dict[str, Any]:
-    """What `write_scores` said a file was made from.
+    """What `write_table` said a file was made from.
 
     Raises
     ------

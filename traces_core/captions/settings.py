@@ -37,12 +37,18 @@ class CaptionSettings(BaseModel):
     near_duplicate_cosine: float = Field(
         0.97, gt=0, le=1, description="Of two traces of a class this similar, one is left out (cosine)."
     )
-    scoring: ScorerChoice = ScorerChoice()
+    scoring: ScorerChoice = ScorerChoice(scorer="kernel_machine")
     top_share: float = Field(
         0.5, gt=0, le=1, description="Sentences of a caption with the highest scores, averaged (share)."
     )
+    departure: float = Field(
+        1.2,
+        ge=0,
+        le=100,
+        description="Weight of how unlike its camera's captions so far a caption is (score per 1 - cosine).",
+    )
     trailing_s: tuple[Seconds, ...] = Field(
-        (4.0, 16.0, 64.0),
+        (2.0, 8.0, 32.0, 128.0),
         description="Windows up to now whose means are averaged (seconds); none: captions stand alone.",
     )
     model: str | None = Field(

@@ -11,12 +11,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from traces_core.bank import Bank
+from traces_core.captions.history import departures
 from traces_core.captions.sentences import split_sentences
 from traces_core.captions.settings import CaptionSettings
 from traces_core.captions.table import CaptionTable
@@ -126,14 +129,23 @@ class CaptionScorer:
         scorer = self.settings.scoring.chosen
         return score_vectors(vectors, self.bank, space=self.encoder.space, scorer=scorer)
 
-    def score_sentences(self, sentences: Sequence[str], progress: Progress | None = None) -> Array:
-        """float32 array of shape (N,): one score a sentence, each of which does not depend on the others."""
+    def score_sentences(
+        self, sentences: Sequence[str], progress: Progress | None = None
+    ) -> tuple[Array, Array]:
+        """One score a sentence, each of which does not depend on the others, and their vectors.
+
+        Returns
+        -------
+        float32 array of shape (N,), float32 array of shape (N, D)
+        """
         scores = np.empty(len(sentences), np.float32)
+        kept = np.empty((len(sentences), self.encoder.dimensions), np.float32)
         for start, vectors in embedded(sentences, self.encoder):
-            scores[start : start + len(vectors)] = self.score_vectors(vectors)
+            rows = slice(start, start + len(vectors))
+            kept[rows], scores[rows] = vectors, self.score_vectors(vectors)
             if progress is not None:
-                progress(start + len(vectors), len(sentences))
-        return scores
+                progress(rows.stop, len(sentences))
+        return scores, kept
 
 
 @dataclass(frozen=True)
@@ -184,24 +196,39 @@ def score_captions(
         and time: what `traces evaluate` reads. Causal.
     """
     said = sentences_of(table)
-    return scored_table(table, said, scorer.score_sentences(said.texts, progress), scorer.settings)
+    return scored_table(table, said, *scorer.score_sentences(said.texts, progress), scorer.settings)
 
 
 def scored_table(
-    table: CaptionTable, said: CaptionSentences, scores: Array, settings: CaptionSettings
+    table: CaptionTable, said: CaptionSentences, scores: Array, vectors: Array, settings: CaptionSettings
 ) -> pl.DataFrame:
-    """As `score_captions`, from the scores of the sentences: float array of shape (N,)."""
-    own = caption_scores(said, scores, settings.top_share)
+    """As `score_captions`, from scores (N,) and unit vectors (N, D) of the sentences."""
+    own = caption_scores(said, scores, settings.top_share).with_row_index("row")
     rows = table.rows.join(own, on="caption", maintain_order="left")
-    smooth = [
-        trailing_means(
-            part[:, 0].to_numpy(), part[:, 1].to_numpy(), part[:, 2].to_numpy(), settings.trailing_s
-        )
-        for part in rows.select("score", "start_s", "end_s", "video").partition_by(
-            "video", maintain_order=True, include_key=False
-        )
-    ]
-    return table.stretches.with_columns(score=np.concatenate([np.empty(0), *smooth]))
+    meanings = caption_vectors(said, vectors)
+    videos = rows.select("score", "start_s", "end_s", "row", "video").partition_by(
+        "video", maintain_order=True, include_key=False
+    )
+    over_time = [_over_time(part, meanings, settings) for part in videos]
+    return table.stretches.with_columns(score=np.concatenate([np.empty(0), *over_time]))
+
+
+def _over_time(part: pl.DataFrame, meanings: Array, settings: CaptionSettings) -> NDArray[np.float64]:
+    """The scores of one video's stretches, with what the camera has said before taken into account."""
+    scores, start_s, end_s = (part[name].to_numpy() for name in ("score", "start_s", "end_s"))
+    new = departures(meanings[part["row"].to_numpy()], end_s - start_s)
+    return trailing_means(scores + settings.departure * new, start_s, end_s, settings.trailing_s)
+
+
+def caption_vectors(said: CaptionSentences, vectors: Array) -> Array:
+    """float32 array of shape (C, D): the mean of each distinct caption's sentences, in their order."""
+    first = said.captions["caption"].rle_id().to_numpy()
+    starts = np.flatnonzero(np.diff(first, prepend=-1))
+    rows = said.captions["sentence"].to_numpy()
+    means = np.empty((len(starts), vectors.shape[1]), np.float32)
+    for at, (start, end) in enumerate(pairwise([*starts, len(rows)])):
+        means[at] = np.asarray(vectors[rows[start:end]]).mean(axis=0)
+    return means
 
 
 def caption_scores(said: CaptionSentences, scores: Array, top_share: float) -> pl.DataFrame:

@@ -8,6 +8,7 @@ of a moment by traces. Searching is in `bank`, thresholds are in `calibration`, 
     soft_vote       SoftVote       the vote of the nearest traces of both sides (Flashback)
     whitened_axes   WhitenedAxes   a direction for each class (PRISM)
     linear_probe    LinearProbe    logistic regression between the sides
+    kernel_machine  KernelMachine  support vectors between the sides, and soft neighbours
 
 All are causal: each vector is scored alone. Their units differ, so thresholds and scales belong to one.
 """
@@ -30,6 +31,7 @@ from traces_core.scoring.base import (
 )
 from traces_core.scoring.class_gap import ClassGap
 from traces_core.scoring.explanation import Explanation, Match, explain
+from traces_core.scoring.kernel_machine import KernelMachine
 from traces_core.scoring.linear_probe import LinearProbe
 from traces_core.scoring.neighbours import Difference, SoftVote
 from traces_core.scoring.whitened_axes import WhitenedAxes
@@ -43,6 +45,7 @@ __all__ = [
     "Difference",
     "Explanation",
     "FittedScorer",
+    "KernelMachine",
     "LinearProbe",
     "Match",
     "ScorerSettings",

@@ -104,3 +104,16 @@ def as_tuple(contexts: Sequence[str] | str | None) -> Contexts:
     if contexts is None:
         return None
     return tuple(sorted({contexts} if isinstance(contexts, str) else set(contexts)))
+
+
+def evenly_spaced(vectors: Array, most: int) -> Array:
+    """At most so many of the vectors, evenly spaced in their order: every context and class keeps its share.
+
+    Examples
+    --------
+    >>> evenly_spaced(np.arange(10.0)[:, None], 4)[:, 0]
+    array([0., 3., 6., 9.])
+    """
+    if len(vectors) <= most:
+        return vectors
+    return vectors[np.linspace(0, len(vectors) - 1, most).astype(np.intp)]

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from traces_core.scoring.base import ScorerSettings
 from traces_core.scoring.class_gap import ClassGap
+from traces_core.scoring.kernel_machine import KernelMachine
 from traces_core.scoring.linear_probe import LinearProbe
 from traces_core.scoring.neighbours import Difference, SoftVote
 from traces_core.scoring.whitened_axes import WhitenedAxes
@@ -24,9 +25,9 @@ class ScorerChoice(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    scorer: Literal["difference", "class_gap", "soft_vote", "whitened_axes", "linear_probe"] = Field(
-        "difference", description="Which formula makes the scores; its units are its own."
-    )
+    scorer: Literal[
+        "difference", "class_gap", "soft_vote", "whitened_axes", "linear_probe", "kernel_machine"
+    ] = Field("difference", description="Which formula makes the scores; its units are its own.")
     k: int = Field(
         5, ge=1, le=1000, description="Nearest traces of a side that `difference` averages (count)."
     )
@@ -34,6 +35,7 @@ class ScorerChoice(BaseModel):
     soft_vote: SoftVote = SoftVote()
     whitened_axes: WhitenedAxes = WhitenedAxes()
     linear_probe: LinearProbe = LinearProbe()
+    kernel_machine: KernelMachine = KernelMachine()
 
     @property
     def chosen(self) -> ScorerSettings:
@@ -44,5 +46,6 @@ class ScorerChoice(BaseModel):
             "soft_vote": self.soft_vote,
             "whitened_axes": self.whitened_axes,
             "linear_probe": self.linear_probe,
+            "kernel_machine": self.kernel_machine,
         }
         return scorers[self.scorer]

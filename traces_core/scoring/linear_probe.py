@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from traces_core.errors import NoClassesError
-from traces_core.scoring.base import Contexts, FittedScorer, Floats, ScorerSettings
+from traces_core.scoring.base import Contexts, FittedScorer, Floats, ScorerSettings, evenly_spaced
 from traces_core.text.catalog import SIDES
 from traces_core.types import Array
 
@@ -49,7 +49,7 @@ class LinearProbe(ScorerSettings):
         """Weights and offset, from the sentences alone; float64."""
         from sklearn.linear_model import LogisticRegression  # takes a second to load
 
-        sides = [_sample(bank.vectors(side, contexts)) for side in SIDES]
+        sides = [evenly_spaced(bank.vectors(side, contexts), _MOST) for side in SIDES]
         sentences = np.concatenate(sides).astype(np.float64)
         is_anomalous = np.repeat([False, True], [len(side) for side in sides])
         probe = LogisticRegression(
@@ -70,10 +70,3 @@ class _Probe(FittedScorer):
 
     def class_scores(self, vectors: Array) -> dict[str, NDArray[np.floating]]:
         raise NoClassesError("linear_probe")
-
-
-def _sample(vectors: Array) -> Array:
-    if len(vectors) <= _MOST:
-        return vectors
-    rows = np.linspace(0, len(vectors) - 1, _MOST).astype(np.intp)
-    return vectors[rows]

@@ -77,7 +77,7 @@ def neighbours(shop: Workshop) -> list[Row]:
 
 def scorers(shop: Workshop) -> list[Row]:
     """Each formula that makes scores of similarities, with its parameters as set."""
-    names = ("difference", "class_gap", "soft_vote", "whitened_axes", "linear_probe")
+    names = ("difference", "class_gap", "soft_vote", "whitened_axes", "linear_probe", "kernel_machine")
     return _over(shop, "scorer", "scoring__scorer", names, (APPEARANCE, FUSED))
 
 

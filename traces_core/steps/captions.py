@@ -35,6 +35,7 @@ CUTTING = code_digest(
 )
 JUDGING = code_digest(
     [
+        "traces_core.captions.history",
         "traces_core.captions.stream",
         "traces_core.captions.trailing",
         "traces_core.scoring",
@@ -108,7 +109,7 @@ def caption_scores(shop: Workshop, embeddings: Artifact) -> Artifact:
         )
         starts = range(0, len(vectors), CHUNK)
         scores = [scorer.score_vectors(vectors[start : start + CHUNK]) for start in starts]
-        return scored_table(table, said, np.concatenate(scores), settings)
+        return scored_table(table, said, np.concatenate(scores), vectors, settings)
 
     made_from = {
         "table": table.fingerprint,
