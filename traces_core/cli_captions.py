@@ -67,7 +67,7 @@ def score(
     Causal: a score rests on captions up to its own. The result is what `traces evaluate` reads. No language
     model is asked.
     """
-    from traces_core.captions.provenance import provenance, write_scores
+    from traces_core.captions.provenance import provenance, write_table
     from traces_core.captions.table import DEFAULT_FPS, read_captions
     from traces_core.datasets import parse_rate
     from traces_core.settings import Machine, Settings
@@ -89,10 +89,54 @@ def score(
         scorer, findings = _scorer(chosen.model_copy(update=named), folder)
         _say_scorer(scorer, findings)
         scored = _scored(table, scorer)
-        write_scores(scored, provenance(scorer, table, folder), scores)
+        write_table(scored, provenance(scorer, table, folder), scores)
     except (TracesError, OSError) as error:
         _fail(str(error))
     _say(f"written   {scores}")
+
+
+@app.command()
+def write(
+    videos: Annotated[list[Path], typer.Argument(help="Video files; any container and codec.")],
+    captions: Annotated[Path, typer.Option("--out", help="Table of captions to write, .parquet.")],
+    model: Annotated[
+        str | None, typer.Option(help="VLM, by its name at the server; captions.model if not given.")
+    ] = None,
+) -> None:
+    """Have a VLM describe videos, window by window, into a table that `traces captions score` reads.
+
+    The server is OpenAI-compatible, at OPENAI_BASE_URL, with OPENAI_API_KEY. Replies are kept beside the
+    table as they come: the same command goes on where the last one stopped.
+    """
+    from traces_core.captions.provenance import write_table
+    from traces_core.captions.writer import CaptionWriter, VisionModel, made_from
+    from traces_core.settings import Settings
+    from traces_core.text.writers import Journal, Server
+    from traces_core.text.writers.progress import shown
+
+    if captions.suffix != ".parquet":
+        raise typer.BadParameter("captions are written as .parquet", param_hint="--out")
+    replies = captions.with_suffix(".replies")
+    try:
+        chosen = Settings.load().captions
+        chosen = chosen if model is None else chosen.model_copy(update={"model": model})
+        with shown(err) as progress:
+            asked = VisionModel(chosen, Server.here())
+            written = CaptionWriter(asked, chosen, Journal(replies), progress).write(videos)
+        if len(written.captions):
+            write_table(written.captions, made_from(chosen), captions)
+    except (TracesError, OSError) as error:
+        _fail(f"{error} Replies so far: {replies}." if replies.is_dir() else str(error))
+    for reason in written.broken.values():
+        err.print(f"[bold red]broken[/bold red]  {escape(reason)}", highlight=False, soft_wrap=True)
+    for video, count in written.unanswered.items():
+        said = f"{video}: {plural(count, 'window')} without a usable reply; asked again next time"
+        err.print(f"[bold red]unanswered[/bold red]  {escape(said)}", highlight=False, soft_wrap=True)
+    if len(written.captions):
+        described = plural(written.captions["video"].n_unique(), "video")
+        _say(f"written   {captions}, {plural(len(written.captions), 'caption')} of {described}")
+    if written.broken or written.unanswered:
+        raise typer.Exit(1)
 
 
 def _scorer(settings: CaptionSettings, catalog: Path) -> tuple[CaptionScorer, list[Finding]]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-_THOUGHT = re.compile(r"<think>.*?(?:</think>|\Z)", re.DOTALL | re.IGNORECASE)
+THOUGHT = re.compile(r"<think>.*?(?:</think>|\Z)", re.DOTALL | re.IGNORECASE)
 _MARKUP = re.compile(r"\*\*|__|`+|^#+\s+|^>\s+", re.MULTILINE)
 _ITEM = re.compile(r"(?:[-*•–]|\(?\d{1,3}[.)]|\(?[a-z]\))\s+")
 _BREAK = re.compile(rf"\n\s*(?=\n|[A-Z\"'“‘(]|{_ITEM.pattern})")
@@ -38,7 +38,7 @@ def split_sentences(caption: str) -> tuple[str, ...]:
     >>> split_sentences("1. A car stops.\\n2. Nobody gets out.")
     ('A car stops.', 'Nobody gets out.')
     """
-    plain = _MARKUP.sub("", _THOUGHT.sub(" ", caption))
+    plain = _MARKUP.sub("", THOUGHT.sub(" ", caption))
     found: dict[str, None] = {}
     for line in _BREAK.split(plain):
         text = _ITEM.sub("", " ".join(line.split()), count=1) if _ITEM.match(line.strip()) else line

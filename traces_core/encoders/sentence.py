@@ -29,8 +29,8 @@ _READ = ("*.json", "*.txt", "*.model", "*.safetensors")
 """What is fetched and fingerprinted; weights in other formats would have to be unpickled."""
 _DESCRIPTIONS = ("data_config.json", "README*")
 _PARTS = ("onnx/*", "openvino/*")
-BATCH = 64
-"""Sentences in a forward pass; changes memory and speed only."""
+BATCH, GPU_BATCH = 16, 256
+"""Sentences in a forward pass. On a processor 64 are no quicker, and take 370 MiB more of long sentences."""
 
 
 class SentenceEncoder:
@@ -126,7 +126,10 @@ class SentenceEncoder:
 
     def _encode(self, texts: list[str]) -> Array:
         vectors = self._model.encode(
-            texts, batch_size=BATCH, normalize_embeddings=True, show_progress_bar=False
+            texts,
+            batch_size=BATCH if self._model.device.type == "cpu" else GPU_BATCH,
+            normalize_embeddings=True,
+            show_progress_bar=False,
         )
         return np.asarray(vectors, dtype=np.float32)
 
