@@ -154,6 +154,15 @@ def test_only_the_contexts_asked_for_answer_and_the_scene_is_chosen(catalog: Pat
     assert texts["mismatched"] - texts["none"] == {"A quiet lane by the road."}
 
 
+def test_the_practice_world_answers_only_where_it_is_named_or_alone(catalog: Path) -> None:
+    yard = catalog / "yard.yaml"
+    yard.write_text(yard.read_text() + "tags: [practice]\n")
+    assert set(catalog_corpus(catalog)["context"]) == {"lane"}
+    assert set(catalog_corpus(catalog, ["yard"])["context"]) == {"yard"}
+    (catalog / "lane.yaml").unlink()
+    assert set(catalog_corpus(catalog)["context"]) == {"yard"}
+
+
 def test_names_that_nothing_has_are_refused_with_the_nearest(catalog: Path) -> None:
     with pytest.raises(UnknownNameError, match=r"no class named 'fires'\. Did you mean 'fire'"):
         catalog_corpus(catalog, classes=["fires"])

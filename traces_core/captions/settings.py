@@ -29,7 +29,7 @@ class CaptionSettings(BaseModel):
         description="Sentence encoder: a name on the hub or a folder; TRACES_TEXT_ENCODER goes before it.",
     )
     contexts: tuple[str, ...] = Field(
-        (), description="Contexts of the catalog that answer; none named: all there are."
+        (), description="Contexts of the catalog that answer; none named: all but the practice ones."
     )
     classes: tuple[str, ...] = Field(
         (), description="Anomalous classes that answer; none named: all that the contexts have."

@@ -56,7 +56,8 @@ def catalog_corpus(
     catalog
         Folder with one YAML file a context.
     contexts
-        Those that answer; none named: all there are.
+        Those that answer; none named: all there are, but those of the practice world (tag `practice`), whose
+        sentences are written for a small encoder.
     classes
         Anomalous classes that answer; none named: all of these contexts. The normal side stays whole.
     scene
@@ -70,6 +71,9 @@ def catalog_corpus(
         If no trace of these contexts is of a class.
     """
     chosen = read_catalog(catalog, contexts or None)
+    if not contexts:
+        real = {name: context for name, context in chosen.items() if "practice" not in context.tags}
+        chosen = real or chosen
     scenes = {name: scene_sentence(scene, name, chosen, catalog) for name in chosen}
     corpus = write_corpus(chosen, scenes={name: text for name, text in scenes.items() if text})
     is_anomalous = pl.col("side") == "anomalous"
