@@ -12,6 +12,7 @@ import polars as pl
 from assets.adapters import adapters
 from assets.bank import trace_embeddings, trace_index
 from assets.calibration import thresholds
+from assets.captions import caption_embeddings, caption_scores
 from assets.corpus import trace_corpus
 from assets.features import video_features
 from assets.scores import anomaly_scores
@@ -19,7 +20,7 @@ from pipelines.partitions import CONTEXTS, SHARDS
 from pipelines.resources import WorkshopResource
 from traces_core.bank import Bank, recall_of_index
 from traces_core.calibration import enough_normal_footage
-from traces_core.steps import footage, knowledge
+from traces_core.steps import captions, footage, knowledge
 from traces_core.text.catalog import SIDES
 
 
@@ -155,6 +156,25 @@ def normal_footage_is_enough(workshop: WorkshopResource) -> dg.AssetCheckResult:
             f"an hour take {check.hours_needed:.2f} h; the finest rate supported is "
             f"{check.finest_false_alarms_per_hour:.2f} an hour"
         ),
+    )
+
+
+@dg.asset_check(asset=caption_embeddings, blocking=True)
+def caption_traces_are_sound(workshop: WorkshopResource) -> dg.AssetCheckResult:
+    """The traces that captions are compared with pass the gates of the corpus, in the space of captions."""
+    return _from_findings(captions.corpus_findings(workshop.open()))
+
+
+@dg.asset_check(asset=caption_scores, blocking=True)
+def caption_scores_are_sound(workshop: WorkshopResource) -> dg.AssetCheckResult:
+    """Finite, and not mostly one value."""
+    scores = workshop.open().shelf.current("caption_scores").read()["score"]
+    tied = 1 - scores.n_unique() / len(scores) if len(scores) > 1 else 0.0
+    is_finite = bool(scores.is_finite().all())
+    return dg.AssetCheckResult(
+        passed=is_finite and tied < 0.5,
+        metadata={"ties": tied},
+        description=f"{len(scores)} scores, {tied:.1%} tied, {'' if is_finite else 'not '}all finite",
     )
 
 

@@ -8,6 +8,7 @@ from assets import (
     bank,
     benchmark,
     calibration,
+    captions,
     checks,
     corpus,
     features,
@@ -18,7 +19,19 @@ from assets import (
 from pipelines.jobs import JOBS
 from pipelines.resources import TrackerResource, WorkshopResource
 
-CHAPTERS = (sources, corpus, bank, footage, features, adapters, scores, calibration, benchmark, ablations)
+CHAPTERS = (
+    sources,
+    corpus,
+    bank,
+    footage,
+    features,
+    adapters,
+    scores,
+    calibration,
+    captions,
+    benchmark,
+    ablations,
+)
 
 defs = dg.Definitions(
     assets=dg.load_assets_from_modules(CHAPTERS),

@@ -42,6 +42,21 @@ def test_artifacts_that_are_not_made_yet_stop_nothing(at_home: Path, monkeypatch
     assert "GiB" in found["free space"].found
 
 
+def test_an_absent_sentence_encoder_is_named_and_stops_nothing(
+    at_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from huggingface_hub import constants
+
+    monkeypatch.setenv("TRACES_TEXT_ENCODER", "/nowhere/at/all")
+    found = _by_name(examine())["sentence encoder"]
+    assert "TRACES_TEXT_ENCODER" in found.found
+    assert not found.is_well
+    assert not found.is_needed
+    monkeypatch.delenv("TRACES_TEXT_ENCODER")
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(at_home / "nothing"))
+    assert "not in the hub's cache yet" in _by_name(examine())["sentence encoder"].found
+
+
 def test_a_mistake_in_the_settings_is_found_and_the_rest_is_still_looked_at(
     at_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

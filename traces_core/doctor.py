@@ -57,7 +57,7 @@ def examine() -> list[Finding]:
     findings.append(settings[1])
     if settings[0] is not None:
         findings += [_weights(settings[0], "clip"), _weights(settings[0], "timesformer")]
-        findings.append(_writer(settings[0]))
+        findings += [_sentence_encoder(settings[0]), _writer(settings[0])]
     machine = Machine.here()
     return [*findings, _device(machine), *_folders(machine), *_artifacts(machine)]
 
@@ -136,6 +136,18 @@ def _weights(settings: Settings, which: str) -> Finding:
     except (TracesError, ValueError) as error:
         return Finding(f"{which} weights", str(error), False, "see the message")
     return Finding(f"{which} weights", f"{name}, {encoder.dimensions}-d, {encoder.fingerprint}", True)
+
+
+def _sentence_encoder(settings: Settings) -> Finding:
+    from traces_core.encoders.sentence import chosen_model, find_sentence_encoder
+
+    name = chosen_model(settings.captions.text_encoder)
+    try:
+        found = f"{name} in {find_sentence_encoder(name, may_fetch=False)}"
+    except TracesError as error:
+        do = "only to score captions; where the hub answers, it comes by itself"
+        return Finding("sentence encoder", str(error), False, do, is_needed=False)
+    return Finding("sentence encoder", found, True)
 
 
 def _writer(settings: Settings) -> Finding:

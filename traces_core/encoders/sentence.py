@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -139,8 +140,8 @@ def chosen_model(model: str) -> str:
     return os.environ.get(VARIABLE, "") or model
 
 
-def find_sentence_encoder(model: str) -> Path:
-    """The folder of a sentence encoder: somebody's, or the hub's cache, which is filled where it can be.
+def find_sentence_encoder(model: str, *, may_fetch: bool = True) -> Path:
+    """The folder of a sentence encoder: somebody's, or the hub's cache, which is filled where it may be.
 
     Raises
     ------
@@ -151,19 +152,25 @@ def find_sentence_encoder(model: str) -> Path:
     if not folder.is_dir():
         if folder.is_absolute() or model.startswith((".", "~")) or model.count("/") > 1:
             raise _missing(model, "there is no such folder")
-        folder = _fetch(model)
+        folder = _from_hub(model, may_fetch)
     for file in (MODULES_FILE, WEIGHTS_FILE):
         if not (folder / file).is_file():
             raise _missing(model, f"{folder} holds no {file}")
     return folder
 
 
-def _fetch(model: str) -> Path:
+def _from_hub(model: str, may_fetch: bool) -> Path:
     from huggingface_hub import snapshot_download
 
+    wanted = partial(snapshot_download, model, allow_patterns=[*_READ], ignore_patterns=[*_PARTS])
+    if not may_fetch:
+        try:
+            return Path(wanted(local_files_only=True))
+        except (OSError, ValueError) as error:
+            raise _missing(model, "not in the hub's cache yet") from error
     with quick_hub() as is_reachable:
         try:
-            return Path(snapshot_download(model, allow_patterns=[*_READ], ignore_patterns=[*_PARTS]))
+            return Path(wanted())
         except (OSError, ValueError) as error:
             why = "the hub cannot be reached" if not is_reachable else str(error).splitlines()[0]
             raise _missing(model, why) from error

@@ -1,0 +1,43 @@
+"""Chapter 11. Captions: what a VLM said about videos, against the sentences of the catalog.
+
+    settings/captions ──> caption_embeddings ──> caption_scores
+                                    catalog ─────────┘
+
+Empty where `captions.table` names no table: nothing is fetched and nothing is computed then.
+"""
+
+import dagster as dg
+
+from assets.sources import settings
+from pipelines.automation import WHEN_INPUTS_CHANGE
+from pipelines.reporting import report
+from pipelines.resources import WorkshopResource
+from traces_core.steps import captions
+
+
+@dg.asset(
+    group_name="captions",
+    kinds={"sentence_transformers"},
+    deps=settings("captions"),
+    code_version=captions.CUTTING,
+    automation_condition=WHEN_INPUTS_CHANGE,
+)
+def caption_embeddings(workshop: WorkshopResource) -> dg.MaterializeResult:
+    """Each sentence of the caption table once, as a unit vector of the sentence encoder."""
+    embedded = captions.caption_embeddings(workshop.open())
+    return report(embedded, **embedded.facts)
+
+
+@dg.asset(
+    group_name="captions",
+    kinds={"polars"},
+    deps=["caption_embeddings", "catalog", *settings("captions", "corpus")],
+    code_version=captions.JUDGING,
+    automation_condition=WHEN_INPUTS_CHANGE,
+)
+def caption_scores(workshop: WorkshopResource) -> dg.MaterializeResult:
+    """One causal score for each stretch that a caption is about: a table that `traces evaluate` reads."""
+    shop = workshop.open()
+    scored = captions.caption_scores(shop, shop.shelf.current("caption_embeddings"))
+    table = scored.read()
+    return report(scored, stretches=len(table), videos=table["video"].n_unique())

@@ -1,0 +1,209 @@
+"""Steps on real captions: what VLMs said about the UCF-Crime test set, judged by the shipped bank.
+
+    TRACES_REAL_DATA ──> sentences (vectors, once a table) ──> their scores (once a bank) ──> rows
+
+What rows share is kept on the shelf: a row costs arithmetic only. Captions are never kept, only vectors and
+scores of their sentences. Which rows there are is in `real_rows`, the page in `traces_core.report.real`.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from traces_core.captions.settings import CaptionSettings
+from traces_core.captions.stream import (
+    CHUNK,
+    CaptionScorer,
+    CaptionSentences,
+    caption_tracks,
+    catalog_corpus,
+    scored_table,
+    sentences_of,
+)
+from traces_core.captions.table import CaptionTable, read_captions
+from traces_core.datasets import GroundTruth, VideoNames, read_lengths, read_ucf_crime
+from traces_core.digest import digest, file_digest
+from traces_core.errors import RealDataError
+from traces_core.steps.captions import CUTTING, JUDGING
+from traces_core.steps.workshop import Workshop
+from traces_core.store import Artifact
+from traces_core.text.scenes import Scene
+from traces_core.types import Array, ScoreTrack
+
+VARIABLE = "TRACES_REAL_DATA"
+"""Environment variable that names the folder of real data."""
+TABLES = {
+    "captions_vadtree_coarse": "VADTree's coarse captions (LLaVA-Video-7B, one a stretch)",
+    "captions_corevad_1s": "CoReVAD's answers (InternVL2, one a second)",
+}
+"""Caption tables of the UCF-Crime test set, `<name>.parquet`, and who wrote them."""
+OFFICIAL = "Temporal_Anomaly_Annotation_for_Testing_Videos.txt"
+VERA = "reannotation_vera.json"
+LENGTHS = "test_video_lengths.txt"
+
+
+@dataclass(frozen=True)
+class RealData:
+    """Captions and both ground truths of the UCF-Crime test set."""
+
+    folder: Path
+    """Where they lie."""
+    official: GroundTruth
+    """The official annotation."""
+    vera: GroundTruth
+    """VERA's re-annotation: the same scores get another AUC."""
+    tables: Mapping[str, CaptionTable]
+    """Captions by the name of their table."""
+
+    @cached_property
+    def said(self) -> dict[str, CaptionSentences]:
+        """The distinct sentences of each table."""
+        return {name: sentences_of(table) for name, table in self.tables.items()}
+
+    @property
+    def fingerprints(self) -> dict[str, str]:
+        """What the numbers rest on, by name."""
+        truths = {truth.name: truth.fingerprint for truth in (self.official, self.vera)}
+        return truths | {name: table.fingerprint for name, table in self.tables.items()}
+
+
+def real_data() -> RealData:
+    """The real data that TRACES_REAL_DATA names, read once.
+
+    Raises
+    ------
+    RealDataError
+        If it is not set, or a file is not in its folder `ucf_crime`.
+    """
+    said = os.environ.get(VARIABLE, "")
+    if not said:
+        raise RealDataError(f"{VARIABLE} is not set", "Set it to the folder that holds ucf_crime/.")
+    folder = Path(said).expanduser().resolve() / "ucf_crime"
+    files = [folder / name for name in (OFFICIAL, VERA, LENGTHS, *(f"{name}.parquet" for name in TABLES))]
+    missing = [path.name for path in files if not path.is_file()]
+    if missing:
+        found = f"{VARIABLE} is {said}, and {folder} lacks {', '.join(missing)}"
+        raise RealDataError(found, "Put the files there, or name the folder that has them.")
+    return _read(folder, tuple(file_digest(path) for path in files))
+
+
+@lru_cache(maxsize=1)
+def _read(folder: Path, _files: tuple[str, ...]) -> RealData:
+    lengths = read_lengths(folder / LENGTHS)
+    official, vera = (read_ucf_crime(folder / name, lengths) for name in (OFFICIAL, VERA))
+    tables = {name: read_captions(folder / f"{name}.parquet") for name in TABLES}
+    return RealData(folder, official, vera, tables)
+
+
+def real_sentences(shop: Workshop, name: str) -> Artifact:
+    """Unit vectors of the distinct sentences of a table, in the order of `sentences_of`."""
+    material = real_data()
+    encoder = shop.sentences
+    return shop.shelf.remember(
+        "real_sentences",
+        name,
+        code=CUTTING,
+        made_from={"table": material.tables[name].fingerprint, "text_encoder": encoder.fingerprint},
+        make=lambda: {"vectors": encoder.encode_texts(material.said[name].texts)},
+    )
+
+
+@dataclass(frozen=True)
+class Bench:
+    """One table, ready to be judged by any bank that the catalog makes."""
+
+    shop: Workshop
+    """Catalog, settings, encoder, shelf."""
+    material: RealData
+    """Captions and ground truths."""
+    name: str
+    """Which table."""
+
+    @property
+    def table(self) -> CaptionTable:
+        """Its captions."""
+        return self.material.tables[self.name]
+
+    @cached_property
+    def sentences(self) -> Artifact:
+        """What `real_sentences` made."""
+        return real_sentences(self.shop, self.name)
+
+    @cached_property
+    def vectors(self) -> Array:
+        """float32 array of shape (N, D): its sentences."""
+        found: Array = self.sentences.read()["vectors"]
+        return found
+
+    def settings(self, **changed: Any) -> CaptionSettings:
+        """The settings of the graph for all contexts and classes, with some changed."""
+        return self.shop.settings.captions.model_copy(update={"contexts": (), "classes": (), **changed})
+
+    def corpus(self, settings: CaptionSettings, scene: Scene | None = None) -> pl.DataFrame:
+        """The traces that answer by these settings."""
+        chosen = scene or self.shop.settings.corpus.scene
+        return catalog_corpus(self.shop.machine.catalog, settings.contexts, settings.classes, scene=chosen)
+
+    def scores(self, corpus: pl.DataFrame, settings: CaptionSettings) -> Artifact:
+        """Scores of the sentences, float32 of shape (N,), by the bank of a corpus; `seconds` has its fit."""
+        encoder, shelf = self.shop.sentences, self.shop.shelf.aside()
+
+        def judge() -> dict[str, Any]:
+            known = _trace_vectors(self.shop, corpus)
+            scorer = CaptionScorer.build(corpus, encoder, settings, vectors=known)
+            starts = range(0, len(self.vectors), CHUNK)
+            return {
+                "scores": np.concatenate(
+                    [scorer.score_vectors(self.vectors[start : start + CHUNK]) for start in starts]
+                )
+            }
+
+        made_from = {
+            "sentences": self.sentences.fingerprint,
+            "text_encoder": encoder.fingerprint,
+            "corpus": digest(corpus.write_ndjson()),
+            "near_duplicate_cosine": settings.near_duplicate_cosine,
+            "scorer": {"name": settings.scoring.scorer, **settings.scoring.chosen.model_dump()},
+        }
+        return shelf.remember("real_scores", self.name, code=JUDGING, made_from=made_from, make=judge)
+
+    def tracks(self, corpus: pl.DataFrame, settings: CaptionSettings) -> dict[str, ScoreTrack]:
+        """The caption stream of each video of the ground truth."""
+        scores = self.scores(corpus, settings).read()["scores"]
+        said = self.material.said[self.name]
+        scored = scored_table(self.table, said, scores, self.vectors, settings)
+        return self.renamed(caption_tracks(self.table, scored))
+
+    def renamed(self, tracks: Mapping[str, ScoreTrack]) -> dict[str, ScoreTrack]:
+        """The same tracks by the names of the ground truth."""
+        names = VideoNames(self.material.official.videos)
+        return {names.find(video, where=self.name): track for video, track in tracks.items()}
+
+
+def _trace_vectors(shop: Workshop, corpus: pl.DataFrame) -> Array:
+    """Vectors of a corpus out of those of all that the catalog can say: encoded once for all rows."""
+    every = _all_texts(shop.machine.catalog, file_digest(shop.machine.catalog))
+    encoder = shop.sentences
+    kept = shop.shelf.aside().remember(
+        "real_traces",
+        code=CUTTING,
+        made_from={"texts": digest(every), "text_encoder": encoder.fingerprint},
+        make=lambda: {"vectors": encoder.encode_texts(every)},
+    )
+    rows = {text: row for row, text in enumerate(every)}
+    vectors: Array = kept.read()["vectors"][[rows[text] for text in corpus["text"]]]
+    return vectors
+
+
+@lru_cache(maxsize=1)
+def _all_texts(catalog: Path, _digest: str) -> tuple[str, ...]:
+    scenes: tuple[Scene, ...] = ("matched", "generic")
+    return tuple(sorted({text for scene in scenes for text in catalog_corpus(catalog, scene=scene)["text"]}))
