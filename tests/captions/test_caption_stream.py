@@ -156,6 +156,7 @@ def test_only_the_contexts_asked_for_answer_and_the_scene_is_chosen(catalog: Pat
 
 def test_the_practice_world_answers_only_where_it_is_named_or_alone(catalog: Path) -> None:
     yard = catalog / "yard.yaml"
+    write_catalog(catalog, lane=yard.read_text().replace("yard", "lane"))
     yard.write_text(yard.read_text() + "tags: [practice]\n")
     assert set(catalog_corpus(catalog)["context"]) == {"lane"}
     assert set(catalog_corpus(catalog, ["yard"])["context"]) == {"yard"}
