@@ -1,6 +1,6 @@
 # Every target installs what it needs. `make help` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-full test-vllm lint ui benchmark benchmark-speed benchmark-bank pretrain score clean
+.PHONY: help demo test test-full test-vllm lint ui benchmark benchmark-real benchmark-speed benchmark-bank pretrain score clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -27,6 +27,9 @@ demo: $(STAMP)  ## build the whole graph on practice footage and print the resul
 
 benchmark: $(STAMP)  ## every row: streams, baselines, ablations, three pre-training seeds
 	@$(BIN)/python -m pipelines.run benchmark
+
+benchmark-real: $(STAMP)  ## real captions of UCF-Crime: make benchmark-real TRACES_REAL_DATA=folder
+	@$(BIN)/python -m pipelines.run real
 
 benchmark-speed: $(STAMP)  ## feature extraction against the bare encoders, memory against length
 	@$(BIN)/python -m benchmarks.extraction

@@ -1,4 +1,4 @@
-"""Run the graph from the command line: `python -m pipelines.run demo | benchmark`.
+"""Run the graph from the command line: `python -m pipelines.run demo | benchmark | real`.
 
 Assets of one run share their partitions, so the graph is walked in waves: one run for each partition of a
 wave. The runs are ordinary Dagster runs, in the instance that the UI shows.
@@ -24,6 +24,7 @@ from pipelines.definitions import defs
 from pipelines.resources import WorkshopResource, git_commit
 from traces_core.report import POCKET_NOTICE, result_table
 from traces_core.report.markdown import results_markdown
+from traces_core.report.real import real_markdown
 from traces_core.settings import project_root
 from traces_core.steps import pages
 from traces_core.steps.ablations import ABLATIONS
@@ -33,6 +34,7 @@ from traces_core.store import Shelf
 
 DEMO = "+key:benchmark_report"
 BENCHMARK = "+key:results"
+REAL = "group:real"
 
 
 class GraphError(RuntimeError):
@@ -120,19 +122,21 @@ def write_results(shelf: Shelf, reports: Path) -> dict[str, Any]:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """`demo` makes the result table, `benchmark` the ablations too, `assets` what is selected."""
+    """`demo`: the result table; `benchmark`: ablations, too; `real`: real captions; `assets`: a selection."""
     parser = argparse.ArgumentParser(prog="python -m pipelines.run", description=__doc__)
-    parser.add_argument("what", choices=["demo", "benchmark", "assets"])
+    parser.add_argument("what", choices=["demo", "benchmark", "real", "assets"])
     parser.add_argument("--select", default="*", help="Dagster's asset selection, for `assets`")
     chosen = parser.parse_args(arguments)
     console, started = rich.get_console(), time.monotonic()
-    selection = {"demo": DEMO, "benchmark": BENCHMARK}.get(chosen.what, chosen.select)
+    selection = {"demo": DEMO, "benchmark": BENCHMARK, "real": REAL}.get(chosen.what, chosen.select)
     try:
         runs = materialize(selection, instance=dg.DagsterInstance.get(), console=console)
     except GraphError as error:
         console.print(f"[bold red]stopped[/bold red]\n{error}", highlight=False)
         return 1
-    if chosen.what != "assets":
+    if chosen.what == "real":
+        write_real(console)
+    elif chosen.what != "assets":
         said = show_results(console)
         if chosen.what == "benchmark":
             write_docs(said, console)
@@ -170,6 +174,18 @@ def write_docs(said: dict[str, Any], console: Console) -> None:
     (docs / "score-curve.png").write_bytes(pages.example_picture(shop))
     shutil.copy(shop.shelf.current("results").path / "index.html", shop.machine.reports / "results.html")
     console.print(f"results             {docs / 'results.md'}", highlight=False, soft_wrap=True)
+
+
+def write_real(console: Console) -> None:
+    """docs/results-real.md, and reports/real.json with its rows."""
+    shop, docs = WorkshopResource().open(), project_root() / "docs"
+    said = shop.shelf.current("real_results").read()
+    docs.mkdir(exist_ok=True)
+    page = real_markdown(said["rows"], said["baselines"], said["provenance"])
+    (docs / "results-real.md").write_text(page, encoding="utf-8")
+    shop.machine.reports.mkdir(parents=True, exist_ok=True)
+    (shop.machine.reports / "real.json").write_text(json.dumps(said, indent=1), encoding="utf-8")
+    console.print(f"results             {docs / 'results-real.md'}", highlight=False, soft_wrap=True)
 
 
 if __name__ == "__main__":

@@ -48,10 +48,10 @@ def results_markdown(
     """
     parts = [
         "# Results",
-        "Made by `make benchmark`; do not edit by hand.",
+        "Made by `make benchmark`; do not edit by hand. Real footage: [results-real.md](results-real.md).",
         _MEANING,
         "## Streams, and what costs nothing or cheats",
-        _table([*rows, *baselines], [("stream", label), *_numbers(_COLUMNS)]),
+        table([*rows, *baselines], [("stream", label), *number_columns(_COLUMNS)]),
         *_fusions_compared(ablations.get("fusion", ())),
         *(part for name, some in ablations.items() for part in _ablation(titles.get(name, name), some)),
         "## Provenance",
@@ -109,10 +109,12 @@ def _ablation(title: str, rows: Sequence[Row]) -> list[str]:
     if any("auc_with" in row for row in rows):
         numbers = [("AUC without", "auc", 3), ("AUC with", "auc_with", 3)]
     columns = [("variant", lambda row: str(row["variant"])), ("stream", lambda row: str(row["stream"]))]
-    return [f"## {title.strip()}", _table(pooled(rows), [*columns, *_numbers(numbers)])]
+    return [f"## {title.strip()}", table(pooled(rows), [*columns, *number_columns(numbers)])]
 
 
-def _numbers(columns: Sequence[tuple[str, str, int]]) -> list[tuple[str, Any]]:
+def number_columns(columns: Sequence[tuple[str, str, int]]) -> list[tuple[str, Any]]:
+    """Columns of `table`: heading, key and decimals each; with the interval where a row has one."""
+
     def shown(key: str, digits: int) -> Any:
         def cell(row: Row) -> str:
             value = number(row, key)
@@ -129,7 +131,8 @@ def _numbers(columns: Sequence[tuple[str, str, int]]) -> list[tuple[str, Any]]:
     return [(heading, shown(key, digits)) for heading, key, digits in columns]
 
 
-def _table(rows: Sequence[Row], columns: Sequence[tuple[str, Any]]) -> str:
+def table(rows: Sequence[Row], columns: Sequence[tuple[str, Any]]) -> str:
+    """A table: a heading and a function from a row to its cell for each column."""
     head = "| " + " | ".join(heading for heading, _ in columns) + " |"
     rule = "| " + " | ".join("---" for _ in columns) + " |"
     lines = ["| " + " | ".join(cell(row).replace("_", " ") for _, cell in columns) + " |" for row in rows]
