@@ -13,6 +13,7 @@ from assets import (
     corpus,
     features,
     footage,
+    real,
     scores,
     sources,
 )
@@ -31,6 +32,7 @@ CHAPTERS = (
     captions,
     benchmark,
     ablations,
+    real,
 )
 
 defs = dg.Definitions(

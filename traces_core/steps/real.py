@@ -144,7 +144,7 @@ class Bench:
         return found
 
     def settings(self, **changed: Any) -> CaptionSettings:
-        """The settings of the graph for all contexts and classes, with some changed."""
+        """The settings of the graph, with all contexts that answer by default, and some changed."""
         return self.shop.settings.captions.model_copy(update={"contexts": (), "classes": (), **changed})
 
     def corpus(self, settings: CaptionSettings, scene: Scene | None = None) -> pl.DataFrame:
@@ -190,7 +190,8 @@ class Bench:
 
 def _trace_vectors(shop: Workshop, corpus: pl.DataFrame) -> Array:
     """Vectors of a corpus out of those of all that the catalog can say: encoded once for all rows."""
-    every = _all_texts(shop.machine.catalog, file_digest(shop.machine.catalog))
+    known = _all_texts(shop.machine.catalog, file_digest(shop.machine.catalog))
+    every = tuple(sorted({*known, *corpus["text"]}))
     encoder = shop.sentences
     kept = shop.shelf.aside().remember(
         "real_traces",
