@@ -15,12 +15,21 @@ from traces_core import cli, cli_captions
 from traces_core.captions.provenance import catalog_digest, read_provenance
 from traces_core.errors import CorruptArtifactError
 
+PARAMS = """\
+corpus: {contexts: [street]}
+captions:
+  {scoring: {scorer: difference, k: 3}, trailing_s: [4.0, 16.0], contexts: [corridor], classes: [fall]}
+"""
+
 
 @pytest.fixture(autouse=True)
 def place(tmp_path: Path, encoder_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for console in (cli_captions.out, cli_captions.err):
         monkeypatch.setattr(console, "_width", 400)
     monkeypatch.setenv("TRACES_TEXT_ENCODER", str(encoder_folder))
+    (tmp_path / "params").mkdir()
+    (tmp_path / "params" / "params.yaml").write_text(PARAMS)
+    monkeypatch.setenv("TRACES_PARAMS", str(tmp_path / "params"))
     write_catalog(tmp_path / "catalog")
     captions().write_parquet(tmp_path / "captions.parquet")
     monkeypatch.chdir(tmp_path)
@@ -44,8 +53,8 @@ def test_a_table_of_captions_becomes_a_table_of_scores_that_says_where_it_comes_
     assert said["space"].startswith("sentence-transformers:tiny:")
     assert said["causal"] is True
     assert said["catalog"] == {"contexts": ["yard"], "digest": catalog_digest("catalog")}
-    assert said["settings"]["scorer"] == {"name": "difference", "k": 5}
-    assert said["settings"]["trailing_s"] == [2.0, 8.0, 32.0, 128.0]
+    assert said["settings"]["scorer"] == {"name": "difference", "k": 3}
+    assert said["settings"]["trailing_s"] == [4.0, 16.0]
     assert said["captions"]["rows"] == len(captions())
     assert not list(place.glob(".*"))
 
@@ -108,11 +117,16 @@ def test_a_class_and_a_context_narrow_the_bank() -> None:
     assert read_provenance("scores.parquet")["bank"]["classes"] == ["fire", "theft"]
 
 
-def test_without_a_catalog_the_shipped_one_answers(encoder_folder: Path) -> None:
-    done = run("captions.parquet", "--context", "corridor", "--out", "scores.parquet")
+def test_without_a_catalog_the_shipped_one_answers_with_what_the_settings_name() -> None:
+    done = run("captions.parquet", "--out", "scores.parquet")
     assert done.exit_code == 0, done.output
-    assert read_provenance("scores.parquet")["catalog"]["contexts"] == ["corridor"]
     assert "a second" in done.stdout
+    said = read_provenance("scores.parquet")
+    assert said["catalog"]["contexts"] == ["corridor"]
+    assert said["bank"]["classes"] == ["fall"]
+    run("captions.parquet", "--context", "platform", "--class", "fight", "--out", "scores.parquet")
+    said = read_provenance("scores.parquet")
+    assert (said["catalog"]["contexts"], said["bank"]["classes"]) == (["platform"], ["fight"])
 
 
 def test_another_rate_changes_the_seconds_and_so_the_smoothing() -> None:
