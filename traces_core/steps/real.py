@@ -152,33 +152,38 @@ class Bench:
         chosen = scene or self.shop.settings.corpus.scene
         return catalog_corpus(self.shop.machine.catalog, settings.contexts, settings.classes, scene=chosen)
 
-    def scores(self, corpus: pl.DataFrame, settings: CaptionSettings) -> Artifact:
-        """Scores of the sentences, float32 of shape (N,), by the bank of a corpus; `seconds` has its fit."""
-        encoder, shelf = self.shop.sentences, self.shop.shelf.aside()
+    def scorer(self, corpus: pl.DataFrame, settings: CaptionSettings) -> CaptionScorer:
+        """The bank of a corpus; its sentences are not encoded anew."""
+        known = _trace_vectors(self.shop, corpus)
+        return CaptionScorer.build(corpus, self.shop.sentences, settings, vectors=known)
 
-        def judge() -> dict[str, Any]:
-            known = _trace_vectors(self.shop, corpus)
-            scorer = CaptionScorer.build(corpus, encoder, settings, vectors=known)
-            starts = range(0, len(self.vectors), CHUNK)
-            return {
-                "scores": np.concatenate(
-                    [scorer.score_vectors(self.vectors[start : start + CHUNK]) for start in starts]
-                )
-            }
+    def judged(self, scorer: CaptionScorer) -> Array:
+        """float32 array of shape (N,): scores of the sentences."""
+        chunks = range(0, len(self.vectors), CHUNK)
+        return np.concatenate([scorer.score_vectors(self.vectors[at : at + CHUNK]) for at in chunks])
 
+    def scores(self, corpus: pl.DataFrame, settings: CaptionSettings) -> Array:
+        """As `judged`, by the bank of a corpus: remembered."""
         made_from = {
             "sentences": self.sentences.fingerprint,
-            "text_encoder": encoder.fingerprint,
+            "text_encoder": self.shop.sentences.fingerprint,
             "corpus": digest(corpus.write_ndjson()),
             "near_duplicate_cosine": settings.near_duplicate_cosine,
             "scorer": {"name": settings.scoring.scorer, **settings.scoring.chosen.model_dump()},
         }
-        return shelf.remember("real_scores", self.name, code=JUDGING, made_from=made_from, make=judge)
+        kept = self.shop.shelf.aside().remember(
+            "real_scores",
+            self.name,
+            code=JUDGING,
+            made_from=made_from,
+            make=lambda: {"scores": self.judged(self.scorer(corpus, settings))},
+        )
+        scores: Array = kept.read()["scores"]
+        return scores
 
     def tracks(self, corpus: pl.DataFrame, settings: CaptionSettings) -> dict[str, ScoreTrack]:
         """The caption stream of each video of the ground truth."""
-        scores = self.scores(corpus, settings).read()["scores"]
-        said = self.material.said[self.name]
+        scores, said = self.scores(corpus, settings), self.material.said[self.name]
         scored = scored_table(self.table, said, scores, self.vectors, settings)
         return self.renamed(caption_tracks(self.table, scored))
 
