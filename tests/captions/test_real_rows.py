@@ -5,12 +5,17 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import dagster as dg
 import numpy as np
 import polars as pl
 import pytest
 import yaml
+from mlflow.tracking import MlflowClient
 from places import SAID, write_catalog
 
+from assets import real as chapter
+from pipelines.resources import TrackerResource, WorkshopResource
+from pipelines.tracking import EXPERIMENT, Tracker
 from traces_core.captions.settings import CaptionSettings
 from traces_core.errors import RealDataError, UnknownNameError
 from traces_core.report.real import real_markdown
@@ -181,3 +186,21 @@ def test_a_catalog_without_the_classes_is_refused(shop: Workshop, tmp_path: Path
         real_rows.headline(
             real.Bench(Workshop(shop.shelf, shop.settings, bare), real.real_data(), "captions_vadtree_coarse")
         )
+
+
+def test_each_row_is_a_run_of_mlflow(
+    shop: Workshop, encoder_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    settings = {"corpus": {"contexts": ["street"]}, "captions": {"text_encoder": str(encoder_folder)}}
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(settings))
+    machine = {"data": str(tmp_path / "data"), "catalog": str(shop.machine.catalog), "params": str(tmp_path)}
+    resources = {"workshop": WorkshopResource(**machine), "tracker": TrackerResource(root=str(tmp_path))}
+    judged = next(one for one in chapter.MEASURED if one.key.path == ["real", "judges"])
+    done = dg.materialize([*chapter.SENTENCES, judged], resources=resources)
+    assert done.success
+    client = MlflowClient(tracking_uri=Tracker(tmp_path).uri)
+    runs = client.search_runs([client.get_experiment_by_name(EXPERIMENT).experiment_id])
+    variants = {(run.data.params["table"], run.data.params["variant"]) for run in runs if run.data.metrics}
+    assert len(variants) == 3 + 2
+    assert len(runs) == 1 + len(variants)
