@@ -69,7 +69,7 @@ def index_finds_what_is_there(workshop: WorkshopResource) -> dg.AssetCheckResult
         metadata={f"recall_{side}": recall for side, recall in recalls.items()},
         description=(
             f"recall@{settings.recall_at_k} {recalls}, asked for {settings.minimum_recall}; {kinds}. "
-            "Where it is too low, raise bank.candidates or bank.bits."
+            "Where it is too low, raise bank.candidates or lower bank.coordinates."
         ),
     )
 

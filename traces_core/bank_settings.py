@@ -14,7 +14,7 @@ class BankSettings(BaseModel):
     Examples
     --------
     >>> BankSettings(exact_up_to=100_000).candidates
-    2000
+    500
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -22,14 +22,11 @@ class BankSettings(BaseModel):
     exact_up_to: int = Field(
         50_000, ge=1_000, description="A side of at most so many traces is searched exactly (count)."
     )
-    bits: float = Field(
-        1.0, ge=0.5, le=4, description="Bits that a coordinate of a vector takes in the index."
+    coordinates: int = Field(
+        2, ge=1, le=16, description="Coordinates of a vector that share a 4-bit code of the index (count)."
     )
     candidates: int = Field(
-        2_000,
-        ge=1,
-        le=100_000,
-        description="Traces an index proposes, to be compared exactly (count).",
+        500, ge=1, le=100_000, description="Traces an index proposes, to be compared exactly (count)."
     )
     retrain_share: float = Field(
         0.3, ge=0, le=1, description="Share of a side that may change before its index is trained anew."

@@ -33,18 +33,18 @@ def test_the_similarities_of_an_index_are_exact() -> None:
 
 def test_an_index_passes_the_gate_and_a_starved_one_does_not() -> None:
     bank, _ = large_bank()
-    starved, _ = large_bank(SETTINGS.model_copy(update={"candidates": 1}))
+    starved, _ = large_bank(SETTINGS.model_copy(update={"candidates": 1, "coordinates": 8}))
     assert recall_of_index(bank, "normal", 5) >= 0.99
     assert recall_of_index(starved, "normal", 5) < 0.9
 
 
-def test_more_bits_propose_better() -> None:
+def test_fewer_coordinates_in_a_code_propose_better() -> None:
     queries = unit(100, np.random.default_rng(5), DIMENSIONS)
-    recalls = [
-        recall_against_exact(large_bank(SETTINGS.model_copy(update={"candidates": 40, "bits": bits}))[0],
-                             queries, 5, "normal")
-        for bits in (0.5, 1.0, 2.0, 4.0)
-    ]  # fmt: skip
+    banks = [
+        large_bank(SETTINGS.model_copy(update={"candidates": 40, "coordinates": shared}))[0]
+        for shared in (8, 4, 2, 1)
+    ]
+    recalls = [recall_against_exact(bank, queries, 5, "normal") for bank in banks]
     assert recalls == sorted(recalls)
     assert recalls[0] < 0.8 < 0.98 < recalls[-1]
 

@@ -269,7 +269,9 @@ class Bank:
             cosines, rows = nearest_of_rows(held.pages, spans, queries, k)
         else:
             count = min(len(index), max(self.settings.candidates, _PER_NEIGHBOUR * k))
-            proposed = ((some, held.rows_of(ids)) for some, ids in index.candidates(queries, count))
+            proposed = (
+                (some, held.rows_of(np.sort(ids, axis=1))) for some, ids in index.candidates(queries, count)
+            )
             cosines, rows = nearest_of_proposed(held.pages, proposed, k)
         return Neighbours(cosines, held.ids[rows])
 

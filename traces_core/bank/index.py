@@ -30,6 +30,8 @@ _BATCH = 65_536
 """Vectors added at once: bounds the memory, changes nothing else."""
 _ASKED = 1024
 """Queries asked at once: likewise."""
+_ONE_QUERY = 10
+"""The code path of FAISS for a query that comes alone: a fifth faster than its choice, same answers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +56,9 @@ class SideIndex:
         ids : int64 array of shape (rows,)
             What the index answers with.
         how
-            Bits of a coordinate.
+            Coordinates that share a code.
         """
-        lists = _untrained(pages.dimensions, how.bits)
+        lists = _untrained(pages.dimensions, how.coordinates)
         sample = np.random.default_rng(0).permutation(len(ids))[:_TRAINED_ON]
         with _one_thread():
             lists.train(pages.take(rows[0] + np.sort(sample)))
@@ -93,6 +95,7 @@ class SideIndex:
         """
         for start in range(0, len(queries), _ASKED):
             some = queries[start : start + _ASKED]
+            self.lists.implem = _ONE_QUERY if len(some) == 1 else 0  # 0: FAISS chooses, for many
             yield some, self.lists.search(some, count)[1]
 
     def __len__(self) -> int:
@@ -104,9 +107,9 @@ class SideIndex:
         return np.sort(faiss.rev_swig_ptr(held.get_ids(0), held.list_size(0)))
 
 
-def _untrained(dimensions: int, bits: float) -> Any:
-    """One list of 4-bit codes; a code is of as many coordinates as the bits allow."""
-    coordinates = math.gcd(dimensions, round(CODE_BITS / bits))
+def _untrained(dimensions: int, coordinates: int) -> Any:
+    """One list of 4-bit codes, each of so many coordinates, or of fewer that divide the vector."""
+    coordinates = math.gcd(dimensions, coordinates)
     return faiss.IndexIVFPQFastScan(
         faiss.IndexFlatIP(dimensions),
         dimensions,
