@@ -154,17 +154,18 @@ def _dead() -> int:
 
 
 def test_what_a_killed_writer_left_half_written_is_swept_and_a_living_ones_is_not(tmp_path: Path) -> None:
-    half, living = tmp_path / f".bank-{_dead()}-0a", tmp_path / f".bank-{os.getpid()}-0b"
-    for left in (half, living):
+    half, living = tmp_path / f".bank-{_dead()}-0123abcd", tmp_path / f".bank-{os.getpid()}-0123abcd"
+    others = tmp_path / f".bank-{_dead()}-{os.getpid()}-0123abcd"  # of a folder whose name begins alike
+    for left in (half, living, others):
         left.mkdir()
         (left / "vectors.npy").write_bytes(b"half")
     small_bank()[0].save(tmp_path / "bank")
-    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(["bank", living.name])
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(["bank", living.name, others.name])
 
 
 def test_a_writer_killed_between_its_two_renames_loses_no_bank(tmp_path: Path) -> None:
     old = small_bank(1)[0]
-    old.save(tmp_path / "bank").rename(tmp_path / f".bank-{_dead()}-old-0a")
+    old.save(tmp_path / "bank").rename(tmp_path / f".bank-{_dead()}-old-0123abcd")
     broken = Bank(old.space, old.settings, old.holdings, {"normal": SideIndex("no index")})
     with pytest.raises(TypeError):
         broken.save(tmp_path / "bank")  # the next writer puts it back before anything else

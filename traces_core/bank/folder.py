@@ -14,6 +14,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import shutil
 import uuid
 from collections.abc import Iterator, Mapping
@@ -146,10 +147,12 @@ def _old(target: Path) -> Path:
 
 def _sweep(target: Path) -> None:
     """Put back what a killed writer moved out of the way, and delete what it left half written."""
-    for left in target.parent.glob(f".{target.name}-[0-9]*-*"):
-        if _lives(int(left.name.removeprefix(f".{target.name}-").split("-")[0])):
+    ours = re.compile(rf"\.{re.escape(target.name)}-(\d+)-(old-)?[0-9a-f]{{8}}")
+    for left in target.parent.glob(".*"):
+        found = ours.fullmatch(left.name)
+        if found is None or _lives(int(found[1])):
             continue
-        if "-old-" in left.name and not target.exists():
+        if found[2] and not target.exists():
             left.rename(target)
         else:
             shutil.rmtree(left, ignore_errors=True)
