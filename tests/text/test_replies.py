@@ -105,7 +105,14 @@ def test_whatever_may_stand_passes_the_gates(text: str) -> None:
     sentence = tidy(text)
     if may_stand(sentence):
         table = pl.DataFrame(
-            {"trace_id": [1], "context": ["yard"], "side": ["normal"], "class": [""], "text": [sentence]}
+            {
+                "trace_id": [1],
+                "context": ["yard"],
+                "side": ["normal"],
+                "class": [""],
+                "text": [sentence],
+                "writer": ["model"],
+            }
         )
         found = {one.name: one for one in check_corpus(table)}
         assert found["length"].passed
