@@ -29,7 +29,7 @@ def same_weights(one: Trained, two: Trained) -> bool:
 @pytest.mark.parametrize("kind", ["cross_attention", "concatenation"])
 def test_an_event_seen_only_in_the_tokens_is_learned(drawn: Drawn, kind: str) -> None:
     # All frames are read out: concatenation gives each frame its own token only.
-    # The drawn frames say nothing of the event: what is learned lies far from them, so staying close is cheap.
+    # The drawn frames say nothing of the event: what is learned lies far from them, so leaving is cheap.
     settings = FusionSettings(
         kind=kind, steps=120, hidden=32, learning_rate=3e-3, threads=1, readout_frames=64, stay_close=0.1
     )
