@@ -7,6 +7,7 @@ import io
 from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
+from threading import Barrier
 
 import numpy as np
 import polars as pl
@@ -196,7 +197,8 @@ def test_a_broken_video_is_named_and_the_others_are_described(
 
 @pytest.mark.parametrize("at_once", [1, 4])
 def test_so_many_requests_are_under_way_at_once(clips: dict[str, Clip], tmp_path: Path, at_once: int) -> None:
-    with misbehaving(lambda request: Answer(good(request).reply, delay_s=0.1)) as server:
+    met = Barrier(at_once, timeout=5)  # nobody is answered before so many have asked
+    with misbehaving(lambda request: good(request) if met.wait() >= 0 else Answer("")) as server:
         write(server, tmp_path, clips["cfr"].path, concurrency=at_once)
     assert server.most_at_once == at_once
 

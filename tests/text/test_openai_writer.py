@@ -7,6 +7,7 @@ import socket
 import time
 from collections.abc import Callable
 from pathlib import Path
+from threading import Barrier
 
 import pytest
 from misbehaving_server import Answer, Misbehaving, Request, good, good_reply, misbehaving, sentences
@@ -275,7 +276,8 @@ def test_so_many_requests_are_under_way_at_once_and_no_more(
     tmp_path: Path, yard: Context, at_once: int
 ) -> None:
     contexts = [yard.model_copy(update={"context": f"yard_{i}"}) for i in range(4)]
-    with misbehaving(lambda request: Answer(good_reply(request), delay_s=0.05)) as server:
+    met = Barrier(at_once, timeout=5)  # nobody is answered before so many have asked
+    with misbehaving(lambda request: good(request) if met.wait() >= 0 else Answer("")) as server:
         write(model_at(server.url, concurrency=at_once), tmp_path, *contexts)
     assert server.most_at_once == at_once
 
