@@ -33,7 +33,7 @@ def trace_embeddings(context: dg.AssetExecutionContext, workshop: WorkshopResour
 @dg.asset(
     group_name="bank",
     kinds={"faiss"},
-    deps=["trace_corpus", "trace_embeddings", *settings("clip")],
+    deps=["trace_corpus", "trace_embeddings", *settings("clip", "bank")],
     code_version=knowledge.INDEXING,
     automation_condition=WHEN_INPUTS_CHANGE,
 )

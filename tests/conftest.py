@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import av
 import numpy as np
 import pytest
+from hypothesis import settings as hypothesis_settings
 from tiny_clips import HEIGHT, WIDTH, Clip, drawn, encode, turn_clockwise
 
 from traces_core.settings import project_root
@@ -21,6 +22,10 @@ from traces_core.video import write_video
 if TYPE_CHECKING:
     from traces_core.detector import Detector
     from traces_core.steps.workshop import Workshop
+
+# How long an example takes is the machine's affair: a busy one is no failure.
+hypothesis_settings.register_profile("traces", deadline=None)
+hypothesis_settings.load_profile("traces")
 
 
 @pytest.fixture(scope="session")
