@@ -1,4 +1,4 @@
-"""Chapter 11. Real captions: the shipped bank on the UCF-Crime test set, from what others' VLMs wrote.
+"""Chapter 12. Real captions: the shipped bank on the UCF-Crime test set, from what others' VLMs wrote.
 
 real_sentences/<table> ──> real/<experiment> ──> real_results
 

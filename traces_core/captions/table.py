@@ -14,6 +14,7 @@ from pathlib import Path
 import polars as pl
 
 from traces_core.datasets import parse_rate
+from traces_core.datasets.table import read_text_table
 from traces_core.digest import digest
 from traces_core.errors import AnnotationError, CaptionError
 
@@ -85,7 +86,7 @@ def read_captions(path: Path | str, *, fps: Fraction = DEFAULT_FPS) -> CaptionTa
     [('a.mp4', 0.0, 1.0, 'A man walks.', 0, 29)]
     """
     path = Path(path)
-    return check_captions(_read(path), path, fps=fps)
+    return check_captions(read_text_table(path, "captions", CaptionError), path, fps=fps)
 
 
 def check_captions(
@@ -108,15 +109,6 @@ def check_captions(
     cut = once.with_columns(end_s=pl.min_horizontal("end_s", next_start))
     optional = [name for name in ("first_frame", "last_frame", "fps") if name in cut.columns]
     return CaptionTable(cut.select("video", "start_s", "end_s", "caption", *optional), counts)
-
-
-def _read(path: Path) -> pl.DataFrame:
-    if path.suffix not in (".parquet", ".csv"):
-        raise CaptionError(f"{path}: captions are a .parquet or a .csv table. Save them as one of them.")
-    try:
-        return pl.read_parquet(path) if path.suffix == ".parquet" else pl.read_csv(path, infer_schema=False)
-    except (OSError, pl.exceptions.PolarsError) as error:
-        raise CaptionError(f"{path}: cannot be read as a table ({error}). Check the path.") from error
 
 
 def _checked(source: str, table: pl.DataFrame) -> pl.DataFrame:

@@ -6,7 +6,7 @@ a table `video, frames` with an optional `fps`, as .csv or .parquet.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -86,6 +86,20 @@ def read_lines(path: Path) -> list[tuple[str, list[str]]]:
         raise AnnotationError(f"{path}: cannot be read as text ({error}). Check the path.") from error
     split = [(f"{path}: line {number}", line.split()) for number, line in enumerate(text.splitlines(), 1)]
     return [(where, words) for where, words in split if words]
+
+
+def whole_numbers(words: Sequence[str]) -> list[int]:
+    """The words as whole numbers; none where one of them is not one.
+
+    Examples
+    --------
+    >>> whole_numbers(["165", "-1"]), whole_numbers(["165", "x"])
+    ([165, -1], [])
+    """
+    try:
+        return [int(word) for word in words]
+    except ValueError:
+        return []
 
 
 def _text_rows(path: Path) -> list[tuple[str, str, Length]]:

@@ -13,7 +13,7 @@ from pathlib import Path
 import polars as pl
 
 from traces_core.datasets.ground_truth import AnnotationRow, GroundTruth
-from traces_core.errors import AnnotationError
+from traces_core.errors import AnnotationError, TracesError
 from traces_core.types import Interval
 
 COLUMNS = ("video", "start_s", "end_s", "label")
@@ -69,19 +69,20 @@ def write_annotations(path: Path | str, intervals: Mapping[str, Sequence[Interva
     half.replace(path)
 
 
-def read_text_table(path: Path) -> pl.DataFrame:
-    """A `.csv` (every column as text) or `.parquet` table of annotations."""
+def read_text_table(
+    path: Path, what: str = "annotations", error_class: type[TracesError] = AnnotationError
+) -> pl.DataFrame:
+    """A `.csv` (every column as text) or `.parquet` table; `what` it holds is for the message of an error."""
     if path.suffix not in (".csv", ".parquet"):
-        raise AnnotationError(f"{path}: annotations are a .csv or a .parquet table. Save it as one of them.")
+        raise error_class(f"{path}: {what} are a .csv or a .parquet table. Save it as one of them.")
     try:
         if path.suffix == ".parquet":
             return pl.read_parquet(path)
         # As text: a video may be called "007", and a wrong number must be reported with its row.
         return pl.read_csv(path, infer_schema=False)
     except (OSError, pl.exceptions.PolarsError) as error:
-        raise AnnotationError(
-            f"{path}: cannot be read as a table ({error}). Check the path and the file."
-        ) from error
+        found = f"{path}: cannot be read as a table ({error})."
+        raise error_class(f"{found} Check the path and the file.") from error
 
 
 def _row(path: Path, number: int, values: tuple[object, ...]) -> AnnotationRow:

@@ -14,7 +14,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from traces_core.datasets.ground_truth import GroundTruth
-from traces_core.datasets.lengths import Length, bare_lengths, read_lines
+from traces_core.datasets.lengths import Length, bare_lengths, read_lines, whole_numbers
 from traces_core.datasets.marks import Ends, Mark, truth_from_marks
 from traces_core.datasets.names import VideoNames, bare_name
 from traces_core.errors import AnnotationError
@@ -108,10 +108,7 @@ def _read(
 
 
 def _text_row(where: str, words: Sequence[str]) -> tuple[str, str, str, list[int]]:
-    try:
-        numbers = [int(word) for word in words[2:]]
-    except ValueError:
-        numbers = []
+    numbers = whole_numbers(words[2:])
     if len(words) < 4 or len(numbers) % 2 or not numbers:
         raise AnnotationError(
             f"{where}: {' '.join(words)!r} is not 'name class start end [start end ...]' in whole frames."

@@ -12,7 +12,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from traces_core.datasets.ground_truth import GroundTruth
-from traces_core.datasets.lengths import Length, bare_lengths, read_lines
+from traces_core.datasets.lengths import Length, bare_lengths, read_lines, whole_numbers
 from traces_core.datasets.marks import Ends, Mark, truth_from_marks
 from traces_core.datasets.names import VideoNames
 from traces_core.errors import AnnotationError
@@ -67,10 +67,7 @@ def read_xd_violence(
     marks: list[Mark] = []
     for where, words in read_lines(path):
         video = names.find(words[0], where=where, error=AnnotationError)
-        try:
-            numbers = [int(word) for word in words[1:]]
-        except ValueError:
-            numbers = []
+        numbers = whole_numbers(words[1:])
         if not numbers or len(numbers) % 2:
             raise AnnotationError(
                 f"{where} (video {video!r}): expected 'name start end ...' in whole frames."

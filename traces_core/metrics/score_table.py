@@ -15,6 +15,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from traces_core.datasets import GroundTruth, VideoNames, parse_rate
+from traces_core.datasets.table import read_text_table
 from traces_core.errors import AnnotationError, EvaluationError, NotFiniteError
 from traces_core.types import ScoreTrack
 
@@ -62,7 +63,7 @@ def read_scores(path: Path | str, truth: GroundTruth, *, allow_missing: bool = F
         If a score is missing, NaN or infinite.
     """
     path = Path(path)
-    table = _checked_columns(path, _read(path))
+    table = _checked_columns(path, read_text_table(path, "scores", EvaluationError))
     table, spellings = _with_videos(path, table, truth)
     missing = sorted(set(truth.videos) - set(table["video"]))
     if missing and not allow_missing:
@@ -79,15 +80,6 @@ def read_scores(path: Path | str, truth: GroundTruth, *, allow_missing: bool = F
     judged = _without(truth, missing) if missing else truth
     tracks, fitted = _tracks(path, table, judged)
     return ScoreTable(tracks, judged, counts | fitted)
-
-
-def _read(path: Path) -> pl.DataFrame:
-    if path.suffix not in (".parquet", ".csv"):
-        raise EvaluationError(f"{path}: scores are a .parquet or a .csv table. Save them as one of them.")
-    try:
-        return pl.read_parquet(path) if path.suffix == ".parquet" else pl.read_csv(path, infer_schema=False)
-    except (OSError, pl.exceptions.PolarsError) as error:
-        raise EvaluationError(f"{path}: cannot be read as a table ({error}). Check the path.") from error
 
 
 def _checked_columns(path: Path, table: pl.DataFrame) -> pl.DataFrame:
