@@ -60,7 +60,7 @@ def prefix(track: ScoreTrack, length: int) -> ScoreTrack:
 
 
 @pytest.mark.parametrize("name", CAUSAL)
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(track=streams())
 def test_a_stream_said_prefix_by_prefix_is_the_stream_said_at_once(name, track):
     transformed = CAUSAL[name](track)
@@ -72,7 +72,7 @@ def test_a_stream_said_prefix_by_prefix_is_the_stream_said_at_once(name, track):
 
 
 @pytest.mark.parametrize("scorer", [Difference, ClassGap, SoftVote, WhitenedAxes, LinearProbe, KernelMachine])
-@settings(max_examples=5, deadline=None)
+@settings(max_examples=5)
 @given(seed=st.integers(0, 1000), length=st.integers(2, 12))
 def test_a_moment_is_scored_without_knowing_what_follows(scorer, seed, length):
     bank, _, _ = BANK
@@ -93,7 +93,7 @@ def test_what_looks_ahead_says_so_and_does(name):
     assert LOOKS_AHEAD[name](prefix(track, 3)).values[-1] != transformed.values[2]
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(track=streams(), gap_s=st.sampled_from([0.0, 2.0]), duration_s=st.sampled_from([0.0, 1.0]))
 def test_episodes_that_come_one_by_one_are_those_found_at_once(track, gap_s, duration_s):
     rules = EpisodeRules(min_gap_s=gap_s, min_duration_s=duration_s)

@@ -33,7 +33,7 @@ def _written(path: Path, cuts: list[int]) -> bytes:
     return path.read_bytes()
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.lists(st.integers(0, 8), max_size=5))
 def test_the_bytes_are_the_same_however_the_rows_are_split(cuts: list[int]) -> None:
     with tempfile.TemporaryDirectory() as folder:

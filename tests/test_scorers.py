@@ -199,7 +199,7 @@ def kept(rows: Sentences, contexts: list[str] | None) -> Sentences:
     return [row for row in rows if contexts is None or row[0] in contexts]
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(seed=SEEDS, contexts=CONTEXTS, share=st.floats(0.05, 1), weight=st.floats(0.5, 1.2))
 def test_a_class_gap_is_the_formula_of_its_docstring(seed, contexts, share, weight) -> None:
     bank, rows = drawn(seed)
@@ -228,7 +228,7 @@ def test_a_class_is_judged_against_its_own_look_alikes_where_there_are_any() -> 
     assert np.abs(before["theft"] - after["theft"]).min() > 0  # it has none: all normal ones answer
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(seed=SEEDS, contexts=CONTEXTS, k=st.integers(1, 40), weight=st.floats(0.5, 1.2))
 def test_a_soft_vote_is_the_formula_of_its_docstring(seed, contexts, k, weight) -> None:
     bank, rows = drawn(seed)
@@ -243,7 +243,7 @@ def test_a_soft_vote_is_the_formula_of_its_docstring(seed, contexts, k, weight) 
         np.testing.assert_allclose(scores, slow, atol=1e-5)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(seed=SEEDS, contexts=CONTEXTS, shrinkage=st.floats(0.01, 1), temperature=st.floats(0.02, 5))
 def test_whitened_axes_are_the_formula_of_their_docstring(seed, contexts, shrinkage, temperature) -> None:
     bank, rows = drawn(seed)
@@ -294,7 +294,7 @@ def test_a_scorer_without_classes_says_who_has_them(scorer: ScorerSettings) -> N
 
 
 @every_scorer
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(seed=SEEDS, contexts=CONTEXTS)
 def test_vector_by_vector_gives_what_all_at_once_gives(scorer: ScorerSettings, seed, contexts) -> None:
     bank, _ = drawn()
@@ -409,7 +409,7 @@ def test_where_the_papers_vote_is_mute_the_similarities_decide() -> None:
     assert len(np.unique(scores[papers == 0])) > 0.98 * (papers == 0).sum()
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(seed=SEEDS, k=st.integers(1, 12), rise=st.floats(0.0, 0.5), which=st.integers(0, 3))
 def test_a_nearer_anomalous_sentence_never_lowers_a_vote_and_a_nearer_normal_one_never_raises_it(
     seed: int, k: int, rise: float, which: int

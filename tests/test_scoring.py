@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from small_banks import small_bank, small_corpus, unit
 
@@ -37,7 +37,6 @@ def slow_score(
     return sum(top["anomalous"]) / len(top["anomalous"]) - sum(top["normal"]) / len(top["normal"])
 
 
-@settings(deadline=None)
 @given(seed=st.integers(0, 1000), k=st.integers(1, 15), contexts=CONTEXTS)
 def test_a_score_is_the_formula_of_its_docstring(seed: int, k: int, contexts: list[str] | None) -> None:
     bank, corpus, traces = small_bank(seed)
@@ -50,7 +49,6 @@ def test_a_score_is_the_formula_of_its_docstring(seed: int, k: int, contexts: li
     )
 
 
-@settings(deadline=None)
 @given(seed=st.integers(0, 1000), k=st.integers(1, 15), contexts=CONTEXTS)
 def test_a_class_score_is_the_formula_of_its_docstring(seed: int, k: int, contexts: list[str] | None) -> None:
     bank, corpus, traces = small_bank(seed)
@@ -62,7 +60,6 @@ def test_a_class_score_is_the_formula_of_its_docstring(seed: int, k: int, contex
         np.testing.assert_allclose(scores, expected, atol=1e-5)
 
 
-@settings(deadline=None)
 @given(seed=st.integers(0, 1000), k=st.integers(1, 3))
 def test_no_class_score_exceeds_the_score_and_with_one_neighbour_the_largest_equals_it(
     seed: int, k: int
@@ -76,7 +73,6 @@ def test_no_class_score_exceeds_the_score_and_with_one_neighbour_the_largest_equ
         np.testing.assert_allclose(largest, scores, atol=1e-6)
 
 
-@settings(deadline=None)
 @given(seed=st.integers(0, 1000), k=st.integers(1, 30))
 def test_scores_lie_within_two_of_zero_and_have_float32(seed: int, k: int) -> None:
     bank, _, _ = small_bank(seed)
@@ -116,7 +112,6 @@ def test_a_class_left_out_answers_no_more() -> None:
     assert list(class_scores(traces[:2], bank, scorer=Difference(k=1), space=SPACE)) == ["theft"]
 
 
-@settings(deadline=None)
 @given(seed=st.integers(0, 1000), k=st.integers(1, 9), contexts=CONTEXTS)
 def test_an_explanation_is_made_of_what_the_score_is_made_of(seed: int, k: int, contexts) -> None:
     bank, _, _ = small_bank(seed)

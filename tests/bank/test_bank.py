@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from small_banks import DIMENSIONS, small_bank, small_corpus, unit
 
@@ -31,7 +31,6 @@ def slow_search(
     return sorted(answers, reverse=True)[:k]
 
 
-@settings(deadline=None)
 @given(seed=st.integers(0, 1000), k=st.integers(1, 20), side=st.sampled_from(["normal", "anomalous"]),
        contexts=st.sampled_from([None, ["north"], ["south"], ["south", "north"]]))  # fmt: skip
 def test_search_agrees_with_a_slow_one(seed: int, k: int, side: str, contexts: list[str] | None) -> None:
@@ -44,7 +43,6 @@ def test_search_agrees_with_a_slow_one(seed: int, k: int, side: str, contexts: l
         np.testing.assert_allclose(similarities, [cosine for cosine, _ in expected], atol=1e-5)
 
 
-@settings(deadline=None)
 @given(order=st.permutations(range(25)))
 def test_the_order_of_the_traces_does_not_matter(order: list[int]) -> None:
     bank, corpus, vectors = small_bank()

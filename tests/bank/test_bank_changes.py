@@ -29,7 +29,7 @@ def _same_answers(one: Bank, two: Bank, contexts: list[str] | None = None) -> No
         np.testing.assert_allclose(here.similarities, there.similarities, atol=1e-6)
 
 
-@settings(deadline=None, max_examples=15)
+@settings(max_examples=15)
 @given(
     came=st.dictionaries(st.sampled_from([*PLACES, "new"]), st.integers(0, 2), max_size=3),
     gone=st.sets(st.sampled_from(PLACES), max_size=2),
@@ -150,7 +150,6 @@ def test_a_change_that_makes_no_bank_is_refused() -> None:
         bank.with_contexts({}, PLACES)
 
 
-@settings(deadline=None)
 @given(cuts=st.lists(st.integers(0, 9), max_size=3), rows=st.lists(st.integers(0, 8), min_size=1))
 def test_vectors_in_several_arrays_read_as_those_in_one(cuts: list[int], rows: list[int]) -> None:
     whole = unit(9, np.random.default_rng(0))

@@ -28,7 +28,7 @@ def slow(vectors: NDArray[np.float32], seconds: NDArray[np.float64]) -> list[flo
     return found
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(seed=st.integers(0, 1000))
 def test_a_departure_is_the_formula_of_its_docstring(seed: int) -> None:
     np.testing.assert_allclose(departures(*drawn(seed)), slow(*drawn(seed)), atol=1e-6)

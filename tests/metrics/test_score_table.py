@@ -186,7 +186,7 @@ def test_parquet_and_csv_are_the_same_table(tmp_path):
     assert frames_of(path) == frames_of(tmp_path / "scores.parquet")
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_the_frames_are_those_of_painting_stretch_by_stretch(tmp_path, data):
     """The slow reference: each frame is painted with the last stretch that has begun."""

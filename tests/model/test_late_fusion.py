@@ -38,7 +38,7 @@ def test_normal_footage_lies_around_zero_with_spread_one(method: str) -> None:
     assert abs(np.std(z) - 1) < 0.05
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(SEEDS, st.floats(0.01, 100), st.floats(-50, 50), st.sampled_from(METHODS))
 def test_the_unit_and_the_zero_of_a_stream_do_not_matter(
     seed: int, unit: float, zero: float, method: str
@@ -50,7 +50,7 @@ def test_the_unit_and_the_zero_of_a_stream_do_not_matter(
     np.testing.assert_allclose(moved, plain, rtol=1e-6, atol=1e-6)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(SEEDS, st.integers(0, 9), st.floats(0.01, 10))
 def test_a_higher_score_of_any_stream_never_lowers_the_result(seed: int, place: int, more: float) -> None:
     rng = np.random.default_rng(seed)
@@ -67,7 +67,7 @@ def test_a_higher_score_of_any_stream_never_lowers_the_result(seed: int, place: 
     assert np.array_equal(after.values[others], before.values[others])
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(SEEDS, st.floats(0, 20))
 def test_what_comes_later_changes_nothing_before(seed: int, until: float) -> None:
     rng = np.random.default_rng(seed)
@@ -83,7 +83,7 @@ def test_what_comes_later_changes_nothing_before(seed: int, until: float) -> Non
     assert np.array_equal(streamed.values, whole.values[begun])
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(SEEDS)
 def test_the_order_of_the_streams_does_not_matter(seed: int) -> None:
     rng = np.random.default_rng(seed)

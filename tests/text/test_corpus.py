@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from traces_core.errors import UnknownNameError
@@ -116,7 +116,6 @@ def test_a_trace_of_the_catalog_has_no_model_and_no_prompt(yard: Context) -> Non
     assert origin.rows() == [("shipped", "", "", 0, 0)]
 
 
-@settings(deadline=None)
 @given(seed=st.integers(0, 2**32), small=st.integers(1, 12), more=st.integers(0, 12), shuffle=st.randoms())
 def test_a_smaller_limit_keeps_part_of_what_a_larger_one_keeps(seed, small, more, shuffle) -> None:
     corpus = big_corpus()

@@ -89,7 +89,7 @@ def test_a_new_class_takes_two_sentences_and_goes_behind_the_others(write_contex
     assert list(read_context(path).anomalous) == ["fire", "theft", "noise"]
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.text(alphabet="aB3 ,.;:'’()/%&-!?", min_size=1, max_size=40).map(lambda text: f"A {text.strip()} x")
 )

@@ -6,7 +6,7 @@ import json
 
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from traces_core.errors import CatalogError, ReplyError
@@ -99,7 +99,6 @@ def test_a_sentence_that_the_catalog_would_refuse_is_refused(text: str) -> None:
     assert not may_stand(tidy(text))
 
 
-@settings(deadline=None)
 @given(st.text(max_size=200) | st.text(alphabet="Aa b.,'-!?:;/()<*_0é", max_size=80))
 def test_whatever_may_stand_passes_the_gates(text: str) -> None:
     sentence = tidy(text)
@@ -119,7 +118,6 @@ def test_whatever_may_stand_passes_the_gates(text: str) -> None:
         assert found["language"].found["not_plain"] == 0
 
 
-@settings(deadline=None)
 @given(st.from_regex(r"[Aa] ?[Mm]an +[Hh]ugs[.!]?", fullmatch=True))
 def test_what_the_catalog_takes_for_the_same_sentence_is_the_same_here(text: str) -> None:
     places = {"context": "yard", "scene": "A yard.", "anomalous": {"fire": ("It burns.", "Flames rise.")}}

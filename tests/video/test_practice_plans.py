@@ -48,7 +48,7 @@ def test_what_does_not_exist_is_refused_by_name(kind: str, context: str, pool: s
         plan_clip(kind, context, pool=pool)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(seed=st.integers(0, 2**31), context=st.sampled_from(CONTEXTS), count=st.integers(0, 3))
 def test_anomalies_stand_apart_and_normal_life_leaves_them_room(seed: int, context: str, count: int) -> None:
     kinds = kinds_in(context, anomalous=True)[:count]

@@ -37,7 +37,7 @@ def first_at_or_after_each_tick(times: np.ndarray, rate: Fraction, base: Fractio
 
 
 @given(times=rising.filter(lambda times: times[-1] < 20_000), rate=rates, base=bases)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_the_first_frame_at_or_after_each_tick_is_kept(
     times: np.ndarray, rate: Fraction, base: Fraction
 ) -> None:
@@ -99,7 +99,7 @@ def _gather(batches: list[WindowBatch]) -> tuple[np.ndarray, np.ndarray]:
     at_once=st.integers(1, 5),
     cuts=st.data(),
 )
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 def test_streamed_windows_are_those_of_the_whole_however_it_is_split(
     n: int, width: int, hop: int, at_once: int, cuts: st.DataObject
 ) -> None:
@@ -114,7 +114,7 @@ def test_streamed_windows_are_those_of_the_whole_however_it_is_split(
 
 
 @given(n=st.integers(2, 40), shorter=st.integers(1, 39), hop=st.integers(1, 5))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_the_windows_of_a_beginning_are_the_beginning_of_the_windows(n: int, shorter: int, hop: int) -> None:
     values = np.arange(n)
     beginning = values[: min(shorter, n)]
