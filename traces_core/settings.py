@@ -20,6 +20,7 @@ from traces_core.captions.settings import CaptionSettings
 from traces_core.encoders.settings import ClipSettings, TimesformerSettings
 from traces_core.errors import SettingsError
 from traces_core.model.settings import FusionSettings
+from traces_core.predictive.settings import PredictorSettings
 from traces_core.scoring.choice import ScorerChoice
 from traces_core.text.writers.settings import WritingSettings
 
@@ -131,6 +132,7 @@ class Settings(Section):
     writing: WritingSettings = WritingSettings()
     bank: BankSettings = BankSettings()
     training: TrainingSettings = TrainingSettings()
+    predictor: PredictorSettings = PredictorSettings()
     scoring: ScoringSettings = ScoringSettings()
     captions: CaptionSettings = CaptionSettings()
     calibration: CalibrationSettings = CalibrationSettings()
