@@ -14,7 +14,6 @@ from traces_core.steps.ablations import ABLATIONS, COMPARING, ablation
 def _asset(name: str) -> dg.AssetsDefinition:
     @dg.asset(
         key=["ablations", name],
-        group_name="ablations",
         kinds={"mlflow"},
         deps=["benchmark_metrics", "trace_index"],
         code_version=COMPARING,
@@ -46,7 +45,6 @@ COMPARISONS = [_asset(name) for name in ABLATIONS]
 
 
 @dg.asset(
-    group_name="ablations",
     kinds={"html"},
     deps=["benchmark_metrics", *(["ablations", name] for name in ABLATIONS)],
     code_version=pages.SHOWING,

@@ -18,7 +18,6 @@ from traces_core.store import Artifact
 
 
 @dg.asset(
-    group_name="adapters",
     kinds={"torch"},
     deps=["video_features", "videos", "practice_footage", *settings("training", "clip", "timesformer")],
     code_version=detection.LEARNING,

@@ -14,7 +14,6 @@ from traces_core.steps import knowledge
 
 
 @dg.asset(
-    group_name="bank",
     kinds={"clip"},
     partitions_def=CONTEXTS,
     deps=["trace_corpus", *settings("clip", "corpus")],
@@ -31,7 +30,6 @@ def trace_embeddings(context: dg.AssetExecutionContext, workshop: WorkshopResour
 
 
 @dg.asset(
-    group_name="bank",
     kinds={"faiss"},
     deps=["trace_corpus", "trace_embeddings", *settings("clip", "bank")],
     code_version=knowledge.INDEXING,

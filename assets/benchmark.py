@@ -15,7 +15,6 @@ from traces_core.steps import benchmark, footage, pages
 
 
 @dg.asset(
-    group_name="benchmark",
     kinds={"mlflow"},
     deps=["annotations", "videos", "anomaly_scores", "thresholds", *settings("benchmark")],
     code_version=benchmark.MEASURING,
@@ -48,7 +47,6 @@ def benchmark_metrics(
 
 
 @dg.asset(
-    group_name="benchmark",
     kinds={"html"},
     deps=["benchmark_metrics", "alarms", "trace_index"],
     code_version=pages.SHOWING,

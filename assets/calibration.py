@@ -14,7 +14,6 @@ from traces_core.steps import detection, footage
 
 
 @dg.asset(
-    group_name="calibration",
     deps=["anomaly_scores", "videos", *settings("calibration")],
     code_version=detection.CALIBRATING,
     automation_condition=WHEN_INPUTS_CHANGE,
@@ -35,7 +34,6 @@ def thresholds(workshop: WorkshopResource) -> dg.MaterializeResult:
 
 
 @dg.asset(
-    group_name="calibration",
     partitions_def=SHARDS,
     deps=["anomaly_scores", "thresholds", "videos"],
     code_version=detection.CALIBRATING,

@@ -16,7 +16,6 @@ from traces_core.steps import captions
 
 
 @dg.asset(
-    group_name="captions",
     kinds={"sentence_transformers"},
     deps=settings("captions"),
     code_version=captions.CUTTING,
@@ -29,7 +28,6 @@ def caption_embeddings(workshop: WorkshopResource) -> dg.MaterializeResult:
 
 
 @dg.asset(
-    group_name="captions",
     kinds={"polars"},
     deps=["caption_embeddings", "catalog", *settings("captions", "corpus")],
     code_version=captions.JUDGING,

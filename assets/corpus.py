@@ -14,7 +14,6 @@ from traces_core.steps import knowledge
 
 
 @dg.asset(
-    group_name="corpus",
     kinds={"polars"},
     partitions_def=CONTEXTS,
     deps=["catalog", *settings("corpus", "writing", "clip")],

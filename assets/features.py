@@ -15,7 +15,6 @@ from traces_core.steps import footage
 
 
 @dg.asset(
-    group_name="features",
     kinds={"clip", "timesformer"},
     partitions_def=SHARDS,
     deps=["videos", *settings("sampling", "clip", "timesformer")],

@@ -14,7 +14,6 @@ from traces_core.steps import footage
 
 
 @dg.asset(
-    group_name="footage",
     kinds={"h264"},
     deps=settings("practice"),
     code_version=footage.DRAWING,
@@ -27,7 +26,6 @@ def practice_footage(workshop: WorkshopResource) -> dg.MaterializeResult:
 
 
 @dg.asset(
-    group_name="footage",
     kinds={"polars"},
     deps=["practice_footage", *settings("footage")],
     code_version=footage.LISTING,
@@ -50,7 +48,6 @@ def videos(workshop: WorkshopResource) -> dg.MaterializeResult:
 
 
 @dg.asset(
-    group_name="footage",
     kinds={"polars"},
     deps=["practice_footage", "videos"],
     code_version=footage.LISTING,

@@ -16,7 +16,6 @@ from traces_core.steps.captions import CUTTING
 def _sentences(table: str) -> dg.AssetsDefinition:
     @dg.asset(
         key=["real_sentences", table],
-        group_name="real",
         kinds={"huggingface"},
         code_version=CUTTING,
         description=f"Unit vectors of the sentences of {real.TABLES[table]}.",
@@ -31,7 +30,6 @@ def _sentences(table: str) -> dg.AssetsDefinition:
 def _rows(name: str) -> dg.AssetsDefinition:
     @dg.asset(
         key=["real", name],
-        group_name="real",
         kinds={"mlflow"},
         deps=[["real_sentences", table] for table in real.TABLES],
         code_version=real_rows.COMPARING,
@@ -63,7 +61,6 @@ MEASURED = [_rows(name) for name in real_rows.EXPERIMENTS]
 
 
 @dg.asset(
-    group_name="real",
     kinds={"markdown"},
     deps=[["real", name] for name in real_rows.EXPERIMENTS],
     code_version=real_rows.COMPARING,

@@ -17,7 +17,6 @@ from traces_core.steps import detection
 
 
 @dg.asset(
-    group_name="scores",
     kinds={"faiss"},
     partitions_def=SHARDS,
     deps=["video_features", "videos", "trace_index", "adapters", *settings("scoring", "clip", "timesformer")],

@@ -12,11 +12,13 @@ from pipelines.resources import WorkshopResource
 from traces_core.digest import digest, file_digest
 from traces_core.settings import Settings
 
+_CHAPTER = {"chapter": "sources"}
+
 
 def _section(name: str) -> dg.AssetsDefinition:
     @dg.observable_source_asset(
         key=["settings", name],
-        group_name="sources",
+        tags=_CHAPTER,
         description=(Settings.model_fields[name].annotation.__doc__ or "").strip(),
     )
     def section(workshop: WorkshopResource) -> dg.DataVersion:
@@ -33,7 +35,7 @@ def settings(*names: str) -> list[dg.AssetKey]:
     return [dg.AssetKey(["settings", name]) for name in names]
 
 
-@dg.observable_source_asset(group_name="sources", partitions_def=CONTEXTS)
+@dg.observable_source_asset(partitions_def=CONTEXTS, tags=_CHAPTER)
 def catalog(workshop: WorkshopResource) -> dg.DataVersionsByPartition:
     """One YAML file a context: what is normal there, and what must not happen."""
     folder = workshop.open().machine.catalog

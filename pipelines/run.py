@@ -1,7 +1,7 @@
 """Run the graph from the command line: `python -m pipelines.run demo | benchmark | real`.
 
-Assets of one run share their partitions, so the graph is walked in waves: one run for each partition of a
-wave. The runs are ordinary Dagster runs, in the instance that the UI shows.
+How the graph is walked is in `pipelines.walk`; here is what a terminal shows of it, and what is written where
+people look for it.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import json
 import shutil
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +20,8 @@ import rich
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from pipelines.definitions import defs
 from pipelines.resources import WorkshopResource, git_commit
+from pipelines.walk import BENCHMARK, DEMO, EVERYTHING, REAL, GraphError, Stretch, walk
 from traces_core.report import POCKET_NOTICE, result_table
 from traces_core.report.markdown import results_markdown
 from traces_core.report.real import real_markdown
@@ -32,70 +32,18 @@ from traces_core.steps.benchmark import baseline_rows
 from traces_core.steps.pages import STREAM_ORDER
 from traces_core.store import Shelf
 
-DEMO = "+key:benchmark_report"
-BENCHMARK = "+key:results"
-REAL = "group:real"
-EVERYTHING = "* and not group:real"  # real captions are on few machines
-
-
-class GraphError(RuntimeError):
-    """A run failed: which assets, and why."""
-
-
-def waves(selection: str) -> Iterator[tuple[list[dg.AssetKey], list[str | None]]]:
-    """Assets that can share a run, in the order of the graph, with the partitions to run them for."""
-    graph = defs.resolve_asset_graph()
-    chosen = dg.AssetSelection.from_string(selection).resolve(graph)
-    ready = [key for key in graph.toposorted_asset_keys if key in chosen and graph.get(key).is_materializable]
-    while ready:
-        first = graph.get(ready[0]).partitions_def
-        wave: list[dg.AssetKey] = []
-        left: list[dg.AssetKey] = []
-        for key in ready:
-            waits = any(parent in left for parent in graph.get(key).parent_keys)
-            (left if waits or graph.get(key).partitions_def != first else wave).append(key)
-        yield wave, list(first.get_partition_keys()) if first else [None]
-        ready = left
-
 
 def materialize(selection: str, *, instance: dg.DagsterInstance, console: Console) -> int:
     """Walk the graph; the number of runs, or an error with the reason at the first that fails."""
-    plan = [(wave, key) for wave, keys in waves(selection) for key in keys]
     with _progress(console) as progress:
-        bar = progress.add_task("", total=len(plan))
-        for wave, partition in plan:
-            names = ", ".join(key.to_user_string() for key in wave)
-            progress.update(bar, description=f"{names}{f' [{partition}]' if partition else ''}")
-            _one_run(wave, partition, instance)
-            progress.advance(bar)
-        progress.update(bar, description="done")
-    return len(plan)
+        bar = progress.add_task("")
 
+        def tell(stretch: Stretch, done: int, of: int) -> None:
+            progress.update(bar, description=str(stretch), completed=done, total=of)
 
-def _one_run(wave: Sequence[dg.AssetKey], partition: str | None, instance: dg.DagsterInstance) -> None:
-    result = defs.resolve_implicit_global_asset_job_def().execute_in_process(
-        asset_selection=list(wave),
-        partition_key=partition,
-        instance=instance,
-        raise_on_error=False,
-        run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
-    )
-    failed = [check for check in result.get_asset_check_evaluations() if not check.passed and check.blocking]
-    if not result.success or any(check.severity == dg.AssetCheckSeverity.ERROR for check in failed):
-        raise GraphError(
-            "\n".join([*_reasons(result), *(f"{c.check_name}: {c.description}" for c in failed)])
-        )
-
-
-def _reasons(result: dg.ExecuteInProcessResult) -> list[str]:
-    said = []
-    for event in result.all_events:
-        if event.is_step_failure:
-            error = event.step_failure_data.error
-            while error is not None and error.cause is not None and "Dagster" in (error.cls_name or ""):
-                error = error.cause  # Dagster's wrapper says nothing that the error itself does not
-            said.append(f"{event.step_key}: {error.message.strip() if error else 'failed'}")
-    return said
+        runs = walk(selection, instance=instance, tell=tell)
+        progress.update(bar, description="done", completed=runs)
+    return runs
 
 
 def _progress(console: Console) -> Progress:

@@ -1,0 +1,146 @@
+"""Walking the whole graph: waves of assets that can share a run, one run for each partition of a wave.
+
+Assets of one Dagster run share their partitions, and this graph has three kinds. What is walked here, from a
+terminal (`pipelines.run`) or from a job of the UI (`pipelines.jobs`), are ordinary Dagster runs. What is
+shown of them afterwards is decided by whoever walks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import dagster as dg
+
+if TYPE_CHECKING:
+    from dagster._core.definitions.assets.graph.asset_graph import AssetGraph
+
+DEMO = "+key:benchmark_report"
+BANK = "+key:trace_index"
+BENCHMARK = "+key:results"
+REAL = "tag:chapter=real"
+EVERYTHING = "not (tag:chapter=real or tag:chapter=inbox)"
+"""All but real captions, which are on few machines, and the inbox, whose videos come one by one."""
+
+Tell = Callable[["Stretch", int, int], None]
+
+
+class GraphError(RuntimeError):
+    """A run failed: which assets, and why."""
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """One run of a walk: some assets, for one partition."""
+
+    assets: tuple[dg.AssetKey, ...]
+    """Materialized in one run; observed, where they are sources."""
+    partition: str | None
+    """Context or shard; None for what has no parts."""
+
+    def __str__(self) -> str:
+        shown = ["settings" if key.path[0] == "settings" else key.to_user_string() for key in self.assets]
+        names = ", ".join(dict.fromkeys(shown))
+        return f"{names} [{self.partition}]" if self.partition else names
+
+
+def stretches(selection: str) -> Iterator[Stretch]:
+    """The runs that a selection takes, in the order of the graph."""
+    graph, _ = _graph_and_job()
+    for wave, keys in waves(graph, selection):
+        yield from (Stretch(tuple(wave), key) for key in keys)
+
+
+def waves(graph: AssetGraph, selection: str) -> Iterator[tuple[list[dg.AssetKey], list[str | None]]]:
+    """Assets that can share a run, in the order of the graph, with the partitions to run them for.
+
+    The sources that they read are observed on the way.
+    """
+    chosen = dg.AssetSelection.from_string(selection).resolve(graph)
+    read = {parent for key in chosen for parent in graph.get(key).parent_keys}
+    chosen |= {key for key in read if graph.get(key).is_observable}
+    ready = [key for key in graph.toposorted_asset_keys if key in chosen and graph.get(key).is_executable]
+    while ready:
+        first = _partitions(graph, ready[0])
+        wave: list[dg.AssetKey] = []
+        left: list[dg.AssetKey] = []
+        for key in ready:
+            waits = any(parent in left for parent in graph.get(key).parent_keys)
+            (left if waits or _partitions(graph, key) != first else wave).append(key)
+        yield wave, list(first.get_partition_keys()) if first else [None]
+        ready = left
+
+
+def _partitions(graph: AssetGraph, key: dg.AssetKey) -> dg.PartitionsDefinition | None:
+    """What splits an asset into runs; a source is observed as a whole."""
+    node = graph.get(key)
+    return node.partitions_def if node.is_materializable else None
+
+
+def walk(
+    selection: str,
+    *,
+    instance: dg.DagsterInstance,
+    tell: Tell,
+    tags: Mapping[str, str] | None = None,
+) -> int:
+    """Make what is selected, in the order of the graph; the number of runs.
+
+    Parameters
+    ----------
+    selection
+        Dagster's asset selection.
+    tell
+        Told (stretch, how many are done, how many there are) before each run, and once at the end.
+    tags
+        For every run.
+
+    Raises
+    ------
+    GraphError
+        At the first run that fails or whose gate blocks, with the reason. What came before stays.
+    """
+    plan = list(stretches(selection))
+    for done, stretch in enumerate(plan):
+        tell(stretch, done, len(plan))
+        _one_run(stretch, instance, tags or {})
+    return len(plan)
+
+
+def _one_run(stretch: Stretch, instance: dg.DagsterInstance, tags: Mapping[str, str]) -> None:
+    _, job = _graph_and_job()
+    result = job.execute_in_process(
+        asset_selection=list(stretch.assets),
+        partition_key=stretch.partition,
+        instance=instance,
+        tags=dict(tags),
+        raise_on_error=False,
+        run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
+    )
+    failed = [check for check in result.get_asset_check_evaluations() if not check.passed and check.blocking]
+    if not result.success or any(check.severity == dg.AssetCheckSeverity.ERROR for check in failed):
+        said = [*_reasons(result), *(f"{one.check_name}: {one.description}" for one in failed)]
+        raise GraphError("\n".join(said) or f"{stretch}: run {result.run_id} did not succeed")
+
+
+def _reasons(result: dg.ExecuteInProcessResult) -> Sequence[str]:
+    said = []
+    for event in result.all_events:
+        if event.is_step_failure:
+            error = event.step_failure_data.error
+            while error is not None and error.cause is not None and _only_wraps(error.cls_name):
+                error = error.cause
+            said.append(f"{event.step_key}: {error.message.strip() if error else 'failed'}")
+    return said
+
+
+def _only_wraps(error_class: str | None) -> bool:
+    """Whether an error says nothing that its cause does not."""
+    return "Dagster" in (error_class or "") or error_class in {"Failure", "RetryRequestedFromPolicy"}
+
+
+def _graph_and_job() -> tuple[AssetGraph, dg.JobDefinition]:
+    from pipelines.definitions import defs  # which name the jobs that walk: known only once all are there
+
+    return defs.resolve_asset_graph(), defs.resolve_implicit_global_asset_job_def()
