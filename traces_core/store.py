@@ -137,9 +137,9 @@ class Shelf:
             returns that path, or the path and small facts to keep. Nothing it leaves behind when it
             raises is ever taken for an artifact.
         """
-        recipe = _recipe(name, key, code, made_from)
+        recipe = recipe_of(name, key, code, made_from)
         shelf = self._folder(name, key)
-        found = self._find(name, key, recipe)
+        found = self.find(name, key, recipe)
         if found is None:
             shelf.mkdir(parents=True, exist_ok=True)
             with _workbench(shelf) as bench:
@@ -169,6 +169,17 @@ class Shelf:
         self.log.append(found)
         return found
 
+    def find(self, name: str, key: str, recipe: str) -> Artifact | None:
+        """The artifact of a recipe, if it is there and intact."""
+        about_path = self._folder(name, key) / f"{recipe}.recipe.json"
+        try:
+            about = json.loads(about_path.read_text(encoding="utf-8"))
+            path = about_path.parent / about["file"]
+            intact = file_digest(path) == about["sha256"]
+        except (OSError, ValueError, KeyError):
+            return None  # not there, or half-written: it is made anew
+        return self._read(name, key, recipe, about) if intact else None
+
     def recall(self, name: str, key: str = ONLY, *, code: str, made_from: Mapping[str, Any]) -> Artifact:
         """The artifact of this recipe, which must have been made before.
 
@@ -177,7 +188,7 @@ class Shelf:
         MissingArtifactError
             If it has not, or is no longer intact.
         """
-        found = self._find(name, key, _recipe(name, key, code, made_from))
+        found = self.find(name, key, recipe_of(name, key, code, made_from))
         if found is None:
             raise MissingArtifactError(name if key == ONLY else f"{name} [{key}]", self.root)
         return found
@@ -192,14 +203,40 @@ class Shelf:
         CorruptArtifactError
             If the file is not the one that was written.
         """
-        pointer = self._folder(name, key) / "current"
-        if not pointer.exists():
+        recipe = self.pointer(name, key)
+        if recipe is None:
             raise MissingArtifactError(name if key == ONLY else f"{name} [{key}]", self.root)
-        recipe = pointer.read_text(encoding="utf-8").strip()
-        found = self._find(name, key, recipe)
+        found = self.find(name, key, recipe)
         if found is None:
-            raise CorruptArtifactError(pointer.parent / recipe, "the file is missing, cut short or changed")
+            path = self._folder(name, key) / recipe
+            raise CorruptArtifactError(path, "the file is missing, cut short or changed")
         return found
+
+    def pointer(self, name: str, key: str = ONLY) -> str | None:
+        """The recipe that is current, its file intact or not; None where there is none."""
+        with contextlib.suppress(FileNotFoundError):
+            return (self._folder(name, key) / "current").read_text(encoding="utf-8").strip()
+        return None
+
+    def recipe_of_current(self, name: str, key: str = ONLY) -> dict[str, Any]:
+        """What the current artifact was made from: `code`, `made_from`, and what came out.
+
+        Raises
+        ------
+        MissingArtifactError
+            If nothing is current.
+        CorruptArtifactError
+            If its recipe cannot be read.
+        """
+        recipe = self.pointer(name, key)
+        if recipe is None:
+            raise MissingArtifactError(name if key == ONLY else f"{name} [{key}]", self.root)
+        path = self._folder(name, key) / f"{recipe}.recipe.json"
+        try:
+            about: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise CorruptArtifactError(path, f"cannot be read ({error})") from error
+        return about
 
     def keys(self, name: str) -> list[str]:
         """Every key under which an asset has a current artifact, sorted."""
@@ -232,16 +269,6 @@ class Shelf:
     def _folder(self, name: str, key: str) -> Path:
         return self.root / name / key
 
-    def _find(self, name: str, key: str, recipe: str) -> Artifact | None:
-        about_path = self._folder(name, key) / f"{recipe}.recipe.json"
-        try:
-            about = json.loads(about_path.read_text(encoding="utf-8"))
-            path = about_path.parent / about["file"]
-            intact = file_digest(path) == about["sha256"]
-        except (OSError, ValueError, KeyError):
-            return None  # not there, or half-written: it is made anew
-        return self._read(name, key, recipe, about) if intact else None
-
     def _read(self, name: str, key: str, recipe: str, about: Mapping[str, Any]) -> Artifact:
         return Artifact(
             name=name,
@@ -255,7 +282,8 @@ class Shelf:
         )
 
 
-def _recipe(name: str, key: str, code: str, made_from: Mapping[str, Any]) -> str:
+def recipe_of(name: str, key: str, code: str, made_from: Mapping[str, Any]) -> str:
+    """Fingerprint of everything that an artifact is made from: what it is filed under."""
     return digest({"name": name, "key": key, "code": code, "made_from": made_from})
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -182,8 +181,7 @@ def _bank_to_start_from(shop: Workshop, made_from: Mapping[str, Any]) -> tuple[B
     """The current bank and the contexts in which it differs, if it is worth starting from."""
     try:
         current = shop.shelf.current("trace_index")
-        recipe = current.path.with_name(f"{current.recipe}.recipe.json")
-        about = json.loads(recipe.read_text(encoding="utf-8"))
+        about = shop.shelf.recipe_of_current("trace_index")
         before = about["made_from"]
         alike = about["code"] == INDEXING and all(
             before.get(name) == made_from[name] for name in ("space", "settings")

@@ -1,0 +1,80 @@
+"""What is out of date in the graph, and why: expected recipes against stored ones, nothing computed.
+
+This is the layer behind the automation conditions. They see changes, and every one of them misses some (an
+update that arrives while what hangs on it runs); this sees states. Each asset is asked for its artifact by
+its own code, on a shelf that only looks (`traces_core.steps.staleness`).
+"""
+
+import inspect
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any
+
+import dagster as dg
+
+from pipelines.resources import WorkshopResource
+from traces_core.steps.staleness import Stale, Survey
+from traces_core.steps.workshop import Workshop
+
+ARTIFACTS = {"video_features": "feature_manifest"}
+"""Names of artifacts that are not those of their assets."""
+
+
+def stale_partitions(shop: Workshop) -> list[Stale]:
+    """What would not come out as it is, were it made now, in the order of the graph.
+
+    Looked at are the assets that move by themselves (those with an automation condition). What hangs on
+    something that has to be computed first is not named: only the computation tells whether it changes.
+
+    Parameters
+    ----------
+    shop
+        Store, settings and catalog to compare; its encoders are asked for their fingerprints only.
+    """
+    from pipelines.definitions import defs  # which collects the sensors, and they call this
+
+    graph = defs.resolve_asset_graph()
+    survey = Survey(shop.shelf.root)
+    assets = [graph.get(key) for key in graph.toposorted_asset_keys]
+    moving = [asset for asset in assets if asset.is_materializable and asset.automation_condition]
+    found = []
+    with dg.DagsterInstance.ephemeral() as instance:
+        given = {**(defs.resources or {}), "instance": instance}
+        for asset in moving:
+            name = "/".join(asset.key.path)
+            for partition in asset.partitions_def.get_partition_keys() if asset.partitions_def else [None]:
+                step = _step(asset.assets_def, partition, shop, given)
+                reason = survey.look((ARTIFACTS.get(name, asset.key.path[0]), partition), step)
+                if reason is not None:
+                    found.append(Stale(name, partition, reason))
+    return found
+
+
+class _Given(WorkshopResource):
+    """Opens the workshop it was given."""
+
+    def __init__(self, shop: Workshop) -> None:
+        super().__init__()
+        self._shop = shop
+
+    def open(self) -> Workshop:
+        return self._shop
+
+
+def _step(
+    asset: dg.AssetsDefinition, partition: str | None, shop: Workshop, given: dict[str, Any]
+) -> Callable[[Survey], object]:
+    """The body of an asset, to be run on a survey."""
+    body = asset.op.compute_fn.decorated_fn
+
+    def step(survey: Survey) -> object:
+        context = dg.build_asset_context(partition_key=partition, instance=given["instance"])
+        here = {**given, "context": context, "workshop": _Given(replace(shop, shelf=survey))}
+        return body(**dict(_arguments(body, here)))
+
+    return step
+
+
+def _arguments(body: Callable[..., object], given: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+    for name, parameter in inspect.signature(body).parameters.items():
+        yield name, given[name] if name in given else parameter.annotation()  # a dg.Config, by its defaults
