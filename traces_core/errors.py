@@ -154,6 +154,10 @@ class TrainingCorpusError(TracesError, ValueError):
     """A captioned corpus cannot train a fusion: too few clips, a window without a caption, one event only."""
 
 
+class ContextAwareError(TracesError, ValueError):
+    """The settings of joint training and what it is given do not belong together."""
+
+
 class StreamScaleError(TracesError, ValueError):
     """A stream of scores has no scale: never calibrated, or constant on all normal footage."""
 

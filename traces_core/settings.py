@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from traces_core.bank_settings import BankSettings
 from traces_core.captions.settings import CaptionSettings
+from traces_core.context_aware.settings import ContextGateSettings, JointSettings
 from traces_core.encoders.settings import ClipSettings, TimesformerSettings
 from traces_core.errors import SettingsError
 from traces_core.model.settings import FusionSettings
@@ -133,6 +134,8 @@ class Settings(Section):
     bank: BankSettings = BankSettings()
     training: TrainingSettings = TrainingSettings()
     predictor: PredictorSettings = PredictorSettings()
+    context_gate: ContextGateSettings = ContextGateSettings()
+    joint: JointSettings = JointSettings()
     scoring: ScoringSettings = ScoringSettings()
     captions: CaptionSettings = CaptionSettings()
     calibration: CalibrationSettings = CalibrationSettings()
