@@ -2,8 +2,9 @@
 
     make benchmark-speed
 
-Bare: the same frames, decoded before, through the same encoders, and nothing else. Extraction: decode,
-sample, resize, encode, write. The two take turns, so that a machine that slows down slows both.
+Bare: the same frames, decoded and resized before, in the same batches through the same encoders, and
+nothing else; once call after call on all threads, once side by side in lanes. Extraction: decode, sample,
+resize, encode, write. They take turns, so that a machine that slows down slows all.
 Memory is the peak of a process of its own that extracts one video. Writes reports/extraction.json.
 """
 
@@ -16,13 +17,16 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from traces_core.features import extract_features
+from traces_core.features import WINDOW_BATCH, extract_features
+from traces_core.lanes import Lanes
 from traces_core.settings import Machine
 from traces_core.steps.workshop import Workshop
 from traces_core.video import read_frames, windows, write_video
@@ -46,22 +50,33 @@ def drawn(path: Path, duration_s: float) -> Path:
     return write_video(path, shown(), rate=rate)
 
 
-def bare_s(shop: Workshop, batches: list[tuple[np.ndarray, np.ndarray]]) -> float:
-    """Seconds of the bare forward passes on frames that are already in memory."""
+def bare_calls(shop: Workshop, batches: list[tuple[np.ndarray, np.ndarray]]) -> list[Callable[[], Any]]:
+    """The forward passes of both encoders, on frames that are already in memory and resized."""
     resized = [(shop.windows.resize(pixels), times) for pixels, times in batches]
-    stacks = list(
-        windows(
-            resized,
-            window_frames=shop.windows.window_frames,
-            hop=shop.settings.sampling.hop_frames,
-            batch_windows=16,
-        )
+    stacks = windows(
+        resized,
+        window_frames=shop.windows.window_frames,
+        hop=shop.settings.sampling.hop_frames,
+        batch_windows=WINDOW_BATCH,
     )
+    images = [partial(shop.clip.encode_images, pixels) for pixels, _ in batches]
+    return [*images, *(partial(shop.windows.encode_windows, stack.values) for stack in stacks)]
+
+
+def in_turn_s(calls: list[Callable[[], Any]]) -> float:
+    """Seconds of the bare passes one after another, each on all threads."""
     started = time.perf_counter()
-    for pixels, _ in batches:
-        shop.clip.encode_images(pixels)
-    for stack in stacks:
-        shop.windows.encode_windows(stack.values)
+    for call in calls:
+        call()
+    return time.perf_counter() - started
+
+
+def in_lanes_s(calls: list[Callable[[], Any]]) -> float:
+    """Seconds of the bare passes side by side, as the extraction calls them."""
+    started = time.perf_counter()
+    with Lanes() as lanes:
+        for call in calls:
+            lanes.put(call, lambda result: None)
     return time.perf_counter() - started
 
 
@@ -95,6 +110,11 @@ def peak_mib(video: Path) -> float:
     return float(done.stdout.split()[-1])
 
 
+def median_ratio(rounds: list[dict[str, float]], bare: str) -> float:
+    """Seconds of the bare passes over those of the extraction, the middle one of all rounds."""
+    return statistics.median(each[bare] / each["extraction_s"] for each in rounds)
+
+
 def main() -> None:
     if len(sys.argv) == 2:  # the process whose memory is measured
         with tempfile.TemporaryDirectory() as folder:
@@ -107,13 +127,22 @@ def main() -> None:
         video = drawn(folder / "speed.mp4", SPEED_S)
         sampled = read_frames(video, sample_fps=shop.settings.sampling.sample_fps)
         batches = [(batch.pixels, batch.times_s) for batch in sampled]
-        bare_s(shop, batches[:1])  # the first pass warms up both encoders
-        pairs = [(bare_s(shop, batches), extraction_s(shop, video, folder)) for _ in range(ROUNDS)]
+        calls = bare_calls(shop, batches)
+        in_turn_s(calls[:1] + calls[-1:])  # the first pass warms up both encoders
+        rounds = [
+            {
+                "in_turn_s": in_turn_s(calls),
+                "in_lanes_s": in_lanes_s(calls),
+                "extraction_s": extraction_s(shop, video, folder),
+            }
+            for _ in range(ROUNDS)
+        ]
         short, long = (peak_mib(drawn(folder / f"{length:.0f}.mp4", length)) for length in (SHORT_S, LONG_S))
     said = {
-        "extraction_speed_of_bare_encoders": statistics.median(bare / whole for bare, whole in pairs),
-        "rounds": [{"bare_s": bare, "extraction_s": whole} for bare, whole in pairs],
-        "video_seconds_per_second": SPEED_S / statistics.median(whole for _, whole in pairs),
+        "extraction_speed_of_bare_encoders": median_ratio(rounds, "in_turn_s"),
+        "extraction_speed_of_bare_encoders_in_lanes": median_ratio(rounds, "in_lanes_s"),
+        "rounds": rounds,
+        "video_seconds_per_second": SPEED_S / statistics.median(each["extraction_s"] for each in rounds),
         "memory_mib_2_minutes": short,
         "memory_mib_2_hours": long,
         "memory_ratio": long / short,

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +20,15 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load_file
 
-from traces_core.encoders.base import ImageEncoder, Pixels, WindowEncoder
+from traces_core.encoders.base import ImageEncoder, Pixels, WindowEncoder, WindowFeatures
 from traces_core.errors import CorruptArtifactError, VideoError
 from traces_core.growing import GrowingArrays
+from traces_core.lanes import Lanes
 from traces_core.types import Array, Times
 from traces_core.video import FrameBatch, prefetch, read_frames, window_frames_of, windows
+
+WINDOW_BATCH = 4
+"""Windows a forward pass takes at once: on a CPU larger ones leave the cache and are slower."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +83,7 @@ def extract_features(
     *,
     sample_fps: float,
     hop_frames: int,
-    window_batch: int = 16,
+    window_batch: int = WINDOW_BATCH,
     progress: Callable[[float], None] | None = None,
 ) -> dict[str, Any]:
     """Write the features of one video as safetensors.
@@ -114,10 +119,20 @@ def extract_features(
     facts: dict[str, Any] = {"frames": 0, "windows": 0, "start_s": None, "end_s": None, "broken": None}
     with GrowingArrays(path) as arrays:
 
+        def keep_frames(vectors: Array) -> None:
+            arrays.append("frames", vectors.astype(np.float16))
+
+        def keep_windows(found: WindowFeatures) -> None:
+            count = len(found.tokens)
+            arrays.append("ends", hop_frames * np.arange(facts["windows"], facts["windows"] + count))
+            arrays.append("tokens", found.tokens.astype(np.float16))
+            arrays.append("labels", found.label_probabilities.astype(np.float16))
+            facts["windows"] += count
+
         def seen() -> Iterator[tuple[Pixels, Times]]:
             for batch in prefetch(_until_broken(read_frames(video, sample_fps=sample_fps), facts)):
                 arrays.append("frame_times_s", batch.times_s)
-                arrays.append("frames", image_encoder.encode_images(batch.pixels).astype(np.float16))
+                lanes.put(partial(image_encoder.encode_images, batch.pixels), keep_frames)
                 facts["frames"] += len(batch)
                 facts["start_s"] = float(batch.times_s[0]) if facts["start_s"] is None else facts["start_s"]
                 facts["end_s"] = float(batch.times_s[-1])
@@ -126,13 +141,9 @@ def extract_features(
                 yield window_encoder.resize(batch.pixels), batch.times_s
 
         width = window_encoder.window_frames
-        for some in windows(seen(), window_frames=width, hop=hop_frames, batch_windows=window_batch):
-            found = window_encoder.encode_windows(some.values)
-            ends = hop_frames * np.arange(facts["windows"], facts["windows"] + len(some), dtype=np.int64)
-            arrays.append("ends", ends)
-            arrays.append("tokens", found.tokens.astype(np.float16))
-            arrays.append("labels", found.label_probabilities.astype(np.float16))
-            facts["windows"] += len(some)
+        with Lanes() as lanes:
+            for some in windows(seen(), window_frames=width, hop=hop_frames, batch_windows=window_batch):
+                lanes.put(partial(window_encoder.encode_windows, some.values), keep_windows)
         arrays.finish()
     return facts
 
