@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import hashlib
 import tracemalloc
 from fractions import Fraction
 from pathlib import Path
@@ -14,7 +13,7 @@ import pytest
 from tiny_clips import HEIGHT, WIDTH, Clip, draw, drawn, encode, number_of, packet_times
 
 from traces_core.errors import DamagedVideoError, VideoError
-from traces_core.video import content_id, decode, frame_at, frames_at, probe, read_frames, write_video
+from traces_core.video import decode, frame_at, frames_at, probe, read_frames, write_video
 
 EVERY_KIND = [
     "cfr",
@@ -239,13 +238,6 @@ def test_no_moment_asked_for_gives_no_frame(clips: dict[str, Clip]) -> None:
 def test_a_name_with_a_colon_is_a_name(tmp_path: Path) -> None:
     path = write_video(tmp_path / "12:30:00 gate.mp4", drawn(np.arange(3) / 25), rate=Fraction(25))
     assert len(read_all(path)[1]) == 3
-
-
-def test_the_content_id_is_that_of_the_bytes(tmp_path: Path) -> None:
-    (tmp_path / "a").write_bytes(b"abc")
-    assert content_id(tmp_path / "a") == hashlib.sha256(b"abc").hexdigest()[:16]
-    with pytest.raises(VideoError, match="no such file"):
-        content_id(tmp_path / "b")
 
 
 @pytest.mark.parametrize("wrong", [{"batch_size": 0}, {"sample_fps": 0}])

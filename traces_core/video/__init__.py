@@ -10,12 +10,12 @@ from __future__ import annotations
 from traces_core.video.decode import (
     FrameBatch,
     VideoInfo,
-    content_id,
     frame_at,
     frames_at,
     probe,
     read_frames,
 )
+from traces_core.video.identity import content_id
 from traces_core.video.prefetching import prefetch
 from traces_core.video.sampling import WindowBatch, window_ends, window_frames_of, windows
 from traces_core.video.writing import write_video

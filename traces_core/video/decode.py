@@ -6,7 +6,6 @@ this module turns chosen pictures into batches of pixels.
 
 from __future__ import annotations
 
-import hashlib
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -16,7 +15,6 @@ from pathlib import Path
 import av
 import numpy as np
 
-from traces_core.errors import VideoError
 from traces_core.types import Times
 from traces_core.video.film import Film, Pixels, rgb
 from traces_core.video.sampling import Ticks
@@ -221,18 +219,3 @@ def frame_at(path: Path | str, time_s: float) -> tuple[Pixels, float]:
     """The last frame at or before a moment, uint8 array of shape (H, W, 3), and the second it is shown at."""
     batch = frames_at(path, [time_s])
     return batch.pixels[0], float(batch.times_s[0])
-
-
-def content_id(path: Path | str) -> str:
-    """Who a file is by its bytes: the first 16 hexadecimal digits of their SHA-256.
-
-    Raises
-    ------
-    VideoError
-        No such file.
-    """
-    path = Path(path)
-    if not path.is_file():
-        raise VideoError(path, "there is no such file", do="Check the name and the folder")
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()[:16]

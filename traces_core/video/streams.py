@@ -121,7 +121,7 @@ def pictures(container: Any, stream: Any, damage: Damage) -> Iterator[Any]:
     """
     blind, blind_from = False, None
     zeros_are_damage = _is_length_prefixed(stream)
-    for packet in _packets(container, stream, damage):
+    for packet in packets(container, stream, damage):
         broken = "a packet is incomplete" if packet.is_corrupt else ""
         if zeros_are_damage and _ZEROS in bytes(packet):
             broken = "a packet was overwritten with zeros"
@@ -152,7 +152,7 @@ def _is_length_prefixed(stream: Any) -> bool:
     return codec.name in ("h264", "hevc") and bool(codec.extradata) and codec.extradata[0] == 1
 
 
-def _packets(container: Any, stream: Any, damage: Damage) -> Iterator[Any]:
+def packets(container: Any, stream: Any, damage: Damage) -> Iterator[Any]:
     """The stream's packets; notes a container that cannot be read on, has holes, or ends too early."""
     read = _Reading(container, stream, damage)
     source = container.demux()  # all streams: sound may outlast the pictures, and fills what seem holes

@@ -1,0 +1,112 @@
+"""Who a video is: a digest of what a decoder would be given, and not of the file around it.
+
+Moving a file's index to its front, another title, a lost sound track or another container change no picture,
+and so no id. What decides the pictures is the codec, its parameters, the packets and their times.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from fractions import Fraction
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from traces_core.digest import LENGTH, Stamp, canonical_json, file_digest, file_stamp
+from traces_core.errors import VideoError
+from traces_core.video.clock import JOINED_S
+from traces_core.video.film import Film
+from traces_core.video.streams import packets
+from traces_core.video.wholeness import missing_bytes
+
+
+def content_id(path: Path | str) -> str:
+    """Who a video is: 16 hexadecimal digits, equal for equal packets at equal times.
+
+    Parameters
+    ----------
+    path
+        The file. One that is damaged, or whose packets lack times, is known by its bytes instead: there
+        the container has a say in what is shown.
+
+    Returns
+    -------
+    str
+        Two files of one id give the same frames at the same times, counted from the first.
+
+    Raises
+    ------
+    VideoError
+        No such file.
+
+    Notes
+    -----
+    Ours; decision 17. Nothing but the first picture is decoded (for its rotation and its colours), so it
+    costs little more than reading the file.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise VideoError(path, "there is no such file", do="Check the name and the folder")
+    stamp = file_stamp(path)
+    return _content_id(path) if stamp is None else _known_id(path, stamp)
+
+
+@lru_cache(maxsize=1 << 16)
+def _known_id(path: Path, _stamp: Stamp) -> str:
+    return _content_id(path)
+
+
+def _content_id(path: Path) -> str:
+    try:
+        found = _stream_digest(path)
+    except VideoError:
+        found = None
+    return found or file_digest(path)
+
+
+def _stream_digest(path: Path) -> str | None:
+    """Digest of the video stream; None where the packets alone do not decide what is shown."""
+    if missing_bytes(path) is not None:
+        return None
+    with Film.opened(path) as film:
+        picture, _ = next(film.pictures())
+        sha = hashlib.sha256(canonical_json(_parameters(film.stream.codec_context, picture)).encode())
+        sha.update(film.stream.codec_context.extradata or b"")
+    moments: list[tuple[Fraction, bool] | None] = []
+    with Film.opened(path) as film:
+        for packet in packets(film.container, film.stream, film.damage):
+            if packet.size:
+                sha.update(len(memoryview(packet)).to_bytes(8, "little"))
+                sha.update(packet)
+                moments.append(None if packet.pts is None else (packet.pts * film.unit, packet.is_discard))
+        if film.damage.found:
+            return None
+    times = _plain_times(moments)
+    if times is None:
+        return None
+    sha.update(canonical_json(times).encode())
+    return sha.hexdigest()[:LENGTH]
+
+
+def _parameters(codec: Any, picture: Any) -> list[Any]:
+    """What the decoder and the conversion to RGB are told beside the packets."""
+    shown = [picture.format.name, picture.rotation, int(picture.colorspace), int(picture.color_range)]
+    return [codec.name, codec.width, codec.height, *shown]
+
+
+def _plain_times(moments: list[tuple[Fraction, bool] | None]) -> list[tuple[Fraction, bool]] | None:
+    """Times from the first picture that is shown, and which packets are not.
+
+    None where a time is missing, or jumps back as where recordings were joined: there the container's
+    nominal rate has a say.
+    """
+    known = [moment for moment in moments if moment is not None]
+    shown = [time for time, is_left_out in known if not is_left_out]
+    if not shown or len(known) < len(moments):
+        return None
+    newest = origin = min(shown)
+    for time in shown:
+        if time <= newest - JOINED_S:
+            return None
+        newest = max(newest, time)
+    return [(time - origin, is_left_out) for time, is_left_out in known]
