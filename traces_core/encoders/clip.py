@@ -6,17 +6,18 @@ Which files a model is made of belongs in `clip_source`, how frames are resized 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
 from traces_core.digest import digest, file_digest
 from traces_core.encoders.base import Pixels
-from traces_core.encoders.clip_source import find_clip
+from traces_core.encoders.clip_source import CONFIG_FILE, ClipSource, find_clip
 from traces_core.encoders.pixels import Preprocess
 from traces_core.encoders.settings import ClipSettings
 from traces_core.encoders.text_tower import encode_tokens
@@ -32,20 +33,40 @@ class ClipEncoder:
     """Images and texts to unit vectors of one space."""
 
     def __init__(
-        self, model: nn.Module, tokenizer: Any, preprocess: Preprocess, *, space: str, fingerprint: str
+        self, source: ClipSource, precision: str, device: str, *, space: str, fingerprint: str
     ) -> None:
-        self._model = model.eval().requires_grad_(False)
-        self._tokenizer = tokenizer
-        self._preprocess = preprocess
+        self._source = source
+        self._precision = precision
+        self._device = torch.device(device)
         self._space = space
         self._fingerprint = fingerprint
-        weight = next(model.parameters())
-        self._device, self._dtype = weight.device, weight.dtype
-        self._dimensions = int(self._text(["a"]).shape[1])
+
+    @cached_property
+    def _model(self) -> Any:
+        """The weights in memory: read when something is encoded, not to ask who the encoder is."""
+        import open_clip
+
+        location, options = self._source.location, self._source.options
+        named = {} if location.startswith("local-dir:") else {"pretrained": str(self._source.weights)}
+        with quick_hub():
+            # The text tower as a module of its own can be fed short sentences without their padding.
+            model = open_clip.create_model(location, force_custom_text=True, **named, **options)
+        return model.to(device=self._device, dtype=DTYPES[self._precision]).eval().requires_grad_(False)
+
+    @cached_property
+    def _tokenizer(self) -> Any:
+        import open_clip
+
+        with quick_hub():
+            return open_clip.get_tokenizer(self._source.location)
+
+    @cached_property
+    def _dimensions(self) -> int:
+        return int(self._text(["a"]).shape[1])
 
     @classmethod
     def load(cls, settings: ClipSettings | None = None, device: str = "cpu") -> ClipEncoder:
-        """Read the model that the settings name.
+        """The model that the settings name; its weights are read when it first encodes.
 
         Parameters
         ----------
@@ -72,25 +93,19 @@ class ClipEncoder:
         import open_clip
 
         source = find_clip(settings)
-        named = {} if source.location.startswith("local-dir:") else {"pretrained": str(source.weights)}
-        with quick_hub():
-            # The text tower as a module of its own can be fed short sentences without their padding.
-            model = open_clip.create_model(source.location, force_custom_text=True, **named, **source.options)
-            tokenizer = open_clip.get_tokenizer(source.location)
-        preprocess = Preprocess.from_config(model.visual.preprocess_cfg)
         weights = file_digest(source.weights)
         made_from = {
             "weights": weights,
             "architecture": open_clip.get_model_config(source.location),
-            "quick_gelu": source.options.get("force_quick_gelu", False),
-            "tokenizer": _tokenizer_digest(source.location),
-            "preprocess": preprocess.as_dict(),
+            "options": source.options,
+            "tokenizer": _digest_in(source.location, "tokenizer.json"),
+            "preprocess": _digest_in(source.location, CONFIG_FILE),
             "precision": settings.precision,
         }
         return cls(
-            model.to(device=device, dtype=DTYPES[settings.precision]),
-            tokenizer,
-            preprocess,
+            source,
+            settings.precision,
+            device,
             space=f"open_clip:{Path(settings.model).name}:{weights[:8]}",
             fingerprint=digest(made_from),
         )
@@ -110,10 +125,10 @@ class ClipEncoder:
         """Digest of weights, architecture, tokenizer, preprocessing and precision; not of the device."""
         return self._fingerprint
 
-    @property
+    @cached_property
     def preprocess(self) -> Preprocess:
         """How frames are resized and normalised."""
-        return self._preprocess
+        return Preprocess.from_config(self._model.visual.preprocess_cfg)
 
     @torch.inference_mode()
     def encode_images(self, pixels: Pixels, *, batch: int = 64) -> Array:
@@ -183,9 +198,9 @@ class ClipEncoder:
         return tuple(word for word in words if backend.token_to_id(word) is None)
 
     def _image(self, pixels: Pixels) -> Tensor:
-        frames = self._preprocess.resize(pixels).to(self._device)
-        images = self._preprocess.normalise(frames).to(self._dtype)
-        return self._model.encode_image(images)  # type: ignore[operator,no-any-return]
+        frames = self.preprocess.resize(pixels).to(self._device)
+        images = self.preprocess.normalise(frames).to(DTYPES[self._precision])
+        return self._model.encode_image(images)  # type: ignore[no-any-return]
 
     @torch.inference_mode()
     def _text(self, texts: Sequence[str]) -> Tensor:
@@ -197,9 +212,9 @@ class ClipEncoder:
         return functional.normalize(vectors.float(), dim=-1).cpu().numpy()
 
 
-def _tokenizer_digest(location: str) -> str:
-    folder = Path(location.removeprefix("local-dir:"))
-    path = folder / "tokenizer.json"
+def _digest_in(location: str, name: str) -> str:
+    """Digest of a file of a model's folder; `open_clip` where it is the library that has it."""
+    path = Path(location.removeprefix("local-dir:")) / name
     return file_digest(path) if path.is_file() else "open_clip"
 
 

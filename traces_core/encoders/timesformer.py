@@ -12,6 +12,7 @@ the time embedding to W (nearest neighbour), and the layers must be told W as we
 
 from __future__ import annotations
 
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -41,22 +42,28 @@ class TimesformerEncoder:
     """Windows to one token per frame, and to the probabilities of action labels."""
 
     def __init__(
-        self, model: Any, window_input: WindowInput, *, window_frames: int, fingerprint: str
+        self, folder: Path, window_input: WindowInput, config: Any, settings: TimesformerSettings, device: str
     ) -> None:
-        self._model = model.eval().requires_grad_(False)
+        self._folder = folder
         self._input = window_input
-        self._window_frames = window_frames
-        self._fingerprint = fingerprint
-        config = model.config
-        # The layers reshape by this number, whatever the length of the time embedding.
-        config.num_frames = window_frames
+        self._config = config
+        self._settings = settings
+        self._device, self._dtype = torch.device(device), DTYPES[settings.precision]
         self._labels = tuple(str(config.id2label[index]) for index in range(config.num_labels))
-        weight = next(model.parameters())
-        self._device, self._dtype = weight.device, weight.dtype
+
+    @cached_property
+    def _model(self) -> Any:
+        """The weights in memory: read when something is encoded, not to ask who the encoder is."""
+        from transformers import TimesformerForVideoClassification
+
+        model = TimesformerForVideoClassification.from_pretrained(self._folder, dtype=torch.float32)
+        # The layers reshape by this number, whatever the length of the time embedding.
+        model.config.num_frames = self.window_frames
+        return model.to(device=self._device, dtype=self._dtype).eval().requires_grad_(False)
 
     @classmethod
     def load(cls, settings: TimesformerSettings | None = None, device: str = "cpu") -> TimesformerEncoder:
-        """Read the model that the settings name.
+        """The model that the settings name; its weights are read when it first encodes.
 
         Parameters
         ----------
@@ -79,44 +86,40 @@ class TimesformerEncoder:
         """
         settings = settings or TimesformerSettings()
         mend_torchvision()
-        from transformers import TimesformerForVideoClassification
+        from transformers import TimesformerConfig
 
         folder = _find_folder(settings.model)
-        model = TimesformerForVideoClassification.from_pretrained(folder, dtype=torch.float32)
-        window_input = WindowInput.from_folder(folder, int(model.config.image_size))
-        made_from = {
-            "weights": file_digest(_weights_in(settings.model, folder)),
-            "config": file_digest(folder / CONFIG_FILE),
-            "input": window_input.as_dict(),
-            "window_frames": settings.window_frames,
-            "precision": settings.precision,
-        }
-        return cls(
-            model.to(device=device, dtype=DTYPES[settings.precision]),
-            window_input,
-            window_frames=settings.window_frames,
-            fingerprint=digest(made_from),
-        )
+        config = TimesformerConfig.from_pretrained(folder)
+        window_input = WindowInput.from_folder(folder, int(config.image_size))
+        return cls(folder, window_input, config, settings, device)
 
     @property
     def dimensions(self) -> int:
         """D."""
-        return int(self._model.config.hidden_size)
+        return int(self._config.hidden_size)
 
     @property
     def window_frames(self) -> int:
         """W."""
-        return self._window_frames
+        return self._settings.window_frames
 
     @property
     def grid_edge(self) -> int:
         """G: a frame has G x G patches."""
-        return int(self._model.config.image_size) // int(self._model.config.patch_size)
+        return int(self._config.image_size) // int(self._config.patch_size)
 
-    @property
+    @cached_property
     def fingerprint(self) -> str:
         """Digest of weights, configuration, channels, window length and precision; not of the device."""
-        return self._fingerprint
+        return digest(
+            {
+                "weights": file_digest(_weights_in(self._settings.model, self._folder)),
+                "config": file_digest(self._folder / CONFIG_FILE),
+                "input": self._input.as_dict(),
+                "window_frames": self.window_frames,
+                "precision": self._settings.precision,
+            }
+        )
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -147,9 +150,9 @@ class TimesformerEncoder:
         NotFiniteError
             The model gave NaN or infinity.
         """
-        if windows.ndim != 5 or windows.shape[1] != self._window_frames:
+        if windows.ndim != 5 or windows.shape[1] != self.window_frames:
             raise ValueError(
-                f"windows are uint8 (T, {self._window_frames}, H, W, 3); got {windows.dtype} {windows.shape}"
+                f"windows are uint8 (T, {self.window_frames}, H, W, 3); got {windows.dtype} {windows.shape}"
             )
         parts = [
             self._encode(windows[start : start + batch], with_grid, with_attention)
@@ -187,10 +190,10 @@ class TimesformerEncoder:
         looks = weights[:, :, 0, 1:].float().mean(dim=1)
         looks = looks / looks.sum(dim=-1, keepdim=True)
         edge = self.grid_edge
-        return looks.view(count, self._window_frames, edge, edge).cpu().numpy()
+        return looks.view(count, self.window_frames, edge, edge).cpu().numpy()
 
     def _nothing(self) -> _Parts:
-        edge, frames = self.grid_edge, self._window_frames
+        edge, frames = self.grid_edge, self.window_frames
         return (
             np.zeros((0, frames, self.dimensions), np.float32),
             np.zeros((0, len(self._labels)), np.float32),
