@@ -17,7 +17,7 @@ import os
 import shutil
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -244,6 +244,11 @@ class Shelf:
         if not folder.is_dir():
             return []
         return sorted(pointer.parent.name for pointer in folder.glob("*/current"))
+
+    def keep_only(self, name: str, keys: Collection[str]) -> None:
+        """Forget every part of an asset but these; nothing on a shelf that makes nothing current."""
+        for key in set(self.keys(name)) - set(keys) if self.publishes else ():
+            self.forget(name, key)
 
     def forget(self, name: str, key: str) -> None:
         """Make a part current no longer: its video or context is gone. Its files stay until `prune`."""

@@ -107,6 +107,20 @@ def read_bank_folder(folder: Path) -> tuple[Holdings, dict[Side, SideIndex], dic
     return held, indexes, about
 
 
+def parts_in(folder: Path) -> dict[str, dict[str, str]]:
+    """Fingerprints of what a saved bank holds, by context and side; its vectors are not opened.
+
+    Raises
+    ------
+    MissingArtifactError, CorruptArtifactError
+        As `read_bank_folder`, where there is no bank that could be read.
+    """
+    found: dict[str, dict[str, str]] = {}
+    for side, context, _, fingerprint in _read_about(folder)["parts"]:
+        found.setdefault(context, {})[side] = fingerprint
+    return found
+
+
 def _belonging(folder: Path, about: Mapping[str, Any], corpus: pl.DataFrame, vectors: Array) -> Holdings:
     """Traces and vectors as the holdings of a bank, if they are what bank.json says the bank holds."""
     expected = tuple(

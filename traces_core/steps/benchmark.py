@@ -12,12 +12,19 @@ import polars as pl
 from traces_core.datasets import AnnotationRow, GroundTruth
 from traces_core.digest import code_digest
 from traces_core.metrics import evaluate
-from traces_core.steps.detection import Calibration, by_video, with_late
+from traces_core.steps.detection import Calibration, by_video, fingerprints_of, with_late
+from traces_core.steps.footage import clocks_of
 from traces_core.steps.workshop import Workshop
 from traces_core.store import Artifact
 from traces_core.types import ScoreTrack
 
-MEASURING = code_digest(["traces_core.metrics", "traces_core.datasets", "traces_core.steps.benchmark"])
+MEASURING = code_digest(
+    [f"traces_core.{name}" for name in ("metrics", "datasets", "model.late", "steps.benchmark")]
+    + [
+        f"traces_core.steps.detection:{name}"
+        for name in ("by_video", "tracks_of", "with_late", "Calibration")
+    ]
+)
 
 
 def truth_of(listed: Artifact, annotated: Artifact) -> GroundTruth:
@@ -50,6 +57,7 @@ def benchmark_metrics(
 ) -> Artifact:
     """Every stream's row of the result table, with its provenance."""
     settings = shop.settings.benchmark
+    clocks = clocks_of(listed, annotated.key)
 
     def measure() -> dict[str, Any]:
         truth = truth_of(listed, annotated)
@@ -71,8 +79,8 @@ def benchmark_metrics(
 
     made_from = {
         "truth": annotated.fingerprint,
-        "videos": listed.fingerprint,
-        "scores": {entry.key: entry.fingerprint for entry in scores},
+        "videos": clocks,
+        "scores": fingerprints_of(scores, [video_id for _, video_id, _, _ in clocks]),
         "thresholds": calibrated.fingerprint,
         "settings": settings.model_dump(exclude={"pretraining_seeds"}),
     }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -13,6 +13,7 @@ import numpy as np
 import polars as pl
 
 from traces_core.bank import Bank
+from traces_core.bank.folder import parts_in
 from traces_core.calibration import Threshold, calibrate_threshold
 from traces_core.digest import code_digest, file_digest
 from traces_core.errors import TrainingCorpusError
@@ -21,19 +22,29 @@ from traces_core.model.fusion import MeanFusion, WindowFusion
 from traces_core.model.late import LateFusion, StreamScale
 from traces_core.model.saved import load_fusion, save_fusion
 from traces_core.model.training import Trained, train_fusion
-from traces_core.steps.footage import captions, checked_annotations, load_features
+from traces_core.steps.footage import captions, checked_annotations, clocks_of, load_features
 from traces_core.steps.workshop import Workshop
 from traces_core.store import Artifact
 from traces_core.streams import LATE, Scorer
 from traces_core.types import ScoreTrack
 
+_HERE = "traces_core.steps.detection"
+_TEXT = ["traces_core.encoders.clip", "traces_core.encoders.text_tower"]
 LEARNING = code_digest(
-    ["traces_core.model", "traces_core.steps.detection", "traces_core.features", "traces_core.encoders.clip"]
+    ["traces_core.model", "traces_core.features:Features", "traces_core.steps.footage:captions", *_TEXT]
+    + [f"{_HERE}:{name}" for name in ("adapters", "_training_captions", "_train", "_readout_s")]
+    + [f"{_HERE}:_training_report"]
 )
 SCORING = code_digest(
-    ["traces_core.streams", "traces_core.scoring", "traces_core.bank", "traces_core.model.fusion"]
+    [f"traces_core.{name}" for name in ("streams", "scoring", "bank", "model.fusion", "model.windows")]
+    + ["traces_core.features:Features", *_TEXT]
+    + [f"{_HERE}:{name}" for name in ("SCORES", "scorer", "anomaly_scores", "scores_table")]
 )
-CALIBRATING = code_digest(["traces_core.calibration", "traces_core.metrics.events", "traces_core.model.late"])
+CALIBRATING = code_digest(
+    ["traces_core.calibration", "traces_core.metrics.events", "traces_core.model.late"]
+    + [f"{_HERE}:{name}" for name in ("thresholds", "_threshold", "episode_rules", "ALARMS", "alarms")]
+    + [f"{_HERE}:{name}" for name in ("by_video", "tracks_of", "with_late", "Calibration")]
+)
 
 SCORES = pl.Schema(
     {
@@ -194,14 +205,14 @@ def anomaly_scores(
 ) -> Artifact:
     """The scores of one shard's videos, every stream; columns as in `SCORES`. One recipe a video."""
     usable = manifest.read().filter(pl.col("fingerprint").is_not_null())
-    contexts = dict(listed.read().select("video_id", "context").rows())
+    contexts = _contexts_asked(shop, listed)
+    answers = _answers(index)
     judge: Scorer | None = None
 
     def score(video_id: str) -> pl.DataFrame:
         nonlocal judge
         judge = judge or scorer(shop, index, learned, which)
-        context = contexts[video_id] if shop.settings.scoring.by_context else None
-        return scores_table(video_id, judge.score(load_features(shop, video_id), context))
+        return scores_table(video_id, judge.score(load_features(shop, video_id), contexts[video_id]))
 
     parts = [
         shop.shelf.remember(
@@ -211,7 +222,7 @@ def anomaly_scores(
             made_from={
                 "features": fingerprint,
                 "context": contexts[video_id],
-                "bank": index.fingerprint,
+                "bank": answers.get(contexts[video_id], index.fingerprint),
                 "fusion": file_digest(learned.path / f"{which}.safetensors"),
                 "scoring": shop.settings.scoring.model_dump(),
                 "text_encoder": shop.clip.fingerprint,
@@ -221,13 +232,36 @@ def anomaly_scores(
         )
         for video_id, fingerprint in usable.select("video_id", "fingerprint").rows()
     ]
-    return shop.shelf.remember(
-        "anomaly_scores",
-        manifest.key,
-        code=SCORING,
-        made_from={"videos": {part.key: part.fingerprint for part in parts}},
-        make=lambda: pl.concat([SCORES.to_frame(), *(part.read() for part in parts)]),
+    scored = {part.key: part.fingerprint for part in parts}
+
+    def join(path: Path) -> tuple[Path, dict[str, Any]]:
+        path = path.with_suffix(".parquet")
+        pl.concat([SCORES.to_frame(), *(part.read() for part in parts)]).write_parquet(path)
+        return path, {"videos": scored}
+
+    made_from = {"videos": scored}
+    return shop.shelf.remember_path(
+        "anomaly_scores", manifest.key, code=SCORING, made_from=made_from, write=join
     )
+
+
+def _contexts_asked(shop: Workshop, listed: Artifact) -> dict[str, str | None]:
+    """By video id: the context whose traces answer; None where all do."""
+    by_context = shop.settings.scoring.by_context
+    rows = listed.read().select("video_id", "context").rows()
+    return {video_id: context if by_context else None for video_id, context in rows}
+
+
+def _answers(index: Artifact) -> dict[str | None, Any]:
+    """By context: what a bank says there rests on. A search in one context is exact, and reads no other."""
+    settings = json.loads((index.path / "bank.json").read_text(encoding="utf-8"))["settings"]
+    return {name: [parts, settings] for name, parts in parts_in(index.path).items()}
+
+
+def fingerprints_of(scores: Iterable[Artifact], videos: Iterable[str]) -> dict[str, str]:
+    """Fingerprints of the scores of some videos, out of those of all shards."""
+    known = {video: one for entry in scores for video, one in entry.facts["videos"].items()}
+    return {video: known[video] for video in sorted(videos) if video in known}
 
 
 def scores_table(video_id: str, tracks: Mapping[str, ScoreTrack]) -> pl.DataFrame:
@@ -298,24 +332,23 @@ def thresholds(shop: Workshop, listed: Artifact, scores: list[Artifact]) -> Arti
     TooLittleFootageError
         If it is too short for the rate that the settings ask for.
     """
-    normal = listed.read().filter((pl.col("set") == "calibration") & pl.col("reason").is_null())
+    durations = {one: duration_s for _, one, duration_s, _ in clocks_of(listed, "calibration")}
+    ids = sorted(durations)
 
     def calibrate() -> dict[str, Any]:
-        ids = normal["video_id"].to_list()
         table = pl.concat([entry.read() for entry in scores]).filter(pl.col("video_id").is_in(ids))
-        tracks = tracks_of(table)
+        tracks = tracks_of(table.sort("video_id", maintain_order=True))
         scales = LateFusion.from_normal_tracks({name: list(by.values()) for name, by in tracks.items()})
         tracks[LATE] = {
             video_id: scales.combine({name: by[video_id] for name, by in tracks.items()}, name=LATE)
             for video_id in ids
         }
-        durations = dict(normal.select("video_id", "duration_s").rows())
         found = {name: _threshold(shop, by, durations) for name, by in tracks.items()}
         return {"scales": [asdict(scale) for scale in scales.scales], "thresholds": found}
 
     made_from = {
-        "scores": {entry.key: entry.fingerprint for entry in scores},
-        "videos": sorted(normal["video_id"].to_list()),
+        "scores": fingerprints_of(scores, ids),
+        "durations_s": durations,
         "settings": shop.settings.calibration.model_dump(),
     }
     return shop.shelf.remember("thresholds", code=CALIBRATING, made_from=made_from, make=calibrate)
@@ -337,9 +370,10 @@ def _threshold(
 def alarms(shop: Workshop, listed: Artifact, scores: Artifact, calibrated: Artifact) -> Artifact:
     """The episodes above the thresholds in one shard's videos, every stream; columns as in `ALARMS`."""
 
+    durations = dict(listed.read().select("video_id", "duration_s").rows())
+
     def find() -> pl.DataFrame:
         calibration = Calibration.load(calibrated)
-        durations = dict(listed.read().select("video_id", "duration_s").rows())
         rows = []
         for video_id, tracks in by_video(scores.read()).items():
             for stream, track in with_late(calibration.scales, tracks).items():
@@ -351,7 +385,7 @@ def alarms(shop: Workshop, listed: Artifact, scores: Artifact, calibrated: Artif
     made_from = {
         "scores": scores.fingerprint,
         "thresholds": calibrated.fingerprint,
-        "videos": listed.fingerprint,
+        "durations_s": {video: durations[video] for video in scores.facts["videos"]},
     }
     return shop.shelf.remember("alarms", scores.key, code=CALIBRATING, made_from=made_from, make=find)
 

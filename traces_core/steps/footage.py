@@ -33,7 +33,9 @@ _READING = [
     f"traces_core.video.{module}"
     for module in ("clock", "decode", "film", "sampling", "streams", "wholeness")
 ]
-LISTING = code_digest(["traces_core.steps.footage", "traces_core.datasets", *_READING])
+LISTING = code_digest(
+    ["traces_core.steps.footage", "traces_core.datasets", "traces_core.video.identity", *_READING]
+)
 SEEING = code_digest(
     [
         "traces_core.features",
@@ -60,8 +62,8 @@ VIDEOS = pl.Schema(
         "reason": pl.String(),
     }
 )
-"""One row a file: its set, its path in the set's folder, the context the path names, the digest of its
-bytes, its shard, what the container states, and why it cannot be used (null where it can)."""
+"""One row a file: its set, its path in the set's folder, the context the path names, its `content_id`, its
+shard, what the container states, and why it cannot be used (null where it can)."""
 
 FEATURES = pl.Schema(
     {
@@ -113,28 +115,44 @@ def set_folder(shop: Workshop, practice: Artifact, name: str) -> Path:
 def videos(shop: Workshop, practice: Artifact) -> Artifact:
     """The list of every video there is, with its id; columns as in `VIDEOS`."""
     shards = shop.settings.footage.shards
+    contexts = {file.stem for file in shop.machine.catalog.glob("*.yaml")}
     found = [
-        (name, path, path.relative_to(folder).as_posix(), content_id(path))
+        (path, name, path.relative_to(folder).as_posix(), _context_of(path.relative_to(folder), contexts))
         for name in SETS
         if (folder := set_folder(shop, practice, name)).is_dir()
         for path in sorted(folder.rglob("*"))
         if path.suffix.lower() in SUFFIXES and path.is_file()
     ]
-    contexts = sorted(file.stem for file in shop.machine.catalog.glob("*.yaml"))
+    ids = [content_id(path) for path, *_ in found]
 
     def describe() -> pl.DataFrame:
-        rows = [_describe(*entry, contexts, shards) for entry in found]
+        rows = [_describe(*entry, identity, shards) for entry, identity in zip(found, ids, strict=True)]
         return pl.DataFrame(rows, schema=VIDEOS, orient="row").sort("set", "video")
 
-    listing = [[name, video, identity] for name, _, video, identity in found]
-    made_from = {"videos": listing, "contexts": contexts, "shards": shards}
-    return shop.shelf.remember("videos", code=LISTING, made_from=made_from, make=describe)
+    # The bytes, too: what a container states of rate and length is in the list, though not in the id.
+    listing = [[*entry, one, file_digest(path)] for (path, *entry), one in zip(found, ids, strict=True)]
+    made_from = {"videos": listing, "shards": shards}
+    listed = shop.shelf.remember("videos", code=LISTING, made_from=made_from, make=describe)
+    _forget_others(shop, set(ids))
+    return listed
+
+
+def _context_of(path: Path, contexts: set[str]) -> str | None:
+    """The context that a folder on the way to a video is named like."""
+    return next((part for part in path.parts[:-1] if part in contexts), None)
+
+
+def _forget_others(shop: Workshop, ids: set[str]) -> None:
+    """Nothing of a video or a shard that is gone stays current."""
+    for name in ("video_features", "video_scores"):
+        shop.shelf.keep_only(name, ids)
+    for name in ("feature_manifest", "anomaly_scores", "alarms"):
+        shop.shelf.keep_only(name, shard_names(shop.settings.footage.shards))
 
 
 def _describe(
-    name: str, path: Path, video: str, identity: str, contexts: list[str], shards: int
+    path: Path, name: str, video: str, context: str | None, identity: str, shards: int
 ) -> tuple[Any, ...]:
-    context = next((part for part in Path(video).parts[:-1] if part in contexts), None)
     row = (name, video, context, identity, shard_of(identity, shards))
     try:
         about = probe(path)
@@ -158,10 +176,16 @@ def checked_annotations(
 
     made_from = {
         "table": None if source is None else file_digest(source),
-        "videos": listed.fingerprint,
+        "videos": clocks_of(listed, name),
         "set": name,
     }
     return shop.shelf.remember("annotations", name, code=LISTING, made_from=made_from, make=check)
+
+
+def clocks_of(listed: Artifact, name: str) -> list[list[Any]]:
+    """Path, id, length in seconds and rate of each readable video of a set."""
+    rows = listed.read().filter((pl.col("set") == name) & pl.col("reason").is_null())
+    return [list(row) for row in rows.select("video", "video_id", "duration_s", "rate").rows()]
 
 
 def ground_truth(listed: Artifact, table: Path | None, name: str) -> GroundTruth:
@@ -177,11 +201,11 @@ def ground_truth(listed: Artifact, table: Path | None, name: str) -> GroundTruth
             f"{name}: no annotations beside the videos. Write annotations.csv there with the columns "
             "video,start_s,end_s,label; a video without a row is normal."
         )
-    readable = listed.read().filter((pl.col("set") == name) & pl.col("reason").is_null())
+    clocks = clocks_of(listed, name)
     return read_annotations(
         table,
-        durations_s=dict(readable.select("video", "duration_s").rows()),
-        rates={video: Fraction(rate) for video, rate in readable.select("video", "rate").rows()},
+        durations_s={video: duration_s for video, _, duration_s, _ in clocks},
+        rates={video: Fraction(rate) for video, _, _, rate in clocks},
         name=name,
     )
 

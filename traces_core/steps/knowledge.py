@@ -33,9 +33,19 @@ from traces_core.text.writers import (
 from traces_core.text.writers.progress import shown
 from traces_core.types import Array
 
-WRITING = code_digest(["traces_core.text.catalog", "traces_core.text.corpus", "traces_core.text.writers"])
-EMBEDDING = code_digest(["traces_core.encoders.clip", "traces_core.text.duplicates"])
-INDEXING = code_digest(["traces_core.bank"])
+_HERE = "traces_core.steps.knowledge"
+WRITING = code_digest(
+    [f"traces_core.text.{name}" for name in ("catalog", "corpus", "scenes", "writers")]
+    + [f"{_HERE}:{name}" for name in ("trace_corpus", "DRAW", "_writer")]
+)
+EMBEDDING = code_digest(
+    [f"traces_core.{name}" for name in ("encoders.clip", "encoders.text_tower", "text.duplicates")]
+    + [f"{_HERE}:trace_embeddings"]
+)
+INDEXING = code_digest(
+    ["traces_core.bank", "traces_core.text.corpus:join_corpora"]
+    + [f"{_HERE}:{name}" for name in ("trace_index", "kept_traces", "_bank_to_start_from")]
+)
 
 DRAW = 0
 """Seed of the choice where the settings limit the traces."""
@@ -174,7 +184,10 @@ def trace_index(shop: Workshop, corpora: list[Artifact], vectors: list[Artifact]
         facts = {"traces": len(made), "contexts": len(made.contexts), "contexts_read": len(read)}
         return made.save(folder), facts
 
-    return shop.shelf.remember_path("trace_index", code=INDEXING, made_from=made_from, write=build)
+    index = shop.shelf.remember_path("trace_index", code=INDEXING, made_from=made_from, write=build)
+    for name in ("trace_corpus", "trace_embeddings"):
+        shop.shelf.keep_only(name, parts)
+    return index
 
 
 def _bank_to_start_from(shop: Workshop, made_from: Mapping[str, Any]) -> tuple[Bank, set[str]] | None:

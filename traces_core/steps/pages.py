@@ -24,8 +24,8 @@ from traces_core.report import (
 )
 from traces_core.report.page import TEMPLATES
 from traces_core.steps.benchmark import baseline_rows, truth_of
-from traces_core.steps.detection import by_video, with_late
-from traces_core.steps.footage import load_features, set_folder, shard_of
+from traces_core.steps.detection import by_video, fingerprints_of, with_late
+from traces_core.steps.footage import clocks_of, load_features, set_folder, shard_names, shard_of
 from traces_core.steps.workshop import Workshop
 from traces_core.store import Artifact
 from traces_core.streams import LATE
@@ -80,6 +80,8 @@ def benchmark_pages(shop: Workshop) -> Artifact:
     shelf = shop.shelf
     measured, listed = shelf.current("benchmark_metrics", "benchmark"), shelf.current("videos")
     annotated, calibrated = shelf.current("annotations", "benchmark"), shelf.current("thresholds")
+    scores = [shelf.current("anomaly_scores", name) for name in shard_names(shop.settings.footage.shards)]
+    clocks = clocks_of(listed, "benchmark")
 
     def write(folder: Path) -> tuple[Path, dict[str, Any]]:
         (folder / "videos").mkdir(parents=True)
@@ -100,7 +102,9 @@ def benchmark_pages(shop: Workshop) -> Artifact:
 
     made_from = {
         "metrics": measured.fingerprint,
-        "videos": listed.fingerprint,
+        "videos": clocks,
+        "scores": fingerprints_of(scores, [video_id for _, video_id, _, _ in clocks]),
+        "scoring": shop.settings.scoring.model_dump(),
         "truth": annotated.fingerprint,
         "thresholds": calibrated.fingerprint,
         "bank": shelf.current("trace_index").fingerprint,

@@ -103,6 +103,9 @@ class Survey(Shelf):
             raise _Answered
         return found
 
+    def forget(self, name: str, key: str) -> None:
+        """Nothing: a survey leaves everything as it is."""
+
     def current(self, name: str, key: str = ONLY) -> Artifact:
         """What is expected there; the end of the step where that has to be computed first."""
         if (name, key) not in self.expected and name not in self.waiting:

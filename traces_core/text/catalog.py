@@ -12,6 +12,7 @@ import json
 import re
 import reprlib
 from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -133,8 +134,12 @@ def read_context(path: Path | str) -> Context:
 
 
 def parse_context(text: str, path: Path | str) -> Context:
-    """As `read_context`, of a text that is not in the file yet."""
-    path = Path(path)
+    """As `read_context`, of a text that is not in the file yet; the same text is parsed once."""
+    return _parsed(text, Path(path))
+
+
+@lru_cache(maxsize=256)
+def _parsed(text: str, path: Path) -> Context:
     try:
         node = yaml.compose(text, Loader=yaml.SafeLoader)
         said = yaml.safe_load(text)
