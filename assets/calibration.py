@@ -8,12 +8,13 @@ import dagster as dg
 from assets.sources import settings
 from pipelines.automation import WHEN_INPUTS_CHANGE
 from pipelines.partitions import SHARDS
-from pipelines.reporting import report
+from pipelines.reporting import report, table
 from pipelines.resources import WorkshopResource
 from traces_core.steps import detection, footage
 
 
 @dg.asset(
+    kinds={"json"},
     deps=["anomaly_scores", "videos", *settings("calibration")],
     code_version=detection.CALIBRATING,
     automation_condition=WHEN_INPUTS_CHANGE,
@@ -34,6 +35,7 @@ def thresholds(workshop: WorkshopResource) -> dg.MaterializeResult:
 
 
 @dg.asset(
+    kinds={"polars"},
     partitions_def=SHARDS,
     deps=["anomaly_scores", "thresholds", "videos"],
     code_version=detection.CALIBRATING,
@@ -45,5 +47,11 @@ def alarms(context: dg.AssetExecutionContext, workshop: WorkshopResource) -> dg.
     scores = shop.shelf.current("anomaly_scores", context.partition_key)
     listed = shop.shelf.current("videos")
     found = detection.alarms(shop, listed, scores, shop.shelf.current("thresholds"))
-    table = found.read()
-    return report(found, episodes=len(table), videos=table["video_id"].n_unique())
+    episodes = found.read()
+    highest = episodes.sort("peak_score", descending=True).head(8).join(listed.read(), on="video_id")
+    return report(
+        found,
+        episodes=len(episodes),
+        videos=episodes["video_id"].n_unique(),
+        highest=table(highest.to_dicts(), ["set", "video", "stream", "start_s", "end_s", "peak_score"]),
+    )

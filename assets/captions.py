@@ -9,7 +9,7 @@ Empty where `captions.table` names no table: nothing is fetched and nothing is c
 import dagster as dg
 
 from assets.sources import settings
-from pipelines.automation import WHEN_INPUTS_CHANGE
+from pipelines.automation import GPU, WHEN_INPUTS_CHANGE
 from pipelines.reporting import report
 from pipelines.resources import WorkshopResource
 from traces_core.steps import captions
@@ -20,6 +20,7 @@ from traces_core.steps import captions
     deps=settings("captions"),
     code_version=captions.CUTTING,
     automation_condition=WHEN_INPUTS_CHANGE,
+    pool=GPU,
 )
 def caption_embeddings(workshop: WorkshopResource) -> dg.MaterializeResult:
     """Each sentence of the caption table once, as a unit vector of the sentence encoder."""

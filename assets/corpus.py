@@ -6,9 +6,9 @@ catalog ──> trace_corpus
 import dagster as dg
 
 from assets.sources import settings
-from pipelines.automation import WHEN_INPUTS_CHANGE
+from pipelines.automation import LLM, WHEN_INPUTS_CHANGE, a_model_is_away, tried_again
 from pipelines.partitions import CONTEXTS
-from pipelines.reporting import report
+from pipelines.reporting import report, table
 from pipelines.resources import WorkshopResource
 from traces_core.steps import knowledge
 
@@ -19,17 +19,20 @@ from traces_core.steps import knowledge
     deps=["catalog", *settings("corpus", "writing", "clip")],
     code_version=knowledge.WRITING,
     automation_condition=WHEN_INPUTS_CHANGE,
+    pool=LLM,
 )
 def trace_corpus(context: dg.AssetExecutionContext, workshop: WorkshopResource) -> dg.MaterializeResult:
     """The traces of one context: sentences of both sides, each with an id made from its content."""
-    corpus = knowledge.trace_corpus(workshop.open(), context.partition_key)
-    table = corpus.read()
-    sides = dict(table.group_by("side").len().rows())
+    with tried_again(a_model_is_away, times=3, wait_s=60):
+        corpus = knowledge.trace_corpus(workshop.open(), context.partition_key)
+    traces = corpus.read()
+    sides = dict(traces.group_by("side").len().rows())
+    samples = traces.group_by("side", "class", maintain_order=True).head(2)
     return report(
         corpus,
-        traces=len(table),
+        traces=len(traces),
         normal=sides.get("normal", 0),
         anomalous=sides.get("anomalous", 0),
         **corpus.facts,
-        sentences=dg.MetadataValue.md("\n".join(f"- {text}" for text in table["text"].head(8))),
+        sentences=table(samples.to_dicts(), ["side", "class", "text"]),
     )

@@ -7,7 +7,7 @@ import dagster as dg
 import polars as pl
 
 from assets.sources import settings
-from pipelines.automation import WHEN_INPUTS_CHANGE
+from pipelines.automation import GPU, WHEN_INPUTS_CHANGE, a_disk_is_away, tried_again
 from pipelines.partitions import SHARDS
 from pipelines.reporting import report
 from pipelines.resources import WorkshopResource
@@ -20,13 +20,14 @@ from traces_core.steps import footage
     deps=["videos", *settings("sampling", "clip", "timesformer")],
     code_version=footage.SEEING,
     automation_condition=WHEN_INPUTS_CHANGE,
-    pool="encoders",
+    pool=GPU,
 )
 def video_features(context: dg.AssetExecutionContext, workshop: WorkshopResource) -> dg.MaterializeResult:
     """Frame embeddings, window tokens and action probabilities of one shard's videos."""
     shop = workshop.open()
     practice, listed = shop.shelf.current("practice_footage"), shop.shelf.current("videos")
-    manifest = footage.video_features(shop, practice, listed, context.partition_key)
+    with tried_again(a_disk_is_away, times=2, wait_s=20):
+        manifest = footage.video_features(shop, practice, listed, context.partition_key)
     computed = [one for one in shop.shelf.log if one.name == "video_features" and one.computed]
     table = manifest.read()
     missing = table.filter(pl.col("reason").is_not_null())

@@ -7,8 +7,8 @@ import dagster as dg
 import polars as pl
 
 from assets.sources import settings
-from pipelines.automation import WHEN_INPUTS_CHANGE
-from pipelines.reporting import report
+from pipelines.automation import LOOKED_AT_NIGHTLY, WHEN_INPUTS_CHANGE
+from pipelines.reporting import report, table
 from pipelines.resources import WorkshopResource
 from traces_core.steps import footage
 
@@ -30,18 +30,20 @@ def practice_footage(workshop: WorkshopResource) -> dg.MaterializeResult:
     deps=["practice_footage", *settings("footage")],
     code_version=footage.LISTING,
     automation_condition=WHEN_INPUTS_CHANGE,
+    freshness_policy=LOOKED_AT_NIGHTLY,
 )
 def videos(workshop: WorkshopResource) -> dg.MaterializeResult:
     """Every video of the three sets, named by the digest of its bytes."""
     shop = workshop.open()
     listed = footage.videos(shop, shop.shelf.current("practice_footage"))
-    table = listed.read()
-    broken = table.filter(pl.col("reason").is_not_null())
+    rows = listed.read()
+    broken = rows.filter(pl.col("reason").is_not_null())
     reasons = "\n".join(f"- {row['video']}: {row['reason']}" for row in broken.iter_rows(named=True))
     return report(
         listed,
-        videos=len(table),
-        hours=round((table["duration_s"].sum() or 0.0) / 3600, 3),
+        videos=len(rows),
+        **{f"{name}_videos": count for name, count in sorted(rows.group_by("set").len().rows())},
+        hours=round((rows["duration_s"].sum() or 0.0) / 3600, 3),
         broken=len(broken),
         reasons=dg.MetadataValue.md(reasons or "none"),
     )
@@ -52,11 +54,22 @@ def videos(workshop: WorkshopResource) -> dg.MaterializeResult:
     deps=["practice_footage", "videos"],
     code_version=footage.LISTING,
     automation_condition=WHEN_INPUTS_CHANGE,
+    freshness_policy=LOOKED_AT_NIGHTLY,
 )
 def annotations(workshop: WorkshopResource) -> dg.MaterializeResult:
     """The ground truth of the benchmark: which stretches of which videos are anomalous."""
     shop = workshop.open()
     practice, listed = shop.shelf.current("practice_footage"), shop.shelf.current("videos")
     checked = footage.checked_annotations(shop, practice, listed)
-    table = checked.read()
-    return report(checked, events=len(table), classes=table["label"].n_unique())
+    events = checked.read()
+    classes = events.group_by("label").agg(
+        events=pl.len(),
+        seconds=(pl.col("end_s") - pl.col("start_s")).sum(),
+        videos=pl.col("video").n_unique(),
+    )
+    return report(
+        checked,
+        events=len(events),
+        classes=len(classes),
+        by_class=table(classes.sort("label").to_dicts(), ["label", "events", "videos", "seconds"]),
+    )

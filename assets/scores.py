@@ -8,12 +8,12 @@ adapters ───────┘
 import dagster as dg
 
 from assets.sources import settings
-from pipelines.automation import WHEN_INPUTS_CHANGE
+from pipelines.automation import GPU, WHEN_INPUTS_CHANGE
 from pipelines.partitions import SHARDS
-from pipelines.reporting import picture, report
+from pipelines.reporting import report, shown_peak
 from pipelines.resources import WorkshopResource
-from traces_core.report.plots import sparkline
 from traces_core.steps import detection
+from traces_core.streams import FUSED
 
 
 @dg.asset(
@@ -22,6 +22,7 @@ from traces_core.steps import detection
     deps=["video_features", "videos", "trace_index", "adapters", *settings("scoring", "clip", "timesformer")],
     code_version=detection.SCORING,
     automation_condition=WHEN_INPUTS_CHANGE,
+    pool=GPU,
 )
 def anomaly_scores(context: dg.AssetExecutionContext, workshop: WorkshopResource) -> dg.MaterializeResult:
     """The streams appearance, fused and action of one shard's videos; causal."""
@@ -35,9 +36,6 @@ def anomaly_scores(context: dg.AssetExecutionContext, workshop: WorkshopResource
         shelf.current("adapters"),
     )
     table = scores.read()
-    metadata = {}
-    if len(table):
-        highest = table.filter(table["stream"] == "fused").sort("score", descending=True)["video_id"][0]
-        curve = table.filter((table["video_id"] == highest) & (table["stream"] == "fused"))["score"]
-        metadata["most_anomalous"] = picture(sparkline(curve.to_numpy()), f"scores of video {highest}")
-    return report(scores, scores=len(table), videos=table["video_id"].n_unique(), **metadata)
+    return report(
+        scores, scores=len(table), videos=table["video_id"].n_unique(), **shown_peak(shop, scores, FUSED)
+    )

@@ -1,6 +1,6 @@
-"""How assets are split: the text side by context, the footage side by shard.
+"""How assets are split: the text side by context, the footage side by shard, the inbox by video.
 
-Both come from the settings, so that a bank regenerated for one site, or footage on another machine, is
+The first two come from the settings, so that a bank regenerated for one site, or footage on another machine, is
 one partition. Inside a shard each video has a recipe of its own.
 """
 
@@ -13,3 +13,4 @@ _SETTINGS = Settings.load()
 
 CONTEXTS = dg.StaticPartitionsDefinition(sorted(_SETTINGS.corpus.contexts))
 SHARDS = dg.StaticPartitionsDefinition(shard_names(_SETTINGS.footage.shards))
+INBOX = dg.DynamicPartitionsDefinition(name="inbox")

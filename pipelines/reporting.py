@@ -1,15 +1,28 @@
-"""From an artifact to what Dagster shows of it: data version, recipe, whether it was computed."""
+"""From an artifact to what Dagster shows of it: data version, recipe, counts, pictures, tables.
+
+What a picture looks like is decided in `traces_core.report`; here it becomes metadata.
+"""
 
 from __future__ import annotations
 
-import base64
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import dagster as dg
+import polars as pl
 
+from traces_core.report import data_uri, dots, score_curve
 from traces_core.report.coverage import coverage_markdown, coverage_picture
+from traces_core.report.formatting import clock
+from traces_core.report.images import frame_uri
+from traces_core.steps import footage
+from traces_core.steps.detection import by_video
+from traces_core.steps.workshop import Workshop
 from traces_core.store import Artifact
 from traces_core.text.coverage import Coverage
+from traces_core.video import frame_at
+
+Rows = Sequence[Mapping[str, Any]]
 
 
 def report(artifact: Artifact, **metadata: Any) -> dg.MaterializeResult:
@@ -28,7 +41,53 @@ def report(artifact: Artifact, **metadata: Any) -> dg.MaterializeResult:
 
 def picture(png: bytes, alt: str) -> dg.MarkdownMetadataValue:
     """A picture that Dagster's UI shows in place."""
-    return dg.MetadataValue.md(f"![{alt}](data:image/png;base64,{base64.b64encode(png).decode()})")
+    return dg.MetadataValue.md(f"![{alt}]({data_uri(png)})")
+
+
+def table(rows: Rows, columns: Sequence[str]) -> dg.MarkdownMetadataValue:
+    """Rows as a table, numbers with three digits; what a row lacks stays empty."""
+    lines = [columns, ["---"] * len(columns), *([_cell(row.get(name)) for name in columns] for row in rows)]
+    return dg.MetadataValue.md("\n".join(f"| {' | '.join(line)} |" for line in lines))
+
+
+def _cell(value: Any) -> str:
+    return "" if value is None else f"{value:.3f}" if isinstance(value, float) else str(value)
+
+
+def shown_rows(
+    rows: Sequence[Mapping[str, Any]], baselines: Sequence[Mapping[str, Any]] = ()
+) -> dict[str, Any]:
+    """Rows of a result table, as metadata: a picture of each AUC with its interval, and the table."""
+    labelled = [
+        {**row, "stream": ", ".join(str(row[key]) for key in ("variant", "stream") if key in row)}
+        for row in rows
+    ]
+    columns = ["stream", "seed", "auc", "auc_low", "auc_high", "average_precision"]
+    used = [name for name in columns if any(name in row for row in labelled)]
+    return {
+        "picture": picture(dots(labelled, baselines), "AUC with its interval"),
+        "table": table(labelled, used),
+    }
+
+
+def shown_peak(shop: Workshop, scores: Artifact, stream: str) -> dict[str, Any]:
+    """The most anomalous moment of some videos, as metadata: where it is, its frame, the scores around it."""
+    tracks = {video: found[stream] for video, found in by_video(scores.read()).items() if stream in found}
+    if not tracks:
+        return {}
+    video_id = max(tracks, key=lambda one: float(tracks[one].values.max()))
+    track = tracks[video_id]
+    at_s = float(track.times_s[int(track.values.argmax())])
+    listed, practice = shop.shelf.current("videos"), shop.shelf.current("practice_footage")
+    row = listed.read().filter(pl.col("video_id") == video_id).row(0, named=True)
+    frame, _ = frame_at(footage.set_folder(shop, practice, row["set"]) / row["video"], at_s)
+    curve = score_curve({stream: track}, duration_s=row["duration_s"])
+    where = f"{row['set']}/{row['video']} at {clock(at_s, 1)}"
+    return {
+        "most_anomalous": f"{where}, {stream} {track.values.max():+.3f}",
+        "its_moment": dg.MetadataValue.md(f"![frame at {clock(at_s, 1)}]({frame_uri(frame)})"),
+        "its_scores": picture(curve, f"{stream} over time"),
+    }
 
 
 def shown_coverage(coverage: Coverage, of: str) -> dict[str, Any]:

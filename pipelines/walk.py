@@ -7,7 +7,9 @@ shown of them afterwards is decided by whoever walks.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import os
+import socket
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -22,6 +24,12 @@ BENCHMARK = "+key:results"
 REAL = "tag:chapter=real"
 EVERYTHING = "not (tag:chapter=real or tag:chapter=inbox)"
 """All but real captions, which are on few machines, and the inbox, whose videos come one by one."""
+
+UNDER_WAY = [
+    dg.DagsterRunStatus[name] for name in ("QUEUED", "NOT_STARTED", "STARTING", "STARTED", "CANCELING")
+]
+PROCESS = "traces/walked_by"
+"""Tag of a run of a walk, and of the job that walks: machine and process, so that a killed one is noticed."""
 
 Tell = Callable[["Stretch", int, int], None]
 
@@ -83,7 +91,6 @@ def walk(
     *,
     instance: dg.DagsterInstance,
     tell: Tell,
-    tags: Mapping[str, str] | None = None,
 ) -> int:
     """Make what is selected, in the order of the graph; the number of runs.
 
@@ -92,29 +99,67 @@ def walk(
     selection
         Dagster's asset selection.
     tell
-        Told (stretch, how many are done, how many there are) before each run, and once at the end.
-    tags
-        For every run.
+        Told (stretch, how many are done, how many there are) before each run.
 
     Raises
     ------
     GraphError
         At the first run that fails or whose gate blocks, with the reason. What came before stays.
     """
+    end_the_dead(instance)
     plan = list(stretches(selection))
     for done, stretch in enumerate(plan):
         tell(stretch, done, len(plan))
-        _one_run(stretch, instance, tags or {})
+        _one_run(stretch, instance)
     return len(plan)
 
 
-def _one_run(stretch: Stretch, instance: dg.DagsterInstance, tags: Mapping[str, str]) -> None:
+def walk_as_job(context: dg.OpExecutionContext, selection: str) -> int:
+    """Walk a part of the graph within a job: each run is told to its log; the number of runs."""
+    context.instance.add_run_tags(context.run_id, {PROCESS: walker()})
+
+    def tell(stretch: Stretch, done: int, of: int) -> None:
+        context.log.info(f"{done + 1} of {of}: {stretch}")
+
+    return walk(selection, instance=context.instance, tell=tell)
+
+
+def is_walked(instance: dg.DagsterInstance) -> bool:
+    """Whether somebody walks the graph just now: then nobody else needs to ask for a part of it."""
+    end_the_dead(instance)
+    return any(PROCESS in run.tags for run in instance.get_runs(dg.RunsFilter(statuses=UNDER_WAY)))
+
+
+def walker() -> str:
+    """This machine and this process, as the value of the tag."""
+    return f"{socket.gethostname()}:{os.getpid()}"
+
+
+def end_the_dead(instance: dg.DagsterInstance) -> None:
+    """Mark runs of walks as failed whose process here is gone: a killed one cannot say so itself."""
+    for run in instance.get_runs(dg.RunsFilter(statuses=UNDER_WAY)):
+        machine, _, process = run.tags.get(PROCESS, "").partition(":")
+        if machine == socket.gethostname() and not _lives(int(process)):
+            instance.report_run_failed(run, message="Its process is gone: somebody or something killed it.")
+
+
+def _lives(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:  # somebody else's
+        return True
+    return True
+
+
+def _one_run(stretch: Stretch, instance: dg.DagsterInstance) -> None:
     _, job = _graph_and_job()
     result = job.execute_in_process(
         asset_selection=list(stretch.assets),
         partition_key=stretch.partition,
         instance=instance,
-        tags=dict(tags),
+        tags={PROCESS: walker()},
         raise_on_error=False,
         run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
     )
@@ -137,7 +182,7 @@ def _reasons(result: dg.ExecuteInProcessResult) -> Sequence[str]:
 
 def _only_wraps(error_class: str | None) -> bool:
     """Whether an error says nothing that its cause does not."""
-    return "Dagster" in (error_class or "") or error_class in {"Failure", "RetryRequestedFromPolicy"}
+    return "Dagster" in (error_class or "") or error_class == "RetryRequested"
 
 
 def _graph_and_job() -> tuple[AssetGraph, dg.JobDefinition]:

@@ -151,6 +151,20 @@ class Detector:
                 progress=progress,
             )
             features = Features.load(file)
+        return self.judged(video, features, context, broken=facts["broken"])
+
+    def judged(
+        self, video: Path, features: Features, context: str | None = None, *, broken: str | None = None
+    ) -> ScoredVideo:
+        """`score` for a video whose features are there already.
+
+        Parameters
+        ----------
+        features
+            What the encoders of this detector saw of it.
+        broken
+            Why they end early; None for a whole file.
+        """
         tracks = with_late(self.scales, self.judge.score(features, context))
         return ScoredVideo(
             path=video,
@@ -159,7 +173,7 @@ class Detector:
             thresholds={name: self.thresholds[name].value for name in tracks},
             episodes={name: self.episodes_of(track) for name, track in tracks.items()},
             features=features,
-            broken=facts["broken"],
+            broken=broken,
         )
 
     def explain(self, scored: ScoredVideo, at_s: float, stream: str = LATE) -> Moment:

@@ -1,0 +1,42 @@
+"""Chapter 13. The inbox: videos that somebody drops into a folder, scored one by one as they come.
+
+    inbox/ ──> inbox_scores ──> reports/inbox/<video>/
+                    │
+    trace_index, adapters, thresholds
+
+The sensor `inbox` names each of them and asks for it. What it got stays as it is when the bank changes.
+"""
+
+import dagster as dg
+import polars as pl
+
+from pipelines.automation import GPU, a_disk_is_away, tried_again
+from pipelines.partitions import INBOX
+from pipelines.reporting import picture, report, table
+from pipelines.resources import WorkshopResource
+from traces_core.report.plots import sparkline
+from traces_core.steps import inbox
+from traces_core.streams import LATE
+
+
+@dg.asset(
+    kinds={"html"},
+    partitions_def=INBOX,
+    deps=["trace_index", "adapters", "thresholds"],
+    code_version=inbox.JUDGING,
+    pool=GPU,
+)
+def inbox_scores(context: dg.AssetExecutionContext, workshop: WorkshopResource) -> dg.MaterializeResult:
+    """Scores, episodes and a page of one video of the inbox; a broken one is set aside with the reason."""
+    shop = workshop.open()
+    with tried_again(a_disk_is_away, times=2, wait_s=20):
+        made = inbox.inbox_scores(shop, context.partition_key)
+    scores = pl.read_parquet(made.path / "scores.parquet").filter(pl.col("stream") == LATE)["score"]
+    episodes = pl.read_parquet(made.path / "episodes.parquet").to_dicts()
+    return report(
+        made,
+        **made.facts,
+        page=dg.MetadataValue.path(shop.machine.reports / "inbox" / context.partition_key / "index.html"),
+        its_scores=picture(sparkline(scores.to_numpy(), width=720, height=120), f"{LATE} over time"),
+        its_episodes=table(episodes, ["stream", "start_s", "end_s", "peak_score"]),
+    )

@@ -1,0 +1,116 @@
+"""Steps of the inbox: one dropped video becomes features, scores, episodes and a page.
+
+It is judged by the detector that the graph made last. Which videos are ready is known to
+`traces_core.inbox`.
+"""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from traces_core.detector import Detector
+from traces_core.digest import digest
+from traces_core.errors import VideoError
+from traces_core.features import Features
+from traces_core.inbox import file_named, inbox_folder, set_aside
+from traces_core.report import write_video_report
+from traces_core.steps import detection, footage, pages
+from traces_core.steps.workshop import Workshop
+from traces_core.store import Artifact
+from traces_core.streams import LATE
+from traces_core.video import content_id
+
+JUDGING = digest([footage.SEEING, detection.SCORING, detection.CALIBRATING, pages.SHOWING])
+
+EPISODES = pl.Schema(
+    {
+        "stream": pl.String(),
+        "start_s": pl.Float64(),
+        "end_s": pl.Float64(),
+        "peak_s": pl.Float64(),
+        "peak_score": pl.Float64(),
+    }
+)
+"""One row an episode."""
+
+
+def inbox_scores(shop: Workshop, name: str) -> Artifact:
+    """A folder with `scores.parquet`, `episodes.parquet` and `index.html` of one video of the inbox.
+
+    A video that is read in part is scored up to there and set aside; `facts["broken"]` says why.
+
+    Raises
+    ------
+    VideoError
+        If no such video is in the inbox, or nothing of it can be read; it is set aside then.
+    """
+    folder = inbox_folder(shop.machine)
+    path = file_named(folder, name)
+    if path is None:
+        raise VideoError(folder / name, "there is no such video in the inbox", do="Drop it there again.")
+    try:
+        made = _scored(shop, name, path, _context(shop, path.relative_to(folder)))
+    except VideoError as error:
+        set_aside(folder, path, f"Nothing of it could be scored: {error}")
+        raise
+    if made.facts["broken"]:
+        until = f"Scored to {made.facts['seconds']:.2f} s, then: {made.facts['broken']}"
+        set_aside(folder, path, until)
+    _publish(made, shop.machine.reports / "inbox" / name)
+    return made
+
+
+def _context(shop: Workshop, within: Path) -> str | None:
+    """The kind of place that a sub-folder of the inbox names."""
+    known = shop.settings.corpus.contexts
+    return next((part for part in within.parts[:-1] if part in known), None)
+
+
+def _scored(shop: Workshop, name: str, path: Path, context: str | None) -> Artifact:
+    video_id = content_id(path)
+    seen = footage.features_of(shop.variant(), video_id, path)  # of no video of the footage
+    parts = {part: shop.shelf.current(part).fingerprint for part in ("trace_index", "adapters", "thresholds")}
+
+    def write(target: Path) -> tuple[Path, dict[str, Any]]:
+        detector = Detector.load(shop)
+        scored = detector.judged(path, Features.load(seen.path), context, broken=seen.facts["broken"])
+        episodes = [
+            (stream, one.start_s, one.end_s, one.peak_s, one.peak_score)
+            for stream, found in scored.episodes.items()
+            for one in found
+        ]
+        target.mkdir()
+        scored.table().write_parquet(target / "scores.parquet")
+        pl.DataFrame(episodes, schema=EPISODES, orient="row").write_parquet(target / "episodes.parquet")
+        write_video_report(target / "index.html", pages.video_report(detector, scored))
+        late = scored.tracks[LATE].values
+        return target, {
+            "seconds": scored.end_s,
+            "episodes": len(scored.episodes[LATE]),
+            "highest": float(late.max()),
+            "threshold": scored.thresholds[LATE],
+            "broken": scored.broken,
+        }
+
+    made_from = {
+        **parts,
+        "features": seen.fingerprint,
+        "file": path.name,
+        "context": context,
+        "scoring": shop.settings.scoring.model_dump(),
+    }
+    return shop.shelf.remember_path("inbox_scores", name, code=JUDGING, made_from=made_from, write=write)
+
+
+def _publish(made: Artifact, target: Path) -> None:
+    """A copy where people look for it, whole or not at all."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    fresh = target.with_name(f".{target.name}")
+    shutil.rmtree(fresh, ignore_errors=True)
+    shutil.copytree(made.path, fresh)
+    shutil.rmtree(target, ignore_errors=True)
+    fresh.replace(target)

@@ -1,0 +1,130 @@
+"""Steps that try another bank: what a language model writes with a new seed, judged before it is used.
+
+Everything is made on a shelf that makes nothing current, so that a bank that is not taken changes nothing.
+Who asks for it, and when, is in `pipelines`.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import uuid
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from traces_core.bank import Bank, recall_of_index
+from traces_core.errors import SettingsError
+from traces_core.settings import BASE_FILE, Settings
+from traces_core.steps import knowledge
+from traces_core.steps.ablations import streams_of
+from traces_core.steps.workshop import Workshop
+from traces_core.streams import LATE
+from traces_core.text.catalog import SIDES
+
+MEASURES = ("auc", "average_precision")
+"""What must not fall, for the stream that rings the alarm."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Whether a bank written with another seed is as good as the present one."""
+
+    seed: int
+    """The seed it was written with."""
+    is_taken: bool
+    """Whether it may replace the present bank."""
+    reason: str
+    """Why, in one sentence."""
+    present: Mapping[str, float]
+    """What the present bank reaches, by measure; empty where the new one did not pass the gates."""
+    new: Mapping[str, float]
+    """What the new one reaches."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON holds it."""
+        return asdict(self)
+
+
+def judged(shop: Workshop, seed: int) -> Verdict:
+    """Write a bank with another seed, put it through the gates and the benchmark, and compare.
+
+    Parameters
+    ----------
+    shop
+        Its settings are those of the present bank; only `writing.seed` differs in the new one.
+    seed
+        What the language model draws with.
+
+    Raises
+    ------
+    WriterUnavailableError, BudgetSpentError
+        If the language model cannot be asked; the replies that it gave are kept.
+    """
+    other = shop.variant(writing__seed=seed)
+    faults = _faults(other)
+    if faults:
+        return Verdict(seed, False, f"it does not pass the gates: {'; '.join(faults)}", {}, {})
+    present, new = (_measures(one) for one in (shop.variant(), other))
+    fallen = [name for name in MEASURES if new[name] < present[name]]
+    if fallen:
+        said = ", ".join(f"{name} {present[name]:.4f} -> {new[name]:.4f}" for name in fallen)
+        return Verdict(seed, False, f"the benchmark gets worse: {said}", present, new)
+    return Verdict(seed, True, "it passes the gates, and the benchmark does not get worse", present, new)
+
+
+def _faults(shop: Workshop) -> list[str]:
+    """What the gates say against the bank of these settings, in words; empty where nothing stops it."""
+    corpora = [knowledge.trace_corpus(shop, context) for context in knowledge.contexts_in_use(shop)]
+    vectors = [knowledge.trace_embeddings(shop, corpus) for corpus in corpora]
+    faults = [
+        f"{corpus.key}: {one.name}: {one.text}"
+        for corpus, unit in zip(corpora, vectors, strict=True)
+        for one in knowledge.corpus_findings(shop, corpus, unit)
+        if not one.passed and one.severity == "error"
+    ]
+    if faults:
+        return faults
+    bank, wanted = Bank.load(knowledge.trace_index(shop, corpora, vectors).path), shop.settings.bank
+    recalls = {side: recall_of_index(bank, side, wanted.recall_at_k) for side in SIDES}
+    return [
+        f"recall on the {side} side is {recall:.3f}, asked for {wanted.minimum_recall}"
+        for side, recall in recalls.items()
+        if recall < wanted.minimum_recall
+    ]
+
+
+def _measures(shop: Workshop) -> dict[str, float]:
+    row = streams_of(shop, which="fusion")[LATE]
+    return {name: float(row[name]) for name in MEASURES}
+
+
+def write_seed(folder: Path, seed: int) -> str:
+    """Set `writing.seed` in params.yaml and leave every other byte as it is; returns the text that was there.
+
+    Raises
+    ------
+    SettingsError
+        If the file has no such line, or another file sets the seed, too; the file is unchanged then.
+    """
+    file = folder / BASE_FILE
+    before = file.read_text(encoding="utf-8")
+    section = re.search(r"^writing:.*\n(?:[ \t]+.*\n|\s*\n|#.*\n)*", before + "\n", re.MULTILINE)
+    line = section and re.search(r"^([ \t]+seed:[ \t]*)\d+", section.group(), re.MULTILINE)
+    if not section or not line:
+        raise SettingsError(file, f"no line `seed:` under `writing:` to write the seed {seed} to; add one")
+    start, end = section.start() + line.end(1), section.start() + line.end()
+    replace_text(file, f"{before[:start]}{seed}{before[end:]}")
+    if Settings.load(folder).writing.seed != seed:
+        replace_text(file, before)
+        raise SettingsError(file, f"another file sets writing.seed, too; write {seed} there by hand")
+    return before
+
+
+def replace_text(file: Path, text: str) -> None:
+    """A file's text at once: a reader finds the old one or the new one."""
+    temporary = file.with_name(f".{file.name}-{uuid.uuid4().hex[:8]}")
+    temporary.write_text(text, encoding="utf-8")
+    os.chmod(temporary, file.stat().st_mode & 0o777)
+    temporary.replace(file)
