@@ -170,6 +170,10 @@ class CaptionError(TracesError, ValueError):
     """A table of captions cannot be read, contradicts itself, or lacks what it must say."""
 
 
+class PredictorError(TracesError, ValueError):
+    """A predictive coder is asked for what its footage or its shape cannot give."""
+
+
 class RealDataError(TracesError, FileNotFoundError):
     """Measuring on real footage was asked for, and the files are not there."""
 

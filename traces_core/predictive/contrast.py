@@ -36,7 +36,7 @@ class CpcLoss:
     accuracy: float
     """Share of predictions whose own block was the nearest candidate."""
     candidates: int
-    """How many blocks and places each prediction was compared with: B P G G."""
+    """How many blocks and places each prediction was compared with, its own among them."""
     mistaken_for: Mapping[NegativeKind, float]
     """Share of predictions that took a negative of this kind; with `accuracy` they add up to 1."""
 
@@ -66,13 +66,15 @@ def pair_kinds(rows: Tensor, columns: Tensor, *, steps: int, places: int) -> Ten
     return torch.where(rows == columns, POSITIVE, negative).to(torch.int8)
 
 
-def cpc_loss(predictions: Predictions, temperature: float = 0.1) -> CpcLoss:
+def cpc_loss(predictions: Predictions, temperature: float = 0.1, sites: Tensor | None = None) -> CpcLoss:
     """InfoNCE of predictions over space, time and batch.
 
     Parameters
     ----------
     predictions : of a batch of clips.
     temperature : what cosines are divided by.
+    sites : int64 tensor of shape (M,), distinct indices in the order (clip, block, place): only these
+        predictions, with only these candidates; None takes all B P G G. The cost grows with M squared.
 
     Raises
     ------
@@ -90,16 +92,17 @@ def cpc_loss(predictions: Predictions, temperature: float = 0.1) -> CpcLoss:
             f"{temperature}; expected equal shapes (B, P, D, G, G) and a positive temperature."
         )
     _, steps, _, rows, columns = predicted.shape
-    logits = _sites(predicted) @ _sites(target).T / temperature  # (B P S, B P S)
-    own = torch.arange(len(logits), device=logits.device)
-    loss = F.cross_entropy(logits.float(), own)
-    taken = pair_kinds(own, logits.argmax(dim=1), steps=steps, places=rows * columns)
+    own = torch.arange(predicted.numel() // predicted.shape[2], device=predicted.device)
+    own = own if sites is None else sites.to(own.device)
+    logits = _vectors(predicted)[own] @ _vectors(target)[own].T / temperature  # (M, M)
+    loss = F.cross_entropy(logits.float(), torch.arange(len(own), device=own.device))
+    taken = pair_kinds(own, own[logits.argmax(dim=1)], steps=steps, places=rows * columns)
     shares: dict[NegativeKind, float] = {
         kind: float((taken == mark).float().mean()) for kind, mark in KINDS.items()
     }
     return CpcLoss(loss, float((taken == POSITIVE).float().mean()), len(logits), shares)
 
 
-def _sites(grids: Tensor) -> Tensor:
+def _vectors(grids: Tensor) -> Tensor:
     """Unit vectors of all places, (B, P, D, G, G) as (B P G G, D)."""
     return F.normalize(grids.permute(0, 1, 3, 4, 2).flatten(0, 3), dim=-1)

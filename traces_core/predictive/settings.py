@@ -38,12 +38,15 @@ class PredictorSettings(BaseModel):
     )
     temperature: float = Field(0.1, ge=0.01, le=10.0, description="What cosines are divided by in the loss.")
     top_share: float = Field(0.05, gt=0.0, le=1.0, description="Places whose mean is the score (share).")
+    candidates: int = Field(
+        2048, ge=2, le=65_536, description="Most places of a step that are told apart, drawn anew (count)."
+    )
     steps: int = Field(400, ge=1, le=1_000_000, description="Most steps of the optimiser (count).")
     batch: int = Field(16, ge=1, le=65_536, description="Clips in a step (count).")
     learning_rate: float = Field(1e-3, gt=0.0, le=1.0, description="Peak learning rate of AdamW.")
     weight_decay: float = Field(0.01, ge=0.0, le=10.0, description="Weight decay of the matrices.")
     warm_up_share: float = Field(
-        0.05, ge=0.0, le=1.0, description="Steps in which the learning rate rises (share)."
+        0.05, gt=0.0, lt=1.0, description="Steps in which the learning rate rises (share)."
     )
     clip_norm: float = Field(1.0, gt=0.0, le=1e6, description="Largest norm of a gradient.")
     validation_share: float = Field(
