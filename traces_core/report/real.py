@@ -72,6 +72,15 @@ PUBLISHED = (
 )
 """Method; AUC and what else was published; what it may be compared with; what it may not."""
 
+_STRETCHES = """\
+A caption tells of a whole stretch, and its score is compared with every frame of the stretch, the first one,
+too: everybody's numbers on these captions are made so, the judges' below among them. Half of the coarse
+stretches are shorter than 6 s, one in ten is longer than 40 s. A live camera has a score only when its
+stretch is over: the row "from the end of each stretch on" counts it only from there. The captions of the
+second table are answers that open with the VLM's own verdict ("Anomalous scenes. ..."): to the bank it is
+one sentence among the others.
+"""
+
 _QUESTIONS = {
     "scorers": "Scorers: each formula, its parameters as set",
     "scene": "The scene sentence on the normal side",
@@ -100,6 +109,7 @@ def real_markdown(
         "Made by `make benchmark-real`; do not edit by hand. Practice footage: [results.md](results.md).",
         _MEANING,
         "## Causal: a score rests on captions up to its own",
+        _STRETCHES,
         table([row for row in system if row["causal"]], plain),
         "## Offline: knows the whole video, no live camera can have it",
         table([row for row in system if not row["causal"]], plain),

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import polars as pl
@@ -37,6 +37,8 @@ from traces_core.steps.workshop import Workshop
 from traces_core.store import Artifact
 from traces_core.text.scenes import Scene
 from traces_core.types import Array, ScoreTrack
+
+Value = TypeVar("Value")
 
 VARIABLE = "TRACES_REAL_DATA"
 """Environment variable that names the folder of real data."""
@@ -187,10 +189,14 @@ class Bench:
         scored = scored_table(self.table, said, scores, self.vectors, settings)
         return self.renamed(caption_tracks(self.table, scored))
 
-    def renamed(self, tracks: Mapping[str, ScoreTrack]) -> dict[str, ScoreTrack]:
-        """The same tracks by the names of the ground truth."""
+    def videos(self) -> list[pl.DataFrame]:
+        """The captions of each video, in the order of time."""
+        return self.table.rows.partition_by("video", maintain_order=True)
+
+    def renamed(self, of_videos: Mapping[str, Value]) -> dict[str, Value]:
+        """The same things by the names that the ground truth gives the videos."""
         names = VideoNames(self.material.official.videos)
-        return {names.find(video, where=self.name): track for video, track in tracks.items()}
+        return {names.find(video, where=self.name): value for video, value in of_videos.items()}
 
 
 def _trace_vectors(shop: Workshop, corpus: pl.DataFrame) -> Array:

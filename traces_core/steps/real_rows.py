@@ -73,9 +73,24 @@ def headline(bench: Bench) -> list[Row]:
     classes = corpus.filter(pl.col("side") == "anomalous")["class"].n_unique()
     return [
         _in_full(name, tracks, official),
+        _in_full(f"{name}, from the end of each stretch on", _from_the_end(bench, tracks), official),
         _in_full(f"{name}, judged by VERA's marks", tracks, vera),
         _in_full(f"all {classes} classes", bench.tracks(corpus, every), official),
     ]
+
+
+def _from_the_end(bench: Bench, tracks: Tracks) -> dict[str, ScoreTrack]:
+    """Scores that hold once their stretch is over, as a live camera has them; the lowest of all before."""
+    lowest = min(float(track.values.min()) for track in tracks.values())
+    ends_s = bench.renamed({part["video"][0]: part["end_s"].to_numpy() for part in bench.videos()})
+    return {
+        video: replace(
+            track,
+            times_s=np.concatenate([track.times_s[:1], ends_s[video]]),
+            values=np.concatenate([np.array([lowest], track.values.dtype), track.values]),
+        )
+        for video, track in tracks.items()
+    }
 
 
 def judges(bench: Bench) -> list[Row]:
