@@ -9,6 +9,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from traces_core.predictive.settings import PredictorSettings
+
 GateKind = Literal["sigmoid", "film", "none"]
 HeadKind = Literal["residual_mlp", "linear", "none"]
 Evidence = Literal["time", "prediction"]
@@ -99,4 +101,17 @@ class JointSettings(BaseModel):
     seed: int = Field(0, ge=0, lt=2**31, description="Seed of weights, batches and the validation split.")
     threads: int = Field(
         1, ge=1, le=256, description="CPU threads of training (count): the order of float sums hangs on it."
+    )
+
+
+def predictor_alone(settings: PredictorSettings) -> JointSettings:
+    """Joint training with nothing to align: how the predictor learns by itself, by its own settings."""
+    shared = set(JointSettings.model_fields) & set(PredictorSettings.model_fields) - {"hidden", "temperature"}
+    return JointSettings(
+        head="none",
+        evidence=("prediction",),
+        alpha=0.0,
+        stay_close=0.0,
+        learn_temperature=False,
+        **settings.model_dump(include=shared),
     )

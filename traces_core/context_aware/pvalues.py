@@ -1,0 +1,254 @@
+"""What normal footage says about a score: how often a normal moment scores as high; and several as one.
+
+A stream's own scores stay as they are; here they become probabilities that can be compared between streams
+and between scenes. When to call somebody is decided in `traces_core.calibration`, on what comes out here.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from traces_core.errors import NotFiniteError, StreamScaleError, TooLittleFootageError
+from traces_core.types import ScoreTrack, Times
+
+Floats = NDArray[np.float64]
+
+ENOUGH = 20
+"""Normal scores below which a scale would be a guess."""
+TAIL = 0.1
+"""Share of the highest normal scores that say how fast the tail falls."""
+
+
+@dataclass(frozen=True)
+class NormalScores:
+    """The scores of one stream on normal footage of one scene, or of all."""
+
+    scores: Floats
+    """float64 (n,), rising."""
+
+    @classmethod
+    def of(cls, scores: NDArray[Any], *, where: str) -> NormalScores:
+        """Keep normal scores, in any order.
+
+        Raises
+        ------
+        TooLittleFootageError
+            If there are fewer than 20.
+        NotFiniteError
+            If one is not finite.
+        StreamScaleError
+            If all are equal.
+        """
+        rising = np.sort(np.asarray(scores, np.float64))
+        if rising.size < ENOUGH:
+            raise TooLittleFootageError(
+                f"{where}: {rising.size} normal scores, {ENOUGH} are the least that p-values can rest on. "
+                "Add normal footage of the same cameras."
+            )
+        if not np.isfinite(rising).all():
+            raise NotFiniteError(f"{where}: normal scores hold NaN or infinity. Score the footage again.")
+        if rising[0] == rising[-1]:
+            raise StreamScaleError(
+                f"{where}: all {rising.size} normal scores are {rising[0]:g}, so that none can be called "
+                "high. Leave the stream out, or look for what froze it."
+            )
+        return cls(rising)
+
+    @property
+    def resolution(self) -> float:
+        """The finest p-value that these scores support, 1 / (n + 1); what is below it is a rank."""
+        return 1.0 / (len(self.scores) + 1)
+
+    @property
+    def _points(self) -> tuple[Floats, Floats]:
+        """Each distinct score, rising, and the log of its p-value, falling strictly to log(2 / (n + 1))."""
+        values, first = np.unique(self.scores, return_index=True)
+        n = len(self.scores)
+        return values, np.log((1 + n - first) / (n + 1))
+
+    @property
+    def _tail(self) -> float:
+        """How far the highest scores lie above the tail's begin, on average: there p falls by e."""
+        begin = len(self.scores) - max(2, round(TAIL * len(self.scores)))
+        excess = float((self.scores[begin:] - self.scores[begin]).mean())
+        return excess or float(self.scores[-1] - self.scores[0]) / len(self.scores)
+
+    def log_p(self, scores: NDArray[Any]) -> Floats:
+        """The natural log of each score's p-value; falls as the score rises.
+
+        Parameters
+        ----------
+        scores : float array of shape (T,)
+
+        Returns
+        -------
+        float64 array of shape (T,)
+            At most 0. At a normal score it is log((1 + how many are as high) / (n + 1)); between two, the log
+            is interpolated; above all, it falls on at the pace of the tail: extremes keep their order.
+
+        Notes
+        -----
+        Vovk, Gammerman, Shafer 2005 (conformal p-values), for a moment exchangeable with the normal ones.
+        Where it is finer than `resolution` it is extrapolated (exponential tail, as for peaks over a
+        threshold): a rank, and no promise.
+        """
+        x = np.asarray(scores, np.float64)
+        values, logs = self._points
+        beyond = np.maximum(x - values[-1], 0.0) / self._tail
+        log_p: Floats = np.interp(x, values, logs) - beyond
+        return log_p
+
+    def score_at(self, log_p: float) -> float:
+        """The score whose p-value this is: the inverse of `log_p`."""
+        values, logs = self._points
+        if log_p >= logs[-1]:
+            return float(np.interp(-log_p, -logs, values))
+        return float(values[-1] + (logs[-1] - log_p) * self._tail)
+
+
+@dataclass(frozen=True)
+class NormalFootage:
+    """The normal scores of every stream, by scene and over all scenes."""
+
+    streams: Mapping[str, Mapping[str, NormalScores]]
+    """By stream, then by scene; under the empty name those of all scenes."""
+
+    @classmethod
+    def from_tracks(
+        cls,
+        tracks: Mapping[str, Mapping[str, ScoreTrack]],
+        scenes: Mapping[str, str | None],
+        *,
+        scene_scores: int,
+    ) -> NormalFootage:
+        """Learn from tracks of normal footage.
+
+        Parameters
+        ----------
+        tracks : by stream, then by video.
+        scenes : the scene of each video; None where nobody knows.
+        scene_scores : normal scores from which a scene has a scale of its own; one with fewer shares the
+            scale of all.
+
+        Raises
+        ------
+        TooLittleFootageError, NotFiniteError, StreamScaleError
+            As `NormalScores.of`.
+        """
+        found: dict[str, dict[str, NormalScores]] = {}
+        for stream, videos in sorted(tracks.items()):
+            by_scene: dict[str, list[NDArray[Any]]] = {}
+            for video, track in sorted(videos.items()):
+                for scene in {"", scenes[video] or ""}:
+                    by_scene.setdefault(scene, []).append(track.values)
+            found[stream] = {
+                scene: NormalScores.of(np.concatenate(some), where=f"{stream} {scene}".strip())
+                for scene, some in by_scene.items()
+                if scene == "" or sum(map(len, some)) >= scene_scores
+            }
+        return cls(found)
+
+    def scale(self, stream: str, scene: str | None) -> NormalScores:
+        """The scale of a stream at a scene: the scene's own where it has one, else that of all.
+
+        Raises
+        ------
+        StreamScaleError
+            If the stream was never calibrated.
+        """
+        if stream not in self.streams:
+            raise StreamScaleError(
+                f"the stream {stream!r} has no normal scores; known: {sorted(self.streams)}. "
+                "Calibrate each stream on normal footage first."
+            )
+        scales = self.streams[stream]
+        return scales.get(scene or "", scales[""])
+
+    def surprisal(self, track: ScoreTrack, scene: str | None) -> ScoreTrack:
+        """A stream's track as -log10 of its p-values: 2 is a score that one normal moment in 100 reaches."""
+        log_p = self.scale(track.stream, scene).log_p(track.values)
+        return ScoreTrack(track.times_s, -log_p / math.log(10), stream=track.stream, causal=track.causal)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain lists for JSON."""
+        return {
+            stream: {scene: scale.scores.tolist() for scene, scale in scales.items()}
+            for stream, scales in self.streams.items()
+        }
+
+    @classmethod
+    def from_dict(cls, said: Mapping[str, Mapping[str, Sequence[float]]]) -> NormalFootage:
+        """What `to_dict` gave."""
+        return cls(
+            {
+                stream: {scene: NormalScores(np.asarray(one, np.float64)) for scene, one in scales.items()}
+                for stream, scales in said.items()
+            }
+        )
+
+
+def either(
+    tracks: Iterable[ScoreTrack], normal: NormalFootage, scene: str | None, *, name: str
+) -> ScoreTrack:
+    """Several streams of one video as one: high where EITHER is unlikely on normal footage.
+
+    Parameters
+    ----------
+    tracks : one a stream; times may differ. A stream that is missing is left out, and is no zero.
+    normal : what normal footage says about each.
+    scene : the video's scene; None where nobody knows.
+    name : of the new stream; `_offline` is added where a track is not causal.
+
+    Returns
+    -------
+    ScoreTrack
+        At every time at which a stream has a score: -log10 of 1 - (1 - p)^m, where p is the least p-value of
+        the m streams that have spoken by then, each by its last score.
+
+    Raises
+    ------
+    StreamScaleError
+        If there is no stream, or one that was never calibrated.
+
+    Notes
+    -----
+    Šidák 1967: exact where the m p-values are independent, and it keeps the order of p, so nothing ties.
+    """
+    some = sorted(tracks, key=lambda track: track.stream)
+    if not some:
+        raise StreamScaleError("late fusion: no stream at all. Score the video by one of them first.")
+    times: Times = np.unique(np.concatenate([track.times_s for track in some]))
+    least, present = np.zeros(len(times)), np.zeros(len(times))
+    for track in some:
+        log_p = normal.scale(track.stream, scene).log_p(track.values)
+        last = np.searchsorted(track.times_s, times, side="right") - 1
+        begun = last >= 0
+        least[begun] = np.minimum(least[begun], log_p[last[begun]])
+        present += begun
+    values = -_log_any(least, present) / math.log(10)
+    causal = all(track.causal for track in some)
+    return ScoreTrack(times, values, stream=name if causal else f"{name}_offline", causal=causal)
+
+
+def alone(level: float, streams: int) -> float:
+    """The log of the p-value at which one of so many streams raises `either` to a level.
+
+    Examples
+    --------
+    >>> round(math.exp(alone(2.0, 2)), 5)  # either: one in 100; each: about one in 200
+    0.00501
+    """
+    return math.log(-math.expm1(math.log1p(-(10.0**-level)) / streams))
+
+
+def _log_any(log_p: Floats, streams: Floats) -> Floats:
+    """log(1 - (1 - p)^m), at most 0; where p is too small for exp, its limit log(m p)."""
+    exact = np.log(-np.expm1(streams * np.log1p(-np.exp(np.clip(log_p, -30.0, -1e-12)))))
+    found: Floats = np.minimum(np.where(log_p < -30.0, np.log(streams) + log_p, exact), 0.0)
+    return found

@@ -1,0 +1,123 @@
+"""The streams of one video: how badly it fits the sentences of its place, and how badly it was predicted.
+
+    alignment   at the end of each block, the nearest anomalous traces against the nearest normal ones, as the
+                scene changes them
+    surprise    at the end of each block but the first, the mean of its most surprising places
+
+Both are causal. What they are worth on normal footage is in `pvalues`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from traces_core.bank import Bank
+from traces_core.context_aware.gate import NoGate, TextGate
+from traces_core.context_aware.model import ContextAware, Seen
+from traces_core.context_aware.objective import gated_similarities
+from traces_core.context_aware.scene import SceneReferences
+from traces_core.context_aware.settings import ContextGateSettings
+from traces_core.errors import EmptySideError
+from traces_core.predictive.surprise import surprise_maps, window_scores
+from traces_core.text.catalog import SIDES
+from traces_core.types import Array, ScoreTrack, Times
+
+ALIGNMENT, SURPRISE, CONTEXT_AWARE = "alignment", "surprise", "context_aware"
+
+CELLS = 1 << 24
+"""Most numbers that gated texts hold at once: bounds the memory, not the result."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """What was found in one video."""
+
+    tracks: dict[str, ScoreTrack]
+    """By stream; `surprise` is missing where nothing was predicted."""
+    maps: Array | None
+    """float32 (N - 1, G, G): the surprise of each place, block by block; None without a predictor."""
+
+
+@dataclass(frozen=True)
+class ContextScorer:
+    """Everything that turns what was seen into the two streams."""
+
+    model: ContextAware
+    """Trained, or the identity."""
+    bank: Bank
+    """Traces of both sides."""
+    references: SceneReferences
+    """The places of the training footage: the controls."""
+    settings: ContextGateSettings
+    """Which sides are gated, which scene the gate is shown."""
+    k: int
+    """Nearest traces a side."""
+    top_share: float
+    """Share of the places that make a block's surprise."""
+
+    @torch.inference_mode()
+    def score(self, seen: Seen, times_s: Times, contexts: Sequence[str] | None) -> Found:
+        """Score one video.
+
+        Parameters
+        ----------
+        seen : what the encoders saw, B = 1.
+        times_s : float64 array of shape (N,), seconds at which the blocks end.
+        contexts : only their traces answer; None asks all.
+
+        Raises
+        ------
+        EmptySideError, UnknownNameError
+            If the contexts have no trace of one side, or the bank has no such context.
+        """
+        self.model.eval()
+        video, predictions = self.model(seen)
+        scenes = torch.from_numpy(
+            self.references.shown(seen.scenes[0].cpu().numpy(), self.settings.scene)
+        ).to(video)
+        nearness = {side: self._nearness(side, video[0], scenes, contexts) for side in SIDES}
+        alignment = (nearness["anomalous"] - nearness["normal"]).cpu().numpy()
+        tracks = {ALIGNMENT: ScoreTrack(times_s, alignment, stream=ALIGNMENT)}
+        if predictions is None or len(times_s) < 2:
+            return Found(tracks, None)
+        maps = surprise_maps(predictions)[0]  # (N - 1, G, G)
+        scores = window_scores(maps, self.top_share).cpu().numpy()
+        tracks[SURPRISE] = ScoreTrack(times_s[1:], scores, stream=SURPRISE)
+        return Found(tracks, maps.cpu().numpy())
+
+    def _nearness(self, side: str, video: Tensor, scenes: Tensor, contexts: Sequence[str] | None) -> Tensor:
+        """The mean cosine of each window with its k nearest traces of a side, (T,)."""
+        texts = torch.from_numpy(self.bank.vectors(side, contexts)).to(video)  # type: ignore[arg-type]
+        if not len(texts):
+            raise EmptySideError(side, f"alignment in {', '.join(contexts or ()) or 'all contexts'}")
+        is_gated = side == "normal" or self.settings.sides == "both"
+        gate = self.model.gate if is_gated else NoGate(texts.shape[1], scenes.shape[1])
+        return top_mean(video, texts, scenes, gate, self.k)
+
+
+def top_mean(video: Tensor, texts: Tensor, scenes: Tensor, gate: TextGate, k: int) -> Tensor:
+    """The mean of each window's k highest cosines with gated texts (all where there are fewer).
+
+    Parameters
+    ----------
+    video, texts, scenes : tensors of shape (T, D), (N, D) and (T, S).
+
+    Returns
+    -------
+    tensor of shape (T,)
+    """
+    at_once = min(len(texts), max(1, CELLS // texts.shape[1]))
+    rows = max(1, CELLS // (at_once * texts.shape[1]))
+    found = []
+    for first in range(0, len(video), rows):
+        windows = slice(first, first + rows)
+        parts = [
+            gated_similarities(video[windows], texts[start : start + at_once], scenes[windows], gate)
+            for start in range(0, len(texts), at_once)
+        ]
+        found.append(torch.cat(parts, dim=1).topk(min(k, len(texts)), dim=1).values.mean(dim=1))
+    return torch.cat(found) if found else video.new_zeros(0)
