@@ -1,6 +1,6 @@
 # Every target installs what it needs. `make help` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-full test-vllm lint ui benchmark benchmark-real benchmark-speed benchmark-bank pretrain score clean
+.PHONY: help demo test test-full test-vllm e2e lint ui benchmark benchmark-real benchmark-speed benchmark-bank pretrain score clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -14,7 +14,7 @@ export RAY_USAGE_STATS_ENABLED := 0
 export HF_HUB_DISABLE_TELEMETRY := 1
 
 help:  ## list the targets
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-16s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-16s %s\n", $$1, $$2}'
 
 $(STAMP): pyproject.toml constraints.txt
 	python3 -m venv $(VENV)
@@ -47,6 +47,9 @@ test-vllm: $(STAMP)  ## run the writer against vllm's own classes, in an environ
 	@$(BIN)/uv venv --quiet --allow-existing --python $(BIN)/python .venv-vllm
 	@$(BIN)/uv pip install --quiet --python .venv-vllm/bin/python -e '.[dev,vllm]'
 	@.venv-vllm/bin/python -m pytest -m vllm --timeout 900 tests/text
+
+e2e: $(STAMP)  ## drive both user interfaces in a headless Chromium; pictures in reports/e2e
+	@$(BIN)/python tests/e2e/walk_through.py
 
 lint: $(STAMP)  ## lint, format, types, definitions
 	@$(BIN)/ruff check .
