@@ -1,0 +1,190 @@
+"""The steps of the Context-Aware system on the small graph: made once, from normal footage alone."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import polars as pl
+import pytest
+import torch
+
+from traces_core.errors import MixedSpacesError
+from traces_core.steps import context_aware, context_scores, footage, knowledge, ladder
+from traces_core.steps.context_scores import BECAUSE
+from traces_core.steps.workshop import Workshop
+from traces_core.store import Artifact
+
+SMALL = {
+    "predictor__block_frames": 2,
+    "predictor__blocks": 4,
+    "predictor__steps_ahead": 1,
+    "predictor__dimensions": 4,
+    "predictor__hidden": 4,
+    "predictor__steps": 2,
+    "predictor__batch": 4,
+    "joint__steps": 2,
+    "joint__evaluate_every": 1,
+    "joint__batch": 4,
+    "joint__hidden": 8,
+    "joint__learning_rate": 0.01,
+    "context_gate__scene_scores": 20,
+    "benchmark__pretraining_seeds": ("pocket-0",),
+}
+STREAMS = ["alignment", "context_aware", "surprise"]
+
+
+@pytest.fixture(scope="module")
+def shop(small_shop: Workshop) -> Workshop:
+    return small_shop.variant(**SMALL)
+
+
+def listed_in(shop: Workshop) -> tuple[Artifact, Artifact]:
+    practice = footage.practice_footage(shop)
+    return practice, footage.videos(shop, practice)
+
+
+def joined(parts: list[Artifact]) -> pl.DataFrame:
+    return pl.concat([part.read() for part in parts])
+
+
+def learned_in(shop: Workshop) -> Artifact:
+    """The jointly trained model, found or made."""
+    practice, listed = listed_in(shop)
+    shards = footage.shard_names(shop.settings.footage.shards)
+    features = [footage.video_features(shop, practice, listed, shard) for shard in shards]
+    grids = [context_aware.patch_grids(shop, practice, listed, shard) for shard in shards]
+    predicted = context_aware.predictor(shop, practice, listed, joined(grids))
+    index, _ = knowledge.bank(shop)
+    manifests = (joined(features), joined(grids))
+    return context_aware.context_gate(shop, practice, listed, *manifests, predicted, index)
+
+
+def state_of(module: torch.nn.Module) -> dict[str, torch.Tensor]:
+    return {name: value.clone() for name, value in module.state_dict().items()}
+
+
+def test_the_frozen_encoders_stay_in_eval_mode_with_weights_and_batch_norm_statistics(shop: Workshop) -> None:
+    fresh = shop.variant(joint__seed=5, predictor__seed=5)
+    modules = [fresh.clip._model, fresh.windows._model, context_aware.block_encoder(fresh)._model]
+    before = [state_of(module) for module in modules]
+    assert any(name.endswith("running_mean") for name in before[0])
+    learned = learned_in(fresh)
+    assert learned.computed
+    for module, state in zip(modules, before, strict=True):
+        after = module.state_dict()
+        assert all(torch.equal(after[name], value) for name, value in state.items())
+        assert not any(part.training for part in module.modules())
+
+
+def test_each_stream_is_scored_and_nothing_is_made_twice(shop: Workshop) -> None:
+    first = ladder.streams_of(shop, "model")
+    assert sorted(first) == STREAMS
+    assert all(0 <= row["auc"] <= 1 and row["causal"] for row in first.values())
+    again = shop.variant()
+    start = len(again.shelf.log)
+    assert ladder.streams_of(again, "model") == first
+    assert not [one.name for one in again.shelf.log[start:] if one.computed]
+
+
+def test_only_normal_training_footage_has_patch_grids(shop: Workshop) -> None:
+    practice, listed = listed_in(shop)
+    shards = footage.shard_names(shop.settings.footage.shards)
+    have = set(joined([context_aware.patch_grids(shop, practice, listed, one) for one in shards])["video_id"])
+    rows = listed.read()
+    training = rows.filter((pl.col("set") == "training") & pl.col("video_id").is_in(list(have)))["video"]
+    assert len(training) == 6
+    assert all("walk" in name or "empty" in name for name in training)
+    assert set(rows.filter(pl.col("set") != "training")["video_id"]) <= have
+
+
+def test_the_predictor_is_a_part_of_what_is_learned_jointly(shop: Workshop) -> None:
+    before = learned_in(shop)
+    after = learned_in(shop.variant(predictor__seed=3))
+    assert before.fingerprint != after.fingerprint
+    said = json.loads((before.path / "training.json").read_text())
+    assert said["curve"][0]["validation_prediction"] > 0
+
+
+@pytest.mark.parametrize("changed", [{"sides": "both"}, {"scene": "generic"}, {"scene": "mismatched"}])
+def test_the_controls_of_the_gate_train_nothing(shop: Workshop, changed: dict[str, str]) -> None:
+    main = learned_in(shop)
+    named = {f"context_gate__{name}": value for name, value in changed.items()}
+    assert learned_in(shop.variant(**named)).recipe == main.recipe
+
+
+@pytest.mark.parametrize("changed", [{"context_gate__kind": "film"}, {"joint__alpha": 0.9}])
+def test_what_is_learned_differs_with_what_it_is_learned_by(shop: Workshop, changed: dict) -> None:
+    assert learned_in(shop.variant(**changed)).recipe != learned_in(shop).recipe
+
+
+def test_the_nearest_normal_traces_stand_in_for_captions(shop: Workshop) -> None:
+    pseudo = shop.variant(joint__captions="nearest")
+    practice, listed = listed_in(pseudo)
+    index, bank = knowledge.bank(pseudo)
+    videos = context_aware.normal_training(pseudo, practice, listed)
+    corpus, _ = context_aware._joint_corpus(pseudo, videos, pl.DataFrame(), index)
+    normal = {
+        str(one): v
+        for one, v in zip(
+            bank.trace_ids("normal", ["street"]), bank.vectors("normal", ["street"]), strict=True
+        )
+    }
+    for video in corpus.videos:
+        for event, seen in zip(video.events, video.views.appearance, strict=True):
+            nearest = max(normal, key=lambda one: float(normal[one] @ seen))
+            assert event == nearest
+    assert learned_in(pseudo).recipe != learned_in(shop).recipe
+
+
+def test_another_network_may_see_the_scene(shop: Workshop) -> None:
+    other = shop.variant(context_gate__scene_network="pocket-1")
+    practice, listed = listed_in(other)
+    video_id = context_aware.normal_training(other, practice, listed)["video_id"][0]
+    assert learned_in(other).recipe != learned_in(shop).recipe
+    ours, theirs = (context_aware.views_of(one, video_id).scenes for one in (shop, other))
+    assert np.abs(ours - theirs).max() > 0.01
+
+
+def test_a_model_is_of_no_use_to_another_scene_network(shop: Workshop) -> None:
+    index, _ = knowledge.bank(shop)
+    other = shop.variant(context_gate__scene_network="pocket-1")
+    with pytest.raises(MixedSpacesError, match="scene_encoder"):
+        context_scores.context_scorer(other, learned_in(shop), index)
+
+
+def test_an_alarm_says_which_stream_mismatches(shop: Workshop) -> None:
+    practice, listed = listed_in(shop)
+    index, _ = knowledge.bank(shop)
+    scores = []
+    for shard in footage.shard_names(shop.settings.footage.shards):
+        features = footage.video_features(shop, practice, listed, shard)
+        grids = context_aware.patch_grids(shop, practice, listed, shard)
+        scores.append(
+            context_scores.context_aware_scores(shop, listed, features, grids, learned_in(shop), index)
+        )
+    calibrated = context_scores.context_aware_thresholds(shop, listed, scores)
+    found = pl.concat(
+        [context_scores.context_aware_alarms(shop, listed, one, calibrated).read() for one in scores]
+    )
+    assert found.schema == BECAUSE
+    assert len(found) > 0
+    assert set(found["because"]) <= {"alignment", "surprise", "alignment+surprise"}
+    said = calibrated.read()["by_scene"]
+    assert set(said) == {"alignment", "surprise"}
+    assert set(said["alignment"]) == {"", "street"}  # the one scene with normal footage
+    normal, thresholds = context_scores.calibration_of(calibrated)
+    level = thresholds["surprise"].value
+    raw = said["surprise"]["street"]["threshold"]
+    assert -normal.scale("surprise", "street").log_p(np.array([raw]))[0] / np.log(10) == pytest.approx(level)
+
+
+def test_the_ladder_has_a_row_for_each_rung_and_begins_with_clip_alone(shop: Workshop) -> None:
+    rows = ladder.ladder(shop)
+    assert [row["variant"] for row in rows] == list(ladder.RUNGS)
+    assert all(row["stream"] == "context_aware" and row["seed"] == 0 for row in rows)
+    assert ["auc_surprise" in row for row in rows] == [False, False, True, True, True]
+    said = ladder.ladder_report(rows)["rows"]
+    assert [row["rung"] for row in said] == list(ladder.RUNGS)
+    assert all({"auc_mean", "auc_std", "seeds", "average_precision_mean"} <= set(row) for row in said)
+    assert said[1]["gain"] == pytest.approx(said[1]["auc_mean"] - said[0]["auc_mean"])

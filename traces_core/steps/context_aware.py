@@ -1,0 +1,419 @@
+"""Steps in which the Context-Aware system learns: patch grids, the predictor alone, all of it jointly.
+
+    patch_grids ──> predictor ──> context_gate
+
+Everything is learned from normal training footage. What it says about a video is in `context_scores`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+from safetensors.numpy import load_file, save_file
+
+from traces_core.bank import Bank
+from traces_core.context_aware.corpus import JointCorpus, NormalVideo
+from traces_core.context_aware.grids import PatchGrids, extract_grids
+from traces_core.context_aware.saved import Blueprint, Origin, load_coder, save_coder, save_model
+from traces_core.context_aware.scene import SceneReferences
+from traces_core.context_aware.settings import predictor_alone
+from traces_core.context_aware.training import JointlyTrained, Progress, train_jointly
+from traces_core.context_aware.views import Views
+from traces_core.digest import code_digest, digest
+from traces_core.encoders.base import ImageEncoder
+from traces_core.encoders.clip import ClipEncoder
+from traces_core.encoders.settings import ClipSettings
+from traces_core.encoders.timesformer import TimesformerEncoder
+from traces_core.errors import VideoError
+from traces_core.steps import footage
+from traces_core.steps.workshop import Workshop
+from traces_core.store import Artifact
+from traces_core.types import Array, Times
+from traces_core.video import read_frames
+
+_PACKAGE = "traces_core.context_aware"
+GRIDDING = digest([footage.SEEING, code_digest([f"{_PACKAGE}.grids"])])
+JOINING = code_digest(
+    [f"{_PACKAGE}.{module}" for module in ("corpus", "gate", "model", "objective", "saved", "scene")]
+    + [f"{_PACKAGE}.{module}" for module in ("settings", "training", "views")]
+    + [f"traces_core.predictive.{module}" for module in ("coder", "contrast", "convgru")]
+    + [f"traces_core.model.{module}" for module in ("adapters", "objective", "saved", "training_loop")]
+    + ["traces_core.encoders.clip", "traces_core.steps.context_aware"]
+)
+
+GRIDS = pl.Schema(
+    {"video_id": pl.String(), "fingerprint": pl.String(), "blocks": pl.Int64(), "reason": pl.String()}
+)
+"""One row a video of a shard: its patch grids, or why it has none."""
+
+
+def is_predicting(shop: Workshop) -> bool:
+    """Whether the settings ask for a predictor at all."""
+    return "prediction" in shop.settings.joint.evidence
+
+
+def block_encoder(shop: Workshop) -> TimesformerEncoder:
+    """The window encoder with windows as long as a block."""
+    return shop.variant(timesformer__window_frames=shop.settings.predictor.block_frames).windows
+
+
+def normal_training(shop: Workshop, practice: Artifact, listed: Artifact) -> pl.DataFrame:
+    """The readable training videos in which nothing anomalous is annotated; columns as in `VIDEOS`."""
+    marked = footage.checked_annotations(shop, practice, listed, "training").read()
+    training = listed.read().filter((pl.col("set") == "training") & pl.col("reason").is_null())
+    normal: pl.DataFrame = training.join(marked.select("video").unique(), on="video", how="anti")
+    return normal.sort("video")
+
+
+def patch_grids(
+    shop: Workshop,
+    practice: Artifact,
+    listed: Artifact,
+    shard: str,
+    *,
+    progress: Callable[[str], None] | None = None,
+) -> Artifact:
+    """The patch grids of one shard's videos, each under its own recipe; a table as in `GRIDS`.
+
+    Training videos that are not normal are left out: nothing here may learn from them.
+    """
+    mine = listed.read().filter((pl.col("shard") == shard) & pl.col("reason").is_null())
+    normal = normal_training(shop, practice, listed)["video"]
+    mine = mine.filter((pl.col("set") != "training") | pl.col("video").is_in(normal.implode()))
+    rows: list[tuple[Any, ...]] = []
+    for entry in mine.unique("video_id", keep="first", maintain_order=True).iter_rows(named=True):
+        path = footage.set_folder(shop, practice, entry["set"]) / entry["video"]
+        try:
+            _scene_frames_of(shop, entry["video_id"], path)
+            found = _grids_of(shop, entry["video_id"], path)
+        except VideoError as error:
+            rows.append((entry["video_id"], None, 0, error.found))
+            continue
+        rows.append((entry["video_id"], found.fingerprint, found.facts["blocks"], found.facts["broken"]))
+        if progress is not None and found.computed:
+            progress(f"{entry['video']}: {found.facts['blocks']} blocks in {found.seconds:.1f} s")
+    return shop.shelf.remember(
+        "grid_manifest",
+        shard,
+        code=GRIDDING,
+        made_from={"rows": [list(row) for row in rows], "shard": shard},
+        make=lambda: pl.DataFrame(rows, schema=GRIDS, orient="row"),
+    )
+
+
+def _grid_recipe(shop: Workshop, video_id: str) -> dict[str, Any]:
+    return {
+        "video": video_id,
+        "sample_fps": shop.settings.sampling.sample_fps,
+        "block_encoder": block_encoder(shop).fingerprint,
+    }
+
+
+def _grids_of(shop: Workshop, video_id: str, path: Path) -> Artifact:
+    def extract(target: Path) -> tuple[Path, dict[str, Any]]:
+        target = target.with_suffix(".safetensors")
+        fps = shop.settings.sampling.sample_fps
+        return target, extract_grids(path, block_encoder(shop), target, sample_fps=fps)
+
+    return shop.shelf.remember_path(
+        "patch_grids", video_id, code=GRIDDING, made_from=_grid_recipe(shop, video_id), write=extract
+    )
+
+
+def load_grids(shop: Workshop, video_id: str) -> PatchGrids:
+    """The patch grids of a video that `patch_grids` has seen."""
+    found = shop.shelf.recall("patch_grids", video_id, code=GRIDDING, made_from=_grid_recipe(shop, video_id))
+    return PatchGrids.load(found.path)
+
+
+def scene_encoder(shop: Workshop) -> ImageEncoder:
+    """The image encoder that sees the scene: CLIP itself, or the one that the settings name."""
+    name = shop.settings.context_gate.scene_network
+    if name is None:
+        return shop.clip
+    model, _, weights = name.partition(":")
+    return ClipEncoder.load(ClipSettings(model=model, pretrained=weights or None), shop.machine.device)
+
+
+def _scene_recipe(shop: Workshop, video_id: str) -> dict[str, Any]:
+    return {
+        "video": video_id,
+        "sample_fps": shop.settings.sampling.sample_fps,
+        "scene_encoder": scene_encoder(shop).fingerprint,
+    }
+
+
+def _scene_frames_of(shop: Workshop, video_id: str, path: Path) -> None:
+    """Have the scene network see a video; where CLIP is the network, the features have it already."""
+    if shop.settings.context_gate.scene_network is None:
+        return
+    encoder = scene_encoder(shop)
+
+    def see(target: Path) -> Path:
+        target = target.with_suffix(".safetensors")
+        batches = list(read_frames(path, sample_fps=shop.settings.sampling.sample_fps))
+        frames = np.concatenate([encoder.encode_images(batch.pixels) for batch in batches])
+        save_file({"frames": frames}, target)
+        return target
+
+    shop.shelf.remember_path(
+        "scene_frames", video_id, code=GRIDDING, made_from=_scene_recipe(shop, video_id), write=see
+    )
+
+
+def _scene_frames(shop: Workshop, video_id: str) -> Array | None:
+    """float32 (F, S): the frames of a video as the scene network sees them; None where that is CLIP."""
+    if shop.settings.context_gate.scene_network is None:
+        return None
+    found = shop.shelf.recall(
+        "scene_frames", video_id, code=GRIDDING, made_from=_scene_recipe(shop, video_id)
+    )
+    frames: Array = load_file(found.path)["frames"]
+    return frames
+
+
+def views_of(shop: Workshop, video_id: str) -> Views:
+    """What was seen at the end of each block of a video; without a predictor the blocks are the windows."""
+    features = footage.load_features(shop, video_id)
+    return Views.of(
+        features,
+        load_grids(shop, video_id) if is_predicting(shop) else None,
+        readout_frames=shop.settings.training.fusion.readout_frames,
+        scene_frames=_scene_frames(shop, video_id),
+    )
+
+
+def predictor(
+    shop: Workshop,
+    practice: Artifact,
+    listed: Artifact,
+    grids: pl.DataFrame,
+    *,
+    progress: Progress | None = None,
+) -> Artifact:
+    """The predictor, trained alone on normal footage: `coder.safetensors`, `training.json`.
+
+    Parameters
+    ----------
+    grids
+        The grid manifests of all shards, joined.
+    progress
+        Told (step, metrics) at every validation.
+    """
+    settings = shop.settings.predictor
+    usable = grids.filter(pl.col("blocks") > 0).select("video_id", "fingerprint")
+    videos = normal_training(shop, practice, listed).join(usable, on="video_id").sort("video")
+    made_from = {
+        "predictor": settings.model_dump(),
+        "grids": videos.select("video", "fingerprint").rows(),
+        "block_encoder": block_encoder(shop).fingerprint,
+    }
+
+    def learn(folder: Path) -> tuple[Path, dict[str, Any]]:
+        found = {row["video"]: load_grids(shop, row["video_id"]) for row in videos.iter_rows(named=True)}
+        some = [
+            NormalVideo(name, Views.of_grids(one), [None] * len(one.times_s)) for name, one in found.items()
+        ]
+        corpus = JointCorpus(some, {}, settings.blocks)
+        alone, channels = predictor_alone(settings), some[0].views.channels
+        trained = train_jointly(
+            Blueprint(alone, "none", settings, channels, 0, 0, 0).build().to(shop.machine.device),
+            corpus,
+            alone,
+            cpc_temperature=settings.temperature,
+            progress=progress,
+            checkpoint=_unfinished(shop, "predictor", made_from),
+        )
+        folder.mkdir()
+        save_coder(folder / "coder.safetensors", trained.candidate, settings, channels)
+        told = _report(trained)
+        (folder / "training.json").write_text(json.dumps(told, indent=1), encoding="utf-8")
+        return folder, {name: told[name]["prediction"] for name in ("begin", "validation")}
+
+    return shop.shelf.remember_path("predictor", code=JOINING, made_from=made_from, write=learn)
+
+
+def _unfinished(shop: Workshop, name: str, made_from: dict[str, Any]) -> Path:
+    """Where a training that is killed leaves its state: named after all it depends on."""
+    return shop.shelf.root / name / "unfinished" / f"{digest([JOINING, made_from])}.safetensors"
+
+
+def context_gate(
+    shop: Workshop,
+    practice: Artifact,
+    listed: Artifact,
+    features: pl.DataFrame,
+    grids: pl.DataFrame | None,
+    predicted: Artifact | None,
+    index: Artifact,
+    *,
+    progress: Progress | None = None,
+) -> Artifact:
+    """The jointly trained model: `model.safetensors`, `candidate.safetensors`, `training.json`.
+
+    Parameters
+    ----------
+    features, grids
+        The manifests of all shards, joined; grids are None where nothing is predicted.
+    predicted
+        What `predictor` made: where training begins; None where nothing is predicted.
+    index
+        The bank: its normal side captions what nobody has, where `joint.captions` is `nearest`.
+    progress
+        Told (step, metrics) at every validation.
+    """
+    seen = features.filter(pl.col("fingerprint").is_not_null()).select("video_id", "fingerprint")
+    videos = normal_training(shop, practice, listed).join(seen, on="video_id").sort("video")
+    if grids is not None:
+        videos = videos.join(grids.filter(pl.col("blocks") > 0).select("video_id"), on="video_id", how="semi")
+    said = footage.captions(shop, practice, "training").join(videos, on="video", how="semi")
+    said = said.sort("video", "start_s", "end_s", "caption")
+    made_from = {
+        **joint_recipe(shop),
+        "features": sorted(videos["fingerprint"].to_list()),
+        "videos": videos.select("video", "video_id", "context").rows(),
+        "grids": None if grids is None else sorted(grids["fingerprint"].drop_nulls().to_list()),
+        "predictor": None if predicted is None else predicted.fingerprint,
+        "captions": said.write_ndjson() if shop.settings.joint.captions == "given" else index.fingerprint,
+    }
+
+    def learn(folder: Path) -> tuple[Path, dict[str, Any]]:
+        corpus, references = _joint_corpus(shop, videos, said, index)
+        blueprint = _blueprint(shop, corpus)
+        model = blueprint.build().to(shop.machine.device)
+        if model.coder is not None and predicted is not None:
+            load_coder(predicted.path / "coder.safetensors", model)
+        folder.mkdir()
+        if model.head is None and shop.settings.context_gate.kind == "none":
+            candidate, told = (
+                model,
+                {"shipped": False, "reason": "nothing to train was asked for", "curve": []},
+            )
+        else:
+            trained = train_jointly(
+                model,
+                corpus,
+                shop.settings.joint,
+                cpc_temperature=shop.settings.predictor.temperature,
+                progress=progress,
+                checkpoint=_unfinished(shop, "context_gate", made_from),
+            )
+            model, candidate, told = trained.model, trained.candidate, _report(trained)
+        for name, one in (("model", model), ("candidate", candidate)):
+            save_model(folder / f"{name}.safetensors", one, blueprint, origin(shop), references)
+        (folder / "training.json").write_text(json.dumps(told, indent=1), encoding="utf-8")
+        return folder, {"shipped": told["shipped"], "reason": told["reason"]}
+
+    return shop.shelf.remember_path("context_gate", code=JOINING, made_from=made_from, write=learn)
+
+
+def joint_recipe(shop: Workshop) -> dict[str, Any]:
+    """What joint training depends on besides its footage."""
+    return {
+        "joint": shop.settings.joint.model_dump(),
+        "gate": shop.settings.context_gate.kind,
+        "predictor_settings": shop.settings.predictor.model_dump() if is_predicting(shop) else None,
+        "readout_frames": shop.settings.training.fusion.readout_frames,
+        "origin": vars(origin(shop)),
+    }
+
+
+def origin(shop: Workshop) -> Origin:
+    """The encoders that a model is trained with."""
+    return Origin(shop.clip.space, shop.windows.fingerprint, scene_encoder(shop).fingerprint)
+
+
+def _blueprint(shop: Workshop, corpus: JointCorpus) -> Blueprint:
+    one = corpus.videos[0].views
+    return Blueprint(
+        joint=shop.settings.joint,
+        gate=shop.settings.context_gate.kind,
+        predictor=shop.settings.predictor,
+        grid_channels=one.channels,
+        dimensions=one.appearance.shape[1],
+        token_dimensions=one.time.shape[1],
+        scene_dimensions=one.scenes.shape[1],
+    )
+
+
+def _joint_corpus(
+    shop: Workshop, videos: pl.DataFrame, said: pl.DataFrame, index: Artifact
+) -> tuple[JointCorpus, SceneReferences]:
+    """The normal videos with the event of each block, the captions by event, and the scenes by context."""
+    found: list[NormalVideo] = []
+    scenes: dict[str, list[Array]] = {}
+    captions: dict[str, Array] = {}
+    bank = Bank.load(index.path) if shop.settings.joint.captions == "nearest" else None
+    told = said.partition_by("video", as_dict=True)
+    for row in videos.iter_rows(named=True):
+        views = views_of(shop, row["video_id"])
+        if bank is None:
+            stretches = told.get((row["video"],), said.clear())
+            events = _events(views.times_s, stretches, row["context"], _readout_s(shop))
+        else:
+            events, vectors = _nearest_normal(bank, views.appearance, row["context"])
+            captions |= vectors
+        scenes.setdefault(row["context"] or "", []).append(views.scenes[-1])
+        found.append(NormalVideo(row["video"], views, events))
+    if bank is None:
+        captions = _given_captions(shop, said, videos)
+    references = SceneReferences.from_scenes({name: np.stack(some) for name, some in scenes.items()})
+    return JointCorpus(found, captions, shop.settings.predictor.blocks), references
+
+
+def _readout_s(shop: Workshop) -> float:
+    return shop.settings.training.fusion.readout_frames / shop.settings.sampling.sample_fps
+
+
+def _events(
+    times_s: Times, stretches: pl.DataFrame, context: str | None, readout_s: float
+) -> list[str | None]:
+    """The event that each block shows: that of the stretch which covers all the frames read out."""
+    events: list[str | None] = [None] * len(times_s)
+    for row in stretches.unique(["start_s", "end_s"], maintain_order=True).iter_rows(named=True):
+        inside = (times_s >= row["start_s"] + readout_s) & (times_s < row["end_s"] + 1e-6)
+        for place in np.flatnonzero(inside):
+            events[place] = f"{row['label']}|{context}"
+    return events
+
+
+def _given_captions(shop: Workshop, said: pl.DataFrame, videos: pl.DataFrame) -> dict[str, Array]:
+    """Text vectors of the captions of each event, each sentence once."""
+    known = said.join(videos.select("video", "context"), on="video")
+    texts: dict[str, set[str]] = {}
+    for row in known.iter_rows(named=True):
+        texts.setdefault(f"{row['label']}|{row['context']}", set()).add(row["caption"])
+    sentences = sorted({text for some in texts.values() for text in some})
+    vectors = dict(zip(sentences, shop.clip.encode_texts(sentences), strict=True))
+    return {event: np.stack([vectors[text] for text in sorted(some)]) for event, some in texts.items()}
+
+
+def _nearest_normal(
+    bank: Bank, appearance: Array, context: str | None
+) -> tuple[list[str | None], dict[str, Array]]:
+    """Pseudo-captions: the nearest normal trace of each block, and the vectors of those that came up."""
+    asked = (context,) if context in bank.contexts else None
+    nearest = bank.search(appearance, 1, "normal", asked).trace_ids[:, 0]
+    ids, vectors = bank.trace_ids("normal", asked), bank.vectors("normal", asked)
+    known = {str(one): vectors[place : place + 1] for place, one in enumerate(ids.tolist())}
+    events: list[str | None] = [str(one) for one in nearest.tolist()]
+    return events, {event: known[event] for event in set(events) if event is not None}
+
+
+def _report(trained: JointlyTrained) -> dict[str, Any]:
+    return {
+        "shipped": trained.shipped,
+        "reason": trained.reason,
+        "best_step": trained.best_step,
+        "steps": trained.steps,
+        "begin": asdict(trained.begin),
+        "validation": asdict(trained.validation),
+        "videos": {name: len(some) for name, some in trained.videos.items()},
+        "curve": [{"step": point.step, **point.metrics} for point in trained.curve],
+    }

@@ -1,0 +1,183 @@
+"""The paper's own ladder: the Context-Aware system with one part more at a time; and controls of its gate.
+
+What each rung means, and what came out, is in docs/decisions/0021. Rows report what was trained even where it
+would not have shipped: a training that does harm must look harmful.
+"""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Mapping, Sequence
+from itertools import pairwise, zip_longest
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from traces_core.context_aware.scoring import ALIGNMENT, CONTEXT_AWARE, SURPRISE
+from traces_core.digest import code_digest
+from traces_core.metrics import evaluate
+from traces_core.steps import context_aware, context_scores, footage, knowledge
+from traces_core.steps.benchmark import truth_of
+from traces_core.steps.workshop import Workshop
+from traces_core.store import Artifact
+from traces_core.types import ScoreTrack
+
+CODE = [
+    code_digest(["traces_core.steps.ladder"]),
+    context_aware.GRIDDING,
+    context_aware.JOINING,
+    context_scores.JUDGING,
+    context_scores.WEIGHING,
+]
+"""What its rows depend on, besides what every ablation does."""
+
+_BARE = {"joint__evidence": ("time",), "joint__alpha": 1.0, "context_gate__kind": "none"}
+_PREDICTED = {"joint__evidence": ("time", "prediction"), "context_gate__kind": "none"}
+RUNGS: dict[str, dict[str, Any]] = {
+    "CLIP only": {**_BARE, "joint__head": "none"},
+    "+ TimeSformer": {**_BARE, "joint__head": "linear"},
+    "+ DPC": {**_PREDICTED, "joint__head": "linear"},
+    "+ residual MLP": {**_PREDICTED, "joint__head": "residual_mlp"},
+    "+ gate": {"joint__evidence": ("time", "prediction"), "joint__head": "residual_mlp"},
+}
+"""What each rung changes in the settings; what it does not name is as set."""
+
+CONTROLS: dict[str, dict[str, Any]] = {
+    "no gate": {"context_gate__kind": "none"},
+    **{
+        f"{kind}, {sides}, {scene}": {
+            "context_gate__kind": kind,
+            "context_gate__sides": sides,
+            "context_gate__scene": scene,
+        }
+        for kind in ("sigmoid", "film")
+        for sides in ("normal", "both")
+        for scene in ("matched", "generic", "mismatched")
+    },
+}
+"""The gate's forms, sides and scenes. Sides and scenes train nothing: the same weights answer."""
+
+Row = dict[str, Any]
+
+
+def streams_of(shop: Workshop, which: str = "candidate") -> dict[str, Row]:
+    """Rows of the benchmark by stream for these settings: the whole graph, found or made.
+
+    `alignment` and `surprise` are judged by their own scores; `context_aware` is the two of them by
+    calibrated p-values, or the one there is.
+    """
+    tracks, thresholds, truth = _tracks(shop, which)
+    settings = shop.settings.benchmark
+    rows = {}
+    for stream, some in sorted(tracks.items()):
+        threshold = thresholds.get(stream)
+        rows[stream] = evaluate(
+            some,
+            truth,
+            rng=np.random.default_rng(settings.seed),
+            threshold=None if threshold is None else threshold.value,
+            **({} if threshold is None else {"rules": threshold.rules}),
+            recalls=(settings.event_recall,),
+            resamples=settings.bootstrap,
+        ).to_dict()
+    return rows
+
+
+def _tracks(shop: Workshop, which: str) -> tuple[dict[str, dict[str, ScoreTrack]], dict[str, Any], Any]:
+    """Tracks by stream and video of the benchmark, the threshold of the fused stream, the ground truth."""
+    practice = footage.practice_footage(shop)
+    listed = footage.videos(shop, practice)
+    shards = footage.shard_names(shop.settings.footage.shards)
+    features = [footage.video_features(shop, practice, listed, shard) for shard in shards]
+    grids: list[Artifact] | None = None
+    predicted: Artifact | None = None
+    if context_aware.is_predicting(shop):
+        grids = [context_aware.patch_grids(shop, practice, listed, shard) for shard in shards]
+        predicted = context_aware.predictor(shop, practice, listed, _joined(grids))
+    index, _ = knowledge.bank(shop)
+    learned = context_aware.context_gate(
+        shop,
+        practice,
+        listed,
+        _joined(features),
+        None if grids is None else _joined(grids),
+        predicted,
+        index,
+    )
+    scores = [
+        context_scores.context_aware_scores(shop, listed, part, cells, learned, index, which=which)
+        for part, cells in zip_longest(features, grids or [])
+    ]
+    calibrated = context_scores.context_aware_thresholds(shop, listed, scores)
+    truth = truth_of(listed, footage.checked_annotations(shop, practice, listed))
+    return (*context_scores.benchmark_tracks(listed, scores, calibrated), truth)
+
+
+def _joined(manifests: list[Artifact]) -> pl.DataFrame:
+    joined: pl.DataFrame = pl.concat([part.read() for part in manifests])
+    return joined
+
+
+def _row(variant: str, row: Mapping[str, Any], settings: Mapping[str, Any], **more: Any) -> Row:
+    kept = ("auc", "auc_low", "auc_high", "auc_anomalous", "average_precision")
+    numbers = {name: row[name] for name in kept}
+    alarms = row["events"]["at_recall"]
+    stated = next(iter(alarms.values())) or {}
+    numbers["false_alarms_per_hour_at_recall"] = stated.get("false_alarms_per_hour")
+    changed = {name.replace("__", "."): value for name, value in settings.items()}
+    return {"variant": variant, "stream": row["stream"], **numbers, "settings": changed, **more}
+
+
+def ladder(shop: Workshop) -> list[Row]:
+    """The paper's ladder: CLIP only, + TimeSformer, + DPC, + residual MLP, + gate; each seed from scratch."""
+    rows = []
+    for seed, model in enumerate(shop.settings.benchmark.pretraining_seeds):
+        seeded = {
+            "clip__model": model,
+            "timesformer__model": model,
+            "predictor__seed": seed,
+            "joint__seed": seed,
+        }
+        for rung, changed in RUNGS.items():
+            found = streams_of(shop.variant(**seeded, **changed))
+            parts = {f"auc_{name}": found[name]["auc"] for name in (ALIGNMENT, SURPRISE) if name in found}
+            rows.append(_row(rung, found[CONTEXT_AWARE], {**seeded, **changed}, seed=seed, **parts))
+    return rows
+
+
+def gate_controls(shop: Workshop) -> list[Row]:
+    """The context gate: its forms, on the normal side or both; its own scene, a generic one, another's."""
+    return [
+        _row(name, streams_of(shop.variant(**changed))[ALIGNMENT], changed)
+        for name, changed in CONTROLS.items()
+    ]
+
+
+ABLATIONS = {"ladder": ladder, "context_gate": gate_controls}
+"""Both by name."""
+
+
+def ladder_report(rows: Sequence[Mapping[str, Any]]) -> dict[str, list[Row]]:
+    """`reports/ladder.json`: each rung once, mean and standard deviation over its seeds.
+
+    Examples
+    --------
+    >>> rows = [{"variant": "CLIP only", "seed": seed, "auc": auc} for seed, auc in enumerate((0.8, 0.9))]
+    >>> [(row["rung"], round(row["auc_mean"], 3), row["seeds"]) for row in ladder_report(rows)["rows"]]
+    [('CLIP only', 0.85, 2)]
+    """
+    found: list[Row] = []
+    for rung in dict.fromkeys(row["variant"] for row in rows):
+        some = [row for row in rows if row["variant"] == rung]
+        said: Row = {"rung": rung, "seeds": len(some)}
+        for name in ("auc", "average_precision", f"auc_{ALIGNMENT}", f"auc_{SURPRISE}"):
+            values = [row[name] for row in some if row.get(name) is not None]
+            if values:
+                said[f"{name}_mean"] = statistics.fmean(values)
+                said[f"{name}_std"] = statistics.stdev(values) if len(values) > 1 else None
+        said["auc_by_seed"] = [row["auc"] for row in some]
+        found.append(said)
+    for before, row in pairwise(found):
+        row["gain"] = row["auc_mean"] - before["auc_mean"]
+    return {"rows": found}
