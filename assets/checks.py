@@ -1,6 +1,7 @@
-"""The gates between the chapters: what must hold before the next chapter is read. All of them block.
+"""The gates between the chapters: what must hold before the next chapter is read. They block.
 
-Each says what it found, not only that something differed.
+What a person should know, but nothing rests on, warns: `_warning`. Each says what it found, not only that
+something differed.
 """
 
 import json
@@ -16,11 +17,13 @@ from assets.captions import caption_embeddings, caption_scores
 from assets.corpus import trace_corpus
 from assets.features import video_features
 from assets.scores import anomaly_scores
-from pipelines.partitions import CONTEXTS, SHARDS
+from pipelines.partitions import CONTEXTS, INBOX, SHARDS
 from pipelines.resources import WorkshopResource
 from traces_core.bank import Bank, recall_of_index
 from traces_core.calibration import enough_normal_footage
 from traces_core.steps import captions, footage, knowledge
+from traces_core.steps.benchmark import baseline_rows
+from traces_core.streams import LATE
 from traces_core.text.catalog import SIDES
 
 
@@ -72,6 +75,14 @@ def index_finds_what_is_there(workshop: WorkshopResource) -> dg.AssetCheckResult
             "Where it is too low, raise bank.candidates or lower bank.coordinates."
         ),
     )
+
+
+@dg.asset_check(asset="videos")
+def videos_can_be_read(workshop: WorkshopResource) -> dg.AssetCheckResult:
+    """No video is left out: each that cannot be read is named, with the reason."""
+    broken = workshop.open().shelf.current("videos").read().filter(pl.col("reason").is_not_null())
+    said = [f"{row['set']}/{row['video']}: {row['reason']}" for row in broken.iter_rows(named=True)]
+    return _warning(said, "every video can be read")
 
 
 @dg.asset_check(asset=video_features, blocking=True, partitions_def=SHARDS)
@@ -159,6 +170,41 @@ def normal_footage_is_enough(workshop: WorkshopResource) -> dg.AssetCheckResult:
     )
 
 
+@dg.asset_check(asset="benchmark_metrics")
+def scores_beat_what_costs_nothing(workshop: WorkshopResource) -> dg.AssetCheckResult:
+    """The interval of `late` lies above every baseline that looks at no picture and knows no label."""
+    rows = workshop.open().shelf.current("benchmark_metrics", "benchmark").read()["rows"]
+    lowest = next(row["auc_low"] for row in rows if row["stream"] == LATE)
+    free = {one["baseline"]: one["auc"] for one in baseline_rows(rows) if "oracle" not in one["baseline"]}
+    beaten_by = [f"{name} {auc:.3f}" for name, auc in free.items() if auc is not None and auc >= lowest]
+    return _warning(
+        [f"from {lowest:.3f} on, late is no better than {one}" for one in beaten_by],
+        f"late, from {lowest:.3f} on, is above {', '.join(free)}",
+    )
+
+
+@dg.asset_check(asset="benchmark_metrics")
+def every_event_has_traces(workshop: WorkshopResource) -> dg.AssetCheckResult:
+    """The bank has sentences for each class of event that the ground truth names."""
+    shop = workshop.open()
+    corpora = [shop.shelf.current("trace_corpus", one).read() for one in knowledge.contexts_in_use(shop)]
+    known = set(pl.concat(corpora)["class"])
+    events = set(shop.shelf.current("annotations", "benchmark").read()["label"])
+    return _warning(
+        [f"no sentence of the catalog is about {one}" for one in sorted(events - known)],
+        f"there are sentences about {', '.join(sorted(events)) or 'all of no events'}",
+    )
+
+
+@dg.asset_check(asset="inbox_scores", partitions_def=INBOX)
+def dropped_video_is_whole(
+    context: dg.AssetCheckExecutionContext, workshop: WorkshopResource
+) -> dg.AssetCheckResult:
+    """The video was read to its end; else it was scored up to there, and set aside."""
+    made = workshop.open().shelf.current("inbox_scores", context.partition_key)
+    return _warning(list(filter(None, [made.facts["broken"]])), f"read to {made.facts['seconds']:.2f} s")
+
+
 @dg.asset_check(asset=caption_embeddings, blocking=True)
 def caption_traces_are_sound(workshop: WorkshopResource) -> dg.AssetCheckResult:
     """The traces that captions are compared with pass the gates of the corpus, in the space of captions."""
@@ -175,6 +221,16 @@ def caption_scores_are_sound(workshop: WorkshopResource) -> dg.AssetCheckResult:
         passed=is_finite and tied < 0.5,
         metadata={"ties": tied},
         description=f"{len(scores)} scores, {tied:.1%} tied, {'' if is_finite else 'not '}all finite",
+    )
+
+
+def _warning(found: list[str], otherwise: str) -> dg.AssetCheckResult:
+    """Passed where nothing was found; else a warning that says what."""
+    return dg.AssetCheckResult(
+        passed=not found,
+        severity=dg.AssetCheckSeverity.WARN,
+        metadata={"found": len(found)},
+        description="\n".join(found) or otherwise,
     )
 
 

@@ -35,9 +35,13 @@ def settings(*names: str) -> list[dg.AssetKey]:
     return [dg.AssetKey(["settings", name]) for name in names]
 
 
-@dg.observable_source_asset(partitions_def=CONTEXTS, tags=_CHAPTER)
+@dg.observable_source_asset(
+    partitions_def=CONTEXTS,
+    tags=_CHAPTER,
+    description="One YAML file a context: what is normal there, and what must not happen.",
+)
 def catalog(workshop: WorkshopResource) -> dg.DataVersionsByPartition:
-    """One YAML file a context: what is normal there, and what must not happen."""
+    """The digest of each file in use."""
     folder = workshop.open().machine.catalog
     return dg.DataVersionsByPartition(
         {

@@ -12,15 +12,20 @@ from assets import (
     calibration,
     captions,
     checks,
+    context_aware,
     corpus,
     features,
     footage,
+    inbox,
+    model,
     real,
     scores,
     sources,
 )
 from pipelines.jobs import JOBS
 from pipelines.resources import TrackerResource, WorkshopResource
+from pipelines.schedules import SCHEDULES
+from pipelines.sensors import SENSORS
 
 OWNER = "team:traces"
 
@@ -37,6 +42,9 @@ CHAPTERS = (
     ablations,
     captions,
     real,
+    inbox,
+    model,
+    context_aware,
 )
 
 
@@ -57,8 +65,10 @@ def _chapter(number: int, module: ModuleType) -> list[dg.AssetsDefinition | dg.S
 
 defs = dg.Definitions(
     assets=[asset for number, module in enumerate(CHAPTERS, 1) for asset in _chapter(number, module)],
-    asset_checks=dg.load_asset_checks_from_modules([checks]),
+    asset_checks=dg.load_asset_checks_from_modules([checks, context_aware]),
     jobs=JOBS,
+    schedules=SCHEDULES,
+    sensors=SENSORS,
     resources={"workshop": WorkshopResource(), "tracker": TrackerResource()},
     # One process: the encoders are loaded once for all steps of a run. Runs are what is spread over
     # processes and machines: one a partition.

@@ -1,19 +1,29 @@
-"""Jobs: what people start by name. Assets of one job share their partitions; `pipelines.run` joins them."""
+"""Jobs: what people, schedules and sensors start by name.
+
+Assets of one Dagster job share their partitions. Where the whole graph is wanted, a job of one op walks it
+(`pipelines.walk`): its runs are ordinary runs of their own, and the job says what came of them. What makes a
+new bank from a new seed is in `pipelines.regenerate`.
+"""
 
 import dagster as dg
+from pydantic import Field
 
-from pipelines.partitions import CONTEXTS, SHARDS
+from pipelines import versioning
+from pipelines.automation import GPU, LLM
+from pipelines.regenerate import try_new_bank
+from pipelines.reporting import Rows, shown_rows
 from pipelines.resources import WorkshopResource
+from pipelines.walk import BANK, BENCHMARK, DEMO, walk_as_job
 from traces_core.steps import knowledge
 
 
 class PretrainConfig(dg.Config):
     """What to pre-train."""
 
-    seed: int = 0
+    seed: int = Field(0, ge=0, description="Seed of the pocket encoders: 0 replaces those of pocket-0.")
 
 
-@dg.op
+@dg.op(pool=GPU)
 def pretrain(context: dg.OpExecutionContext, config: PretrainConfig) -> None:
     """Pre-train one seed of the pocket encoders; the weights in the package are replaced."""
     from traces_core.encoders.pretraining import pretrain_pocket
@@ -28,37 +38,104 @@ def pretrain_pocket() -> None:
     pretrain()
 
 
-@dg.op
+@dg.op(out=dg.Out(dg.Nothing), pool=LLM)
 def ask_writer(context: dg.OpExecutionContext, workshop: WorkshopResource) -> None:
-    """Ask the language model about every context in use; its replies are kept for `trace_corpus`."""
+    """Ask the language model about all contexts in use in one batch; its replies wait for the corpus.
+
+    The catalog's own sentences need nobody to be asked.
+    """
     for name, count in knowledge.write_ahead(workshop.open()).items():
         context.log.info(f"{name}: {count} sentences")
 
 
-@dg.job(description="Ask the language model about all contexts in one batch; write_bank finds the replies.")
-def ask_ahead() -> None:
-    """One op: the batch is full only if no context is asked about alone."""
-    ask_writer()
+def _walk(name: str, selection: str, *, waits: bool = False) -> dg.OpDefinition:
+    @dg.op(
+        name=name,
+        description=f"Make `{selection}`, wave by wave; what is found by its recipe is not computed.",
+        ins={"start": dg.In(dg.Nothing)} if waits else {},
+        out=dg.Out(dg.Nothing),
+        pool=GPU,
+    )
+    def walk_graph(context: dg.OpExecutionContext) -> None:
+        context.add_output_metadata({"runs": walk_as_job(context, selection)})
+
+    return walk_graph
+
+
+@dg.op(ins={"start": dg.In(dg.Nothing)}, out=dg.Out(dg.Nothing))
+def publish(context: dg.OpExecutionContext, workshop: WorkshopResource) -> None:
+    """Put the result table and the pages where people look for them: in reports/."""
+    from pipelines.run import write_results
+
+    shop = workshop.open()
+    said = write_results(shop.shelf, shop.machine.reports)
+    versioning.write_comparable(shop)
+    rows: Rows = said["rows"]
+    page = shop.machine.reports / "benchmark" / "index.html"
+    context.add_output_metadata({"page": dg.MetadataValue.path(page), **shown_rows(rows, said["baselines"])})
+
+
+@dg.op(ins={"start": dg.In(dg.Nothing)})
+def tell_dvc(context: dg.OpExecutionContext, workshop: WorkshopResource) -> None:
+    """Record in DVC what was made, once a job and only where TRACES_DVC asks for it."""
+    wanted = versioning.is_wanted()
+    context.log.info(versioning.commit(workshop.open()) if wanted else "TRACES_DVC is not set.")
+
+
+@dg.job(description="Write the bank anew, all contexts: traces, vectors, index. One context: write_bank.")
+def rebuild_bank() -> None:
+    """The language model, if there is one, is asked about all contexts at once."""
+    tell_dvc(_walk("make_bank", BANK, waits=True)(ask_writer()))
+
+
+@dg.job(description="Make the whole graph on the footage of params.yaml, and the result table: `make demo`.")
+def demo() -> None:
+    """All that the result table rests on."""
+    tell_dvc(publish(_walk("make_graph", DEMO)()))
+
+
+@dg.job(description="Make the whole graph and every ablation (an hour on two cores): `make benchmark`.")
+def benchmark() -> None:
+    """The result table with why it is as it is."""
+    tell_dvc(publish(_walk("make_graph_and_ablations", BENCHMARK)()))
+
+
+@dg.job(
+    description="Try a bank from a new seed; it replaces the present one only if the benchmark is no worse."
+)
+def regenerate_bank() -> None:
+    """What is made on the way is kept by recipe, taken or not."""
+    tell_dvc(try_new_bank())
 
 
 JOBS = [
+    demo,
+    rebuild_bank,
     dg.define_asset_job(
         "write_bank",
         dg.AssetSelection.assets("trace_corpus", "trace_embeddings"),
-        partitions_def=CONTEXTS,
-        description="Traces and vectors, context by context.",
+        description="Traces and vectors of one context; as a backfill, of several side by side.",
     ),
     dg.define_asset_job(
         "score_footage",
-        dg.AssetSelection.assets("video_features", "anomaly_scores"),
-        partitions_def=SHARDS,
-        description="Features and scores, shard by shard.",
+        dg.AssetSelection.assets("video_features", "anomaly_scores", "alarms"),
+        description=(
+            "Features, scores and alarms of one shard, with the bank and the thresholds there are; as a "
+            "backfill, of several side by side."
+        ),
     ),
     dg.define_asset_job(
-        "benchmark",
-        dg.AssetSelection.assets("thresholds", "benchmark_metrics", "benchmark_report"),
-        description="Thresholds, the result table and its pages.",
+        "score_inbox",
+        dg.AssetSelection.assets("inbox_scores"),
+        description="One video that was dropped into the inbox: the sensor `inbox` starts it.",
     ),
-    ask_ahead,
+    dg.define_asset_job(
+        "observe_sources",
+        dg.AssetSelection.tag("chapter", "sources", include_sources=True)
+        | dg.AssetSelection.assets("videos", "annotations"),
+        description="Observe what people edit, and list the footage: every night, by its schedule.",
+    ),
+    benchmark,
+    regenerate_bank,
     pretrain_pocket,
 ]

@@ -5,7 +5,7 @@ Clips here are written without loss, so that a clip and its first part hold the 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from fractions import Fraction
 from itertools import islice
 from pathlib import Path
@@ -59,17 +59,17 @@ def write_footage(folder: Path) -> None:
         world.write_corpus(folder / name, plans)
 
 
-def make_graph(home: Path) -> Workshop:
+def make_graph(home: Path, contexts: Sequence[str] = ("street", "corridor"), shards: int = 2) -> Workshop:
     """Write footage and params.yaml to a folder and make everything up to the thresholds there."""
     write_footage(home)
     sets = {name: str(home / name) for name in footage.SETS}
-    params = {**PARAMS, "footage": {**PARAMS["footage"], **sets}}
+    params = {**PARAMS, "corpus": {"contexts": list(contexts)}, "footage": {**sets, "shards": shards}}
     (home / "params.yaml").write_text(yaml.safe_dump(params))
     machine = Machine(data=home / "data", catalog=ROOT / "catalog", reports=home / "reports", device="cpu")
     shop = Workshop(Shelf(machine.data), Settings.load(home, profile=""), machine)
     practice = footage.practice_footage(shop)
     listed = footage.videos(shop, practice)
-    manifests = [footage.video_features(shop, practice, listed, name) for name in footage.shard_names(2)]
+    manifests = [footage.video_features(shop, practice, listed, name) for name in footage.shard_names(shards)]
     index, _ = knowledge.bank(shop)
     joined = pl.concat([manifest.read() for manifest in manifests])
     learned = detection.adapters(shop, practice, listed, joined)

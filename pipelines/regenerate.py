@@ -1,0 +1,86 @@
+"""The op of `regenerate_bank`: a bank from a new seed replaces the present one only if nothing gets worse.
+
+How it is judged is in `traces_core.steps.regeneration`; when it is tried, in `pipelines.schedules`.
+"""
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import dagster as dg
+from pydantic import Field
+
+from pipelines.automation import LLM
+from pipelines.champion import promote
+from pipelines.resources import TrackerResource, WorkshopResource
+from pipelines.walk import DEMO, walk_as_job
+from traces_core.settings import PARAMS_VARIABLE, project_root
+from traces_core.steps.regeneration import Verdict, judged, replace_text, write_seed
+from traces_core.steps.workshop import Workshop
+
+VERDICT = "traces/new_bank"
+"""Tag of a run of the job: `taken` or `kept aside`."""
+
+
+class RegenerateConfig(dg.Config):
+    """What to draw with."""
+
+    seed: int | None = Field(
+        None, ge=0, description="Seed that the language model draws with; none: the present one plus one."
+    )
+
+
+@dg.op(out=dg.Out(dg.Nothing), pool=LLM)
+def try_new_bank(
+    context: dg.OpExecutionContext,
+    config: RegenerateConfig,
+    workshop: WorkshopResource,
+    tracker: TrackerResource,
+) -> None:
+    """Write a bank with a new seed, judge it, and take it or keep it aside; either way the run says why."""
+    shop = workshop.open()
+    if shop.settings.corpus.writer == "shipped":
+        raise dg.Failure(
+            "corpus.writer is 'shipped': nobody writes, so a seed changes nothing. "
+            "Set it to openai or vllm in params.yaml.",
+            allow_retries=False,
+        )
+    seed = shop.settings.writing.seed + 1 if config.seed is None else config.seed
+    verdict, champion = judged(shop, seed), "not asked"
+    if verdict.is_taken:
+        folder = Path(workshop.params or os.environ.get(PARAMS_VARIABLE) or project_root())
+        take(folder, verdict, lambda: walk_as_job(context, DEMO))
+        champion = promote(workshop.open(), tracker.open(), {"dagster_run": context.run_id}).facts["gate"]
+    _say(context, shop, verdict, champion)
+
+
+def take(folder: Path, verdict: Verdict, make_current: Callable[[], object]) -> None:
+    """Write the seed to params.yaml and make its bank current; the old seed comes back where that fails."""
+    before = write_seed(folder, verdict.seed)
+    try:
+        make_current()
+    except BaseException:
+        replace_text(folder / "params.yaml", before)
+        raise
+
+
+def _say(context: dg.OpExecutionContext, shop: Workshop, verdict: Verdict, champion: str) -> None:
+    """The verdict in the log, the tags of the run, the page of `trace_index`, and a file."""
+    came = "taken" if verdict.is_taken else "kept aside"
+    file = shop.machine.reports / "regenerated" / f"seed-{verdict.seed}.json"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(json.dumps({"new_bank": came, **verdict.to_dict()}, indent=1), encoding="utf-8")
+    said = {
+        "new_bank": came,
+        "seed": verdict.seed,
+        "reason": verdict.reason,
+        "champion": champion,
+        "verdict": dg.MetadataValue.path(file),
+        **{f"present_{name}": value for name, value in verdict.present.items()},
+        **{f"new_{name}": value for name, value in verdict.new.items()},
+    }
+    context.log.info(f"The bank of seed {verdict.seed} is {came}: {verdict.reason}.")
+    context.instance.add_run_tags(context.run_id, {VERDICT: came})
+    context.log_event(dg.AssetObservation("trace_index", metadata=said))
+    context.add_output_metadata(said)

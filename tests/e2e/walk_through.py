@@ -1,0 +1,257 @@
+"""What a person does in the two user interfaces, done by a browser: `make e2e`.
+
+    a small graph is made ──> make ui ──> Dagster: look, click, look again ──> MLflow: compare two runs
+
+Not collected by pytest: it takes minutes and a Chromium. It fails where something that a person would look
+for cannot be found; that it also looks right, the pictures in reports/e2e/ are for.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import dagster as dg
+import yaml
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(ROOT), str(ROOT / "tests"), str(Path(__file__).parent)]
+
+from browser import MissingError, Page, browser  # noqa: E402
+from small_graph import PARAMS, street_fight, write_footage, write_lossless  # noqa: E402
+
+PICTURES = ROOT / "reports" / "e2e"
+
+
+@dataclass(frozen=True)
+class Site:
+    """A folder with footage, settings, a store and an instance of its own, and the ports of its servers."""
+
+    folder: Path
+    dagster: int
+    mlflow: int
+
+    @property
+    def environment(self) -> dict[str, str]:
+        named = {name: self.folder / name.lower() for name in ("DATA", "CATALOG", "REPORTS", "INBOX")}
+        return {
+            **os.environ,
+            **{f"TRACES_{name}": str(path) for name, path in named.items()},
+            "TRACES_PARAMS": str(self.folder),
+            "DAGSTER_HOME": str(self.folder),
+            "MLFLOW_TRACKING_URI": f"sqlite:///{self.folder / 'mlruns.db'}",
+            "DAGSTER_PORT": str(self.dagster),
+            "MLFLOW_PORT": str(self.mlflow),
+            "NO_PROXY": "127.0.0.1",
+            "PYTHONPATH": str(ROOT),
+        }
+
+    @property
+    def ui(self) -> str:
+        return f"http://127.0.0.1:{self.dagster}"
+
+    def demo(self) -> None:
+        """What `make demo` does, on seconds of footage."""
+        subprocess.run(
+            [sys.executable, "-m", "pipelines.run", "demo"], cwd=ROOT, env=self.environment, check=True
+        )
+
+    def instance(self) -> dg.DagsterInstance:
+        return dg.DagsterInstance.from_config(str(self.folder))
+
+
+def make_site(folder: Path) -> Site:
+    """Footage of seconds, two contexts, two shards; made twice, so that two benchmarks can be compared."""
+    write_footage(folder)
+    shutil.copytree(ROOT / "catalog", folder / "catalog")
+    (folder / "inbox").mkdir()
+    instance = (ROOT / "dagster.yaml").read_text().replace(".dagster/", f"{folder}/.dagster/")
+    (folder / "dagster.yaml").write_text(instance)
+    sets = {name: str(folder / name) for name in ("training", "calibration", "benchmark")}
+    site = Site(folder, _free_port(), _free_port())
+    for k in (1, 3):
+        params = {**PARAMS, "footage": {**PARAMS["footage"], **sets}, "scoring": {"k": k}}
+        (folder / "params.yaml").write_text(yaml.safe_dump(params))
+        site.demo()
+    return site
+
+
+def _free_port() -> int:
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return int(one.getsockname()[1])
+
+
+@contextlib.contextmanager
+def served(site: Site) -> Iterator[None]:
+    """`make ui`, until the block ends."""
+    log = (site.folder / "servers.log").open("w")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "pipelines.servers"], cwd=ROOT, env=site.environment, stdout=log, stderr=log
+    )
+    try:
+        for port, path in ((site.dagster, "/server_info"), (site.mlflow, "/health")):
+            _until(lambda port=port, path=path: _answers(port, path), f"nothing answers at port {port}", 300)
+        yield
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(timeout=120)
+
+
+def _answers(port: int, path: str) -> bool:
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        with opener.open(f"http://127.0.0.1:{port}{path}", timeout=5) as answer:
+            return bool(answer.status == 200)
+    except OSError:
+        return False
+
+
+def _until(holds: Callable[[], bool], otherwise: str, timeout_s: float) -> None:
+    end = time.monotonic() + timeout_s
+    while not holds():
+        if time.monotonic() > end:
+            raise MissingError(f"{otherwise} after {timeout_s:g} s")
+        time.sleep(1.0)
+
+
+# Dagster
+
+
+def look_at_the_graph(page: Page, site: Site) -> None:
+    """The graph as a whole, its groups in reading order, and what runs by itself."""
+    page.open(f"{site.ui}/asset-groups", "01_sources", "03_bank", "09_benchmark")
+    page.picture("graph")
+    page.open(f"{site.ui}/automation", "reconcile", "inbox", "when_inputs_change", "regenerate_bank_weekly")
+    page.picture("automation")
+    page.open(f"{site.ui}/jobs", "rebuild_bank", "score_footage", "regenerate_bank", "demo")
+    page.picture("jobs")
+
+
+def look_at_what_was_made(page: Page, site: Site) -> None:
+    """Pages of assets: words, tables, curves and frames."""
+    shown = {
+        "trace_corpus": "street",
+        "anomaly_scores": "shard-00",
+        "alarms": "shard-00",
+    }
+    for asset, partition in shown.items():
+        page.open(f"{site.ui}/assets/{asset}?view=partitions&partition={partition}", asset, "Metadata")
+        page.picture(asset)
+    for asset in ("trace_index", "benchmark_metrics", "adapters"):
+        page.open(f"{site.ui}/assets/{asset}?view=overview", asset, "recipe")
+        _until(lambda: bool(page.pictures_on_page()), f"{asset} shows no picture", 60)
+        page.picture(asset)
+
+
+def materialize_by_clicking(page: Page, site: Site) -> None:
+    """One asset from its page: the run succeeds, and its gate is there to be read."""
+    with site.instance() as instance:
+        before = _materializations(instance, "trace_index")
+    page.open(f"{site.ui}/assets/trace_index?view=overview", "Materialize")
+    page.click("Materialize")
+    page.picture("materialize")
+    with site.instance() as instance:
+        _until(lambda: _materializations(instance, "trace_index") > before, "trace_index was not made", 300)
+    page.open(f"{site.ui}/assets/trace_index?view=checks", "index_finds_what_is_there")
+    page.click("index_finds_what_is_there", exact=False)
+    page.wait("recall@")
+    page.picture("checks")
+
+
+def _materializations(instance: dg.DagsterInstance, asset: str) -> int:
+    return len(instance.fetch_materializations(dg.AssetKey(asset), limit=1000).records)
+
+
+def launch_a_job(page: Page, site: Site) -> None:
+    """The whole bank by one click: the job walks the graph, and each of its runs is one in the list."""
+    page.open(f"{site.ui}/jobs", "rebuild_bank")
+    page.click("rebuild_bank", "a")
+    page.click("Launchpad", "a, button")
+    page.click("Launch run", "button", exact=False)
+    with site.instance() as instance:
+        _until(lambda: bool(_finished(instance, "rebuild_bank")), "rebuild_bank did not succeed", 600)
+        run = _finished(instance, "rebuild_bank")[0]
+    page.open(f"{site.ui}/runs/{run.run_id}", "make_bank", "Success")
+    page.picture("job")
+    page.open(f"{site.ui}/runs", "rebuild_bank")
+    page.picture("runs")
+
+
+def _finished(instance: dg.DagsterInstance, job: str) -> list[dg.DagsterRun]:
+    return list(instance.get_runs(dg.RunsFilter(job_name=job, statuses=[dg.DagsterRunStatus.SUCCESS])))
+
+
+def drop_a_video(page: Page, site: Site) -> None:
+    """A video in the inbox is scored without a click, and found in Dagster and in reports/."""
+    write_lossless(site.folder / "inbox" / "yard.mkv", street_fight(32))
+    made = site.folder / "reports" / "inbox" / "yard.mkv" / "index.html"
+    _until(made.exists, "the inbox was not scored", 600)
+    page.open(f"{site.ui}/assets/inbox_scores?view=partitions&partition=yard.mkv", "yard.mkv", "Metadata")
+    page.picture("inbox")
+
+
+# MLflow
+
+
+def compare_two_runs(page: Page, site: Site) -> None:
+    """The two benchmarks side by side."""
+    from mlflow.tracking import MlflowClient
+
+    client = MlflowClient(tracking_uri=site.environment["MLFLOW_TRACKING_URI"])
+    experiments = [one.experiment_id for one in client.search_experiments()]
+    runs = client.search_runs(experiments, "tags.kind = 'benchmark'", max_results=2)
+    if len(runs) != 2:
+        raise MissingError(f"MLflow has {len(runs)} benchmark runs; the demo ran twice with another k")
+    where = f"http://127.0.0.1:{site.mlflow}/#"
+    experiment = runs[0].info.experiment_id
+    page.open(f"{where}/experiments/{experiment}/runs", runs[0].info.run_name)
+    page.picture("mlflow-runs")
+    page.open(f"{where}/experiments/{experiment}/runs/{runs[0].info.run_id}", "scoring.k")
+    page.picture("mlflow-run")
+    ids = ",".join(f'"{run.info.run_id}"' for run in runs)
+    page.open(f'{where}/compare-runs?runs=[{ids}]&experiments=["{experiment}"]', "Comparing 2 Runs")
+    page.picture("mlflow-compare")
+    page.wait("scoring.k")
+
+
+STEPS = (
+    look_at_the_graph,
+    look_at_what_was_made,
+    materialize_by_clicking,
+    launch_a_job,
+    drop_a_video,
+    compare_two_runs,
+)
+
+
+def main() -> int:
+    """Every step, and where the pictures are."""
+    shutil.rmtree(PICTURES, ignore_errors=True)
+    with tempfile.TemporaryDirectory(prefix="traces-e2e-") as folder:
+        site = make_site(Path(folder))
+        try:
+            with served(site), browser(PICTURES) as page:
+                for step in STEPS:
+                    print(f"{step.__name__.replace('_', ' ')}", flush=True)
+                    step(page, site)
+        except BaseException:
+            shutil.copy(site.folder / "servers.log", PICTURES)
+            raise
+    print(f"passed; pictures in {PICTURES}")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,120 @@
+"""Jobs and the walk behind them: the order of the runs, what is told, and what is tried again."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import dagster as dg
+import openai
+import pytest
+
+from pipelines.automation import NobodyWalks, a_disk_is_away, a_model_is_away, tried_again
+from pipelines.definitions import defs
+from pipelines.walk import BANK, DEMO, PROCESS, GraphError, is_walked, stretches, walk, walker, waves
+from traces_core.errors import MissingArtifactError, WriterUnavailableError
+
+
+def test_a_walk_takes_nothing_before_what_it_needs() -> None:
+    graph = defs.resolve_asset_graph()
+    made: set[dg.AssetKey] = set()
+    for wave, _ in waves(graph, DEMO):
+        for key in wave:
+            needed = {parent for parent in graph.get(key).parent_keys if graph.get(parent).is_executable}
+            assert needed <= made | set(wave)
+        made |= set(wave)
+    assert dg.AssetKey("benchmark_report") in made
+    assert dg.AssetKey(["settings", "corpus"]) in made  # sources are observed on the way
+
+
+def test_the_assets_of_one_run_share_their_partitions() -> None:
+    graph = defs.resolve_asset_graph()
+    for wave, keys in waves(graph, DEMO):
+        parts = {graph.get(key).partitions_def for key in wave if graph.get(key).is_materializable}
+        assert len(parts) <= 1
+        if parts and None not in parts:
+            assert keys == list(parts.pop().get_partition_keys())
+
+
+def test_a_run_of_a_walk_is_named_after_what_it_makes() -> None:
+    names = [str(stretch) for stretch in stretches(BANK)]
+    assert names[0].startswith("catalog, settings")
+    assert names[-1] == "trace_index"
+    assert any(name.startswith("trace_corpus, trace_embeddings [") for name in names)
+
+
+def test_a_walk_stops_at_the_first_run_that_fails_and_says_why(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TRACES_CATALOG", str(tmp_path / "no_catalog"))
+    monkeypatch.setenv("TRACES_DATA", str(tmp_path / "data"))
+    told = []
+    with (
+        dg.DagsterInstance.ephemeral() as instance,
+        pytest.raises(GraphError, match=r"trace_corpus: .*CatalogError.*no_catalog"),
+    ):
+        walk(BANK, instance=instance, tell=lambda stretch, done, of: told.append((str(stretch), done, of)))
+    assert len(told) == 2  # the sources, and the first context
+
+
+# who walks
+
+
+def test_a_walk_is_seen_while_its_process_lives() -> None:
+    job = defs.resolve_job_def("rebuild_bank")
+    sleeper = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    with dg.DagsterInstance.ephemeral() as instance:
+        assert not is_walked(instance)
+        tag = f"{walker().split(':')[0]}:{sleeper.pid}"
+        run = instance.create_run_for_job(job, status=dg.DagsterRunStatus.STARTED, tags={PROCESS: tag})
+        assert is_walked(instance)
+        sleeper.communicate(b"\n")
+        assert not is_walked(instance)
+        assert instance.get_run_by_id(run.run_id).status == dg.DagsterRunStatus.FAILURE
+
+
+def test_nothing_is_asked_for_by_conditions_while_the_graph_is_walked() -> None:
+    @dg.asset(automation_condition=dg.AutomationCondition.missing() & NobodyWalks())
+    def one() -> None: ...
+
+    here = dg.Definitions(assets=[one])
+    with dg.DagsterInstance.ephemeral() as instance:
+        run = instance.create_run_for_job(
+            defs.resolve_job_def("rebuild_bank"), status=dg.DagsterRunStatus.STARTED, tags={PROCESS: walker()}
+        )
+        first = dg.evaluate_automation_conditions(here, instance)
+        assert first.total_requested == 0
+        instance.report_run_canceled(run)
+        assert dg.evaluate_automation_conditions(here, instance, cursor=first.cursor).total_requested == 1
+
+
+# what is tried again
+
+
+def _tries(error: Exception, cause: Exception | None = None) -> int:
+    """How often a step is tried that always fails so."""
+    tried = []
+
+    @dg.op
+    def fail() -> None:
+        tried.append(1)
+        with tried_again(lambda one: a_disk_is_away(one) or a_model_is_away(one), times=2, wait_s=0):
+            raise error from cause
+
+    @dg.job(executor_def=dg.in_process_executor)
+    def once() -> None:
+        fail()
+
+    assert not once.execute_in_process(raise_on_error=False).success
+    return len(tried)
+
+
+def test_only_what_time_may_mend_is_tried_again() -> None:
+    away = WriterUnavailableError("openai", "nobody answers", do="Start it.")
+    unset = WriterUnavailableError("openai", "writing.model is not set", do="Name one.")
+    assert _tries(OSError("Stale file handle")) == 3
+    assert _tries(away, openai.APIConnectionError(request=None)) == 3  # type: ignore[arg-type]
+    assert _tries(unset) == 1
+    assert _tries(MissingArtifactError("videos", "data")) == 1  # a FileNotFoundError of ours
+    assert _tries(ZeroDivisionError()) == 1

@@ -1,0 +1,216 @@
+"""Sensors by their ticks: real files in real folders, a real instance, the whole definitions."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import dagster as dg
+import polars as pl
+import pytest
+import yaml
+
+from pipelines.definitions import defs
+from pipelines.sensors import SENSORS, inbox, reconcile
+from pipelines.walk import PROCESS, walker
+
+if TYPE_CHECKING:
+    from conftest import Site
+    from dagster._core.definitions.sensor_definition import SensorExecutionData
+
+RESOURCES = dict(defs.resources or {})
+
+
+def _tick(
+    sensor: dg.SensorDefinition, site: Site, cursor: str | None = None
+) -> tuple[list[dg.RunRequest], str, str | None]:
+    """What a sensor asks for, what it says where it asks for nothing, and its cursor."""
+    told = _told(sensor, site.instance, cursor)
+    for request in told.dynamic_partitions_requests or []:
+        site.instance.add_dynamic_partitions(request.partitions_def_name, request.partition_keys)
+    return list(told.run_requests or []), told.skip_message or "", told.cursor
+
+
+def _told(
+    sensor: dg.SensorDefinition, instance: dg.DagsterInstance, cursor: str | None
+) -> SensorExecutionData:
+    context = dg.build_sensor_context(
+        instance, cursor, resources=RESOURCES, definitions=defs, instance_ref=instance.get_ref()
+    )
+    return sensor.evaluate_tick(context)
+
+
+def _asked(requests: list[dg.RunRequest]) -> set[tuple[str, str | None]]:
+    return {(request.asset_selection[0].to_user_string(), request.partition_key) for request in requests}
+
+
+def test_every_sensor_runs_from_the_start() -> None:
+    assert [sensor.name for sensor in SENSORS] == ["when_inputs_change", "reconcile", "inbox"]
+    assert {sensor.default_status for sensor in SENSORS} == {dg.DefaultSensorStatus.RUNNING}
+
+
+# inbox
+
+
+def _drop(site: Site, clip: Path, name: str = "gate.mkv") -> Path:
+    target = site.inbox / name
+    target.parent.mkdir(parents=True, exist_ok=True)
+    return Path(shutil.copy(clip, target))
+
+
+def test_a_dropped_video_is_asked_for_once_it_has_stopped_changing(site: Site, fights: dict) -> None:
+    nothing, said, cursor = _tick(inbox, site)
+    assert nothing == []
+    assert "Nothing new" in said
+    video = _drop(site, fights["half"])
+    nothing, said, cursor = _tick(inbox, site, cursor)
+    assert nothing == []
+    assert "gate.mkv: new, or still changing" in said
+    with video.open("ab") as file:
+        file.write(b"\0" * 64)  # the copy goes on
+    nothing, said, cursor = _tick(inbox, site, cursor)
+    assert "still changing" in said
+    [request], _, cursor = _tick(inbox, site, cursor)
+    assert request.partition_key == "gate.mkv"
+    assert site.instance.get_dynamic_partitions("inbox") == ["gate.mkv"]
+    again, _, _ = _tick(inbox, site, cursor)
+    assert again == []
+
+
+def test_the_cursor_is_all_that_a_restart_needs(site: Site, fights: dict) -> None:
+    _drop(site, fights["half"])
+    _, _, cursor = _tick(inbox, site)
+    (site.inbox.parent / "another").mkdir()
+    with dg.DagsterInstance.local_temp(str(site.inbox.parent / "another")) as restarted:
+        told = _told(inbox, restarted, cursor)
+    assert [request.partition_key for request in told.run_requests] == ["gate.mkv"]
+
+
+def test_a_file_that_comes_back_changed_is_asked_for_again_under_another_key(
+    site: Site, fights: dict
+) -> None:
+    _drop(site, fights["half"])
+    _, _, cursor = _tick(inbox, site)
+    [first], _, cursor = _tick(inbox, site, cursor)
+    _drop(site, fights["one"])
+    _, _, cursor = _tick(inbox, site, cursor)
+    [second], _, _ = _tick(inbox, site, cursor)
+    assert first.partition_key == second.partition_key
+    assert first.run_key != second.run_key
+
+
+def test_a_half_copied_file_waits_until_the_rest_has_come(site: Site, fights: dict) -> None:
+    video = _drop(site, fights["cut"])
+    _, _, cursor = _tick(inbox, site)
+    nothing, said, cursor = _tick(inbox, site, cursor)
+    assert nothing == []
+    assert "gate.mkv: cut short" in said
+    video.write_bytes(fights["whole"].read_bytes())
+    _, _, cursor = _tick(inbox, site, cursor)
+    [request], _, _ = _tick(inbox, site, cursor)
+    assert request.partition_key == "gate.mkv"
+
+
+def test_a_run_scores_the_video_and_puts_its_page_where_people_look(site: Site, fights: dict) -> None:
+    _drop(site, fights["half"], "street/yard 1.mkv")
+    _, _, cursor = _tick(inbox, site)
+    [request], _, _ = _tick(inbox, site, cursor)
+    done = _score(site, request.partition_key)
+    assert done.success
+    folder = site.reports / "inbox" / request.partition_key
+    scores = pl.read_parquet(folder / "scores.parquet")
+    assert set(scores["stream"]) == {"appearance", "fused", "action", "late"}
+    assert "yard 1.mkv" in (folder / "index.html").read_text()
+    said = done.asset_materializations_for_node("inbox_scores")[0].metadata
+    assert said["broken"].value is None
+    assert "data:image/png" in said["its_scores"].value
+    assert said["seconds"].value == pytest.approx(2.0, abs=0.5)
+
+
+def test_a_broken_video_is_set_aside_with_the_reason(site: Site, fights: dict, tmp_path: Path) -> None:
+    _drop(site, fights["cut"], "cut.mkv")
+    (site.inbox / "notes.mp4").write_text("no video at all\n" * 100)
+    site.instance.add_dynamic_partitions("inbox", ["cut.mkv", "notes.mp4"])
+    assert _score(site, "cut.mkv").success
+    assert not _score(site, "notes.mp4").success
+    aside = site.inbox / "broken"
+    assert {path.name for path in aside.iterdir()} == {"cut.mkv", "cut.mkv.txt", "notes.mp4", "notes.mp4.txt"}
+    assert "Scored to" in (aside / "cut.mkv.txt").read_text()
+    assert (site.reports / "inbox" / "cut.mkv" / "index.html").exists()
+    assert "Nothing of it could be scored" in (aside / "notes.mp4.txt").read_text()
+    nothing, said, _ = _tick(inbox, site)
+    assert nothing == []
+    assert "Nothing new" in said  # what lies in broken/ is not looked at
+
+
+def test_the_inbox_waits_for_a_detector(site: Site, fights: dict, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TRACES_DATA", str(site.inbox.parent / "nothing"))
+    _drop(site, fights["half"])
+    _, _, cursor = _tick(inbox, site)
+    nothing, said, kept = _tick(inbox, site, cursor)
+    assert nothing == []
+    assert "launch the job `demo`" in said
+    monkeypatch.setenv("TRACES_DATA", str(site.shop.machine.data))
+    [request], _, _ = _tick(inbox, site, kept)
+    assert request.partition_key == "gate.mkv"
+
+
+def _score(site: Site, name: str) -> dg.ExecuteInProcessResult:
+    return defs.resolve_job_def("score_inbox").execute_in_process(
+        instance=site.instance, partition_key=name, raise_on_error=False
+    )
+
+
+# reconcile
+
+
+def test_what_is_out_of_date_at_two_looks_in_a_row_is_asked_for_once(site: Site) -> None:
+    file = site.catalog / "street.yaml"
+    sentence = yaml.safe_load(file.read_text())["normal"][0]
+    nothing, said, cursor = _tick(reconcile, site)
+    assert nothing == []
+    assert "trace_corpus" not in said
+    file.write_text(file.read_text().replace(sentence, sentence + " slowly", 1))
+    _, _, cursor = _tick(reconcile, site, cursor)
+    requests, _, cursor = _tick(reconcile, site, cursor)
+    text_side = {(asset, part) for asset, part in _asked(requests) if asset.startswith("trace_")}
+    assert text_side == {("trace_corpus", "street")}
+    [request] = [one for one in requests if one.partition_key == "street"]
+    assert request.tags["traces/reason"].startswith("file")
+    again, _, _ = _tick(reconcile, site, cursor)
+    assert {one.run_key for one in again} == {
+        one.run_key for one in requests
+    }  # the same run keys: no new run
+
+
+def test_nothing_is_asked_for_while_something_runs(site: Site) -> None:
+    run = site.instance.create_run_for_job(
+        defs.resolve_job_def("rebuild_bank"), status=dg.DagsterRunStatus.STARTED, tags={PROCESS: walker()}
+    )
+    (site.catalog / "street.yaml").write_text("broken")
+    nothing, said, _ = _tick(reconcile, site, "[]")
+    assert nothing == []
+    assert "1 runs are under way" in said
+    site.instance.report_run_canceled(run)
+    _, said, _ = _tick(reconcile, site)
+    assert "trace_corpus [street]" in said
+
+
+def test_a_run_whose_process_was_killed_holds_nobody_up(site: Site) -> None:
+    machine = walker().split(":")[0]
+    run = site.instance.create_run_for_job(
+        defs.resolve_job_def("rebuild_bank"),
+        status=dg.DagsterRunStatus.STARTED,
+        tags={PROCESS: f"{machine}:4194305"},  # above the largest number that a process can have
+    )
+    _, said, _ = _tick(reconcile, site)
+    assert "under way" not in said
+    assert site.instance.get_run_by_id(run.run_id).status == dg.DagsterRunStatus.FAILURE
+
+
+def test_a_graph_that_was_never_made_is_left_to_people(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TRACES_DATA", str(site.inbox.parent / "nothing"))
+    nothing, said, _ = _tick(reconcile, site)
+    assert nothing == []
+    assert "has not been made yet" in said
