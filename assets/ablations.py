@@ -3,40 +3,41 @@
 benchmark_metrics ──> ablations/<what is changed> ──> results
 """
 
+from functools import partial
+
 import dagster as dg
 
-from pipelines.reporting import report
-from pipelines.resources import TrackerResource, WorkshopResource, git_commit
-from traces_core.steps import pages
+from pipelines.automation import GPU
+from pipelines.mlflow_links import mlflow_run
+from pipelines.mlflow_runs import ablation_runs
+from pipelines.reporting import report, shown_rows
+from pipelines.resources import TrackerResource, WorkshopResource
+from traces_core.steps import ladder, pages
 from traces_core.steps.ablations import ABLATIONS, COMPARING, ablation
+
+JOINT = {name: ["context_aware_alarms"] for name in ladder.ABLATIONS}
+"""What the ablations of the Context-Aware system begin with, besides the benchmark."""
 
 
 def _asset(name: str) -> dg.AssetsDefinition:
     @dg.asset(
         key=["ablations", name],
         kinds={"mlflow"},
-        deps=["benchmark_metrics", "trace_index"],
+        deps=["benchmark_metrics", "trace_index", *JOINT.get(name, [])],
         code_version=COMPARING,
         description=ABLATIONS[name].__doc__,
-        pool="encoders",
+        pool=GPU,
     )
     def compare(
         context: dg.AssetExecutionContext, workshop: WorkshopResource, tracker: TrackerResource
     ) -> dg.MaterializeResult:
-        shop = workshop.open()
-        found = ablation(shop, name, shop.shelf.current("benchmark_metrics", "benchmark"))
+        shop, runs = workshop.open(), tracker.open()
+        measured = shop.shelf.current("benchmark_metrics", "benchmark")
+        found = ablation(shop, name, measured)
         rows = found.read()["rows"]
-        if found.computed:
-            tags = {"dagster_run": context.run.run_id, "git_commit": git_commit(), "recipe": found.recipe}
-            with tracker.open().run(f"ablation: {name}", tags) as parent:
-                parent.content("rows.json", rows)
-                parent.params({"ablation": name})
-            for row in rows:
-                labelled = {**tags, "ablation": name, "variant": row["variant"]}
-                with tracker.open().run(f"{name}: {row['variant']}", labelled, parent.run_id) as run:
-                    run.params({key: row[key] for key in ("variant", "stream", "seed") if key in row})
-                    run.metrics(row)
-        return report(found, rows=len(rows), table=dg.MetadataValue.md(_table(rows)))
+        log = partial(ablation_runs, runs, shop, measured, found)
+        run = mlflow_run(context, runs, found.recipe, log)
+        return report(found, rows=len(rows), **shown_rows(rows), **run)
 
     return compare
 
@@ -53,10 +54,3 @@ def results(workshop: WorkshopResource) -> dg.MaterializeResult:
     """The page with every row and every ablation."""
     written = pages.results_page(workshop.open())
     return report(written, **written.facts)
-
-
-def _table(rows: list[dict]) -> str:
-    shown = "\n".join(
-        f"| {row['variant']} | {row['stream']} | {row.get('seed', '')} | {row['auc']:.3f} |" for row in rows
-    )
-    return f"| variant | stream | seed | AUC |\n| --- | --- | --- | --- |\n{shown}"

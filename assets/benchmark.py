@@ -5,12 +5,16 @@ anomaly_scores ─┼──> benchmark_metrics ──> benchmark_report
 thresholds ─────┘
 """
 
+from functools import partial
+
 import dagster as dg
 
 from assets.sources import settings
 from pipelines.automation import WHEN_INPUTS_CHANGE
-from pipelines.reporting import report
-from pipelines.resources import TrackerResource, WorkshopResource, git_commit
+from pipelines.mlflow_links import mlflow_run
+from pipelines.mlflow_runs import benchmark_run, report_in_run
+from pipelines.reporting import report, shown_rows
+from pipelines.resources import TrackerResource, WorkshopResource
 from traces_core.steps import benchmark, footage, pages
 
 
@@ -35,15 +39,10 @@ def benchmark_metrics(
         shelf.current("thresholds"),
     )
     rows = measured.read()["rows"]
-    if measured.computed:
-        tags = {"dagster_run": context.run.run_id, "git_commit": git_commit(), "recipe": measured.recipe}
-        with tracker.open().run("benchmark", tags) as run:
-            run.params(shop.settings.model_dump(mode="json"))
-            run.tags(measured.read()["provenance"])
-            for row in rows:
-                run.metrics({f"{row['stream']}/{name}": value for name, value in row.items()})
-            run.file(measured.path)
-    return report(measured, **{f"auc_{row['stream']}": row["auc"] for row in rows})
+    runs = tracker.open()
+    run = mlflow_run(context, runs, measured.recipe, partial(benchmark_run, runs, shop, measured))
+    aucs = {f"auc_{row['stream']}": row["auc"] for row in rows}
+    return report(measured, **aucs, **shown_rows(rows, benchmark.baseline_rows(rows)), **run)
 
 
 @dg.asset(
@@ -52,8 +51,12 @@ def benchmark_metrics(
     code_version=pages.SHOWING,
     automation_condition=WHEN_INPUTS_CHANGE,
 )
-def benchmark_report(workshop: WorkshopResource) -> dg.MaterializeResult:
+def benchmark_report(
+    context: dg.AssetExecutionContext, workshop: WorkshopResource, tracker: TrackerResource
+) -> dg.MaterializeResult:
     """The pages people read: the benchmark, and one page for each of its videos."""
-    shop = workshop.open()
+    shop, runs = workshop.open(), tracker.open()
+    measured = shop.shelf.current("benchmark_metrics", "benchmark")
     written = pages.benchmark_pages(shop)
-    return report(written, **written.facts)
+    run = mlflow_run(context, runs, written.recipe, partial(report_in_run, runs, shop, measured, written))
+    return report(written, **written.facts, **run)

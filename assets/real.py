@@ -5,8 +5,13 @@ real_sentences/<table> ──> real/<experiment> ──> real_results
 Needs the folder that TRACES_REAL_DATA names; `make benchmark-real` makes the group, nothing else does.
 """
 
+from functools import partial
+
 import dagster as dg
 
+from pipelines.automation import GPU
+from pipelines.mlflow_links import mlflow_run
+from pipelines.mlflow_runs import real_run
 from pipelines.reporting import report
 from pipelines.resources import TrackerResource, WorkshopResource, git_commit
 from traces_core.steps import real, real_rows
@@ -19,7 +24,7 @@ def _sentences(table: str) -> dg.AssetsDefinition:
         kinds={"huggingface"},
         code_version=CUTTING,
         description=f"Unit vectors of the sentences of {real.TABLES[table]}.",
-        pool="encoders",
+        pool=GPU,
     )
     def embed(workshop: WorkshopResource) -> dg.MaterializeResult:
         return report(real.real_sentences(workshop.open(), table))
@@ -34,24 +39,14 @@ def _rows(name: str) -> dg.AssetsDefinition:
         deps=[["real_sentences", table] for table in real.TABLES],
         code_version=real_rows.COMPARING,
         description=real_rows.EXPERIMENTS[name].__doc__,
-        pool="encoders",
+        pool=GPU,
     )
     def measure(
         context: dg.AssetExecutionContext, workshop: WorkshopResource, tracker: TrackerResource
     ) -> dg.MaterializeResult:
-        found = real_rows.real_rows(workshop.open(), name)
-        rows = found.read()["rows"]
-        if found.computed:
-            tags = {"dagster_run": context.run.run_id, "git_commit": git_commit(), "recipe": found.recipe}
-            with tracker.open().run(f"real: {name}", tags) as parent:
-                parent.content("rows.json", rows)
-                parent.params({"experiment": name})
-            for row in rows:
-                said = {key: row[key] for key in ("experiment", "table", "variant", "seed") if key in row}
-                with tracker.open().run(f"{name}: {row['variant']}", tags, parent.run_id) as run:
-                    run.params(said)
-                    run.metrics({key: value for key, value in row.items() if key not in said})
-        return report(found, rows=len(rows))
+        found, runs = real_rows.real_rows(workshop.open(), name), tracker.open()
+        run = mlflow_run(context, runs, found.recipe, partial(real_run, runs, name, found))
+        return report(found, rows=len(found.read()["rows"]), **run)
 
     return measure
 

@@ -18,9 +18,9 @@ import dagster as dg
 if TYPE_CHECKING:
     from dagster._core.definitions.assets.graph.asset_graph import AssetGraph
 
-DEMO = "+key:benchmark_report"
+DEMO = "+key:benchmark_report or +key:detector_model"
 BANK = "+key:trace_index"
-BENCHMARK = "+key:results"
+BENCHMARK = f"{DEMO} or +key:results"
 REAL = "tag:chapter=real"
 EVERYTHING = "not (tag:chapter=real or tag:chapter=inbox)"
 """All but real captions, which are on few machines, and the inbox, whose videos come one by one."""

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import dagster as dg
+import polars as pl
 import pytest
 
-from pipelines.tracking import EXPERIMENT, Tracker, flattened
+from pipelines.mlflow_links import mlflow_run
+from pipelines.tracking import BENCHMARKS, TRAININGS, TrackedRun, Tracker, flattened
 
 if TYPE_CHECKING:
     from mlflow.entities import Run
@@ -41,24 +45,28 @@ def test_a_run_that_ends_is_finished_and_holds_what_was_logged(tracker: Tracker,
     with tracker.run("training", {"git": "abc"}) as run:
         for step in (0, 20):
             run.metrics({"loss": 2.0 - step / 20, "undefined": None, "shipped": True, "name": "x"}, step)
+        run.metrics({"late": {"auc": 0.5, "undefined": math.nan}})
         run.params({"fusion": {"kind": "mean", "heads": 4}})
         run.tags({"shipped": "no"})
         run.file(tmp_path / "page.html")
         run.file(tmp_path, "pages")
         run.content("rows.json", {"rows": [1]})
-        run.content("picture.png", b"png")
+        run.content("plots/picture.png", b"png")
+        run.table("table.parquet", pl.DataFrame({"x": [1.0]}))
     found = _run(tracker, run.run_id)
     assert found.info.status == "FINISHED"
-    assert found.data.metrics == {"loss": 1.0}
+    assert found.data.metrics == {"loss": 1.0, "late/auc": 0.5}
     history = _client(tracker).get_metric_history(run.run_id, "loss")
     assert [(point.step, point.value) for point in history] == [(0, 2.0), (20, 1.0)]
     assert found.data.params == {"fusion.kind": "mean", "fusion.heads": "4"}
     assert (found.data.tags["git"], found.data.tags["shipped"]) == ("abc", "no")
     kept = {path.relative_to(tracker.root / "mlartifacts").as_posix().split("artifacts/")[-1]: path
             for path in (tracker.root / "mlartifacts").rglob("*") if path.is_file()}  # fmt: skip
-    assert set(kept) == {"page.html", "pages/page.html", "rows.json", "picture.png"}
+    assert set(kept) == {
+        "page.html", "pages/page.html", "rows.json", "plots/picture.png", "table.parquet",
+    }  # fmt: skip
     assert json.loads(kept["rows.json"].read_text()) == {"rows": [1]}
-    assert kept["picture.png"].read_bytes() == b"png"
+    assert kept["plots/picture.png"].read_bytes() == b"png"
 
 
 def test_a_run_that_raises_is_failed_and_the_error_comes_through(tracker: Tracker) -> None:
@@ -80,15 +88,94 @@ def test_a_run_inside_another_names_its_parent_and_both_are_of_one_experiment(tr
     both = [_run(tracker, run.run_id) for run in (outer, inner)]
     assert both[1].data.tags["mlflow.parentRunId"] == outer.run_id
     assert both[0].info.experiment_id == both[1].info.experiment_id
-    assert _client(tracker).get_experiment(both[0].info.experiment_id).name == EXPERIMENT
+    assert _client(tracker).get_experiment(both[0].info.experiment_id).name == BENCHMARKS
     assert "auc" not in both[0].data.metrics
 
 
-def test_the_environment_says_where_runs_go_first(tracker: Tracker, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert tracker.uri == f"sqlite:///{tracker.root / 'mlruns.db'}"
+def test_the_environment_says_where_runs_go_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    tracker = Tracker(tmp_path)
+    assert tracker.database == tmp_path / "mlruns.db"
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "sqlite:///elsewhere.db")
     assert tracker.uri == "sqlite:///elsewhere.db"
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://me:secret@127.0.0.1:5000/")
+    assert tracker.database is None
+    assert tracker.place == "http://127.0.0.1:5000"
 
 
 def test_nested_names_are_joined_by_dots() -> None:
     assert flattened({"a": {"b": {"c": 1}, "d": None}, "e": [1]}) == {"a.b.c": 1, "a.d": None, "e": [1]}
+
+
+def test_a_recipe_has_one_finished_run_and_one_that_failed_is_filled_anew(tracker: Tracker) -> None:
+    filled = []
+
+    def fill(run: TrackedRun) -> None:
+        filled.append(run.run_id)
+        if len(filled) == 1:
+            raise ZeroDivisionError
+
+    def ask(recipe: str) -> str:
+        return tracker.once("fusion", {"recipe": recipe}, fill, experiment=TRAININGS).run_id
+
+    with pytest.raises(ZeroDivisionError):
+        ask("a1")
+    assert ask("a1") == ask("a1") == filled[1]
+    assert ask("b2") == filled[2]
+    assert len(filled) == 3
+
+
+def test_more_parameters_than_a_server_takes_at_once_are_all_kept(tracker: Tracker) -> None:
+    with tracker.run("many", {}) as run:
+        run.params({f"p{number}": number for number in range(230)})
+        run.metrics({f"m{number}": number for number in range(230)})
+    data = _run(tracker, run.run_id).data
+    assert len(data.params) == len(data.metrics) == 230
+
+
+def test_a_data_set_is_logged_under_the_fingerprint_it_has_here(tracker: Tracker, tmp_path: Path) -> None:
+    with tracker.run("inputs", {}) as run:
+        table = pl.DataFrame({"video": ["a.mp4"], "duration_s": [3.0]})
+        run.dataset("benchmark set", table, digest="b292e2d85e72bcd8", source=tmp_path, context="benchmark")
+    [given] = _run(tracker, run.run_id).inputs.dataset_inputs
+    assert (given.dataset.name, given.dataset.digest) == ("benchmark set", "b292e2d85e72bcd8")
+    assert str(tmp_path) in given.dataset.source
+    assert {tag.key: tag.value for tag in given.tags} == {"mlflow.data.context": "benchmark"}
+
+
+def test_an_experiment_that_somebody_deleted_comes_back(tracker: Tracker) -> None:
+    with tracker.run("one", {}, experiment="gone") as run:
+        run.metrics({"auc": 0.5})
+    where = tracker.experiment("gone")
+    tracker.client.delete_experiment(where)
+    assert tracker.experiment("gone") == where
+    with tracker.run("two", {}, experiment="gone") as run:
+        run.metrics({"auc": 0.6})
+    assert _run(tracker, run.run_id).info.status == "FINISHED"
+
+
+def test_a_materialization_links_to_its_run_and_asks_mlflow_once_a_recipe(tracker: Tracker) -> None:
+    asked = []
+
+    def reported(recipe: str) -> dict[str, object]:
+        @dg.asset
+        def fusion(context) -> dg.MaterializeResult:
+            def log(tags: dict[str, str]) -> TrackedRun:
+                asked.append(tags)
+                run = tracker.once("fusion", {**tags, "recipe": recipe}, lambda run: None)
+                return TrackedRun(run.client, run.run_id, {"gate": "passed"})
+
+            said = mlflow_run(context, tracker, recipe, log)
+            return dg.MaterializeResult(metadata={"recipe": recipe, **said})
+
+        done = dg.materialize([fusion], instance=instance)
+        metadata = done.asset_materializations_for_node("fusion")[0].metadata
+        return {name: value.value for name, value in metadata.items()}
+
+    with dg.DagsterInstance.ephemeral() as instance:
+        first, again, other = (reported(recipe) for recipe in ("r1", "r1", "r2"))
+    assert first["mlflow_run"] == again["mlflow_run"] != other["mlflow_run"]
+    assert again["mlflow_gate"] == "passed"
+    assert len(asked) == 2
+    assert asked[0]["dagster_run"]
+    assert _run(tracker, str(first["mlflow_run"])).data.tags["recipe"] == "r1"

@@ -7,13 +7,13 @@ shipped the identity: otherwise a training that does harm would look harmless.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import polars as pl
 
 from traces_core.digest import code_digest
-from traces_core.steps import benchmark, detection, footage, knowledge
+from traces_core.steps import benchmark, detection, footage, knowledge, ladder
 from traces_core.steps.workshop import Workshop
 from traces_core.store import Artifact
 from traces_core.streams import APPEARANCE, FUSED, LATE
@@ -24,6 +24,7 @@ SEEDS = (0, 1, 2)
 """Seeds of the fusion's training."""
 
 Row = dict[str, Any]
+_MEAN = {"training__fusion__kind": "mean"}
 _KEPT = (
     "auc",
     "auc_low",
@@ -39,29 +40,57 @@ def streams_of(shop: Workshop, which: str = "candidate") -> dict[str, Row]:
     """Rows of the result table by stream for these settings: the whole graph, found or made."""
     practice = footage.practice_footage(shop)
     listed = footage.videos(shop, practice)
-    shards = footage.shard_names(shop.settings.footage.shards)
-    manifests = [footage.video_features(shop, practice, listed, shard) for shard in shards]
+    manifests = [one.read() for one in _manifests(shop, practice, listed)]
     index, _ = knowledge.bank(shop)
-    fusion = detection.adapters(shop, practice, listed, pl.concat([part.read() for part in manifests]))
-    scores = [detection.anomaly_scores(shop, listed, part, index, fusion, which=which) for part in manifests]
-    calibrated = detection.thresholds(shop, listed, scores)
-    truth = footage.checked_annotations(shop, practice, listed)
-    measured = benchmark.benchmark_metrics(shop, listed, truth, scores, calibrated)
+    fusion = detection.adapters(shop, practice, listed, pl.concat(manifests))
+    measured = benchmark_with(shop, index, fusion, which)
     return {row["stream"]: row for row in measured.read()["rows"]}
 
 
-def _row(variant: str, row: Row, **more: Any) -> Row:
-    return {"variant": variant, "stream": row["stream"], **{name: row[name] for name in _KEPT}, **more}
+def benchmark_with(shop: Workshop, index: Artifact, fusion: Artifact, which: str = "fusion") -> Artifact:
+    """The benchmark of this footage with any bank and any fusion, found or made.
+
+    Parameters
+    ----------
+    index, fusion
+        A bank and adapters, of this store or of another.
+    which
+        The fusion that ships, or the `candidate`.
+    """
+    practice = footage.practice_footage(shop)
+    listed = footage.videos(shop, practice)
+    scores = [
+        detection.anomaly_scores(shop, listed, part, index, fusion, which=which)
+        for part in _manifests(shop, practice, listed)
+    ]
+    calibrated = detection.thresholds(shop, listed, scores)
+    truth = footage.checked_annotations(shop, practice, listed)
+    return benchmark.benchmark_metrics(shop, listed, truth, scores, calibrated)
+
+
+def _manifests(shop: Workshop, practice: Artifact, listed: Artifact) -> list[Artifact]:
+    shards = footage.shard_names(shop.settings.footage.shards)
+    return [footage.video_features(shop, practice, listed, shard) for shard in shards]
+
+
+def _row(variant: str, row: Row, settings: Mapping[str, Any], **more: Any) -> Row:
+    """A row of an ablation, with the settings that it changed by their dotted names."""
+    kept = {name: row[name] for name in _KEPT}
+    changed = {name.replace("__", "."): value for name, value in settings.items()}
+    return {"variant": variant, "stream": row["stream"], **kept, "settings": changed, **more}
 
 
 def fusion(shop: Workshop) -> list[Row]:
     """No window, window mean, concatenation, cross-attention; three seeds where anything is trained."""
-    mean = streams_of(shop.variant(training__fusion__kind="mean"))
-    rows = [_row("none (frames)", mean[APPEARANCE]), _row("window mean (identity)", mean[FUSED])]
+    mean = streams_of(shop.variant(**_MEAN))
+    rows = [
+        _row("none (frames)", mean[APPEARANCE], _MEAN),
+        _row("window mean (identity)", mean[FUSED], _MEAN),
+    ]
     for kind in ("concatenation", "cross_attention"):
         for seed in SEEDS:
-            found = streams_of(shop.variant(training__fusion__kind=kind, training__fusion__seed=seed))
-            rows.append(_row(kind, found[FUSED], seed=seed))
+            changed = {"training__fusion__kind": kind, "training__fusion__seed": seed}
+            rows.append(_row(kind, streams_of(shop.variant(**changed))[FUSED], changed, seed=seed))
     return rows
 
 
@@ -96,11 +125,12 @@ def bank_size(shop: Workshop) -> list[Row]:
 
 def training_corpus(shop: Workshop) -> list[Row]:
     """Trained on clips of every kind, on normal clips only, not at all."""
-    rows = [_row("nothing (identity)", streams_of(shop.variant(training__fusion__kind="mean"))[FUSED])]
+    rows = [_row("nothing (identity)", streams_of(shop.variant(**_MEAN))[FUSED], _MEAN)]
     for corpus in ("normal", "all"):
         for seed in SEEDS:
-            found = streams_of(shop.variant(training__footage=corpus, training__fusion__seed=seed))
-            rows.append(_row(f"{corpus} clips", found[FUSED], seed=seed))
+            changed = {"training__footage": corpus, "training__fusion__seed": seed}
+            found = streams_of(shop.variant(**changed))[FUSED]
+            rows.append(_row(f"{corpus} clips", found, changed, seed=seed))
     return rows
 
 
@@ -119,6 +149,7 @@ def left_out_class(shop: Workshop) -> list[Row]:
                         "stream": stream,
                         "auc": without[stream]["per_class"][name]["auc"],
                         "auc_with": with_all[stream]["per_class"][name]["auc"],
+                        "settings": {"corpus.left_out_class": name},
                     }
                 )
     return rows
@@ -128,9 +159,9 @@ def encoder_seeds(shop: Workshop) -> list[Row]:
     """Every stream, once for each pre-training seed of the encoders: how much of a number is luck."""
     rows = []
     for number, model in enumerate(shop.settings.benchmark.pretraining_seeds):
-        variant = shop.variant(clip__model=model, timesformer__model=model)
-        for stream, row in sorted(streams_of(variant).items()):
-            rows.append(_row(stream, row, seed=number))
+        changed = {"clip__model": model, "timesformer__model": model}
+        for stream, row in sorted(streams_of(shop.variant(**changed)).items()):
+            rows.append(_row(stream, row, changed, seed=number))
     return rows
 
 
@@ -140,7 +171,7 @@ def _over(
     rows = []
     for value in values:
         found = streams_of(shop.variant(**{setting: value}))
-        rows += [_row(f"{name} = {value}", found[stream]) for stream in streams]
+        rows += [_row(f"{name} = {value}", found[stream], {setting: value}) for stream in streams]
     return rows
 
 
@@ -154,6 +185,7 @@ ABLATIONS: dict[str, Callable[[Workshop], list[Row]]] = {
     "scene": scene,
     "training_corpus": training_corpus,
     "left_out_class": left_out_class,
+    **ladder.ABLATIONS,
 }
 """Every ablation by name."""
 
@@ -165,6 +197,7 @@ def ablation(shop: Workshop, name: str, measured: Artifact) -> Artifact:
         "main": measured.fingerprint,
         "bank": shop.shelf.current("trace_index").fingerprint,
         "code": [detection.LEARNING, detection.SCORING, footage.SEEING, benchmark.MEASURING],
+        **({"joint_code": ladder.CODE} if name in ladder.ABLATIONS else {}),
     }
     return shop.shelf.remember(
         "ablations", name, code=COMPARING, made_from=made_from, make=lambda: {"rows": ABLATIONS[name](shop)}

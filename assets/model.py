@@ -1,0 +1,33 @@
+"""Chapter 14. The model: the detector as somebody else can run it, and whether it is the one to run.
+
+benchmark_metrics ──────────────────────┐
+trace_index, adapters, thresholds ──────┴──> detector_model ──> MLflow: models:/traces@champion
+"""
+
+from functools import partial
+
+import dagster as dg
+
+from assets.sources import settings
+from pipelines.automation import WHEN_INPUTS_CHANGE
+from pipelines.champion import promote
+from pipelines.mlflow_links import mlflow_run
+from pipelines.reporting import report
+from pipelines.resources import TrackerResource, WorkshopResource
+from traces_core import portable
+
+
+@dg.asset(
+    kinds={"mlflow"},
+    deps=["benchmark_metrics", *portable.PARTS, *settings(*portable.SECTIONS)],
+    code_version=portable.CODE,
+    automation_condition=WHEN_INPUTS_CHANGE,
+)
+def detector_model(
+    context: dg.AssetExecutionContext, workshop: WorkshopResource, tracker: TrackerResource
+) -> dg.MaterializeResult:
+    """A version of the MLflow model `traces`; it becomes the champion if the benchmark is no worse for it."""
+    shop, runs = workshop.open(), tracker.open()
+    card = portable.detector_card(shop)
+    run = mlflow_run(context, runs, card.recipe, partial(promote, shop, runs))
+    return report(card, **run)

@@ -1,0 +1,148 @@
+"""The gate before `models:/traces@champion`: a new detector takes the alias only if it is no worse.
+
+Both are measured on today's footage, ground truth and rate of false alarms; what the champion got when it
+was registered is not asked. Why so: docs/decisions/0019. How a version is made is in `mlflow_model`.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pipelines.mlflow_model import NAME, registered_version
+from pipelines.mlflow_runs import benchmark_run
+from pipelines.tracking import TrackedRun, Tracker
+from traces_core.errors import TracesError
+from traces_core.portable import PARTS, SECTIONS, detector_card, open_detector
+from traces_core.steps.ablations import benchmark_with
+from traces_core.steps.regeneration import MEASURES
+from traces_core.steps.workshop import Workshop
+from traces_core.store import Artifact
+from traces_core.streams import LATE
+
+if TYPE_CHECKING:
+    from mlflow.entities.model_registry import ModelVersion
+    from mlflow.tracking import MlflowClient
+
+Row = Mapping[str, Any]
+
+ALIAS = "champion"
+"""Who runs the detector asks for `models:/traces@champion`."""
+
+_SLACK = 1e-9  # the same detector, measured on another machine, is no worse
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What the gate decided."""
+
+    is_champion: bool
+    """Whether the version has the alias now."""
+    reason: str
+    """Why, in words and numbers."""
+
+
+def promote(shop: Workshop, tracker: Tracker, tags: Mapping[str, str] | None = None) -> TrackedRun:
+    """Register the present detector and let the gate judge it.
+
+    Parameters
+    ----------
+    shop
+        Whose current bank, fusion and thresholds are the detector.
+    tags
+        Where the run of its benchmark came from, if MLflow does not have that run yet.
+
+    Returns
+    -------
+    TrackedRun
+        The run of its benchmark; the facts are `version` and `gate`, which says whether it is the champion
+        now and why.
+    """
+    parts = (shop.shelf.current(name) for name in PARTS[:2])
+    measured = benchmark_with(shop.variant(), *parts)  # found, unless the graph is out of step
+    run = benchmark_run(tracker, shop, measured, tags or {})
+    version = registered_version(run, shop, detector_card(shop))
+    verdict = _judge(tracker, shop, late_row(measured), version)
+    said = f"{'is' if verdict.is_champion else 'is not'} the champion: {verdict.reason}"
+    return replace(run, facts={"version": str(version.version), "gate": said})
+
+
+def _judge(tracker: Tracker, shop: Workshop, row: Row, version: ModelVersion) -> Verdict:
+    """Give a version the alias if it is no worse than the champion; what was decided becomes its tags."""
+    client, champion = tracker.client, _champion(tracker.client)
+    if champion is None:
+        verdict = Verdict(True, "the first version")
+    elif champion.version == version.version:
+        return Verdict(True, "it was already")
+    else:
+        try:
+            old = late_row(_measured_today(tracker, shop, champion))
+            verdict = compare(row, old, f"version {champion.version}")
+        except TracesError as error:
+            verdict = Verdict(False, f"version {champion.version} cannot be measured by this code: {error}")
+    told = {
+        "gate": "passed" if verdict.is_champion else "kept aside",
+        "gate_reason": verdict.reason,
+        "ground_truth": row["ground_truth"]["fingerprint"],
+        **{name: str(row[name]) for name in MEASURES},
+    }
+    for name, value in told.items():
+        client.set_model_version_tag(NAME, version.version, name, value)
+    if verdict.is_champion:
+        client.set_registered_model_alias(NAME, ALIAS, version.version)
+    return verdict
+
+
+def compare(new: Row, old: Row, name: str = "the champion") -> Verdict:
+    """Whether a detector is no worse than another: none of `MEASURES` falls.
+
+    Parameters
+    ----------
+    new, old
+        Rows of `benchmark_metrics`, of one stream and one ground truth.
+    name
+        How the words call the other one.
+
+    Examples
+    --------
+    >>> row = {"auc": 0.9, "average_precision": 0.5, "ground_truth": {"fingerprint": "f"}}
+    >>> compare({**row, "auc": 0.8}, row).reason
+    'auc 0.8000 against 0.9000 of the champion, average_precision 0.5000 against 0.5000'
+    """
+    truths = [row["ground_truth"]["fingerprint"] for row in (new, old)]
+    if truths[0] != truths[1]:
+        return Verdict(False, f"ground truth {truths[0]} cannot be compared with {truths[1]} of {name}")
+    undefined = [measure for measure in MEASURES if None in (new[measure], old[measure])]
+    if undefined:
+        return Verdict(False, f"{', '.join(undefined)} undefined: the benchmark holds no anomaly to find")
+    (first, *more) = (f"{measure} {new[measure]:.4f} against {old[measure]:.4f}" for measure in MEASURES)
+    is_no_worse = all(new[measure] >= old[measure] - _SLACK for measure in MEASURES)
+    return Verdict(is_no_worse, ", ".join([f"{first} of {name}", *more]))
+
+
+def late_row(measured: Artifact) -> Row:
+    """The row of the stream that the gate judges: the one that alarms are taken from first."""
+    return next(row for row in measured.read()["rows"] if row["stream"] == LATE)
+
+
+def _champion(client: MlflowClient) -> ModelVersion | None:
+    aliases = client.get_registered_model(NAME).aliases
+    return client.get_model_version(NAME, aliases[ALIAS]) if ALIAS in aliases else None
+
+
+def _measured_today(tracker: Tracker, shop: Workshop, champion: ModelVersion) -> Artifact:
+    """The benchmark again with the champion's bank, fusion, encoders and scorer; nothing becomes current."""
+    from mlflow.artifacts import download_artifacts
+
+    # `models:/` would be looked up in MLflow's global store
+    where = tracker.client.get_model_version_download_uri(NAME, champion.version)
+    with tempfile.TemporaryDirectory() as folder:
+        uri = f"{where}/artifacts/detector"
+        kept = download_artifacts(artifact_uri=uri, dst_path=folder, tracking_uri=tracker.uri)
+        detector = open_detector(Path(kept), shop.machine.device)
+        own = {name: getattr(detector.settings, name) for name in SECTIONS if name != "calibration"}
+        today = replace(shop, shelf=shop.shelf.aside(), settings=shop.settings.model_copy(update=own))
+        return benchmark_with(today, *(detector.shelf.current(name) for name in PARTS[:2]))

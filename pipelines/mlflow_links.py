@@ -1,0 +1,52 @@
+"""From a materialization to its MLflow run: what the assets report as `mlflow_run`.
+
+MLflow is asked once a recipe. Where the last materialization was of the same recipe and went to the same
+store, its link is said again, so that a run of the graph that computes nothing does not load MLflow.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import dagster as dg
+
+from pipelines.resources import git_commit
+from pipelines.tracking import TrackedRun, Tracker
+
+Log = Callable[[Mapping[str, str]], TrackedRun]
+"""Finds or makes the run, which gets these tags."""
+
+
+def mlflow_run(
+    context: dg.AssetExecutionContext, tracker: Tracker, recipe: str, log: Log
+) -> dict[str, dg.MetadataValue]:
+    """Metadata that name the MLflow run of a recipe: a link where a server shows it, else its id.
+
+    Parameters
+    ----------
+    recipe
+        Of the artifact that is being reported.
+    log
+        Called unless the last materialization tells that it was done.
+    """
+    known = _said_before(context)
+    is_there = tracker.database is None or tracker.database.exists()
+    if is_there and known.get("recipe") == recipe and known.get("mlflow_store") == tracker.place:
+        said = {name: text for name, text in known.items() if name.startswith("mlflow_")}
+    else:
+        came_from = {"dagster_run": context.run.run_id, "git_commit": git_commit()}
+        run = log(came_from)
+        said = {"mlflow_run": tracker.link(run.run_id), "mlflow_store": tracker.place}
+        said |= {f"mlflow_{name}": text for name, text in run.facts.items()}
+    return {name: _shown(text) for name, text in said.items()}
+
+
+def _shown(text: str) -> dg.MetadataValue:
+    return dg.MetadataValue.url(text) if text.startswith("http") else dg.MetadataValue.text(text)
+
+
+def _said_before(context: dg.AssetExecutionContext) -> dict[str, str]:
+    """What the last materialization of this asset said, as text."""
+    event = context.instance.get_latest_materialization_event(context.asset_key)
+    made = event.asset_materialization if event is not None else None
+    return {name: str(value.value) for name, value in made.metadata.items()} if made is not None else {}

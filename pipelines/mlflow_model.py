@@ -1,0 +1,180 @@
+"""The detector as an MLflow model: how it is packed, logged and registered as `traces`.
+
+Weights of the encoders go by reference; pocket ones are part of the code that travels along. What the model
+does when it is asked is in `mlflow_model_code`; which version is the champion, `champion` decides.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import traces_core
+from pipelines.tracking import TrackedRun
+from traces_core.encoders.pocket_models import FOLDER as POCKETS
+from traces_core.portable import save_detector
+from traces_core.settings import Settings
+from traces_core.steps.workshop import Workshop
+from traces_core.store import Artifact
+
+if TYPE_CHECKING:
+    from mlflow.entities import LoggedModel
+    from mlflow.entities.model_registry import ModelVersion
+    from mlflow.models import ModelSignature
+
+NAME = "traces"
+"""The registered model."""
+
+CODE = Path(__file__).with_name("mlflow_model_code.py")
+CONSTRAINTS = Path(__file__).resolve().parents[1] / "constraints.txt"
+
+REQUIRED = (
+    "av",
+    "faiss-cpu",
+    "jinja2",
+    "matplotlib",
+    "mlflow",
+    "numpy",
+    "open-clip-torch",
+    "pillow",
+    "polars",
+    "pyarrow",
+    "pydantic",
+    "pyyaml",
+    "rich",
+    "safetensors",
+    "scikit-learn",
+    "scipy",
+    "torch",
+    "torchvision",
+    "transformers",
+)
+"""Packages that scoring a video needs; their versions are those of constraints.txt."""
+
+
+def registered_version(run: TrackedRun, shop: Workshop, card: Artifact) -> ModelVersion:
+    """The version of `traces` that is this detector: the one that is there, else a new one.
+
+    Parameters
+    ----------
+    run
+        The run of the benchmark that measured it.
+    card
+        What the detector is: its parts, settings and encoders by reference. Its recipe names the version.
+    """
+    client = run.client
+    known = client.search_model_versions(f"name = '{NAME}' and tags.recipe = '{card.recipe}'", max_results=1)
+    if known:
+        return known[0]
+    if not client.search_registered_models(f"name = '{NAME}'", max_results=1):
+        client.create_registered_model(NAME, description=_description())
+    logged = _log(run, shop, card)
+    tags = {"recipe": card.recipe, "bank": card.read()["parts"]["trace_index"]}
+    return client.create_model_version(
+        NAME,
+        source=logged.artifact_location,  # `models:/<id>` would be looked up in MLflow's global store
+        run_id=run.run_id,
+        model_id=logged.model_id,
+        tags=tags,
+    )
+
+
+def _log(run: TrackedRun, shop: Workshop, card: Artifact) -> LoggedModel:
+    """The model, logged as an output of the run."""
+    from mlflow.entities import LoggedModelOutput
+    from mlflow.models import Model
+
+    client = run.client
+    experiment = client.get_run(run.run_id).info.experiment_id
+    said = card.read()
+    logged = client.create_logged_model(
+        experiment, name="detector", source_run_id=run.run_id, tags={"recipe": card.recipe},
+        params={"space": said["space"], "window_encoder": said["window_encoder"]}, model_type="video anomaly",
+    )  # fmt: skip
+    about = Model(run_id=run.run_id, model_id=logged.model_id, model_uuid=logged.model_id, metadata=said)
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            pack(shop, Path(folder) / "model", about)
+            client.log_model_artifacts(logged.model_id, str(Path(folder) / "model"))
+    except BaseException:
+        client.finalize_logged_model(logged.model_id, "FAILED")
+        raise
+    client.finalize_logged_model(logged.model_id, "READY")
+    client.log_outputs(run.run_id, [LoggedModelOutput(logged.model_id, step=0)])
+    return logged
+
+
+def pack(shop: Workshop, folder: Path, about: Any = None) -> Path:
+    """Write the detector that the graph made last as an MLflow model: a folder that needs no checkout.
+
+    Parameters
+    ----------
+    folder
+        A new one.
+    about
+        MLflow's `Model`, where it belongs to a run.
+    """
+    import mlflow.pyfunc
+    import pandas as pd
+
+    with tempfile.TemporaryDirectory() as bench:
+        code = _library(shop.settings, Path(bench) / "traces_core")
+        detector = save_detector(shop, Path(bench) / "detector")
+        mlflow.pyfunc.save_model(
+            folder,
+            python_model=str(CODE),
+            mlflow_model=about,
+            code_paths=[str(code)],
+            artifacts={"detector": str(detector)},
+            pip_requirements=requirements(),
+            signature=signature(),
+            input_example=pd.DataFrame(
+                {"video": ["gate.mp4"], "context": [shop.settings.corpus.contexts[0]]}
+            ),
+        )
+    return folder
+
+
+def signature() -> ModelSignature:
+    """A column of paths, with the context where it is known; out comes a score table."""
+    from mlflow.models import ModelSignature
+    from mlflow.types import ColSpec, Schema
+
+    came = [ColSpec("string", "video"), ColSpec("string", "context", required=False)]
+    gives = [
+        ColSpec("string", "video"),
+        ColSpec("double", "time_s", required=False),
+        ColSpec("string", "stream", required=False),
+        ColSpec("float", "score", required=False),
+        ColSpec("string", "reason", required=False),
+    ]
+    return ModelSignature(inputs=Schema(came), outputs=Schema(gives))
+
+
+def requirements() -> list[str]:
+    """What a fresh environment installs: the packages scoring needs, at the versions of constraints.txt."""
+    lines = CONSTRAINTS.read_text(encoding="utf-8").splitlines()
+    pinned = [line for line in lines if re.split(r"[=<>!~ ;\[]", line, maxsplit=1)[0] in REQUIRED]
+    return [*pinned, f"-c {CONSTRAINTS}"]
+
+
+def _library(settings: Settings, folder: Path) -> Path:
+    """A copy of the library with those pocket weights that the settings name."""
+    used = {settings.clip.model, settings.timesformer.model}
+
+    def unwanted(place: str, names: list[str]) -> set[str]:
+        pockets = {name for name in names if name not in used} if Path(place) == POCKETS else set()
+        return pockets | {name for name in names if name == "__pycache__"}
+
+    shutil.copytree(Path(traces_core.__file__).parent, folder, ignore=unwanted)
+    return folder
+
+
+def _description() -> str:
+    return (
+        "Zero-shot video anomaly detection: a table with a column `video` of paths (and `context`, where "
+        "the place is known) in, a score table out. The alias `champion` moves through the gate alone."
+    )

@@ -1,0 +1,245 @@
+"""What MLflow holds of a training, a benchmark and an ablation: parameters, metrics, data sets, artifacts.
+
+A benchmark is one run; each row of each of its ablations is a child of it, with the settings of that row
+among its parameters, so that runs can be compared over k, W or the kind of fusion. Where runs go belongs in
+`tracking`, the model in `mlflow_model`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import polars as pl
+
+from pipelines.tracking import BENCHMARKS, REAL, TRAININGS, TrackedRun, Tracker, flattened
+from pipelines.versioning import dvc_revision
+from traces_core.report.markdown import number_columns, table
+from traces_core.report.model import label
+from traces_core.report.plots import dots, score_curve
+from traces_core.settings import Settings
+from traces_core.steps import benchmark, footage, knowledge, pages
+from traces_core.steps.detection import Calibration
+from traces_core.steps.workshop import Workshop
+from traces_core.store import Artifact
+from traces_core.streams import LATE
+
+Row = Mapping[str, Any]
+
+NUMBERS = (
+    "auc",
+    "auc_low",
+    "auc_high",
+    "auc_anomalous",
+    "auc_macro",
+    "auc_with",
+    "average_precision",
+    "false_alarms_per_hour_at_recall",
+    "detection_delay_s",
+)
+"""Numbers of a row that are worth comparing between runs."""
+
+
+def training_run(tracker: Tracker, shop: Workshop, learned: Artifact, tags: Mapping[str, str]) -> TrackedRun:
+    """The run of one training of the fusion: its curves, its clips, its weights."""
+
+    def fill(run: TrackedRun) -> None:
+        said = json.loads((learned.path / "training.json").read_text(encoding="utf-8"))
+        run.params({"training": shop.settings.training.model_dump(mode="json"), **_encoders(shop)})
+        run.tags({"shipped": str(said["shipped"]), "reason": said["reason"]})
+        _curve(run, said)
+        _videos(run, shop, "training")
+        run.file(learned.path)
+
+    return tracker.once(f"fusion {learned.recipe[:6]}", _of(learned, tags), fill, experiment=TRAININGS)
+
+
+def benchmark_run(
+    tracker: Tracker, shop: Workshop, measured: Artifact, tags: Mapping[str, str]
+) -> TrackedRun:
+    """The run of one benchmark, with everything that a comparison with another one asks for."""
+
+    def fill(run: TrackedRun) -> None:
+        said = measured.read()
+        rows = sorted(said["rows"], key=lambda row: pages.STREAM_ORDER.index(row["stream"]))
+        run.params({"stream": LATE, **_encoders(shop), **shop.settings.model_dump(mode="json")})
+        run.tags({name.replace(" ", "_"): value for name, value in said["provenance"].items()})
+        run.tags({"mlflow.note.content": _note(rows)})
+        run.metrics(_numbers(next(row for row in rows if row["stream"] == LATE)))
+        run.metrics({row["stream"]: {**_numbers(row), "class": _classes(row)} for row in rows})
+        run.metrics({"baseline": {one["baseline"]: one["auc"] for one in benchmark.baseline_rows(rows)}})
+        _inputs(run, shop, said["provenance"]["ground truth"])
+        _kept(run, shop, rows)
+        run.content("benchmark.json", said)
+
+    told = {**_of(measured, tags), "kind": "benchmark"}
+    return tracker.once(_title(shop.settings, measured), told, fill)
+
+
+def ablation_runs(
+    tracker: Tracker, shop: Workshop, measured: Artifact, found: Artifact, tags: Mapping[str, str]
+) -> TrackedRun:
+    """The run of the benchmark that was varied, with a child for each row of an ablation."""
+    parent, name = benchmark_run(tracker, shop, measured, tags), found.key
+    base = flattened(shop.settings.model_dump(mode="json"))
+    rows = [
+        (
+            f"{name}: {row['variant']}, {row['stream']}{_seed(row)}",
+            {"variant": row["variant"], "stream": row["stream"], **base, **row.get("settings", {})},
+            {**_numbers(row), "class": _classes(row)},
+        )
+        for row in found.read()["rows"]
+    ]
+    _children(tracker, parent, name, rows, {**_of(found, tags), "kind": "ablation"}, BENCHMARKS)
+    return parent
+
+
+def real_run(tracker: Tracker, name: str, found: Artifact, tags: Mapping[str, str]) -> TrackedRun:
+    """The run of one experiment on real captions, with a child for each row."""
+
+    def fill(run: TrackedRun) -> None:
+        rows = []
+        for row in found.read()["rows"]:
+            said = {key: row[key] for key in ("experiment", "table", "variant", "seed") if key in row}
+            numbers = {key: value for key, value in row.items() if key not in said and _is_number(value)}
+            title = f"{name}: {row['variant']}{_seed(row)}"
+            rows.append((title, said, {**numbers, "class": _classes(row)}))
+        run.params({"experiment": name})
+        run.content("rows.json", found.read()["rows"])
+        _children(tracker, run, name, rows, {**_of(found, tags), "kind": "row"}, REAL)
+
+    return tracker.once(f"real: {name}", _of(found, tags), fill, experiment=REAL)
+
+
+def report_in_run(
+    tracker: Tracker, shop: Workshop, measured: Artifact, written: Artifact, tags: Mapping[str, str]
+) -> TrackedRun:
+    """The run of a benchmark, with the pages that people read among its artifacts."""
+    run = benchmark_run(tracker, shop, measured, tags)
+    if run.client.get_run(run.run_id).data.tags.get("report") != written.recipe:
+        run.file(written.path, "report")
+        run.tags({"report": written.recipe})
+    return run
+
+
+def _children(
+    tracker: Tracker,
+    parent: TrackedRun,
+    name: str,
+    rows: Sequence[tuple[str, Mapping[str, Any], Mapping[str, Any]]],
+    tags: Mapping[str, str],
+    experiment: str,
+) -> None:
+    """One child a row; earlier ones of this name, or those of a process that died, go first."""
+    if parent.client.get_run(parent.run_id).data.tags.get(f"rows.{name}") == tags["recipe"]:
+        return
+    mine = f"tags.mlflow.parentRunId = '{parent.run_id}' and tags.rows = '{name}'"
+    for old in parent.client.search_runs([tracker.experiment(experiment)], mine, max_results=1000):
+        parent.client.delete_run(old.info.run_id)
+    for title, params, numbers in rows:
+        told = {**tags, "rows": name}
+        with tracker.run(title, told, experiment=experiment, parent=parent.run_id) as run:
+            run.params(params)
+            run.metrics(numbers)
+    parent.tags({f"rows.{name}": tags["recipe"]})
+
+
+def _of(artifact: Artifact, tags: Mapping[str, str]) -> dict[str, str]:
+    """The tags of a run, with those that name the artifact it is about."""
+    return {**tags, "recipe": artifact.recipe, "dvc_revision": dvc_revision(artifact.path)}
+
+
+def _title(settings: Settings, measured: Artifact) -> str:
+    fusion, windows = settings.training.fusion.kind, settings.timesformer.window_frames
+    return f"{settings.clip.model} {fusion} W={windows} k={settings.scoring.k} {measured.recipe[:6]}"
+
+
+def _seed(row: Row) -> str:
+    return f", seed {row['seed']}" if "seed" in row else ""
+
+
+def _note(rows: Sequence[Row]) -> str:
+    """The result table as Markdown: what the page of a run says first."""
+    columns = (("AUC", "auc", 3), ("average precision", "average_precision", 3),
+               ("false alarms/h at 80 % event recall", "false_alarms_per_hour_at_recall", 1))  # fmt: skip
+    return table(rows, [("stream", label), *number_columns(columns)])
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _numbers(row: Row) -> dict[str, Any]:
+    """The numbers of a row, and what its calibrated threshold does with the events."""
+    found = {name: row[name] for name in NUMBERS if name in row}
+    if at_threshold := (row.get("events") or {}).get("at_threshold"):
+        found["event_recall_at_threshold"] = at_threshold["recall"]
+        found["false_alarms_per_hour_at_threshold"] = at_threshold["false_alarms_per_hour"]
+    return found
+
+
+def _classes(row: Row) -> dict[str, Any]:
+    return {name: one["auc"] for name, one in (row.get("per_class") or {}).items()}
+
+
+def _encoders(shop: Workshop) -> dict[str, str]:
+    return {"space": shop.clip.space, "window_encoder": shop.windows.fingerprint}
+
+
+def _curve(run: TrackedRun, said: Mapping[str, Any]) -> None:
+    for point in said["curve"]:
+        numbers = {name: value for name, value in point.items() if name != "step"}
+        run.metrics({"training": numbers}, step=int(point["step"]))
+
+
+def _videos(run: TrackedRun, shop: Workshop, name: str, digest: str | None = None) -> None:
+    """One set of videos as a data set; its digest is that of its ground truth, or of the list."""
+    listed = shop.shelf.current("videos")
+    place = footage.set_folder(shop, shop.shelf.current("practice_footage"), name)
+    some = listed.read().filter(pl.col("set") == name)
+    run.dataset(f"{name} set", some, digest=digest or listed.fingerprint, source=place, context=name)
+
+
+def _inputs(run: TrackedRun, shop: Workshop, truth: str) -> None:
+    """What went in: the benchmark by its ground truth, the normal footage, the traces of the bank."""
+    _videos(run, shop, "benchmark", truth)
+    _videos(run, shop, "calibration")
+    contexts = knowledge.contexts_in_use(shop)
+    parts = [
+        [shop.shelf.current(name, one) for one in contexts] for name in ("trace_corpus", "trace_embeddings")
+    ]
+    traces, _ = knowledge.kept_traces(*parts)
+    index = shop.shelf.current("trace_index")
+    run.dataset("traces", traces, digest=index.fingerprint, source=index.path, context="bank")
+
+
+def _kept(run: TrackedRun, shop: Workshop, rows: Sequence[Row]) -> None:
+    """The artifacts: scores, thresholds, the fusion's training, plots."""
+    shelf = shop.shelf
+    shards = footage.shard_names(shop.settings.footage.shards)
+    scores = [shelf.current("anomaly_scores", shard) for shard in shards]
+    said = json.loads((shelf.current("adapters").path / "training.json").read_text(encoding="utf-8"))
+    _curve(run, said)
+    run.content("thresholds.json", shelf.current("thresholds").read())
+    run.table("scores.parquet", pl.concat([one.read() for one in scores]))
+    run.content("plots/auc.png", dots(rows, benchmark.baseline_rows(rows)))
+    if said["curve"]:
+        run.content("plots/training.png", pages.training_picture(said))
+    run.content("plots/scores.png", _eventful(shop, scores))
+
+
+def _eventful(shop: Workshop, scores: list[Artifact]) -> bytes:
+    """The score curves of the benchmark video with most events."""
+    listed, annotated = shop.shelf.current("videos"), shop.shelf.current("annotations", "benchmark")
+    calibration = Calibration.load(shop.shelf.current("thresholds"))
+    truth = benchmark.truth_of(listed, annotated)
+    tracks = benchmark.tracks_of_set(listed, scores, calibration, "benchmark")
+    video = max(truth.videos, key=lambda name: len(truth.intervals[name]))
+    return score_curve(
+        {stream: tracks[stream][video] for stream in pages.STREAM_ORDER if stream in tracks},
+        {stream: one.value for stream, one in calibration.thresholds.items()},
+        truth.intervals[video],
+        title=video,
+        duration_s=truth.durations_s[video],
+    )

@@ -1,0 +1,187 @@
+"""The gate before the champion: what it compares, and who has the alias afterwards."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipelines.champion import ALIAS, compare, late_row, promote
+from pipelines.mlflow_model import NAME
+from pipelines.mlflow_runs import ablation_runs
+from pipelines.tracking import Tracker
+from traces_core.portable import SECTIONS, open_detector
+from traces_core.steps import ablations, knowledge
+from traces_core.steps.regeneration import MEASURES
+from traces_core.steps.workshop import Workshop
+from traces_core.store import Shelf
+
+
+def _row(**changed: Any) -> dict[str, Any]:
+    return {"auc": 0.9, "average_precision": 0.6, "ground_truth": {"fingerprint": "f"}, **changed}
+
+
+@pytest.mark.parametrize(
+    ("changed", "is_no_worse"),
+    [
+        ({}, True),
+        ({"auc": 0.95}, True),
+        ({"auc": 0.95, "average_precision": 0.7}, True),
+        ({"auc": 0.8999}, False),
+        ({"auc": 0.99, "average_precision": 0.5999}, False),  # one number bought with the other
+        ({"auc": 0.9 - 1e-12}, True),  # the same, added up in another order
+    ],
+)
+def test_none_of_the_numbers_may_fall(changed: dict[str, float], is_no_worse: bool) -> None:
+    verdict = compare(_row(**changed), _row(), "version 3")
+    assert verdict.is_champion is is_no_worse
+    assert "version 3" in verdict.reason
+    assert "0.9000" in verdict.reason
+
+
+def test_numbers_of_another_ground_truth_are_not_compared() -> None:
+    verdict = compare(_row(auc=0.99, ground_truth={"fingerprint": "g"}), _row())
+    assert not verdict.is_champion
+    assert "ground truth g" in verdict.reason
+
+
+def test_a_number_that_is_undefined_wins_nothing() -> None:
+    verdict = compare(_row(auc=None), _row())
+    assert not verdict.is_champion
+    assert "auc undefined" in verdict.reason
+
+
+def _with(shop: Workshop, folder: Path, **changed: Any) -> Workshop:
+    """The small graph in a store of its own, made with other settings up to the benchmark."""
+    shelf = Shelf(shutil.copytree(shop.shelf.root, folder / "data", dirs_exist_ok=True))
+    made = replace(shop, shelf=shelf, settings=shop.settings.with_values(**changed))
+    index, _ = knowledge.bank(made)
+    ablations.benchmark_with(made, index, shelf.current("adapters"))
+    return made
+
+
+def _numbers(shop: Workshop) -> tuple[float, ...]:
+    row = late_row(shop.shelf.current("benchmark_metrics", "benchmark"))
+    return tuple(row[name] for name in MEASURES)
+
+
+@pytest.fixture(scope="module")
+def better_and_worse(
+    small_shop: Workshop, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Workshop, Workshop]:
+    """Two detectors, one of which is better in one number at least and worse in none."""
+    folder = tmp_path_factory.mktemp("detectors")
+    made = [
+        _with(small_shop, folder / str(number), **changed)
+        for number, changed in enumerate(({}, {"corpus__traces_per_side": 1, "scoring__k": 1}))
+    ]
+    better, worse = sorted(made, key=_numbers, reverse=True)
+    assert all(one >= other for one, other in zip(_numbers(better), _numbers(worse), strict=True))
+    assert _numbers(better) != _numbers(worse)
+    return better, worse
+
+
+@pytest.fixture(scope="module")
+def tracker(tmp_path_factory: pytest.TempPathFactory) -> Tracker:
+    with pytest.MonkeyPatch.context() as patch:
+        folder = tmp_path_factory.mktemp("mlflow")
+        patch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{folder / 'mlruns.db'}")
+        tracker = Tracker(folder)
+        tracker.client.get_experiment_by_name("traces")  # its tables are made once
+    return tracker
+
+
+def test_the_alias_goes_to_the_first_and_then_only_to_what_is_no_worse(
+    tracker: Tracker, better_and_worse: tuple[Workshop, Workshop]
+) -> None:
+    better, worse = better_and_worse
+    client = tracker.client
+
+    def asked(shop: Workshop) -> tuple[str, str]:
+        facts = promote(shop, tracker).facts
+        return facts["version"], facts["gate"]
+
+    def champion() -> str:
+        return str(client.get_model_version_by_alias(NAME, ALIAS).version)
+
+    first, gate = asked(worse)
+    assert (champion(), gate) == (first, "is the champion: the first version")
+    assert asked(worse) == (first, "is the champion: it was already")  # the same detector, no new version
+    second, gate = asked(better)
+    assert (champion(), gate[:15]) == (second, "is the champion")
+    assert f"of version {first}" in gate
+    third, gate = asked(worse)  # somebody goes back to the earlier settings
+    assert (third, champion(), gate[:19]) == (first, second, "is not the champion")
+    told = client.get_model_version(NAME, first).tags
+    assert told["gate"] == "kept aside"
+    assert f"of version {second}" in told["gate_reason"]
+    assert float(told["auc"]) == _numbers(worse)[0]
+
+    _another_ground_truth(tracker, better, second)
+
+
+def _another_ground_truth(tracker: Tracker, better: Workshop, second: str) -> None:
+    """The champion is measured on the footage of the day, whatever it got when it was registered."""
+    before = {path for path in better.shelf.root.rglob("current") if path.read_text()}
+    said = {path: path.read_text() for path in before}
+    changed = replace(better, settings=better.settings.with_values(calibration__block_s=4.0))
+    row = promote(changed, tracker).facts
+    assert row["gate"].startswith("is the champion")  # equal numbers: only the thresholds differ
+    assert row["version"] != second
+    assert {path: path.read_text() for path in before} == said  # judging makes nothing current
+
+
+def test_a_model_is_an_output_of_its_benchmark_and_its_folder_a_detector(
+    tracker: Tracker, better_and_worse: tuple[Workshop, Workshop], tmp_path: Path
+) -> None:
+    from mlflow.artifacts import download_artifacts
+
+    shop = better_and_worse[0]
+    run = promote(shop, tracker)
+    version = tracker.client.get_model_version(NAME, run.facts["version"])
+    [output] = tracker.client.get_run(run.run_id).outputs.model_outputs
+    assert version.model_id == output.model_id
+    assert version.run_id == run.run_id
+    uri = f"{tracker.client.get_model_version_download_uri(NAME, version.version)}/artifacts/detector"
+    kept = Path(download_artifacts(uri, dst_path=str(tmp_path), tracking_uri=tracker.uri))
+    own = open_detector(kept).settings
+    assert all(getattr(own, name) == getattr(shop.settings, name) for name in SECTIONS)
+
+
+def test_the_rows_of_an_ablation_are_children_of_the_benchmark_with_their_own_settings(
+    tracker: Tracker, better_and_worse: tuple[Workshop, Workshop]
+) -> None:
+    shop = better_and_worse[0]
+    measured = shop.shelf.current("benchmark_metrics", "benchmark")
+    rows = ablations.ABLATIONS["neighbours"](replace(shop, shelf=shop.shelf.aside()))
+    found = shop.shelf.remember(
+        "ablations", "neighbours", code="test", made_from={}, make=lambda: {"rows": rows}
+    )
+    for _ in range(2):  # the second time, they are there
+        parent = ablation_runs(tracker, shop, measured, found, {"dagster_run": "r"})
+    experiment = tracker.client.get_run(parent.run_id).info.experiment_id
+    children = tracker.client.search_runs(
+        [experiment], f"tags.mlflow.parentRunId = '{parent.run_id}'", max_results=100
+    )
+    assert len(children) == len(rows)
+    assert {child.data.params["scoring.k"] for child in children} == {"1", "5", "10", "20"}
+    assert {child.data.tags["recipe"] for child in children} == {found.recipe}
+    late = {child.data.params["scoring.k"]: child.data.metrics["auc"] for child in children
+            if child.data.params["stream"] == "late"}  # fmt: skip
+    assert late == {str(row["settings"]["scoring.k"]): row["auc"] for row in rows if row["stream"] == "late"}
+    told = tracker.client.get_run(parent.run_id)
+    assert told.data.tags["kind"] == "benchmark"
+    assert told.data.metrics["auc"] == _numbers(shop)[0]
+    assert {one.dataset.name: one.dataset.digest for one in told.inputs.dataset_inputs} == {
+        "benchmark set": measured.read()["provenance"]["ground truth"],
+        "calibration set": shop.shelf.current("videos").fingerprint,
+        "traces": shop.shelf.current("trace_index").fingerprint,
+    }
+    steps = [
+        point.step for point in tracker.client.get_metric_history(parent.run_id, "training/training_loss")
+    ]
+    assert steps == sorted(set(steps))
+    assert len(steps) > 1

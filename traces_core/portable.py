@@ -1,0 +1,98 @@
+"""The detector as a folder of its own: what the graph made of it, without the graph.
+
+    params.yaml                     the settings that scoring follows
+    trace_index  adapters  thresholds    its parts, laid out as in the store, each with its recipe
+
+The encoders go by reference: settings name them, and bank and fusion refuse any other. Where such a folder
+is kept, and which detector is in use, is decided in `pipelines`.
+"""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import yaml
+
+from traces_core.digest import code_digest, digest
+from traces_core.settings import BASE_FILE, Machine, Settings
+from traces_core.steps.detection import CALIBRATING, SCORING
+from traces_core.steps.footage import SEEING
+from traces_core.steps.workshop import Workshop
+from traces_core.store import Artifact, Shelf
+
+PARTS = ("trace_index", "adapters", "thresholds")
+"""Artifacts that a detector is made of."""
+
+SECTIONS = ("sampling", "clip", "timesformer", "corpus", "bank", "scoring", "calibration")
+"""Settings that it follows; where footage lies and how anything was trained is not among them."""
+
+
+CODE = digest([SEEING, SCORING, CALIBRATING, code_digest(["traces_core.portable"])])
+"""Everything that runs when a saved detector scores a video."""
+
+
+def detector_card(shop: Workshop) -> Artifact:
+    """What the detector is that the graph made last, in words: its recipe tells it from every other.
+
+    Returns
+    -------
+    Artifact
+        JSON with `parts` (fingerprints by name), `settings`, and the encoders by reference: `space`,
+        `window_encoder`.
+
+    Raises
+    ------
+    MissingArtifactError
+        If the graph has not made a part yet.
+    """
+    card = {
+        "parts": {name: shop.shelf.current(name).fingerprint for name in PARTS},
+        "space": shop.clip.space,
+        "window_encoder": shop.windows.fingerprint,
+        "settings": shop.settings.model_dump(mode="json", include=set(SECTIONS)),
+    }
+    return shop.shelf.remember("detector_model", code=CODE, made_from=card, make=lambda: card)
+
+
+def save_detector(shop: Workshop, folder: Path) -> Path:
+    """Copy the detector that the graph made last to a new folder; its path.
+
+    Raises
+    ------
+    MissingArtifactError
+        If the graph has not made a part yet.
+    FileExistsError
+        If the folder holds a detector already.
+    """
+    parts = {name: shop.shelf.current(name) for name in PARTS}
+    for name, artifact in parts.items():
+        place = folder / artifact.path.parent.relative_to(shop.shelf.root)
+        if place.exists():
+            raise FileExistsError(f"{folder}: holds a {name} already. Name an empty folder.")
+        place.mkdir(parents=True)
+        for source in (artifact.path, artifact.path.with_name(f"{artifact.recipe}.recipe.json")):
+            (shutil.copytree if source.is_dir() else shutil.copyfile)(source, place / source.name)
+        (place / "current").write_text(artifact.recipe, encoding="utf-8")
+    followed = shop.settings.model_dump(mode="json", include=set(SECTIONS))
+    (folder / BASE_FILE).write_text(yaml.safe_dump(followed, sort_keys=False), encoding="utf-8")
+    return folder
+
+
+def open_detector(folder: Path, device: str = "cpu") -> Workshop:
+    """The workshop of a saved detector: `Detector.load(open_detector(folder))` is ready to score.
+
+    Parameters
+    ----------
+    folder
+        What `save_detector` wrote; nothing in it is changed.
+    device
+        Torch device, such as cpu or cuda:0.
+
+    Raises
+    ------
+    SettingsError
+        If the folder holds no detector, or one whose settings this version does not know.
+    """
+    machine = Machine(data=folder, catalog=folder, reports=folder, device=device)
+    return Workshop(Shelf(folder, publishes=False), Settings.load(folder, profile=""), machine)
