@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import shutil
 import sys
 import time
@@ -20,6 +21,7 @@ import rich
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from pipelines import versioning
 from pipelines.resources import WorkshopResource, git_commit
 from pipelines.walk import BENCHMARK, DEMO, EVERYTHING, REAL, GraphError, Stretch, walk
 from traces_core.report import POCKET_NOTICE, result_table
@@ -29,7 +31,9 @@ from traces_core.settings import project_root
 from traces_core.steps import pages
 from traces_core.steps.ablations import ABLATIONS
 from traces_core.steps.benchmark import baseline_rows
+from traces_core.steps.ladder import ladder_report
 from traces_core.steps.pages import STREAM_ORDER
+from traces_core.steps.workshop import Workshop
 from traces_core.store import Shelf
 
 
@@ -75,20 +79,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m pipelines.run", description=__doc__)
     parser.add_argument("what", choices=["demo", "benchmark", "real", "assets"])
     parser.add_argument("--select", default=EVERYTHING, help="Dagster's asset selection, for `assets`")
+    parser.add_argument("--results", action="store_true", help="then show the results, as `demo` does")
     chosen = parser.parse_args(arguments)
+    os.environ.setdefault("DAGSTER_HOME", str(project_root()))  # where `make` has it, too
     console, started = rich.get_console(), time.monotonic()
     selection = {"demo": DEMO, "benchmark": BENCHMARK, "real": REAL}.get(chosen.what, chosen.select)
     try:
+        versioning.check_stage(Workshop.here())
         runs = materialize(selection, instance=dg.DagsterInstance.get(), console=console)
-    except GraphError as error:
+        if chosen.what == "real":
+            write_real(console)
+        elif chosen.what != "assets" or chosen.results:
+            said = show_results(console)
+            if chosen.what == "benchmark":
+                write_docs(said, console)
+        if versioning.is_wanted():
+            console.print(versioning.commit(Workshop.here()), highlight=False)
+    except (GraphError, versioning.VersioningError) as error:
         console.print(f"[bold red]stopped[/bold red]\n{error}", highlight=False)
         return 1
-    if chosen.what == "real":
-        write_real(console)
-    elif chosen.what != "assets":
-        said = show_results(console)
-        if chosen.what == "benchmark":
-            write_docs(said, console)
     console.print(f"{runs} runs in {time.monotonic() - started:.0f} s", highlight=False)
     return 0
 
@@ -97,6 +106,7 @@ def show_results(console: Console) -> dict[str, Any]:
     """Write the results where people look for them, print the table and where the rest is."""
     shop = WorkshopResource().open()
     said = write_results(shop.shelf, shop.machine.reports)
+    versioning.write_comparable(shop)
     console.print(result_table(said["rows"], said["baselines"]))
     if "pocket" in said["provenance"]["space"]:
         console.print(POCKET_NOTICE)
@@ -121,6 +131,8 @@ def write_docs(said: dict[str, Any], console: Console) -> None:
     page = results_markdown(said["rows"], said["baselines"], compared, provenance, titles)
     (docs / "results.md").write_text(page, encoding="utf-8")
     (docs / "score-curve.png").write_bytes(pages.example_picture(shop))
+    rungs = json.dumps(ladder_report(compared["ladder"]), indent=1)
+    (shop.machine.reports / "ladder.json").write_text(rungs, encoding="utf-8")
     shutil.copy(shop.shelf.current("results").path / "index.html", shop.machine.reports / "results.html")
     console.print(f"results             {docs / 'results.md'}", highlight=False, soft_wrap=True)
 
