@@ -11,6 +11,7 @@ from typing import Any
 import dagster as dg
 import polars as pl
 
+from pipelines.versioning import dvc_revision
 from traces_core.report import data_uri, dots, score_curve
 from traces_core.report.coverage import coverage_markdown, coverage_picture
 from traces_core.report.formatting import clock
@@ -33,6 +34,7 @@ def report(artifact: Artifact, **metadata: Any) -> dg.MaterializeResult:
             "computed": artifact.computed,
             "seconds": artifact.seconds,
             "recipe": artifact.recipe,
+            "dvc_revision": dvc_revision(artifact.path),
             "file": dg.MetadataValue.path(str(artifact.path)),
             **metadata,
         },
