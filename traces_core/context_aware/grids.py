@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from safetensors.numpy import load_file
 from traces_core.encoders.base import Pixels, WindowEncoder
 from traces_core.errors import CorruptArtifactError, DamagedVideoError
 from traces_core.growing import GrowingArrays
+from traces_core.lanes import Lanes
 from traces_core.types import Array, Times
 from traces_core.video import FrameBatch, prefetch, read_frames, windows
 
@@ -52,7 +54,7 @@ class PatchGrids:
 
 
 def extract_grids(
-    video: Path, encoder: WindowEncoder, path: Path, *, sample_fps: float, batch_blocks: int = 32
+    video: Path, encoder: WindowEncoder, path: Path, *, sample_fps: float, batch_blocks: int = 16
 ) -> dict[str, Any]:
     """Write the patch grids of one video as safetensors.
 
@@ -86,10 +88,11 @@ def extract_grids(
             (encoder.resize(batch.pixels), batch.times_s)
             for batch in prefetch(_good_part(read_frames(video, sample_fps=sample_fps), facts))
         )
-        for some in windows(frames, window_frames=length, hop=length, batch_windows=batch_blocks):
-            arrays.append("times_s", some.end_times_s)
-            arrays.append("grids", _grids(encoder, some.values))
-            facts["blocks"] += len(some)
+        with Lanes() as lanes:
+            for some in windows(frames, window_frames=length, hop=length, batch_windows=batch_blocks):
+                arrays.append("times_s", some.end_times_s)
+                lanes.put(partial(_grids, encoder, some.values), partial(arrays.append, "grids"))
+                facts["blocks"] += len(some)
         arrays.finish()
     return facts
 

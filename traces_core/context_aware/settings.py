@@ -83,8 +83,8 @@ class JointSettings(BaseModel):
     stay_close: float = Field(
         1.0, ge=0.0, le=100.0, description="Weight of 1 - cosine(video, window mean): keeps CLIP's space."
     )
-    steps: int = Field(200, ge=1, le=1_000_000, description="Most steps of the optimiser (count).")
-    batch: int = Field(24, ge=2, le=65_536, description="Clips of consecutive blocks in a step (count).")
+    steps: int = Field(100, ge=1, le=1_000_000, description="Most steps of the optimiser (count).")
+    batch: int = Field(16, ge=2, le=65_536, description="Clips of consecutive blocks in a step (count).")
     learning_rate: float = Field(1e-3, gt=0.0, le=1.0, description="Peak learning rate of AdamW.")
     weight_decay: float = Field(0.05, ge=0.0, le=10.0, description="Weight decay of the matrices.")
     warm_up_share: float = Field(
@@ -94,7 +94,7 @@ class JointSettings(BaseModel):
     validation_share: float = Field(
         0.2, gt=0.0, lt=1.0, description="Normal videos kept for validation (share)."
     )
-    evaluate_every: int = Field(20, ge=1, le=100_000, description="Steps between validations (count).")
+    evaluate_every: int = Field(10, ge=1, le=100_000, description="Steps between validations (count).")
     patience: int = Field(
         4, ge=1, le=100_000, description="Validations without a lower loss that end training (count)."
     )

@@ -350,7 +350,7 @@ def _joint_corpus(
     scenes: dict[str, list[Array]] = {}
     captions: dict[str, Array] = {}
     bank = Bank.load(index.path) if shop.settings.joint.captions == "nearest" else None
-    told = said.partition_by("video", as_dict=True)
+    told = {} if bank is not None else said.partition_by("video", as_dict=True)
     for row in videos.iter_rows(named=True):
         views = views_of(shop, row["video_id"])
         if bank is None:
