@@ -20,8 +20,10 @@ import dagster as dg
 import rich
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
 
 from pipelines import versioning
+from pipelines.reconcile import stale_partitions
 from pipelines.resources import WorkshopResource, git_commit
 from pipelines.walk import BENCHMARK, DEMO, EVERYTHING, REAL, GraphError, Stretch, walk
 from traces_core.report import POCKET_NOTICE, result_table
@@ -75,14 +77,19 @@ def write_results(shelf: Shelf, reports: Path) -> dict[str, Any]:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """`demo`: the result table; `benchmark`: ablations, too; `real`: real captions; `assets`: a selection."""
+    """`demo`: the result table; `benchmark`: ablations, too; `real`: real captions; `assets`: a selection;
+    `status`: what is out of date and why, nothing computed.
+    """
     parser = argparse.ArgumentParser(prog="python -m pipelines.run", description=__doc__)
-    parser.add_argument("what", choices=["demo", "benchmark", "real", "assets"])
+    parser.add_argument("what", choices=["demo", "benchmark", "real", "assets", "status"])
     parser.add_argument("--select", default=EVERYTHING, help="Dagster's asset selection, for `assets`")
     parser.add_argument("--results", action="store_true", help="then show the results, as `demo` does")
     chosen = parser.parse_args(arguments)
     os.environ.setdefault("DAGSTER_HOME", str(project_root()))  # where `make` has it, too
     console, started = rich.get_console(), time.monotonic()
+    if chosen.what == "status":
+        show_status(console)
+        return 0
     selection = {"demo": DEMO, "benchmark": BENCHMARK, "real": REAL}.get(chosen.what, chosen.select)
     try:
         versioning.check_stage(Workshop.here())
@@ -100,6 +107,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     console.print(f"{runs} runs in {time.monotonic() - started:.0f} s", highlight=False)
     return 0
+
+
+def show_status(console: Console) -> None:
+    """What would not come out as it is, were it made now; what hangs on it follows when it is made."""
+    stale = stale_partitions(WorkshopResource().open())
+    table = Table("asset", "part", "why", box=None)
+    for one in stale:
+        table.add_row(one.asset, one.partition or "", one.reason)
+    console.print(table if stale else "Everything is up to date.")
 
 
 def show_results(console: Console) -> dict[str, Any]:
