@@ -176,7 +176,7 @@ def checked_annotations(
 
     made_from = {
         "table": None if source is None else file_digest(source),
-        "videos": clocks_of(listed, name),
+        "videos": [[video, *clock] for video, _, *clock in clocks_of(listed, name)],
         "set": name,
     }
     return shop.shelf.remember("annotations", name, code=LISTING, made_from=made_from, make=check)

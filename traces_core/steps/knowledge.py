@@ -35,9 +35,12 @@ from traces_core.types import Array
 
 _HERE = "traces_core.steps.knowledge"
 WRITING = code_digest(
-    [f"traces_core.text.{name}" for name in ("catalog", "corpus", "scenes", "writers")]
+    [f"traces_core.text.{name}" for name in ("catalog", "corpus", "scenes")]
+    + [f"traces_core.text.writers.{name}" for name in ("base", "shipped")]
     + [f"{_HERE}:{name}" for name in ("trace_corpus", "DRAW", "_writer")]
 )
+ASKING = code_digest(["traces_core.text.writers"])
+"""Prompts among it: part of a corpus that a language model added to, and of no other."""
 EMBEDDING = code_digest(
     [f"traces_core.{name}" for name in ("encoders.clip", "encoders.text_tower", "text.duplicates")]
     + [f"{_HERE}:trace_embeddings"]
@@ -67,7 +70,7 @@ def trace_corpus(shop: Workshop, context: str) -> Artifact:
         "settings": settings.model_dump(exclude={"contexts", "near_duplicate_cosine"}),
     }
     if settings.writer != "shipped":
-        made_from["writer"] = _writer(shop).fingerprint
+        made_from["writer"] = {"settings": _writer(shop).fingerprint, "code": ASKING}
 
     def write(path: Path) -> tuple[Path, Mapping[str, int]]:
         with shown() as progress:
