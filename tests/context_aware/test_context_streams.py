@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from itertools import pairwise
 
 import numpy as np
 import polars as pl
 import pytest
 import torch
-from drawn_views import JOINT, PREDICTOR, D, S, make_model, make_views, unit
-from torch import nn
+from drawn_views import EDGE, JOINT, PREDICTOR, D, S, make_model, make_views, unit
+from torch.nn.functional import cosine_similarity as cosine
 
 from traces_core.bank import Bank
 from traces_core.context_aware import scoring
@@ -55,7 +56,9 @@ def trained_model() -> ContextAware:
 
 def make_scorer(k: int = 3, model: ContextAware | None = None, **gate: str) -> ContextScorer:
     settings = ContextGateSettings(**gate)  # type: ignore[arg-type]
-    return ContextScorer(model or trained_model(), make_bank(), PLACES, settings, k, PREDICTOR.top_share)
+    return ContextScorer(
+        model or trained_model(), make_bank(), PLACES, settings, k, PREDICTOR.top_share, PREDICTOR.temperature
+    )
 
 
 def scores(scorer: ContextScorer, views: Views = LONG, contexts: tuple[str, ...] | None = None) -> dict:
@@ -86,7 +89,7 @@ def test_alignment_is_the_difference_of_top_means_of_gated_traces(
         assert found == pytest.approx(means["anomalous"] - means["normal"], abs=1e-5)
 
 
-def test_surprise_is_how_little_the_most_surprising_place_looks_as_predicted() -> None:
+def test_surprise_is_how_much_the_worst_predicted_place_would_rather_be_another_one() -> None:
     scorer = make_scorer()
     coder = scorer.model.coder
     assert coder is not None
@@ -96,8 +99,14 @@ def test_surprise_is_how_little_the_most_surprising_place_looks_as_predicted() -
         with torch.no_grad():
             predictions, state = coder.observe(block[None], state)
         if predictions is not None:
-            likeness = nn.functional.cosine_similarity(predictions.predicted, predictions.target, dim=2)
-            expected.append(float((1 - likeness).max()))  # 5 % of four places is one place
+            ours, theirs = predictions.predicted[0, 0], predictions.target[0, 0]  # (D, G, G)
+            places = [(row, column) for row in range(EDGE) for column in range(EDGE)]
+            surprises = []
+            for own in places:
+                cosines = [float(cosine(ours[:, *own], theirs[:, *other], dim=0)) for other in places]
+                chances = [math.exp(one / PREDICTOR.temperature) for one in cosines]
+                surprises.append(-math.log(chances[places.index(own)] / sum(chances)))
+            expected.append(max(surprises))  # 5 % of four places is one place
     track = scores(scorer)["surprise"]
     np.testing.assert_allclose(track.values, expected, atol=1e-5)
     np.testing.assert_array_equal(track.times_s, LONG.times_s[1:])
@@ -166,6 +175,6 @@ def test_a_context_that_the_bank_does_not_know_is_refused_by_name() -> None:
 def test_a_context_without_one_side_is_refused() -> None:
     model = trained_model()
     lonely = make_bank(normal=7, anomalous=1)  # the one anomalous trace is the shop's
-    scorer = ContextScorer(model, lonely, PLACES, ContextGateSettings(), 3, 0.5)
+    scorer = ContextScorer(model, lonely, PLACES, ContextGateSettings(), 3, 0.5, 0.1)
     with pytest.raises(EmptySideError, match="street"):
         scores(scorer, contexts=("street",))

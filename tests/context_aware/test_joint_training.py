@@ -144,6 +144,17 @@ def test_a_frozen_part_stays_in_eval_mode_and_keeps_weights_and_batch_norm_stati
     assert not equal(weights(done.candidate.coder.aggregate), learned)
 
 
+@pytest.mark.parametrize("rate", [0.0, 0.1])
+def test_the_predictor_moves_as_fast_as_its_share_of_the_learning_rate(rate: float) -> None:
+    settings = JOINT.model_copy(update={"predictor_rate": rate, "steps": 1, "evaluate_every": 1})
+    model = make_model(settings)
+    before = weights(model.coder)  # type: ignore[arg-type]
+    after = weights(train(model, make_corpus(), settings).candidate.coder)  # type: ignore[arg-type]
+    moved = max(float((after[name] - before[name]).abs().max()) for name in before)
+    # the first step of AdamW is the learning rate, whatever the gradient
+    assert moved == pytest.approx(rate * JOINT.learning_rate, rel=0.2)
+
+
 def test_what_learns_is_in_training_mode_and_what_is_frozen_is_not() -> None:
     model = make_model()
     model.gate.requires_grad_(False)

@@ -2,7 +2,8 @@
 
     alignment   at the end of each block, the nearest anomalous traces against the nearest normal ones, as the
                 scene changes them
-    surprise    at the end of each block but the first, the mean of its most surprising places
+    surprise    at the end of each block but the first, the mean of its most surprising places, where a place
+                surprises as far as its prediction would rather be another place of the same block
 
 Both are causal. What they are worth on normal footage is in `pvalues`.
 """
@@ -14,6 +15,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from traces_core.bank import Bank
 from traces_core.context_aware.gate import NoGate, TextGate
@@ -22,7 +24,8 @@ from traces_core.context_aware.objective import gated_similarities
 from traces_core.context_aware.scene import SceneReferences
 from traces_core.context_aware.settings import ContextGateSettings
 from traces_core.errors import EmptySideError
-from traces_core.predictive.surprise import surprise_maps, window_scores
+from traces_core.predictive.coder import Predictions
+from traces_core.predictive.surprise import window_scores
 from traces_core.text.catalog import SIDES
 from traces_core.types import Array, ScoreTrack, Times
 
@@ -58,6 +61,8 @@ class ContextScorer:
     """Nearest traces a side."""
     top_share: float
     """Share of the places that make a block's surprise."""
+    temperature: float
+    """What cosines were divided by when the predictor learned."""
 
     @torch.inference_mode()
     def score(self, seen: Seen, times_s: Times, contexts: Sequence[str] | None) -> Found:
@@ -84,7 +89,7 @@ class ContextScorer:
         tracks = {ALIGNMENT: ScoreTrack(times_s, alignment, stream=ALIGNMENT)}
         if predictions is None or len(times_s) < 2:
             return Found(tracks, None)
-        maps = surprise_maps(predictions)[0]  # (N - 1, G, G)
+        maps = place_surprise(predictions, self.temperature)[0]  # (N - 1, G, G)
         scores = window_scores(maps, self.top_share).cpu().numpy()
         tracks[SURPRISE] = ScoreTrack(times_s[1:], scores, stream=SURPRISE)
         return Found(tracks, maps.cpu().numpy())
@@ -97,6 +102,32 @@ class ContextScorer:
         is_gated = side == "normal" or self.settings.sides == "both"
         gate = self.model.gate if is_gated else NoGate(texts.shape[1], scenes.shape[1])
         return top_mean(video, texts, scenes, gate, self.k)
+
+
+def place_surprise(predictions: Predictions, temperature: float) -> Tensor:
+    """How badly each place was predicted: minus the log of the chance that it is itself, among all places.
+
+    Parameters
+    ----------
+    predictions : of shape (B, P, D, G, G), each block from those before it.
+    temperature : what cosines are divided by.
+
+    Returns
+    -------
+    tensor of shape (B, P, G, G)
+        Nats: 0 where a prediction is like its own place alone, log(G G) where it is like all places alike.
+
+    Notes
+    -----
+    CPC's own loss (arXiv 1807.03748) with the other places of the same block as its negatives. The cosine
+    distance alone calls every place surprising that holds nothing but noise: decision 0021.
+    """
+    ours, theirs = (
+        F.normalize(grids.float().flatten(3), dim=2) for grids in (predictions.predicted, predictions.target)
+    )  # (B, P, D, S)
+    logits = torch.einsum("bpds,bpdt->bpst", ours, theirs) / temperature
+    own = -logits.log_softmax(dim=-1).diagonal(dim1=-2, dim2=-1)  # (B, P, S)
+    return own.unflatten(-1, predictions.predicted.shape[-2:])
 
 
 def top_mean(video: Tensor, texts: Tensor, scenes: Tensor, gate: TextGate, k: int) -> Tensor:

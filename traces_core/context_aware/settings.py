@@ -86,6 +86,9 @@ class JointSettings(BaseModel):
     steps: int = Field(100, ge=1, le=1_000_000, description="Most steps of the optimiser (count).")
     batch: int = Field(16, ge=2, le=65_536, description="Clips of consecutive blocks in a step (count).")
     learning_rate: float = Field(1e-3, gt=0.0, le=1.0, description="Peak learning rate of AdamW.")
+    predictor_rate: float = Field(
+        0.1, ge=0.0, le=1.0, description="Learning rate of the predictor, which has learned (share of it)."
+    )
     weight_decay: float = Field(0.05, ge=0.0, le=10.0, description="Weight decay of the matrices.")
     warm_up_share: float = Field(
         0.05, ge=0.0, lt=1.0, description="Steps in which the learning rate rises (share)."
@@ -96,7 +99,7 @@ class JointSettings(BaseModel):
     )
     evaluate_every: int = Field(10, ge=1, le=100_000, description="Steps between validations (count).")
     patience: int = Field(
-        4, ge=1, le=100_000, description="Validations without a lower loss that end training (count)."
+        6, ge=1, le=100_000, description="Validations without a lower loss that end training (count)."
     )
     seed: int = Field(0, ge=0, lt=2**31, description="Seed of weights, batches and the validation split.")
     threads: int = Field(
@@ -112,6 +115,7 @@ def predictor_alone(settings: PredictorSettings) -> JointSettings:
         evidence=("prediction",),
         alpha=0.0,
         stay_close=0.0,
+        predictor_rate=1.0,
         learn_temperature=False,
         **settings.model_dump(include=shared),
     )

@@ -62,21 +62,24 @@ class JointState:
 
     @classmethod
     def begin(cls, model: ContextAware, settings: JointSettings) -> JointState:
-        """The state before the first step; weight decay on matrices only."""
+        """The state before the first step; weight decay on matrices only, a slower rate for the coder."""
         device = next(model.parameters()).device
         log_temperature = nn.Parameter(
             torch.tensor(math.log(settings.temperature), device=device),
             requires_grad=settings.learn_temperature,
         )
-        learned = [parameter for parameter in model.parameters() if parameter.requires_grad]
-        optimizer = torch.optim.AdamW(
-            [
-                {"params": [p for p in learned if p.ndim >= 2], "weight_decay": settings.weight_decay},
-                {"params": [*(p for p in learned if p.ndim < 2), log_temperature], "weight_decay": 0.0},
-            ],
-            lr=settings.learning_rate,
-            betas=(0.9, 0.98),
-        )
+        learned = [(name.startswith("coder."), p) for name, p in model.named_parameters() if p.requires_grad]
+        groups = [
+            {
+                "params": [p for within, p in learned if within == is_coder and (p.ndim >= 2) == is_matrix],
+                "weight_decay": settings.weight_decay if is_matrix else 0.0,
+                "lr": settings.learning_rate * (settings.predictor_rate if is_coder else 1.0),
+            }
+            for is_coder in (False, True)
+            for is_matrix in (False, True)
+        ]
+        groups[0]["params"].append(log_temperature)  # neither a matrix nor the coder's
+        optimizer = torch.optim.AdamW(groups, betas=(0.9, 0.98))
         return cls(model, settings, log_temperature, optimizer, _schedule(optimizer, settings))
 
     def record(self, point: CurvePoint) -> None:

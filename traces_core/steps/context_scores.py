@@ -64,6 +64,7 @@ def context_scorer(shop: Workshop, learned: Artifact, index: Artifact, which: st
         settings=settings.context_gate,
         k=settings.scoring.k,
         top_share=settings.predictor.top_share,
+        temperature=settings.predictor.temperature,
     )
 
 
@@ -109,7 +110,7 @@ def context_aware_scores(
                 "model": model,
                 "gate": shop.settings.context_gate.model_dump(include={"sides", "scene"}),
                 "scoring": shop.settings.scoring.model_dump(include={"k", "by_context"}),
-                "top_share": shop.settings.predictor.top_share,
+                "surprise": shop.settings.predictor.model_dump(include={"top_share", "temperature"}),
             },
             make=partial(score, video_id),
         )
