@@ -1,6 +1,6 @@
 # Every target installs what it needs. `make help` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-full test-vllm e2e lint ui benchmark benchmark-real benchmark-speed benchmark-bank pretrain score clean
+.PHONY: help demo test test-full test-vllm e2e lint ui benchmark benchmark-real benchmark-speed benchmark-bank benchmark-changes pretrain score clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -33,6 +33,9 @@ benchmark-real: $(STAMP)  ## real captions of UCF-Crime: make benchmark-real TRA
 
 benchmark-speed: $(STAMP)  ## feature extraction against the bare encoders, memory against length
 	@$(BIN)/python -m benchmarks.extraction
+
+benchmark-changes: $(STAMP)  ## what the commonest changes cost: seconds, and what is computed
+	@$(BIN)/python -m benchmarks.changes
 
 benchmark-bank: $(STAMP)  ## a million traces: the index against exact search, and a changed context
 	@$(BIN)/python -m benchmarks.bank
