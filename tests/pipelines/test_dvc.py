@@ -1,0 +1,370 @@
+"""DVC: dvc.yaml says what the graph says, and a checkout of it can be run, versioned, shared and compared.
+
+The second half is one story, told by the real `dvc` in a repository of its own with a real remote.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, closing, contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pytest
+import yaml
+from small_graph import PARAMS, write_footage
+from zc.lockfile import LockFile
+
+from pipelines.definitions import defs
+from pipelines.versioning import CODE, READ_FROM, Stage, VersioningError, call_dvc, check_stage, stages
+from traces_core.settings import Machine, Settings, project_root
+from traces_core.steps.footage import SETS
+from traces_core.steps.workshop import Workshop
+from traces_core.store import Shelf
+
+ROOT = Path(__file__).resolve().parents[2]
+GRAPH = defs.resolve_asset_graph()
+STAGES = stages(ROOT)
+
+UNVERSIONED = {"ablations", "real", "inbox"}
+"""Chapters that no stage makes: they hang on what is versioned, or on footage that comes by itself."""
+ENCODERS = "traces_core/encoders/pocket"
+"""Weights that the settings `clip` and `timesformer` mean by default."""
+
+
+def _name(key: dg.AssetKey) -> str:
+    return "/".join(key.path)
+
+
+@pytest.mark.parametrize("key", sorted(GRAPH.materializable_asset_keys), ids=_name)
+def test_every_asset_is_made_by_exactly_one_stage(key: dg.AssetKey) -> None:
+    makers = [stage.name for stage in STAGES.values() if key in stage.assets()]
+    chapter = GRAPH.get(key).tags["chapter"]
+    if chapter in UNVERSIONED:
+        assert makers == []
+        return
+    assert len(makers) == 1, (
+        f"{_name(key)} is made by {makers or 'no stage'}. In dvc.yaml, let one stage select "
+        f"tag:chapter={chapter} and list data/{_name(key)} under its outs; or add it to UNVERSIONED."
+    )
+    assert f"data/{_name(key)}" in STAGES[makers[0]].outs, (
+        f"dvc.yaml, {makers[0]}: add outs data/{_name(key)}"
+    )
+
+
+def _expected(stage: Stage) -> tuple[set[str], set[str]]:
+    """The params and deps that a stage must have, from what its assets depend on."""
+    own = stage.assets()
+    parents = {parent for key in own for parent in GRAPH.get(key).parent_keys} - set(own)
+    params = {parent.path[1] for parent in parents if parent.path[0] == "settings"}
+    sources = {"catalog": "catalog"}
+    deps = {
+        sources.get(_name(parent), f"data/{_name(parent)}")
+        for parent in parents
+        if parent.path[0] != "settings"
+    }
+    return params, deps | {f"{CODE}/{stage.name}.json"} | (
+        {ENCODERS} if params & {"clip", "timesformer"} else set()
+    )
+
+
+@pytest.mark.parametrize(
+    "stage", [stage for stage in STAGES.values() if stage.selection], ids=lambda s: s.name
+)
+def test_a_stage_depends_on_what_its_assets_depend_on(stage: Stage) -> None:
+    params, deps = _expected(stage)
+    assert stage.assets(), f"dvc.yaml, {stage.name}: {stage.selection!r} selects nothing"
+    assert list(stage.params) == sorted(params), f"dvc.yaml, {stage.name}: params must be {sorted(params)}"
+    assert set(stage.deps) == deps, f"dvc.yaml, {stage.name}: deps must be {sorted(deps)}"
+
+
+def test_a_stage_reads_only_what_stages_above_it_made() -> None:
+    made: set[str] = set()
+    for stage in STAGES.values():
+        assert not [dep for dep in stage.deps if dep.startswith("data/") and not _is_within(dep, made)]
+        assert not made & set(stage.outs)
+        made |= set(stage.outs)
+
+
+def _is_within(path: str, folders: set[str]) -> bool:
+    return any(Path(path).is_relative_to(folder) for folder in folders)
+
+
+def test_every_section_that_a_stage_names_stands_in_the_shipped_settings() -> None:
+    named = {section for stage in STAGES.values() for section in stage.params}
+    missing = named - set(yaml.safe_load((ROOT / "params.yaml").read_text()))
+    assert not missing, f"DVC refuses a section that params.yaml lacks: add {sorted(missing)} there"
+
+
+def test_the_stages_that_footage_and_captions_belong_to_exist() -> None:
+    assert set(READ_FROM.values()) <= set(STAGES)
+
+
+@pytest.fixture
+def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Workshop]:
+    """A workshop in a checkout of its own, opened by a stage of DVC."""
+    for name in ("dvc.yaml", "params.yaml"):
+        shutil.copy(ROOT / name, tmp_path / name)
+    for name in [name for name in os.environ if name.startswith("TRACES_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("DVC_STAGE", "features")
+    monkeypatch.chdir(tmp_path)
+    project_root.cache_clear()
+    machine = Machine.here()
+    yield Workshop(Shelf(machine.data), Settings.load(), machine)
+    project_root.cache_clear()
+
+
+def test_a_stage_runs_where_everything_is_where_dvc_looks(shop: Workshop) -> None:
+    check_stage(shop)
+
+
+def test_a_stage_refuses_a_profile_that_dvc_does_not_know(
+    shop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TRACES_PROFILE", "paper")
+    with pytest.raises(VersioningError, match=r"TRACES_PROFILE is set, and DVC knows params\.yaml alone"):
+        check_stage(shop)
+    monkeypatch.delenv("DVC_STAGE")
+    check_stage(shop)  # elsewhere a profile is as good as any
+
+
+def test_a_stage_refuses_another_store(shop: Workshop, tmp_path: Path) -> None:
+    elsewhere = replace(shop, machine=shop.machine.model_copy(update={"data": tmp_path / "other"}))
+    with pytest.raises(VersioningError, match="Unset TRACES_DATA"):
+        check_stage(elsewhere)
+
+
+@pytest.mark.parametrize(("setting", "stage"), sorted(READ_FROM.items()))
+def test_a_stage_refuses_a_path_that_no_stage_depends_on(shop: Workshop, setting: str, stage: str) -> None:
+    named = replace(shop, settings=shop.settings.with_values(**{setting.replace(".", "__"): "filmed"}))
+    with pytest.raises(VersioningError, match=f"stage {stage}, add to deps: filmed"):
+        check_stage(named)
+    tree = yaml.safe_load(Path("dvc.yaml").read_text())
+    tree["stages"][stage]["deps"].append("filmed")
+    Path("dvc.yaml").write_text(yaml.safe_dump(tree))
+    check_stage(named)
+
+
+CHECKOUT = (
+    *("assets", "catalog", "pipelines", "traces_core", ".dvc", ".dvcignore", ".gitignore"),
+    *("constraints.txt", "dagster.yaml", "dvc.yaml", "params.yaml"),
+)
+"""What of this checkout the clone gets."""
+
+
+@dataclass(frozen=True)
+class Clone:
+    """A checkout with a repository of its own, and what was printed and computed there, step by step."""
+
+    root: Path
+    said: dict[str, str] = field(default_factory=dict)
+    computed: dict[str, set[str]] = field(default_factory=dict)
+
+    def call(self, *command: str, **variables: str) -> str:
+        """Run a command there; what it printed."""
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(("TRACES_", "DVC_"))}
+        kept |= {
+            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+            "DAGSTER_HOME": str(self.root),
+            "MLFLOW_TRACKING_URI": f"sqlite:///{self.root / 'mlruns.db'}",
+            "DVC_SITE_CACHE_DIR": str(self.root.parent / "site"),
+            **variables,
+        }
+        done = subprocess.run(
+            command, cwd=self.root, env=kept, capture_output=True, text=True, timeout=280, check=False
+        )
+        assert done.returncode == 0, f"{command}\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
+        return done.stdout + done.stderr
+
+    def dvc(self, *arguments: str) -> str:
+        return self.call(sys.executable, "-m", "dvc", *arguments)
+
+    def git(self, *arguments: str) -> str:
+        return self.call("git", *arguments)
+
+    def make(self) -> None:
+        """What `make demo` runs, with one `dvc commit` at its end."""
+        self.call(sys.executable, "-m", "pipelines.run", "demo", TRACES_DVC="1")
+
+    def tell(self, step: str, said: str) -> None:
+        """Keep what a step printed, and which assets it computed."""
+        self.said[step] = said
+        self.computed[step] = {name for name, made in self.materialized().items() if made["computed"]}
+
+    def materialized(self) -> dict[str, dict[str, Any]]:
+        """The metadata of each asset's latest materialization."""
+        with dg.DagsterInstance.from_config(str(self.root)) as instance:
+            records = {
+                _name(key): instance.fetch_materializations(key, limit=1).records
+                for key in instance.get_asset_keys()
+            }
+        return {
+            name: {key: value.value for key, value in found[0].asset_materialization.metadata.items()}
+            for name, found in records.items()
+            if found
+        }
+
+
+def _checkout(root: Path) -> Clone:
+    """A checkout in a repository of its own, with footage of seconds that the stage `features` depends on."""
+    root.mkdir(parents=True)
+    for name in CHECKOUT:
+        if (ROOT / name).is_dir():
+            shutil.copytree(
+                ROOT / name, root / name, ignore=shutil.ignore_patterns("__pycache__", "tmp", "cache")
+            )
+        else:
+            shutil.copy(ROOT / name, root / name)
+    instance = (ROOT / "dagster.yaml").read_text().replace(".dagster/", f"{root}/.dagster/")
+    (root / "dagster.yaml").write_text(instance)
+    write_footage(root / "footage")
+    tiny = {**PARAMS, "training": {"fusion": {"kind": "mean"}}, "corpus": {"contexts": ["corridor"]}}
+    tiny["footage"] = {name: f"footage/{name}" for name in SETS} | {"shards": 1}
+    shipped = yaml.safe_load((root / "params.yaml").read_text())
+    merged = {name: {**section, **tiny.get(name, {})} for name, section in shipped.items()}
+    (root / "params.yaml").write_text(yaml.safe_dump(merged, sort_keys=False))
+    stages_file = yaml.safe_load((root / "dvc.yaml").read_text())
+    stages_file["stages"]["features"]["deps"] += [f"footage/{name}" for name in SETS]
+    (root / "dvc.yaml").write_text(yaml.safe_dump(stages_file, sort_keys=False))
+    clone = Clone(root)
+    clone.git("init", "-q")
+    clone.git("config", "user.name", "Somebody")
+    clone.git("config", "user.email", "somebody@example.org")
+    clone.git("add", ".")
+    clone.git("commit", "-q", "-m", "A checkout")
+    return clone
+
+
+@pytest.fixture(scope="module")
+def clone(tmp_path_factory: pytest.TempPathFactory) -> Clone:
+    """The story: make everything, commit, try another k, share, lose everything, fetch it, make it again."""
+    here = _checkout(tmp_path_factory.mktemp("dvc") / "clone")
+    here.make()
+    here.tell("made", here.dvc("status", "--with-deps", "benchmark"))
+    here.git("add", ".")
+    here.git("commit", "-q", "-m", "The first version")
+    here.tell("tried", here.dvc("exp", "run", "-S", "scoring.k=2", "benchmark"))
+    here.said["status"] = here.dvc("status", "--with-deps", "benchmark")
+    here.said["metrics"] = here.dvc("metrics", "diff", "--json")
+    here.said["plots"] = here.dvc("plots", "diff", "--json")
+    here.dvc("remote", "add", "--default", "storage", str(here.root.parent / "remote"))
+    here.said["push"] = here.dvc("push")
+    for lost in ("data", ".dvc/cache"):
+        shutil.rmtree(here.root / lost)
+    here.said["pull"] = here.dvc("pull", "--allow-missing")
+    here.make()
+    here.tell("fetched", here.dvc("status", "--with-deps", "benchmark"))
+    here.said["listed"] = here.dvc("ls", "-R", "--json", "--show-hash", ".", "data")
+    return here
+
+
+BENCHMARK = [name for name in STAGES if name not in {"captions", "context_aware"}]
+"""The stages that the benchmark rests on, itself among them."""
+
+
+def test_what_a_job_made_dvc_need_not_make_again(clone: Clone) -> None:
+    assert clone.computed["made"] == {_name(key) for name in BENCHMARK for key in STAGES[name].assets()}
+    assert clone.said["made"].strip().endswith("up to date.")
+
+
+def test_another_k_runs_the_scores_and_what_comes_after(clone: Clone) -> None:
+    assert re.findall("Running stage '(.*)'", clone.said["tried"]) == ["scores", "benchmark"]
+    unchanged = re.findall("Stage '(.*)' didn't change", clone.said["tried"])
+    assert unchanged == [name for name in BENCHMARK if name not in {"scores", "benchmark"}]
+    assert "k: 2" in (clone.root / "params.yaml").read_text()
+    assert clone.said["status"].strip().endswith("up to date.")
+
+
+def test_versions_are_compared_stream_by_stream(clone: Clone) -> None:
+    compared = json.loads(clone.said["metrics"])["diff"]["reports/metrics.json"]
+    assert compared["appearance.auc"]["old"] != compared["appearance.auc"]["new"]
+    drawn = clone.said["plots"]
+    assert {"reports/plots/auc.json", "reports/plots/precision.csv", "reports/plots/scores.csv"} <= set(
+        re.findall(r"reports/plots/\w+\.\w+", drawn)
+    )
+
+
+def test_after_a_pull_nothing_is_computed(clone: Clone) -> None:
+    assert "pushed" in clone.said["push"]
+    assert clone.computed["fetched"] == set()
+    assert clone.said["fetched"].strip().endswith("up to date.")
+
+
+def test_dagster_and_dvc_call_an_artifact_the_same(clone: Clone) -> None:
+    listed = {Path("data", one["path"]): one.get("md5") for one in json.loads(clone.said["listed"])}
+    for name, made in clone.materialized().items():
+        if "file" not in made:
+            continue
+        path = Path(made["file"]).relative_to(clone.root)
+        inside = {one.relative_to(path).as_posix(): md5 for one, md5 in listed.items() if path in one.parents}
+        listing = [{"md5": inside[one], "relpath": one} for one in sorted(inside)]
+        expected = listed.get(path) or hashlib.md5(json.dumps(listing).encode()).hexdigest() + ".dir"
+        assert made["dvc_revision"] == expected, name
+
+
+def test_the_stages_list_every_folder_of_the_store(clone: Clone) -> None:
+    outs = {Path(out).name for name in BENCHMARK for out in STAGES[name].outs if out.startswith("data/")}
+    assert {folder.name for folder in (clone.root / "data").iterdir()} == outs
+
+
+@pytest.fixture
+def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A repository with one stage, whose output has been made."""
+    monkeypatch.setenv("DVC_SITE_CACHE_DIR", str(tmp_path / "site"))
+    root = tmp_path / "repository"
+    (root / "out").mkdir(parents=True)
+    (root / "dvc.yaml").write_text("stages: {make: {cmd: 'true', outs: [out: {persist: true}]}}")
+    subprocess.run(["git", "init", "-q"], cwd=root, check=True)
+    call_dvc(root, "init", "--quiet")
+    return root
+
+
+def _held_for(hold: AbstractContextManager[object], seconds: float) -> threading.Thread:
+    """A thread that lets go of something after a while."""
+
+    def keep() -> None:
+        with hold:
+            held.set()
+            time.sleep(seconds)
+
+    held = threading.Event()
+    thread = threading.Thread(target=keep)
+    thread.start()
+    held.wait()
+    return thread
+
+
+@contextmanager
+def _in_hand(root: Path) -> Iterator[None]:
+    """DVC's own note that this process writes the output of the stage."""
+    note = root / ".dvc" / "tmp" / "rwlock"
+    holder = {"pid": os.getpid(), "cmd": "dvc repro"}
+    note.write_text(json.dumps({"write": {str(root / "out"): holder}, "read": {}}))
+    yield
+    note.write_text("{}")
+
+
+def test_dvc_is_waited_for(repository: Path) -> None:
+    # DVC by itself gives up after 3 seconds at its lock, and at once at a folder in another's hand.
+    for hold in (closing(LockFile(repository / ".dvc" / "tmp" / "lock")), _in_hand(repository)):
+        other = _held_for(hold, 6.0)
+        call_dvc(repository, "commit", "--force")
+        assert not other.is_alive()
+    assert "make:" in (repository / "dvc.lock").read_text()
+
+
+def test_what_dvc_says_is_in_the_error(repository: Path) -> None:
+    with pytest.raises(VersioningError, match=r"dvc commit nothing, in .*nothing"):
+        call_dvc(repository, "commit", "nothing")
