@@ -21,7 +21,7 @@ from traces_core.context_aware.settings import ContextGateSettings, JointSetting
 from traces_core.encoders.settings import ClipSettings, TimesformerSettings
 from traces_core.errors import SettingsError
 from traces_core.model.settings import FusionSettings
-from traces_core.predictive.settings import PredictorSettings
+from traces_core.predictive.settings import Ped2Settings, PredictorSettings
 from traces_core.scoring.choice import ScorerChoice
 from traces_core.text.writers.settings import WritingSettings
 
@@ -134,6 +134,7 @@ class Settings(Section):
     bank: BankSettings = BankSettings()
     training: TrainingSettings = TrainingSettings()
     predictor: PredictorSettings = PredictorSettings()
+    ped2: Ped2Settings = Ped2Settings()
     context_gate: ContextGateSettings = ContextGateSettings()
     joint: JointSettings = JointSettings()
     scoring: ScoringSettings = ScoringSettings()

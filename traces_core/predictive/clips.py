@@ -32,17 +32,16 @@ class TokenVideos:
 
 @dataclass(frozen=True)
 class PixelVideos:
-    """Videos as channels of pixels, cut into blocks when they are drawn."""
+    """Videos as pixels, cut into blocks when they are drawn."""
 
     videos: Sequence[Tensor]
-    """Each (C, F, H, W) of any float type, F frames in the order of time; F differs."""
+    """Each (3 or 1, F, H, W), from 0 to 1, of any float type, F frames in the order of time; F differs."""
     block_frames: int
     """L, frames of a block."""
     crop: tuple[int, int] | None = None
     """Rows and columns of the part that training sees; None takes the whole picture."""
-    mirrored: Sequence[int] | None = None
-    """Channels that change their sign where left and right are exchanged (a horizontal speed); None never
-    exchanges them."""
+    is_mirrored: bool = True
+    """Whether every second clip has left and right exchanged."""
 
     def clip(self, video: int, blocks: int, rng: np.random.Generator) -> Tensor:
         """Blocks of one video from a random frame, at a random place: (N, C, L, h, w)."""
@@ -53,9 +52,8 @@ class PixelVideos:
         top = int(rng.integers(frames.shape[2] - rows + 1))
         left = int(rng.integers(frames.shape[3] - columns + 1))
         part = frames[:, start : start + length, top : top + rows, left : left + columns].float()
-        if self.mirrored is not None and rng.random() < 0.5:
+        if self.is_mirrored and rng.random() < 0.5:
             part = part.flip(-1)
-            part[list(self.mirrored)] *= -1
         return to_blocks(part[None], self.block_frames)[0]
 
 

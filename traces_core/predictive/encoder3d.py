@@ -10,9 +10,12 @@ well; the last stage keeps the width of the one before it (256), and what is lef
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from torch import Tensor, nn
+
+from traces_core.encoders.motion import window_channels
 
 
 @dataclass(frozen=True)
@@ -62,8 +65,24 @@ RESNET34 = Architecture(
     stem_pool=True,
 )
 """DPC-RNN's ResNet-34: 32 pixels a place: 4 x 4 places at 112 pixels, 7 x 7 at 224."""
-ARCHITECTURES = {"small": SMALL, "resnet34": RESNET34}
+FINE = replace(SMALL, strides=(1, 1))
+"""As the small one, but 4 pixels a place: for figures a few pixels wide."""
+ARCHITECTURES = {"small": SMALL, "fine": FINE, "resnet34": RESNET34}
 """By the name in the settings."""
+
+
+class BlockChannels(nn.Module):
+    """Pixels of blocks to the channels that a network sees; each block by itself."""
+
+    def __init__(self, names: Sequence[str]) -> None:
+        """Take these channels of `traces_core.encoders.motion`."""
+        super().__init__()
+        self.names = tuple(names)
+
+    def forward(self, blocks: Tensor) -> Tensor:
+        """(M, 3 or 1, L, H, W), RGB or luminance from 0 to 1, to (M, C, L, H, W)."""
+        frames = blocks.expand(-1, 3, -1, -1, -1).transpose(1, 2)  # (M, L, 3, H, W)
+        return window_channels(frames, self.names).transpose(1, 2)
 
 
 class ResidualBlock3d(nn.Module):

@@ -1,4 +1,7 @@
-"""The settings of the predictor: every number that changes a trained coder or its surprise."""
+"""The settings of the predictor: every number that changes a trained coder or its surprise.
+
+Those of the practice benchmark are the section `predictor`; the section `ped2` holds another set of the same.
+"""
 
 from __future__ import annotations
 
@@ -21,11 +24,11 @@ class PredictorSettings(BaseModel):
     source: Literal["tokens", "pixels"] = Field(
         "tokens", description="What a block is: TimeSformer's patch tokens, or pixels to a 3D encoder."
     )
-    encoder: Literal["small", "resnet34"] = Field(
-        "small", description="3D encoder of pixel blocks: a small ResNet, or ResNet-34 as in DPC-RNN."
+    encoder: Literal["small", "fine", "resnet34"] = Field(
+        "small", description="3D encoder of pixel blocks: small, its finer grid, or DPC-RNN's ResNet-34."
     )
     channels: tuple[str, ...] = Field(
-        ("luminance", "change", "slow_change"), description="Channels of pixel blocks (see encoders.motion)."
+        ("luminance", "change"), description="Channels of pixel blocks (see encoders.motion)."
     )
     block_frames: int = Field(4, ge=1, le=64, description="Sampled frames of a block, L (count).")
     blocks: int = Field(6, ge=2, le=256, description="Blocks of a training clip, N (count).")
@@ -57,3 +60,42 @@ class PredictorSettings(BaseModel):
         6, ge=1, le=100_000, description="Validations without a lower loss that end training (count)."
     )
     seed: int = Field(0, ge=0, description="Seed of weights, clips and batches.")
+
+
+class Ped2Settings(BaseModel):
+    """How UCSD Ped2 is learned from its normal training clips, and how a frame is scored."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    predictor: PredictorSettings = PredictorSettings(
+        source="pixels",
+        encoder="fine",
+        block_frames=4,
+        blocks=5,
+        steps_ahead=2,
+        dimensions=24,
+        hidden=24,
+        candidates=1500,
+        steps=200,
+        batch=8,
+        learning_rate=3e-3,
+        validation_share=0.125,
+    )
+    shrink: int = Field(2, ge=1, le=8, description="Pixels a side that are averaged into one (count).")
+    crop_rows: int = Field(64, ge=8, le=240, description="Rows of a training clip, after that (pixels).")
+    crop_columns: int = Field(96, ge=8, le=360, description="Columns of a training clip (pixels).")
+    newest_share: float = Field(
+        0.12, gt=0.0, le=1.0, description="Of carried motion, what the newest flow adds (share)."
+    )
+    expected_share: float = Field(
+        0.5,
+        ge=0.0,
+        le=1.0,
+        description="Of the expected speed, what is taken off the speed that came (share).",
+    )
+    memory_s: float = Field(
+        0.28, gt=0.0, le=60.0, description="Time constant of the running mean of a score (seconds)."
+    )
+    seeds: tuple[int, ...] = Field(
+        (0, 1, 2), min_length=1, description="Seeds that are trained and measured."
+    )
