@@ -43,7 +43,7 @@ class TimesformerTraining:
     """Share of the target that goes to all labels alike."""
     token_share: float = 0.5
     """Share of the loss that is asked of the frames' tokens."""
-    video_steps: int = 200
+    video_steps: int = 600
     """Further steps on windows of untrimmed videos, in which an event has only just begun."""
     video_rate: float = 5e-4
     """Highest learning rate of these."""
