@@ -6,7 +6,8 @@ does when it is asked is in `mlflow_model_code`; which version is the champion, 
 
 from __future__ import annotations
 
-import re
+import contextlib
+import importlib.metadata
 import shutil
 import tempfile
 from pathlib import Path
@@ -155,10 +156,23 @@ def signature() -> ModelSignature:
 
 
 def requirements() -> list[str]:
-    """What a fresh environment installs: the packages scoring needs, at the versions of constraints.txt."""
+    """What a fresh environment installs: what scoring needs and what that needs, as constraints.txt has it.
+
+    A `-c` line would do, but MLflow takes its every line for a package that must be there, and warns.
+    """
+    from packaging.requirements import Requirement
+    from packaging.utils import canonicalize_name
+
+    found: set[str] = set()
+    waiting = set(REQUIRED)
+    while waiting:
+        found.add(name := waiting.pop())
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):  # of another platform
+            asked = (Requirement(line) for line in importlib.metadata.requires(name) or ())
+            needed = (one for one in asked if one.marker is None or one.marker.evaluate({"extra": ""}))
+            waiting |= {canonicalize_name(one.name) for one in needed} - found
     lines = CONSTRAINTS.read_text(encoding="utf-8").splitlines()
-    pinned = [line for line in lines if re.split(r"[=<>!~ ;\[]", line, maxsplit=1)[0] in REQUIRED]
-    return [*pinned, f"-c {CONSTRAINTS}"]
+    return [line for line in lines if line and canonicalize_name(Requirement(line).name) in found]
 
 
 def _library(settings: Settings, folder: Path) -> Path:
