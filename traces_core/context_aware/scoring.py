@@ -127,7 +127,7 @@ def place_surprise(predictions: Predictions, temperature: float) -> Tensor:
     )  # (B, P, D, S)
     logits = torch.einsum("bpds,bpdt->bpst", ours, theirs) / temperature
     own = -logits.log_softmax(dim=-1).diagonal(dim1=-2, dim2=-1)  # (B, P, S)
-    return own.unflatten(-1, predictions.predicted.shape[-2:])
+    return own.reshape(*own.shape[:2], *predictions.predicted.shape[-2:])
 
 
 def top_mean(video: Tensor, texts: Tensor, scenes: Tensor, gate: TextGate, k: int) -> Tensor:

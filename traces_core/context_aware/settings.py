@@ -85,7 +85,7 @@ class JointSettings(BaseModel):
     )
     steps: int = Field(100, ge=1, le=1_000_000, description="Most steps of the optimiser (count).")
     batch: int = Field(16, ge=2, le=65_536, description="Clips of consecutive blocks in a step (count).")
-    learning_rate: float = Field(1e-3, gt=0.0, le=1.0, description="Peak learning rate of AdamW.")
+    learning_rate: float = Field(5e-4, gt=0.0, le=1.0, description="Peak learning rate of AdamW.")
     predictor_rate: float = Field(
         0.1, ge=0.0, le=1.0, description="Learning rate of the predictor, which has learned (share of it)."
     )
@@ -99,7 +99,7 @@ class JointSettings(BaseModel):
     )
     evaluate_every: int = Field(10, ge=1, le=100_000, description="Steps between validations (count).")
     patience: int = Field(
-        6, ge=1, le=100_000, description="Validations without a lower loss that end training (count)."
+        10, ge=1, le=100_000, description="Validations without a lower loss that end training (count)."
     )
     seed: int = Field(0, ge=0, lt=2**31, description="Seed of weights, batches and the validation split.")
     threads: int = Field(

@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -69,7 +70,7 @@ class JointState:
             requires_grad=settings.learn_temperature,
         )
         learned = [(name.startswith("coder."), p) for name, p in model.named_parameters() if p.requires_grad]
-        groups = [
+        groups: list[dict[str, Any]] = [
             {
                 "params": [p for within, p in learned if within == is_coder and (p.ndim >= 2) == is_matrix],
                 "weight_decay": settings.weight_decay if is_matrix else 0.0,
