@@ -133,14 +133,19 @@ def test_the_runs_are_in_mlflow_with_what_they_came_from(site: Site, first: str)
     from mlflow.tracking import MlflowClient
 
     client = MlflowClient(tracking_uri=f"sqlite:///{site.folder / 'mlruns.db'}")
-    experiment = client.get_experiment_by_name("traces")
-    runs = {run.info.run_name: run for run in client.search_runs([experiment.experiment_id])}
-    assert set(runs) == {"training of the fusion", "benchmark"}
-    said = runs["benchmark"].data
+    runs = {
+        name: client.search_runs([client.get_experiment_by_name(name).experiment_id])
+        for name in ("traces", "traces training")
+    }
+    assert {name: len(some) for name, some in runs.items()} == {"traces": 1, "traces training": 1}
+    said = runs["traces"][0].data
     assert 0 <= said.metrics["fused/auc"] <= 1
+    assert said.metrics["auc"] == said.metrics["late/auc"]
     assert said.params["scoring.k"] == "5"
-    assert said.tags["recipe"]
-    assert said.tags["git_commit"]
+    assert {"recipe", "git_commit", "dvc_revision", "dagster_run", "report"} <= set(said.tags)
+    assert len(runs["traces"][0].inputs.dataset_inputs) == 3
+    champion = client.get_model_version_by_alias("traces", "champion")
+    assert champion.run_id == runs["traces"][0].info.run_id
 
 
 def test_a_second_run_computes_nothing(site: Site, first: str) -> None:
