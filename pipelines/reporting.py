@@ -84,12 +84,9 @@ def shown_peak(shop: Workshop, scores: Artifact, stream: str) -> dict[str, Any]:
     row = listed.read().filter(pl.col("video_id") == video_id).row(0, named=True)
     frame, _ = frame_at(footage.set_folder(shop, practice, row["set"]) / row["video"], at_s)
     curve = score_curve({stream: track}, duration_s=row["duration_s"])
-    where = f"{row['set']}/{row['video']} at {clock(at_s, 1)}"
-    return {
-        "most_anomalous": f"{where}, {stream} {track.values.max():+.3f}",
-        "its_moment": dg.MetadataValue.md(f"![frame at {clock(at_s, 1)}]({frame_uri(frame)})"),
-        "its_scores": picture(curve, f"{stream} over time"),
-    }
+    where = f"{row['set']}/{row['video']} at {clock(at_s, 1)}, {stream} {track.values.max():+.3f}"
+    shown = f"{where}\n\n![the frame]({frame_uri(frame)})\n\n![{stream} over time]({data_uri(curve)})"
+    return {"most_anomalous": where, "its_moment": dg.MetadataValue.md(shown)}
 
 
 def shown_coverage(coverage: Coverage, of: str) -> dict[str, Any]:

@@ -26,11 +26,12 @@ from websockets.sync.client import ClientConnection, connect
 WIDTH, HEIGHT = 1480, 980
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
-_FIND = """((text, within, exact) => {
+_FIND = """((text, within, exact, beside) => {
   const shown = one => { const box = one.getBoundingClientRect(); return box.width > 0 && box.height > 0; };
   const says = one => (one.innerText || one.getAttribute('aria-label') || '').trim();
   const fits = one => exact ? says(one) === text : says(one).includes(text);
-  const can = one => shown(one) && fits(one) && !one.disabled;
+  const near = one => !beside || one.closest('tr')?.innerText.trim().startsWith(beside);
+  const can = one => shown(one) && fits(one) && near(one) && !one.disabled;
   const found = [...document.querySelectorAll(within)].filter(can);
   if (!found.length) return null;
   const one = found.reduce((a, b) => (says(b).length < says(a).length ? b : a));
@@ -96,19 +97,34 @@ class Page:
             time.sleep(0.3)
 
     def click(
-        self, text: str, within: str = "button, a, [role]", *, exact: bool = True, timeout_s: float = 60.0
+        self,
+        text: str,
+        within: str = "button, a, [role]",
+        *,
+        exact: bool = True,
+        beside: str = "",
+        timeout_s: float = 60.0,
     ) -> None:
-        """Click with the mouse on what says a text."""
+        """Click with the mouse on what says a text; in a table, in the row that begins with another."""
         end = time.monotonic() + timeout_s
-        find = f"{_FIND}({json.dumps(text)}, {json.dumps(within)}, {json.dumps(exact)})"
+        find = f"{_FIND}({', '.join(map(json.dumps, (text, within, exact, beside)))})"
         while (at := self.evaluate(find)) is None:
             if time.monotonic() > end:
                 self.picture("stuck")
                 raise MissingError(f"nothing to click says {text!r}. The page says:\n{self.text()[:1500]}")
             time.sleep(0.3)
         where = {"x": at[0], "y": at[1], "button": "left", "clickCount": 1}
+        time.sleep(0.3)  # what scrolled into view has come to rest
+        where["x"], where["y"] = self.evaluate(find) or at
         for kind in ("mouseMoved", "mousePressed", "mouseReleased"):
             self.call("Input.dispatchMouseEvent", type=kind, **where)
+
+    def escape(self) -> None:
+        """Press Escape: a dialog closes."""
+        for kind in ("keyDown", "keyUp"):
+            self.call(
+                "Input.dispatchKeyEvent", type=kind, key="Escape", code="Escape", windowsVirtualKeyCode=27
+            )
 
     def pictures_on_page(self) -> list[tuple[int, int]]:
         """Width and height of each picture of ours that the browser has drawn (data addresses)."""

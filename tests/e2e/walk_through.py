@@ -140,19 +140,27 @@ def look_at_the_graph(page: Page, site: Site) -> None:
 
 
 def look_at_what_was_made(page: Page, site: Site) -> None:
-    """Pages of assets: words, tables, curves and frames."""
+    """Pages of assets: their words and numbers, and behind a click their tables, curves and frames."""
+    parts = {"trace_corpus": "street", "anomaly_scores": "shard-00", "alarms": "shard-00"}
     shown = {
-        "trace_corpus": "street",
-        "anomaly_scores": "shard-00",
-        "alarms": "shard-00",
+        "trace_corpus": ("sentences", "anomalous"),
+        "trace_index": ("picture", ""),
+        "adapters": ("curves", ""),
+        "anomaly_scores": ("its_moment", "fused"),
+        "alarms": ("highest", "peak_score"),
+        "benchmark_metrics": ("picture", ""),
+        "annotations": ("by_class", "fight"),
     }
-    for asset, partition in shown.items():
-        page.open(f"{site.ui}/assets/{asset}?view=partitions&partition={partition}", asset, "Metadata")
+    for asset, (row, text) in shown.items():
+        part = f"view=partitions&partition={parts[asset]}" if asset in parts else "view=events"
+        page.open(f"{site.ui}/assets/{asset}?{part}", asset, "recipe")
         page.picture(asset)
-    for asset in ("trace_index", "benchmark_metrics", "adapters"):
-        page.open(f"{site.ui}/assets/{asset}?view=overview", asset, "recipe")
-        _until(lambda: bool(page.pictures_on_page()), f"{asset} shows no picture", 60)
-        page.picture(asset)
+        page.click("[Show Markdown]", "*", beside=row)
+        page.wait(text or row)
+        if row in {"picture", "curves", "its_moment"}:
+            _until(lambda: bool(page.pictures_on_page()), f"{asset}: {row} shows no picture", 60)
+        page.picture(f"{asset}-{row}")
+        page.escape()
 
 
 def materialize_by_clicking(page: Page, site: Site) -> None:
