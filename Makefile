@@ -1,6 +1,6 @@
 # Every target installs what it needs. `make help` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-full test-vllm e2e lint ui benchmark benchmark-real benchmark-speed benchmark-bank benchmark-changes pretrain score clean
+.PHONY: help demo test test-full test-vllm e2e lint ui benchmark benchmark-real benchmark-ped2 benchmark-speed benchmark-bank benchmark-changes pretrain score clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -30,6 +30,9 @@ benchmark: $(STAMP)  ## every row: streams, baselines, ablations, three pre-trai
 
 benchmark-real: $(STAMP)  ## real captions of UCF-Crime: make benchmark-real TRACES_REAL_DATA=folder
 	@$(BIN)/python -m pipelines.run real
+
+benchmark-ped2: $(STAMP)  ## UCSD Ped2, learned and measured: make benchmark-ped2 TRACES_REAL_DATA=folder
+	@$(BIN)/python -m pipelines.run ped2
 
 benchmark-speed: $(STAMP)  ## feature extraction against the bare encoders, memory against length
 	@$(BIN)/python -m benchmarks.extraction

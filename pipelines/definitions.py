@@ -18,6 +18,7 @@ from assets import (
     footage,
     inbox,
     model,
+    ped2,
     real,
     scores,
     sources,
@@ -45,6 +46,7 @@ CHAPTERS = (
     inbox,
     model,
     context_aware,
+    ped2,
 )
 
 

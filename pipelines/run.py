@@ -1,4 +1,4 @@
-"""Run the graph from the command line: `python -m pipelines.run demo | benchmark | real`.
+"""Run the graph from the command line: `python -m pipelines.run demo | benchmark | real | ped2`.
 
 How the graph is walked is in `pipelines.walk`; here is what a terminal shows of it, and what is written where
 people look for it.
@@ -25,12 +25,13 @@ from rich.table import Table
 from pipelines import versioning
 from pipelines.reconcile import stale_partitions
 from pipelines.resources import WorkshopResource, git_commit
-from pipelines.walk import BENCHMARK, DEMO, EVERYTHING, REAL, GraphError, Stretch, walk
+from pipelines.walk import BENCHMARK, DEMO, EVERYTHING, PED2, REAL, GraphError, Stretch, walk
 from traces_core.report import POCKET_NOTICE, result_table
 from traces_core.report.markdown import results_markdown
+from traces_core.report.ped2 import ped2_markdown, ped2_picture
 from traces_core.report.real import real_markdown
 from traces_core.settings import project_root
-from traces_core.steps import pages
+from traces_core.steps import pages, ped2
 from traces_core.steps.ablations import ABLATIONS
 from traces_core.steps.benchmark import baseline_rows
 from traces_core.steps.ladder import ladder_report
@@ -90,12 +91,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if chosen.what == "status":
         show_status(console)
         return 0
-    selection = {"demo": DEMO, "benchmark": BENCHMARK, "real": REAL}.get(chosen.what, chosen.select)
+    selection = {"demo": DEMO, "benchmark": BENCHMARK, "real": REAL, "ped2": PED2}.get(
+        chosen.what, chosen.select
+    )
     try:
         versioning.check_stage(Workshop.here())
         runs = materialize(selection, instance=dg.DagsterInstance.get(), console=console)
         if chosen.what == "real":
             write_real(console)
+        elif chosen.what == "ped2":
+            write_ped2(console)
         elif chosen.what != "assets" or chosen.results:
             said = show_results(console)
             if chosen.what == "benchmark":
@@ -163,6 +168,26 @@ def write_real(console: Console) -> None:
     shop.machine.reports.mkdir(parents=True, exist_ok=True)
     (shop.machine.reports / "real.json").write_text(json.dumps(said, indent=1), encoding="utf-8")
     console.print(f"results             {docs / 'results-real.md'}", highlight=False, soft_wrap=True)
+
+
+def write_ped2(console: Console) -> None:
+    """reports/ped2.json with its picture, which shows frames of the data set; docs/results-ped2.md."""
+    shop, docs = WorkshopResource().open(), project_root() / "docs"
+    said = shop.shelf.current("ped2_results").read()
+    docs.mkdir(exist_ok=True)
+    (docs / "results-ped2.md").write_text(ped2_markdown(said), encoding="utf-8")
+    reports = shop.machine.reports
+    reports.mkdir(parents=True, exist_ok=True)
+    (reports / "ped2.json").write_text(json.dumps(said, indent=1), encoding="utf-8")
+    (reports / "ped2.png").write_bytes(ped2_picture(ped2.ped2_moments(shop, said["seeds"][0])))
+    console.print(
+        f"frame AUC           {said['auc']:.3f} ({said['auc_low']:.3f} to {said['auc_high']:.3f})\n"
+        f"numbers             {reports / 'ped2.json'}\n"
+        f"surprise            {reports / 'ped2.png'}\n"
+        f"results             {docs / 'results-ped2.md'}",
+        highlight=False,
+        soft_wrap=True,
+    )
 
 
 if __name__ == "__main__":

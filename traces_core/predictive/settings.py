@@ -93,9 +93,6 @@ class Ped2Settings(BaseModel):
         le=1.0,
         description="Of the expected speed, what is taken off the speed that came (share).",
     )
-    memory_s: float = Field(
-        0.28, gt=0.0, le=60.0, description="Time constant of the running mean of a score (seconds)."
-    )
     seeds: tuple[int, ...] = Field(
         (0, 1, 2), min_length=1, description="Seeds that are trained and measured."
     )

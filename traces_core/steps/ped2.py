@@ -36,16 +36,16 @@ from traces_core.predictive.settings import Ped2Settings
 from traces_core.predictive.surprise import window_scores
 from traces_core.predictive.training import TrainingPoint, train_coder
 from traces_core.predictive.watching import Watcher
-from traces_core.smoothing import exponential_mean
+from traces_core.report.ped2 import Moment
 from traces_core.steps.real import VARIABLE
 from traces_core.steps.workshop import Workshop
 from traces_core.store import Artifact
 from traces_core.types import ScoreTrack, Times
-from traces_core.video import read_frames
+from traces_core.video import frame_at, read_frames
 
 MOVING = code_digest([f"traces_core.predictive.{name}" for name in ("carried", "expectation", "flow")])
 LEARNING = code_digest(["traces_core.predictive", "traces_core.encoders.motion", "traces_core.steps.ped2"])
-JUDGING = code_digest(["traces_core.metrics", "traces_core.datasets", "traces_core.smoothing"])
+JUDGING = code_digest(["traces_core.metrics", "traces_core.datasets"])
 
 TITLE = "UCSD Ped2"
 LABELS = "test_frame_labels.csv"
@@ -178,7 +178,7 @@ def ped2_predictor(
         made_from={
             "clips": clips.fingerprint,
             "motion": motion.fingerprint,
-            "settings": settings.model_dump(exclude={"seeds", "memory_s"}),
+            "settings": settings.model_dump(exclude={"seeds"}),
         },
         write=train,
     )
@@ -240,9 +240,9 @@ def watched(coder: PredictiveCoder, luminance: Tensor, settings: Ped2Settings) -
 
 
 def surprise_track(maps: Tensor, times_s: Times, settings: Ped2Settings) -> ScoreTrack:
-    """The score of each frame: its most surprising places, then a mean that forgets; nothing looks ahead."""
+    """The score of each frame: its most surprising places. Carried motion is a mean over time already."""
     scores = window_scores(maps.float(), settings.predictor.top_share).double().numpy()
-    return exponential_mean(ScoreTrack(times_s, scores, "surprise", causal=True), settings.memory_s)
+    return ScoreTrack(times_s, scores, "surprise", causal=True)
 
 
 def ped2_row(shop: Workshop, scores: Artifact, seed: int) -> dict[str, Any]:
@@ -283,20 +283,29 @@ def ped2_baselines(shop: Workshop, motion: Artifact) -> dict[str, dict[str, Any]
     return {name: {key: row.get(key) for key in names} for name, row in {**rows, **free}.items()}
 
 
-def ped2_results(
-    shop: Workshop, motion: Artifact, seeds: Mapping[int, tuple[Artifact, Artifact]]
-) -> Artifact:
+def ped2_seed(shop: Workshop, seed: int) -> tuple[Artifact, Artifact]:
+    """The predictor of a seed and its scores, made where they are missing."""
+    motion = ped2_motion(shop)
+    predictor = ped2_predictor(shop, motion, seed)
+    return predictor, ped2_scores(shop, motion, predictor, seed)
+
+
+def ped2_results(shop: Workshop) -> Artifact:
     """The numbers of all seeds together, as `reports/ped2.json` holds them."""
+    motion = ped2_motion(shop)
+    seeds = {seed: ped2_seed(shop, seed) for seed in shop.settings.ped2.seeds}
 
     def gather() -> dict[str, Any]:
         rows = [ped2_row(shop, scores, seed) for seed, (_, scores) in seeds.items()]
-        cpu_s = motion.facts["training_cpu_s"] + sum(p.facts["cpu_s"] for p, _ in seeds.values())
+        cpu_s = motion.facts["training_cpu_s"] + sum(learned.facts["cpu_s"] for learned, _ in seeds.values())
         return {
             "auc": float(np.mean([row["auc"] for row in rows])),
             "auc_low": min(row["auc_low"] for row in rows),
             "auc_high": max(row["auc_high"] for row in rows),
             "auc_macro": float(np.mean([row["auc_macro"] for row in rows])),
+            "average_precision": float(np.mean([row["average_precision"] for row in rows])),
             "train_minutes": cpu_s / 60,
+            "motion_frames_per_cpu_s": rows[0]["frames"] / motion.facts["test_cpu_s"],
             "frames_per_s": min(scores.facts["frames_per_s"] for _, scores in seeds.values()),
             "seeds": list(seeds),
             "rows": rows,
@@ -315,6 +324,21 @@ def ped2_results(
         },
         make=gather,
     )
+
+
+def ped2_moments(shop: Workshop, seed: int) -> list[Moment]:
+    """The most surprising moment of each test clip, by one seed."""
+    kept = ped2_seed(shop, seed)[1].read()
+    clips = ped2_data().test
+    truth = ped2_data().truth({name: len(kept[f"{name}/scores"]) for name in clips})
+    moments = []
+    for name, path in clips.items():
+        track = ScoreTrack(kept[f"{name}/times_s"], kept[f"{name}/scores"], "surprise", causal=True)
+        at = int(np.argmax(track.values))
+        shown, _ = frame_at(path, float(track.times_s[at]))
+        surprise = kept[f"{name}/maps"][at].astype(np.float32)
+        moments.append(Moment(name, shown, surprise, track, at, truth.intervals[name]))
+    return moments
 
 
 def _seeded(settings: Ped2Settings, seed: int) -> Ped2Settings:
