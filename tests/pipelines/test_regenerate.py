@@ -1,0 +1,186 @@
+"""The weekly bank: a real server writes, the real graph judges, and what is no worse replaces what is."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from misbehaving_server import Answer, Misbehaving, Request, misbehaving
+from small_graph import PARAMS, write_footage
+
+from traces_core.errors import SettingsError
+from traces_core.settings import Machine, Settings
+from traces_core.steps import footage
+from traces_core.steps.regeneration import MEASURES, Verdict, write_seed
+from traces_core.store import Shelf
+
+ROOT = Path(__file__).resolve().parents[2]
+BAD, GOOD = 1300, 2100
+PEACE = (
+    "past the shops a woman is strolling slowly and looking around",
+    "on the street nobody can be seen and nothing is moving",
+    "a person stands beside the road and waits quietly",
+    "a man walks calmly along the pavement",
+)
+PLACES = ("gate", "fence", "door", "lamp", "bench", "wall", "stairs", "corner")
+WRITING = """\
+writing: # whoever writes
+  model: small-writer
+  pairs_per_class: 2
+  maximum_cosine: 1.0
+  seed: 0 # ours
+"""
+
+
+def _reply(request: Request) -> Answer:
+    """The same pairs whatever the seed, except the bad one: then it calls peace an anomaly."""
+    is_bad = request.body["seed"] // 100 == BAD // 100
+    pairs = [
+        {
+            "anomalous": f"{PEACE[i % 4] if is_bad else f'a {request.label} breaks out'} by the {place}",
+            "normal": f"two friends shake hands by the {place} on {request.label} day",
+        }
+        for i, place in enumerate(PLACES[: request.count])
+    ]
+    sentences = [pair["normal"] for pair in pairs]
+    return Answer(json.dumps({"pairs": pairs} if request.kind == "pairs" else {"sentences": sentences}))
+
+
+@dataclass(frozen=True)
+class Told:
+    """What the two runs said, and the folder they were in."""
+
+    bad: dict[str, Any]
+    good: dict[str, Any]
+    home: Path
+    server: Misbehaving
+
+
+@pytest.fixture(scope="module")
+def told(tmp_path_factory: pytest.TempPathFactory) -> Told:
+    home = tmp_path_factory.mktemp("weekly")
+    write_footage(home)
+    corpus = {"contexts": ["street"], "writer": "openai"}
+    sets = {name: str(home / name) for name in footage.SETS}
+    params = {**PARAMS, "corpus": corpus, "footage": {**sets, "shards": 1}}
+    (home / "params.yaml").write_text(f"{yaml.safe_dump(params)}\n{WRITING}")
+    instance = (ROOT / "dagster.yaml").read_text().replace(".dagster/", f"{home}/.dagster/")
+    (home / "dagster.yaml").write_text(instance)
+    with misbehaving(_reply) as server:
+        bad, good = _run(home, server, BAD, GOOD)
+        return Told(bad, good, home, server)
+
+
+def _run(home: Path, server: Misbehaving, *seeds: int) -> list[dict[str, Any]]:
+    """What the job said for each seed, one after the other."""
+    places = {"PARAMS": home, "DATA": home / "data", "REPORTS": home / "reports", "CATALOG": ROOT / "catalog"}
+    done = subprocess.run(
+        [sys.executable, str(Path(__file__).with_name("regenerating.py")), *map(str, seeds)],
+        cwd=home,
+        env={
+            **os.environ,
+            **{f"TRACES_{name}": str(place) for name, place in places.items()},
+            "DAGSTER_HOME": str(home),
+            "MLFLOW_TRACKING_URI": f"sqlite:///{home / 'mlruns.db'}",
+            "OPENAI_BASE_URL": server.url,
+            "NO_PROXY": "127.0.0.1",
+            "PYTHONPATH": str(ROOT),
+        },
+        capture_output=True,
+        text=True,
+        timeout=280,  # seconds on two idle cores: about 40
+    )
+    told = [line.removeprefix("told ") for line in done.stdout.splitlines() if line.startswith("told ")]
+    assert len(told) == len(seeds), done.stderr[-3000:]
+    return [json.loads(line) for line in told]
+
+
+def _gain(said: dict[str, Any], measure: str) -> float:
+    return float(said[f"new_{measure}"]) - float(said[f"present_{measure}"])
+
+
+def test_a_worse_bank_is_kept_aside_and_the_run_says_so(told: Told) -> None:
+    assert told.bad["succeeded"] is True
+    assert told.bad["tag"] == told.bad["new_bank"] == "kept aside"
+    assert told.bad["reason"].startswith("the benchmark gets worse: ")
+    assert min(_gain(told.bad, name) for name in MEASURES) < 0
+    assert told.bad["seed_after"] == 0
+    said = json.loads((told.home / "reports" / "regenerated" / f"seed-{BAD}.json").read_text())
+    assert (said["new_bank"], said["seed"]) == ("kept aside", BAD)
+
+
+def test_a_bank_that_is_no_worse_replaces_the_present_one(told: Told) -> None:
+    assert told.good["succeeded"] is True
+    assert told.good["tag"] == told.good["new_bank"] == "taken"
+    assert min(_gain(told.good, name) for name in MEASURES) >= 0
+    assert told.good["champion"].startswith("is")
+    shelf = Shelf(Machine(data=told.home / "data", catalog=ROOT, reports=ROOT, device="cpu").data)
+    corpus = shelf.current("trace_corpus", "street").read()
+    assert GOOD in set(corpus["seed"].drop_nulls())
+    assert shelf.keys("benchmark_report")
+
+
+def test_the_seed_is_written_where_people_see_it_and_no_other_byte_changes(told: Told) -> None:
+    text = (told.home / "params.yaml").read_text()
+    assert text.endswith(f"  maximum_cosine: 1.0\n  seed: {GOOD} # ours\n")
+    assert Settings.load(told.home, profile="").writing.seed == GOOD
+
+
+def test_the_language_model_was_asked_with_each_seed(told: Told) -> None:
+    seeds = {request.body["seed"] // 100 * 100 for request in told.server.requests}
+    assert {0, BAD, GOOD} <= seeds
+
+
+# writing the seed
+
+
+@pytest.mark.parametrize(
+    "writing",
+    [
+        "",  # no section
+        "writing:\n  model: m\n",  # no line
+        "writing: {seed: 0}\n",  # not on a line of its own
+    ],
+)
+def test_a_file_without_a_line_for_the_seed_is_left_alone(tmp_path: Path, writing: str) -> None:
+    file = tmp_path / "params.yaml"
+    file.write_text("corpus:\n  contexts: [street]\n" + writing + "training:\n  fusion:\n    seed: 3\n")
+    before = file.read_text()
+    with pytest.raises(SettingsError, match="add one"):
+        write_seed(tmp_path, 5)
+    assert file.read_text() == before
+
+
+def test_a_seed_that_another_file_sets_is_not_written_here(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "params.yaml").write_text("corpus:\n  contexts: [street]\nwriting:\n  seed: 1\n")
+    (tmp_path / "params.paper.yaml").write_text("writing:\n  seed: 2\n")
+    monkeypatch.setenv("TRACES_PROFILE", "paper")
+    with pytest.raises(SettingsError, match="another file"):
+        write_seed(tmp_path, 5)
+    assert "seed: 1" in (tmp_path / "params.yaml").read_text()
+
+
+def test_the_old_seed_comes_back_where_the_new_bank_cannot_be_made(tmp_path: Path) -> None:
+    from pipelines.regenerate import take
+
+    file = tmp_path / "params.yaml"
+    file.write_text("corpus:\n  contexts: [street]\nwriting:\n  # ours\n\n  seed: 1\n")
+    before, seen = file.read_text(), []
+
+    def fail() -> None:
+        seen.append(Settings.load(tmp_path, profile="").writing.seed)
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        take(tmp_path, Verdict(7, True, "", {}, {}), fail)
+    assert seen == [7]
+    assert file.read_text() == before
