@@ -48,7 +48,11 @@ def alarms(context: dg.AssetExecutionContext, workshop: WorkshopResource) -> dg.
     listed = shop.shelf.current("videos")
     found = detection.alarms(shop, listed, scores, shop.shelf.current("thresholds"))
     episodes = found.read()
-    highest = episodes.sort("peak_score", descending=True).head(8).join(listed.read(), on="video_id")
+    highest = (
+        episodes.sort("peak_score", descending=True)
+        .head(8)
+        .join(listed.read(), on="video_id", maintain_order="left")
+    )
     return report(
         found,
         episodes=len(episodes),

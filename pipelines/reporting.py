@@ -5,11 +5,13 @@ What a picture looks like is decided in `traces_core.report`; here it becomes me
 
 from __future__ import annotations
 
+import io
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import dagster as dg
 import polars as pl
+from PIL import Image
 
 from pipelines.versioning import dvc_revision
 from traces_core.report import data_uri, dots, score_curve
@@ -22,6 +24,9 @@ from traces_core.steps.workshop import Workshop
 from traces_core.store import Artifact
 from traces_core.text.coverage import Coverage
 from traces_core.video import frame_at
+
+WIDEST = 960
+"""Pixels that a dialog of Dagster's UI has for a picture."""
 
 Rows = Sequence[Mapping[str, Any]]
 
@@ -42,8 +47,19 @@ def report(artifact: Artifact, **metadata: Any) -> dg.MaterializeResult:
 
 
 def picture(png: bytes, alt: str) -> dg.MarkdownMetadataValue:
-    """A picture that Dagster's UI shows in place."""
-    return dg.MetadataValue.md(f"![{alt}]({data_uri(png)})")
+    """A picture that Dagster's UI shows in a dialog."""
+    return dg.MetadataValue.md(f"![{alt}]({data_uri(_fitted(png))})")
+
+
+def _fitted(png: bytes) -> bytes:
+    """A picture no wider than a dialog of the UI, which cuts off the rest."""
+    image = Image.open(io.BytesIO(png))
+    if image.width <= WIDEST:
+        return png
+    size = (WIDEST, round(image.height * WIDEST / image.width))
+    written = io.BytesIO()
+    image.convert("RGB").resize(size, Image.Resampling.LANCZOS).save(written, "PNG", optimize=True)
+    return written.getvalue()
 
 
 def table(rows: Rows, columns: Sequence[str]) -> dg.MarkdownMetadataValue:
@@ -85,7 +101,9 @@ def shown_peak(shop: Workshop, scores: Artifact, stream: str) -> dict[str, Any]:
     frame, _ = frame_at(footage.set_folder(shop, practice, row["set"]) / row["video"], at_s)
     curve = score_curve({stream: track}, duration_s=row["duration_s"])
     where = f"{row['set']}/{row['video']} at {clock(at_s, 1)}, {stream} {track.values.max():+.3f}"
-    shown = f"{where}\n\n![the frame]({frame_uri(frame)})\n\n![{stream} over time]({data_uri(curve)})"
+    shown = (
+        f"{where}\n\n![the frame]({frame_uri(frame)})\n\n![{stream} over time]({data_uri(_fitted(curve))})"
+    )
     return {"most_anomalous": where, "its_moment": dg.MetadataValue.md(shown)}
 
 

@@ -34,7 +34,9 @@ _FIND = """((text, within, exact, beside) => {
   const can = one => shown(one) && fits(one) && near(one) && !one.disabled;
   const found = [...document.querySelectorAll(within)].filter(can);
   if (!found.length) return null;
-  const one = found.reduce((a, b) => (says(b).length < says(a).length ? b : a));
+  const area = one => one.getBoundingClientRect().width * one.getBoundingClientRect().height;
+  const size = one => [says(one).length, area(one)];
+  const one = found.reduce((a, b) => (size(b)[0] - size(a)[0] || size(b)[1] - size(a)[1]) <= 0 ? b : a);
   one.scrollIntoView({block: 'center'});
   const box = one.getBoundingClientRect();
   return [box.x + box.width / 2, box.y + box.height / 2];
@@ -107,7 +109,7 @@ class Page:
     ) -> None:
         """Click with the mouse on what says a text; in a table, in the row that begins with another."""
         end = time.monotonic() + timeout_s
-        find = f"{_FIND}({', '.join(map(json.dumps, (text, within, exact, beside)))})"
+        find = self._find(text, within, exact, beside)
         while (at := self.evaluate(find)) is None:
             if time.monotonic() > end:
                 self.picture("stuck")
@@ -118,6 +120,19 @@ class Page:
         where["x"], where["y"] = self.evaluate(find) or at
         for kind in ("mouseMoved", "mousePressed", "mouseReleased"):
             self.call("Input.dispatchMouseEvent", type=kind, **where)
+
+    def has(self, text: str, within: str, *, beside: str) -> bool:
+        """Whether something says a text in the row of a table that begins with another."""
+        return self.evaluate(self._find(text, within, True, beside)) is not None
+
+    def scroll_to(self, text: str) -> None:
+        """Bring what says a text into the middle of the window."""
+        if self.evaluate(self._find(text, "*", True, "")) is None:
+            raise MissingError(f"nothing to scroll to says {text!r}. Seen:\n{self.text()[:1500]}")
+
+    @staticmethod
+    def _find(*wanted: str | bool) -> str:
+        return f"{_FIND}({', '.join(map(json.dumps, wanted))})"
 
     def escape(self) -> None:
         """Press Escape: a dialog closes."""
@@ -136,9 +151,9 @@ class Page:
             )
         ]
 
-    def picture(self, name: str) -> Path:
-        """A picture of what is to be seen, numbered in the order of taking."""
-        time.sleep(0.8)  # what moves comes to rest
+    def picture(self, name: str, *, rest_s: float = 1.0) -> Path:
+        """A picture of what is to be seen once it has come to rest, numbered in the order of taking."""
+        time.sleep(rest_s)
         said = self.call("Page.captureScreenshot", format="png")
         path = self._pictures / f"{next(self._taken):02d}-{name}.png"
         path.write_bytes(base64.b64decode(said["data"]))

@@ -134,7 +134,8 @@ def look_at_the_graph(page: Page, site: Site) -> None:
     page.open(f"{site.ui}/asset-groups", "01_sources", "03_bank", "09_benchmark")
     page.picture("graph")
     page.open(f"{site.ui}/automation", "reconcile", "inbox", "when_inputs_change", "regenerate_bank_weekly")
-    page.picture("automation")
+    page.wait("Scheduled At 03:00")
+    page.picture("automation", rest_s=3.0)
     page.open(f"{site.ui}/jobs", "rebuild_bank", "score_footage", "regenerate_bank", "demo")
     page.picture("jobs")
 
@@ -155,6 +156,9 @@ def look_at_what_was_made(page: Page, site: Site) -> None:
         part = f"view=partitions&partition={parts[asset]}" if asset in parts else "view=events"
         page.open(f"{site.ui}/assets/{asset}?{part}", asset, "recipe")
         page.picture(asset)
+        page.wait(row)
+        if not page.has("[Show Markdown]", "*", beside=row):
+            continue  # it is short, and stands in the table
         page.click("[Show Markdown]", "*", beside=row)
         page.wait(text or row)
         if row in {"picture", "curves", "its_moment"}:
@@ -232,6 +236,8 @@ def compare_two_runs(page: Page, site: Site) -> None:
     page.open(f'{where}/compare-runs?runs=[{ids}]&experiments=["{experiment}"]', "Comparing 2 Runs")
     page.picture("mlflow-compare")
     page.wait("scoring.k")
+    page.scroll_to("scoring.k")
+    page.picture("mlflow-compare-parameters")
 
 
 STEPS = (
