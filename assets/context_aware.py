@@ -265,4 +265,5 @@ def _training_run(
             run.metrics({"training": numbers}, step=int(point["step"]))
         run.file(learned.path)
 
-    return tracker.once(f"{what} {learned.recipe[:6]}", tags, fill, experiment=TRAININGS)
+    told = {**tags, "recipe": learned.recipe}
+    return tracker.once(f"{what} {learned.recipe[:6]}", told, fill, experiment=TRAININGS)
