@@ -66,12 +66,13 @@ def index_finds_what_is_there(workshop: WorkshopResource) -> dg.AssetCheckResult
     settings = shop.settings.bank
     bank = Bank.load(shop.shelf.current("trace_index").path)
     recalls = {side: recall_of_index(bank, side, settings.recall_at_k) for side in SIDES}
+    found = ", ".join(f"{side} {recall:.3f}" for side, recall in recalls.items())
     kinds = ", ".join(f"{side} {'index' if side in bank.indexes else 'exact'}" for side in SIDES)
     return dg.AssetCheckResult(
         passed=min(recalls.values()) >= settings.minimum_recall,
         metadata={f"recall_{side}": recall for side, recall in recalls.items()},
         description=(
-            f"recall@{settings.recall_at_k} {recalls}, asked for {settings.minimum_recall}; {kinds}. "
+            f"recall@{settings.recall_at_k} {found}, asked for {settings.minimum_recall}; {kinds}. "
             "Where it is too low, raise bank.candidates or lower bank.coordinates."
         ),
     )
@@ -137,10 +138,11 @@ def scores_are_sound(
         if len(rows) > 1
     }
     finite = bool(table["score"].is_finite().all())
+    shares = ", ".join(f"{stream} {share:.1%}" for stream, share in sorted(tied.items())) or "none"
     return dg.AssetCheckResult(
         passed=finite and all(share < 0.5 for share in tied.values()),
         metadata={f"ties_{stream}": share for stream, share in tied.items()},
-        description=f"{len(table)} scores, {'all finite' if finite else 'not all finite'}; ties {tied}",
+        description=f"{len(table)} scores, {'all finite' if finite else 'not all finite'}; ties {shares}",
     )
 
 

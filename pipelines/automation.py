@@ -40,11 +40,13 @@ class NobodyWalks(dg.AutomationCondition):
         return dg.AutomationResult(context, context.get_empty_subset() if waits else context.candidate_subset)
 
 
-# `eager()` rebuilds although the data is unchanged, and ignores code versions.
+# `eager()` rebuilds although the data is unchanged, and ignores code versions. What was never made is left
+# alone, but for a new context or shard of it: the first time is for people.
 WHEN_INPUTS_CHANGE = (
     dg.AutomationCondition.in_latest_time_window()
     & (
-        dg.AutomationCondition.newly_missing() | _CHANGED | dg.AutomationCondition.code_version_changed()
+        dg.AutomationCondition.newly_missing()
+        | ((_CHANGED | dg.AutomationCondition.code_version_changed()) & ~dg.AutomationCondition.missing())
     ).since_last_handled()
     & dg.AutomationCondition.all_deps_blocking_checks_passed()
     & ~dg.AutomationCondition.any_deps_missing()

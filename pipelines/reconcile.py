@@ -16,7 +16,7 @@ from pipelines.resources import WorkshopResource
 from traces_core.steps.staleness import Stale, Survey
 from traces_core.steps.workshop import Workshop
 
-ARTIFACTS = {"video_features": "feature_manifest"}
+ARTIFACTS = {"video_features": "feature_manifest", "patch_grids": "grid_manifest"}
 """Names of artifacts that are not those of their assets."""
 
 

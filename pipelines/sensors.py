@@ -11,12 +11,12 @@ All of them run by default. What they look at is decided in `pipelines.reconcile
 
 import json
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import dagster as dg
 
 from pipelines.partitions import INBOX
-from pipelines.reconcile import stale_partitions
+from pipelines.reconcile import ARTIFACTS, stale_partitions
 from pipelines.resources import WorkshopResource
 from pipelines.walk import UNDER_WAY, end_the_dead
 from traces_core.digest import digest
@@ -55,13 +55,28 @@ def reconcile(context: dg.SensorEvaluationContext, workshop: WorkshopResource) -
         return dg.SensorResult(
             skip_reason=f"{running} runs are under way; what they leave is looked at then."
         )
-    stale = {_state(context.instance, one): one for one in stale_partitions(shop)}
+    found = _that_can_be_made(context, shop.shelf, stale_partitions(shop))
+    stale = {_state(context.instance, one): one for one in found}
     seen = set(json.loads(context.cursor or "[]"))
     return dg.SensorResult(
         run_requests=[_request(key, one) for key, one in stale.items() if key in seen],
         skip_reason=None if seen & set(stale) else _said(stale.values()),
         cursor=json.dumps(sorted(stale)),
     )
+
+
+def _that_can_be_made(
+    context: dg.SensorEvaluationContext, shelf: Shelf, stale: Sequence[Stale]
+) -> list[Stale]:
+    """Those that wait for none of the others, of assets made before: the first time is for people."""
+    graph, keys = context.repository_def.asset_graph, {_key(one) for one in stale}
+    made = {key for key in keys if shelf.keys(ARTIFACTS.get(key.to_user_string(), key.path[0]))}
+    waiting = {key for key in keys if keys & graph.get_ancestor_asset_keys(key)}
+    return [one for one in stale if _key(one) in made - waiting]
+
+
+def _key(stale: Stale) -> dg.AssetKey:
+    return dg.AssetKey(stale.asset.split("/"))
 
 
 def _said(stale: Iterable[Stale]) -> str:
@@ -71,7 +86,7 @@ def _said(stale: Iterable[Stale]) -> str:
 
 def _state(instance: dg.DagsterInstance, stale: Stale) -> str:
     """What is out of date, why, and since which materialization: where a run for it failed, it stays this."""
-    key = dg.AssetKey(stale.asset.split("/"))
+    key = _key(stale)
     made = instance.fetch_materializations(
         dg.AssetRecordsFilter(key, asset_partitions=[stale.partition] if stale.partition else None), limit=1
     )
@@ -82,7 +97,7 @@ def _state(instance: dg.DagsterInstance, stale: Stale) -> str:
 def _request(state: str, stale: Stale) -> dg.RunRequest:
     return dg.RunRequest(
         run_key=state,
-        asset_selection=[dg.AssetKey(stale.asset.split("/"))],
+        asset_selection=[_key(stale)],
         partition_key=stale.partition,
         tags={"traces/reason": stale.reason},
     )
