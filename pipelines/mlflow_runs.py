@@ -151,8 +151,9 @@ def _of(artifact: Artifact, tags: Mapping[str, str]) -> dict[str, str]:
 
 
 def _title(settings: Settings, measured: Artifact) -> str:
+    """What tells benchmarks apart comes first: lists show the first twenty characters."""
     fusion, windows = settings.training.fusion.kind, settings.timesformer.window_frames
-    return f"{settings.clip.model} {fusion} W={windows} k={settings.scoring.k} {measured.recipe[:6]}"
+    return f"{measured.recipe[:6]} k={settings.scoring.k} W={windows} {fusion} {settings.clip.model}"
 
 
 def _seed(row: Row) -> str:

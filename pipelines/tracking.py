@@ -183,7 +183,8 @@ class Tracker:
         found = self.client.get_experiment_by_name(name)
         if found is None:
             beside = self.database and (self.database.resolve().parent / "mlartifacts").as_uri()
-            return str(self.client.create_experiment(name, artifact_location=beside))
+            kind = {"mlflow.experimentKind": "custom_model_development"}  # else the UI shows it as a chat's
+            return str(self.client.create_experiment(name, artifact_location=beside, tags=kind))
         if found.lifecycle_stage == "deleted":
             self.client.restore_experiment(found.experiment_id)
         return str(found.experiment_id)
