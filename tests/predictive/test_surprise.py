@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 import torch
 from hypothesis import given
@@ -45,7 +47,7 @@ def test_a_score_lies_between_the_mean_of_its_map_and_its_maximum(seed: int, sha
 @given(st.integers(0, 50))
 def test_more_places_never_raise_the_score(seed: int) -> None:
     scores = [window_scores(_maps(seed), share) for share in (0.05, 0.2, 0.5, 1.0)]
-    for fewer, more in zip(scores, scores[1:], strict=False):
+    for fewer, more in itertools.pairwise(scores):
         assert bool((fewer >= more - 1e-6).all())
 
 

@@ -25,6 +25,9 @@ LEAST_WEIGHT = 0.4
 FASTEST = 4.0
 """Longest flow that is believed, in pixels a frame."""
 
+NEIGHBOURHOOD = 5
+"""Edge of the neighbourhood whose mean speed counts for a place, in pixels of carried motion."""
+
 
 class CarriedMotion:
     """Carried motion of one stream, batch after batch.
@@ -77,3 +80,20 @@ class CarriedMotion:
         fetched = F.grid_sample(carried, places, padding_mode="zeros", align_corners=True)
         new = torch.cat([flow, torch.ones_like(flow[:, :1])], dim=1)
         return (1 - self._share) * fetched + self._share * new
+
+
+def speed_of(motion: Tensor, grid: tuple[int, int]) -> Tensor:
+    """How fast things move at each place.
+
+    Parameters
+    ----------
+    motion : float32 tensor of shape (F, 2, h, w), as `CarriedMotion` gives it.
+    grid : rows and columns of the coder's places.
+
+    Returns
+    -------
+    float32 tensor of shape (F, G, G), pixels a frame: the mean length of the motion around each place.
+    """
+    reach = NEIGHBOURHOOD // 2
+    around = F.pad(motion.norm(dim=1, keepdim=True), (reach,) * 4, mode="replicate")
+    return F.adaptive_avg_pool2d(F.avg_pool2d(around, NEIGHBOURHOOD, 1), grid)[:, 0]

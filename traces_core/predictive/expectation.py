@@ -21,33 +21,14 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-NEIGHBOURHOOD = 5
-"""Edge of the neighbourhood whose mean speed counts for a place, in pixels of carried motion."""
 RIDGE = 1e-3
 """Penalty of the readout, as a share of the mean variance of the context."""
-SCALE_QUANTILE = 0.99
+SCALE_QUANTILE = 0.999
 """Of the normal excess around a place: its scale."""
 LEAST_OF_ROW = 0.7
 """A place is never scaled by less than this share of the busiest places of its row: perspective is by row."""
 LEAST_OF_ALL = 0.15
 """... and this share of the busiest row is added: where nobody ever walks, noise is no surprise."""
-
-
-def speed_of(motion: Tensor, grid: tuple[int, int]) -> Tensor:
-    """How fast things move at each place.
-
-    Parameters
-    ----------
-    motion : float32 tensor of shape (F, 2, h, w), as `CarriedMotion` gives it.
-    grid : rows and columns of the coder's places.
-
-    Returns
-    -------
-    float32 tensor of shape (F, G, G), pixels a frame: the mean length of the motion around each place.
-    """
-    reach = NEIGHBOURHOOD // 2
-    around = F.pad(motion.norm(dim=1, keepdim=True), (reach,) * 4, mode="replicate")
-    return F.adaptive_avg_pool2d(F.avg_pool2d(around, NEIGHBOURHOOD, 1), grid)[:, 0]
 
 
 @dataclass(frozen=True)
@@ -100,7 +81,7 @@ def _readout(contexts: Iterable[Tensor], speeds: Iterable[Tensor]) -> tuple[Tens
         products = products + places.T @ speed.flatten().double()
         total = total + len(places)
     variances = moments.diagonal()[:-1].sum() / (len(moments) - 1)
-    penalty = torch.eye(len(moments), dtype=torch.float64) * RIDGE * variances
+    penalty = torch.eye(len(moments), dtype=torch.float64) * (RIDGE * variances + 1e-6)
     penalty[-1, -1] = 0.0  # the bias is free
     solved = torch.linalg.solve(moments + penalty, products)
     return solved[:-1].float(), float(solved[-1])

@@ -1,6 +1,6 @@
 """Steps on UCSD Ped2: trained on its normal training clips, measured on its test clips.
 
-    TRACES_REAL_DATA ─┬─> carried motion of all clips (once) ────────────┐
+    TRACES_REAL_DATA ─┬─> carried motion of the clips (once) ────────────┐
                       └─> training clips ─> coder, expectation (a seed) ─┴─> scores of the test clips ─> rows
 
 No label of a test clip is read before the scores are there. The coder is that of the practice benchmark
@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,6 @@ import numpy as np
 import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
-from torch.nn import functional as F
 
 from traces_core.datasets import GroundTruth
 from traces_core.datasets.masks import read_ucsd_intervals
@@ -28,10 +27,11 @@ from traces_core.digest import code_digest, digest, file_digest
 from traces_core.errors import RealDataError
 from traces_core.metrics import evaluate
 from traces_core.predictive.building import build_coder
-from traces_core.predictive.carried import CarriedMotion
+from traces_core.predictive.carried import CarriedMotion, speed_of
 from traces_core.predictive.clips import PixelVideos
 from traces_core.predictive.coder import PredictiveCoder
-from traces_core.predictive.expectation import MotionExpectation, speed_of
+from traces_core.predictive.expectation import MotionExpectation
+from traces_core.predictive.luminance import read_luminance
 from traces_core.predictive.settings import Ped2Settings
 from traces_core.predictive.surprise import window_scores
 from traces_core.predictive.training import TrainingPoint, train_coder
@@ -40,11 +40,23 @@ from traces_core.report.ped2 import Moment
 from traces_core.steps.real import VARIABLE
 from traces_core.steps.workshop import Workshop
 from traces_core.store import Artifact
-from traces_core.types import ScoreTrack, Times
-from traces_core.video import frame_at, read_frames
+from traces_core.types import Array, ScoreTrack
+from traces_core.video import frame_at
 
-MOVING = code_digest([f"traces_core.predictive.{name}" for name in ("carried", "expectation", "flow")])
-LEARNING = code_digest(["traces_core.predictive", "traces_core.encoders.motion", "traces_core.steps.ped2"])
+_PACKAGE = "traces_core.predictive"
+MOVING = code_digest([f"{_PACKAGE}.{name}" for name in ("carried", "flow", "luminance")])
+LEARNING = code_digest(
+    [f"{_PACKAGE}.{name}" for name in ("blocks", "building", "clips", "coder", "contrast", "convgru")]
+    + [f"{_PACKAGE}.{name}" for name in ("encoder3d", "luminance", "training")]
+    + ["traces_core.encoders.motion"]
+)
+WATCHING = digest(
+    [
+        LEARNING,
+        code_digest([f"{_PACKAGE}.{name}" for name in ("expectation", "surprise", "watching")]),
+        code_digest(["traces_core.steps.ped2"]),
+    ]
+)
 JUDGING = code_digest(["traces_core.metrics", "traces_core.datasets"])
 
 TITLE = "UCSD Ped2"
@@ -65,6 +77,11 @@ class Ped2:
     """Test clips by name."""
     fingerprint: str
     """Of every clip, not of the labels."""
+
+    @property
+    def parts(self) -> dict[str, Mapping[str, Path]]:
+        """Training and test clips, by the folder they lie in."""
+        return {"train": self.training, "test": self.test}
 
     def truth(self, lengths: Mapping[str, int]) -> GroundTruth:
         """The labels of the test clips, of which so many frames were scored."""
@@ -94,78 +111,57 @@ def ped2_data() -> Ped2:
     return Ped2(folder, clips["train"], clips["test"], digest(every))
 
 
-def read_luminance(path: Path, shrink: int) -> tuple[Tensor, Times]:
-    """A clip's luminance from 0 to 1, float32 (F, H, W), `shrink` pixels a side averaged; and its times."""
-    frames, times = [], []
-    for batch in read_frames(path):
-        grey = torch.from_numpy(batch.pixels[..., 1]).float()[:, None] / 255.0  # grey footage: any channel
-        frames.append(F.avg_pool2d(grey, shrink)[:, 0])
-        times.append(batch.times_s)
-    return torch.cat(frames), np.concatenate(times)
+def ped2_motion(shop: Workshop, part: str) -> Artifact:
+    """Carried motion of the clips of a part (`train`, `test`): float32 (F, G, G), pixels a frame.
 
-
-def ped2_motion(shop: Workshop) -> Artifact:
-    """Carried motion of every clip: float32 (F, G, G), pixels a frame, at the places of the coder.
-
-    The facts `training_cpu_s` and `test_cpu_s` are the processor time it took, of all threads.
+    The places are those of the coder. The fact `cpu_s` is the processor time it took, of all threads.
     """
     clips, settings = ped2_data(), shop.settings.ped2
 
     def move(path: Path) -> tuple[Path, Mapping[str, Any]]:
+        began = time.process_time()
         found: dict[str, Tensor] = {}
-        spent = dict.fromkeys(("training", "test"), 0.0)
-        for part, paths in (("training", clips.training), ("test", clips.test)):
-            began = time.process_time()
-            for name, clip in paths.items():
-                luminance, _ = read_luminance(clip, settings.shrink)
-                carrier, grid = CarriedMotion(settings.newest_share), _grid(settings, luminance)
-                found[name] = torch.cat([speed_of(carrier(p), grid) for p in torch.split(luminance, CHUNK)])
-            spent[part] = time.process_time() - began
+        for name, clip in clips.parts[part].items():
+            luminance, _ = read_luminance(clip, settings.shrink)
+            carrier, grid = CarriedMotion(settings.newest_share), _grid(settings, luminance)
+            found[name] = torch.cat([speed_of(carrier(p), grid) for p in torch.split(luminance, CHUNK)])
         path = path.with_suffix(".safetensors")
         save_file(found, path)
-        return path, {f"{part}_cpu_s": round(seconds, 1) for part, seconds in spent.items()}
+        return path, {"cpu_s": round(time.process_time() - began, 1)}
 
     return shop.shelf.remember_path(
         "ped2_motion",
+        part,
         code=MOVING,
-        made_from={"clips": clips.fingerprint, "settings": _what_moves(settings)},
+        made_from={
+            "clips": clips.fingerprint,
+            "settings": settings.model_dump(include={"shrink", "newest_share"}),
+            "encoder": settings.predictor.encoder,
+        },
         write=move,
     )
 
 
 def ped2_predictor(
-    shop: Workshop, motion: Artifact, seed: int, *, progress: Callable[[TrainingPoint], None] | None = None
+    shop: Workshop, seed: int, *, progress: Callable[[TrainingPoint], None] | None = None
 ) -> Artifact:
-    """A coder trained on the normal clips, and what it expects of them: a folder.
+    """The weights of a coder trained on the normal clips.
 
-    The fact `cpu_s` is the processor time that training took, of all threads, without the motion.
+    The facts are its `curve`, its `best_step` and `cpu_s`, the processor time it took, of all threads.
     """
     clips, settings = ped2_data(), _seeded(shop.settings.ped2, seed)
 
-    def train(folder: Path) -> tuple[Path, Mapping[str, Any]]:
-        folder.mkdir()
+    def train(path: Path) -> tuple[Path, Mapping[str, Any]]:
         began = time.process_time()
-        luminances = {name: read_luminance(path, settings.shrink)[0] for name, path in clips.training.items()}
         videos = PixelVideos(
-            [luminance[None] for luminance in luminances.values()],
+            [read_luminance(clip, settings.shrink)[0][None] for clip in clips.training.values()],
             block_frames=settings.predictor.block_frames,
             crop=(settings.crop_rows, settings.crop_columns),
         )
-        coder = build_coder(settings.predictor)
-        trained = train_coder(coder, videos, settings.predictor, progress=progress)
-        contexts = [watched(coder, luminance, settings) for luminance in luminances.values()]
-        speeds = [torch.from_numpy(motion_of) for motion_of in _read(motion, luminances)]
-        expectation = MotionExpectation.fit(contexts, speeds, share=settings.expected_share)
-        save_file(coder.state_dict(), folder / "coder.safetensors")
-        save_file(
-            {
-                "weights": expectation.weights,
-                "bias": torch.tensor(expectation.bias),
-                "scale": expectation.scale.contiguous(),
-            },
-            folder / "expectation.safetensors",
-        )
-        return folder, {
+        trained = train_coder(build_coder(settings.predictor), videos, settings.predictor, progress=progress)
+        path = path.with_suffix(".safetensors")
+        save_file(trained.coder.state_dict(), path)
+        return path, {
             "cpu_s": round(time.process_time() - began, 1),
             "best_step": trained.best_step,
             "curve": [asdict(point) for point in trained.curve],
@@ -177,60 +173,92 @@ def ped2_predictor(
         code=LEARNING,
         made_from={
             "clips": clips.fingerprint,
-            "motion": motion.fingerprint,
-            "settings": settings.model_dump(exclude={"seeds"}),
+            "settings": settings.model_dump(include={"predictor", "shrink", "crop_rows", "crop_columns"}),
         },
         write=train,
     )
 
 
-def ped2_scores(shop: Workshop, motion: Artifact, predictor: Artifact, seed: int) -> Artifact:
+def ped2_expectation(shop: Workshop, seed: int) -> Artifact:
+    """What the coder of a seed expects of the normal clips: readout and scale. The fact `cpu_s` as above."""
+    clips, settings = ped2_data(), _seeded(shop.settings.ped2, seed)
+    predictor, motion = ped2_predictor(shop, seed), ped2_motion(shop, "train")
+
+    def fit(path: Path) -> tuple[Path, Mapping[str, Any]]:
+        began = time.process_time()
+        coder, speeds = _coder(predictor, settings), motion.read()
+        names = list(clips.training)
+        luminances = (read_luminance(clips.training[name], settings.shrink)[0] for name in names)
+        contexts = [watched(coder, luminance, settings).half() for luminance in luminances]
+        fitted = MotionExpectation.fit(
+            contexts, [torch.from_numpy(speeds[name]) for name in names], share=settings.expected_share
+        )
+        kept = {"weights": fitted.weights, "bias": torch.tensor(fitted.bias), "scale": fitted.scale}
+        path = path.with_suffix(".safetensors")
+        save_file({name: value.contiguous() for name, value in kept.items()}, path)
+        return path, {"cpu_s": round(time.process_time() - began, 1)}
+
+    return shop.shelf.remember_path(
+        "ped2_expectation",
+        str(seed),
+        code=WATCHING,
+        made_from={
+            "predictor": predictor.fingerprint,
+            "motion": motion.fingerprint,
+            "expected_share": settings.expected_share,
+        },
+        write=fit,
+    )
+
+
+def ped2_scores(shop: Workshop, seed: int) -> Artifact:
     """Surprise of the test clips: `<clip>/maps` (F, G, G), `<clip>/scores` (F,), `<clip>/times_s` (F,).
 
-    The fact `frames_per_s` is the speed of the coder alone on this machine, `motion` not included.
+    The fact `cpu_s` is the processor time that watching took, `motion` not included.
     """
     clips, settings = ped2_data(), _seeded(shop.settings.ped2, seed)
+    predictor, expectation = ped2_predictor(shop, seed), ped2_expectation(shop, seed)
+    motion = ped2_motion(shop, "test")
 
-    def score(folder: Path) -> tuple[Path, Mapping[str, Any]]:
-        coder, expectation = load_predictor(predictor.path, settings)
-        found, watched_s, frames = {}, 0.0, 0
-        for name, path in clips.test.items():
-            luminance, times_s = read_luminance(path, settings.shrink)
-            began = time.perf_counter()
-            context = watched(coder, luminance, settings)
-            watched_s, frames = watched_s + time.perf_counter() - began, frames + len(times_s)
-            (speed,) = _read(motion, [name])
-            maps = expectation.maps(context, torch.from_numpy(speed))
-            track = surprise_track(maps, times_s, settings)
+    def score(path: Path) -> tuple[Path, Mapping[str, Any]]:
+        coder, speeds = _coder(predictor, settings), motion.read()
+        expected = _expected(expectation.read(), settings)
+        found, cpu_s = {}, 0.0
+        for name, clip in clips.test.items():
+            luminance, times_s = read_luminance(clip, settings.shrink)
+            began = time.process_time()
+            maps = expected.maps(watched(coder, luminance, settings), torch.from_numpy(speeds[name]))
+            cpu_s += time.process_time() - began
             found[f"{name}/maps"] = maps.half()
-            found[f"{name}/scores"] = torch.from_numpy(track.values.astype(np.float64))
+            found[f"{name}/scores"] = window_scores(maps, settings.predictor.top_share).double()
             found[f"{name}/times_s"] = torch.from_numpy(times_s)
-        path = folder.with_suffix(".safetensors")
+        path = path.with_suffix(".safetensors")
         save_file(found, path)
-        return path, {"frames_per_s": round(frames / watched_s, 1)}
+        return path, {"cpu_s": round(cpu_s, 1)}
 
     return shop.shelf.remember_path(
         "ped2_scores",
         str(seed),
-        code=LEARNING,
+        code=WATCHING,
         made_from={
             "motion": motion.fingerprint,
             "predictor": predictor.fingerprint,
-            "settings": settings.model_dump(exclude={"seeds"}),
+            "expectation": expectation.fingerprint,
+            "top_share": settings.predictor.top_share,
         },
         write=score,
     )
 
 
-def load_predictor(folder: Path, settings: Ped2Settings) -> tuple[PredictiveCoder, MotionExpectation]:
-    """What `ped2_predictor` kept."""
+def _coder(predictor: Artifact, settings: Ped2Settings) -> PredictiveCoder:
     coder = build_coder(settings.predictor)
-    coder.load_state_dict(load_file(folder / "coder.safetensors"))
-    kept = load_file(folder / "expectation.safetensors")
-    expectation = MotionExpectation(
-        kept["weights"], float(kept["bias"]), settings.expected_share, kept["scale"]
-    )
-    return coder.eval(), expectation
+    coder.load_state_dict(load_file(predictor.path))
+    return coder.eval()
+
+
+def _expected(kept: Mapping[str, Array], settings: Ped2Settings) -> MotionExpectation:
+    weights, scale = torch.from_numpy(kept["weights"]), torch.from_numpy(kept["scale"])
+    return MotionExpectation(weights, float(kept["bias"]), settings.expected_share, scale)
 
 
 def watched(coder: PredictiveCoder, luminance: Tensor, settings: Ped2Settings) -> Tensor:
@@ -239,20 +267,17 @@ def watched(coder: PredictiveCoder, luminance: Tensor, settings: Ped2Settings) -
     return torch.cat([watcher(part) for part in torch.split(luminance, CHUNK)])
 
 
-def surprise_track(maps: Tensor, times_s: Times, settings: Ped2Settings) -> ScoreTrack:
-    """The score of each frame: its most surprising places. Carried motion is a mean over time already."""
-    scores = window_scores(maps.float(), settings.predictor.top_share).double().numpy()
-    return ScoreTrack(times_s, scores, "surprise", causal=True)
-
-
-def ped2_row(shop: Workshop, scores: Artifact, seed: int) -> dict[str, Any]:
+def ped2_row(shop: Workshop, seed: int) -> dict[str, Any]:
     """Every number of one seed against the labels of the test clips."""
+    return {"seed": seed, **judged(shop, _tracks(ped2_scores(shop, seed)))}
+
+
+def _tracks(scores: Artifact) -> dict[str, ScoreTrack]:
     kept = scores.read()
-    tracks = {
+    return {
         name: ScoreTrack(kept[f"{name}/times_s"], kept[f"{name}/scores"], "surprise", causal=True)
         for name in ped2_data().test
     }
-    return {"seed": seed, **judged(shop, tracks)}
 
 
 def judged(shop: Workshop, tracks: Mapping[str, ScoreTrack]) -> dict[str, Any]:
@@ -263,62 +288,61 @@ def judged(shop: Workshop, tracks: Mapping[str, ScoreTrack]) -> dict[str, Any]:
     return evaluate(tracks, truth, rng=rng, resamples=benchmark.bootstrap, is_stratified=False).to_dict()
 
 
-def ped2_baselines(shop: Workshop, motion: Artifact) -> dict[str, dict[str, Any]]:
-    """What costs nothing, by name: change between frames, and carried motion without any coder."""
+def ped2_baselines(shop: Workshop) -> dict[str, dict[str, Any]]:
+    """What costs nothing, by name: change between frames, carried motion without any coder, no content."""
     clips, settings = ped2_data(), shop.settings.ped2
-    speeds = [torch.from_numpy(speed) for speed in _read(motion, clips.training)]
-    alone = MotionExpectation.fit([torch.zeros_like(s)[:, None] for s in speeds], speeds, share=0.0)
+    normal, speeds = ped2_motion(shop, "train").read(), ped2_motion(shop, "test").read()
+    moved = [torch.from_numpy(normal[name]) for name in clips.training]
+    alone = MotionExpectation.fit([torch.zeros_like(speed)[:, None] for speed in moved], moved, share=0.0)
     difference, carried = {}, {}
     for name, path in clips.test.items():
         luminance, times_s = read_luminance(path, settings.shrink)
         change = luminance.diff(dim=0, prepend=luminance[:1]).abs().mean(dim=(1, 2)).double().numpy()
         difference[name] = ScoreTrack(times_s, change, "frame_difference", causal=True)
-        (speed,) = _read(motion, [name])
-        maps = alone.maps(torch.zeros(len(speed), 1, *speed.shape[1:]), torch.from_numpy(speed))
-        carried[name] = surprise_track(maps, times_s, settings)
+        speed = torch.from_numpy(speeds[name])
+        scores = window_scores(
+            alone.maps(torch.zeros_like(speed)[:, None], speed), settings.predictor.top_share
+        )
+        carried[name] = ScoreTrack(times_s, scores.double().numpy(), "carried_motion", causal=True)
     tracks = {"frame_difference": difference, "carried_motion_without_coder": carried}
     rows = {name: judged(shop, found) for name, found in tracks.items()}
-    names = ("auc", "auc_low", "auc_high", "auc_macro", "average_precision")
     free = rows["frame_difference"].pop("baselines")
+    names = ("auc", "auc_low", "auc_high", "auc_macro", "average_precision")
     return {name: {key: row.get(key) for key in names} for name, row in {**rows, **free}.items()}
-
-
-def ped2_seed(shop: Workshop, seed: int) -> tuple[Artifact, Artifact]:
-    """The predictor of a seed and its scores, made where they are missing."""
-    motion = ped2_motion(shop)
-    predictor = ped2_predictor(shop, motion, seed)
-    return predictor, ped2_scores(shop, motion, predictor, seed)
 
 
 def ped2_results(shop: Workshop) -> Artifact:
     """The numbers of all seeds together, as `reports/ped2.json` holds them."""
-    motion = ped2_motion(shop)
-    seeds = {seed: ped2_seed(shop, seed) for seed in shop.settings.ped2.seeds}
+    seeds = shop.settings.ped2.seeds
+    motion = {part: ped2_motion(shop, part) for part in ("train", "test")}
+    scores = {seed: ped2_scores(shop, seed) for seed in seeds}
 
     def gather() -> dict[str, Any]:
-        rows = [ped2_row(shop, scores, seed) for seed, (_, scores) in seeds.items()]
-        cpu_s = motion.facts["training_cpu_s"] + sum(learned.facts["cpu_s"] for learned, _ in seeds.values())
+        rows = [ped2_row(shop, seed) for seed in seeds]
+        learned = [step(shop, seed) for seed in seeds for step in (ped2_predictor, ped2_expectation)]
+        train_s = motion["train"].facts["cpu_s"] + sum(one.facts["cpu_s"] for one in learned)
+        test_s = motion["test"].facts["cpu_s"] + max(one.facts["cpu_s"] for one in scores.values())
         return {
             "auc": float(np.mean([row["auc"] for row in rows])),
             "auc_low": min(row["auc_low"] for row in rows),
             "auc_high": max(row["auc_high"] for row in rows),
             "auc_macro": float(np.mean([row["auc_macro"] for row in rows])),
             "average_precision": float(np.mean([row["average_precision"] for row in rows])),
-            "train_minutes": cpu_s / 60,
-            "motion_frames_per_cpu_s": rows[0]["frames"] / motion.facts["test_cpu_s"],
-            "frames_per_s": min(scores.facts["frames_per_s"] for _, scores in seeds.values()),
+            "train_minutes": train_s / 60,
+            "frames_per_cpu_s": rows[0]["frames"] / test_s,
             "seeds": list(seeds),
             "rows": rows,
-            "baselines": ped2_baselines(shop, motion),
+            "baselines": ped2_baselines(shop),
             "settings": shop.settings.ped2.model_dump(mode="json"),
             "causal": True,
         }
 
     return shop.shelf.remember(
         "ped2_results",
-        code=digest([LEARNING, JUDGING]),
+        code=digest([WATCHING, JUDGING]),
         made_from={
-            "scores": {str(seed): scores.fingerprint for seed, (_, scores) in seeds.items()},
+            "scores": {str(seed): found.fingerprint for seed, found in scores.items()},
+            "motion": {part: found.fingerprint for part, found in motion.items()},
             "labels": file_digest(ped2_data().folder / LABELS),
             "benchmark": shop.settings.benchmark.model_dump(include={"bootstrap", "seed"}),
         },
@@ -328,12 +352,12 @@ def ped2_results(shop: Workshop) -> Artifact:
 
 def ped2_moments(shop: Workshop, seed: int) -> list[Moment]:
     """The most surprising moment of each test clip, by one seed."""
-    kept = ped2_seed(shop, seed)[1].read()
-    clips = ped2_data().test
-    truth = ped2_data().truth({name: len(kept[f"{name}/scores"]) for name in clips})
+    clips, scores = ped2_data(), ped2_scores(shop, seed)
+    tracks, kept = _tracks(scores), scores.read()
+    truth = clips.truth({name: len(track) for name, track in tracks.items()})
     moments = []
-    for name, path in clips.items():
-        track = ScoreTrack(kept[f"{name}/times_s"], kept[f"{name}/scores"], "surprise", causal=True)
+    for name, path in clips.test.items():
+        track = tracks[name]
         at = int(np.argmax(track.values))
         shown, _ = frame_at(path, float(track.times_s[at]))
         surprise = kept[f"{name}/maps"][at].astype(np.float32)
@@ -345,10 +369,6 @@ def _seeded(settings: Ped2Settings, seed: int) -> Ped2Settings:
     return settings.model_copy(update={"predictor": settings.predictor.model_copy(update={"seed": seed})})
 
 
-def _what_moves(settings: Ped2Settings) -> dict[str, Any]:
-    return settings.model_dump(include={"shrink", "newest_share"}) | {"encoder": settings.predictor.encoder}
-
-
 def _grid(settings: Ped2Settings, luminance: Tensor) -> tuple[int, int]:
     """Rows and columns of the coder's places."""
     length = settings.predictor.block_frames
@@ -356,8 +376,3 @@ def _grid(settings: Ped2Settings, luminance: Tensor) -> tuple[int, int]:
         blocks = luminance[:1].expand(length, -1, -1)[None, None, None]
         rows, columns = build_coder(settings.predictor).eval().embed(blocks).shape[-2:]
     return rows, columns
-
-
-def _read(motion: Artifact, names: Iterable[str]) -> list[np.ndarray]:
-    kept = motion.read()
-    return [kept[name] for name in names]
