@@ -1,0 +1,68 @@
+"""UCSD Ped2 as it lies in the folder of real data, and the number that frame differences get on it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from traces_core.errors import RealDataError
+from traces_core.predictive.luminance import read_luminance
+from traces_core.settings import Machine, Settings
+from traces_core.steps import ped2
+from traces_core.steps.workshop import Workshop
+from traces_core.store import Shelf
+from traces_core.types import ScoreTrack
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Workshop:
+    return Workshop(Shelf(tmp_path), Settings.load(profile=""), Machine.here())
+
+
+@pytest.fixture(scope="module")
+def luminances():
+    return {name: read_luminance(path, 2) for name, path in ped2.ped2_data().test.items()}
+
+
+def test_all_clips_and_labels_are_there(luminances) -> None:
+    clips = ped2.ped2_data()
+    assert (len(clips.training), len(clips.test)) == (16, 12)
+    lengths = {name: len(times_s) for name, (_, times_s) in luminances.items()}
+    assert sum(lengths.values()) == 2010
+    truth = clips.truth(lengths)
+    assert truth.anomalous_share * 2010 == pytest.approx(1648)
+
+
+def test_frames_are_a_tenth_of_a_second_apart_and_half_as_large(luminances) -> None:
+    for frames, times_s in luminances.values():
+        assert frames.shape[1:] == (120, 180)
+        assert 0.0 <= float(frames.min()) < float(frames.max()) <= 1.0
+        assert np.allclose(np.diff(times_s), 0.1)
+
+
+def test_frame_differences_get_the_known_number(shop: Workshop, luminances) -> None:
+    tracks = {}
+    for name, (frames, times_s) in luminances.items():
+        change = frames.diff(dim=0, prepend=frames[:1]).abs().mean(dim=(1, 2)).double().numpy()
+        tracks[name] = ScoreTrack(times_s, change, "frame_difference", causal=True)
+    assert ped2.judged(shop, tracks)["auc"] == pytest.approx(0.67, abs=0.03)
+
+
+def test_the_fingerprint_of_the_clips_does_not_hang_on_the_labels(tmp_path: Path, monkeypatch) -> None:
+    here = ped2.ped2_data()
+    copy = tmp_path / "ucsd_ped2"
+    for part, clips in here.parts.items():
+        (copy / part).mkdir(parents=True)
+        for name, path in clips.items():
+            (copy / part / f"{name}.mp4").symlink_to(path)
+    (copy / ped2.LABELS).write_text("video,first_frame,last_frame\n", encoding="utf-8")
+    monkeypatch.setenv(ped2.VARIABLE, str(tmp_path))
+    assert ped2.ped2_data().fingerprint == here.fingerprint
+
+
+def test_a_folder_without_clips_is_refused(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setenv(ped2.VARIABLE, str(tmp_path))
+    with pytest.raises(RealDataError, match=r"lacks train/\*\.mp4, test/\*\.mp4, test_frame_labels\.csv"):
+        ped2.ped2_data()
