@@ -189,7 +189,7 @@ def launch_a_job(page: Page, site: Site) -> None:
     page.open(f"{site.ui}/jobs", "rebuild_bank")
     page.click("rebuild_bank", "a")
     page.click("Launchpad", "a, button")
-    page.click("Launch run", "button", exact=False)
+    page.click("Launch Run", "button")
     with site.instance() as instance:
         _until(lambda: bool(_finished(instance, "rebuild_bank")), "rebuild_bank did not succeed", 600)
         run = _finished(instance, "rebuild_bank")[0]
