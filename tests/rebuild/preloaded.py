@@ -1,0 +1,5 @@
+"""Imported by the process that workers are forked from: everything a run needs, once."""
+
+from rebuild.workers import preload
+
+preload()

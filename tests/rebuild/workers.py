@@ -1,0 +1,222 @@
+"""Processes that materialize a site: forked from one that has imported everything, so each takes seconds.
+
+Each is a process of its own, in a session of its own: it has its own environment, imports changed code where
+it is told to, and can be killed without harm to anybody else. Encoders are counted and still encode.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import io
+import json
+import multiprocessing
+import os
+import signal
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from functools import partial
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from rebuild.sites import Site
+
+DEMO = "+key:benchmark_report"
+
+
+@dataclass
+class Said:
+    """What a process says about its run."""
+
+    texts: list[str] = field(default_factory=list)
+    """Every sentence that was encoded."""
+    frames: int = 0
+    """Frames that the image encoder was given."""
+    windows: int = 0
+    """Windows that the window encoder was given for features."""
+    explained: int = 0
+    """Windows that it was given to see where it looks, for a page."""
+    cpu_s: float = 0.0
+    """Processor time of it all."""
+    wall_s: float = 0.0
+    """How long it took."""
+    error: str | None = None
+    """Why it failed."""
+    stale: list[list[str | None]] = field(default_factory=list)
+    """Asset, partition and reason of what was out of date before."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """What a process is told."""
+
+    folder: str
+    """The site's."""
+    said: str
+    """The file to write `Said` to."""
+    environment: dict[str, str]
+    """Beside the site's own."""
+    first_on_path: tuple[str, ...] = ()
+    """Folders that go first when modules are imported anew; () keeps the modules that are there."""
+    imports_anew: tuple[str, ...] = ()
+    """Packages that are imported anew."""
+    threads: int = 1
+    """Threads of a forward pass."""
+    looks: bool = False
+    """Whether to say first what is out of date."""
+    selection: str = DEMO
+    """What to materialize; empty for nothing."""
+
+
+def preload() -> None:
+    """Import what every run needs; nothing is computed and no thread is started here."""
+    import mlflow.tracking
+    import open_clip
+    import transformers
+
+    import pipelines.reconcile
+    from pipelines.definitions import defs
+
+    transformers.TimesformerForVideoClassification  # noqa: B018  # imported when first named
+    defs.resolve_asset_graph()
+    assert all((mlflow.tracking, open_clip, pipelines.reconcile))
+
+
+@contextlib.contextmanager
+def forking(site: Site) -> Iterator[Workers]:
+    """Workers for copies of a site; the process they are forked from ends with the block."""
+    saved = dict(os.environ)
+    os.environ.update(site.environment)
+    os.environ["PYTHONPATH"] = os.pathsep.join(sys.path)
+    os.environ["OMP_NUM_THREADS"] = "1"
+    try:
+        context = multiprocessing.get_context("forkserver")
+        context.set_forkserver_preload(["rebuild.preloaded"])
+        yield Workers(context)
+    finally:
+        os.environ.clear()
+        os.environ.update(saved)
+        from multiprocessing.forkserver import _forkserver
+
+        _forkserver._stop()
+
+
+@dataclass(frozen=True)
+class Workers:
+    """Starts processes that work at a site."""
+
+    context: Any
+
+    def start(self, site: Site, name: str = "run", **job: Any) -> tuple[BaseProcess, Path]:
+        """A process that materializes, and the file where it will say what it did."""
+        said = site.folder / f"{name}.json"
+        told = Job(str(site.folder), str(said), {**site.environment, **job.pop("environment", {})}, **job)
+        said.with_suffix(".at").unlink(missing_ok=True)
+        process = self.context.Process(target=work, args=(asdict(told),))
+        process.start()
+        return process, said
+
+    def kill(self, process: BaseProcess) -> None:
+        """SIGKILL to a process and to what it started."""
+        try:
+            os.killpg(process.pid or 0, signal.SIGKILL)
+        except ProcessLookupError:  # it has no group of its own yet
+            process.kill()
+        process.join()
+
+    def run(self, site: Site, name: str = "run", **job: Any) -> Said:
+        """Materialize, to the end."""
+        return self.finish(*self.start(site, name, **job))
+
+    def finish(self, process: BaseProcess, told: Path) -> Said:
+        """Wait for the end, which must be a good one."""
+        process.join()
+        assert process.exitcode == 0, f"exit code {process.exitcode}"
+        said = Said(**json.loads(told.read_text()))
+        assert said.error is None, said.error
+        return said
+
+
+def work(told: dict[str, Any]) -> None:
+    """What such a process does."""
+    job = Job(**told)
+    os.setsid()
+    os.chdir(job.folder)
+    os.environ.update(job.environment)
+    sys.path[:0] = job.first_on_path
+    for name in [name for name in sys.modules if name.split(".")[0] in job.imports_anew]:
+        del sys.modules[name]
+    importlib.invalidate_caches()
+    said, started = Said(), time.monotonic()
+    try:
+        torch.set_num_threads(job.threads)
+        _count(said)
+        with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+            _materialize(job, said)
+    except Exception:
+        said.error = traceback.format_exc()
+    said.cpu_s, said.wall_s = time.process_time(), time.monotonic() - started
+    Path(job.said).write_text(json.dumps(asdict(said)))
+
+
+def _materialize(job: Job, said: Said) -> None:
+    import dagster as dg
+
+    from pipelines.reconcile import stale_partitions
+    from pipelines.resources import WorkshopResource
+    from pipelines.walk import GraphError, walk
+
+    if job.looks:
+        found = stale_partitions(WorkshopResource().open())
+        said.stale = [[one.asset, one.partition, one.reason] for one in found]
+    if job.selection:
+        with dg.DagsterInstance.ephemeral() as instance:  # 1,000 writes to disk less; artifacts are real
+            try:
+                walk(job.selection, instance=instance, tell=partial(_tell, Path(job.said)))
+            except GraphError as error:
+                said.error = str(error)
+
+
+def _tell(said: Path, stretch: object, done: int, of: int) -> None:
+    """Leave where the run is, for those who kill it."""
+    said.with_suffix(".at").write_text(str(stretch))
+
+
+def _count(said: Said) -> None:
+    """Have the encoders say what they are given, and encode it as always."""
+    from traces_core.encoders.clip import ClipEncoder
+    from traces_core.encoders.timesformer import TimesformerEncoder
+
+    lock = threading.Lock()
+    texts, images, windows = (
+        ClipEncoder.encode_texts,
+        ClipEncoder.encode_images,
+        TimesformerEncoder.encode_windows,
+    )
+
+    def encode_texts(self: Any, given: Any, **how: Any) -> Any:
+        with lock:
+            said.texts += list(given)
+        return texts(self, given, **how)
+
+    def encode_images(self: Any, pixels: Any, **how: Any) -> Any:
+        with lock:
+            said.frames += len(pixels)
+        return images(self, pixels, **how)
+
+    def encode_windows(self: Any, given: Any, **how: Any) -> Any:
+        with lock:
+            said.windows += 0 if how.get("with_attention") else len(given)
+            said.explained += len(given) if how.get("with_attention") else 0
+        return windows(self, given, **how)
+
+    ClipEncoder.encode_texts = encode_texts  # type: ignore[method-assign]
+    ClipEncoder.encode_images = encode_images  # type: ignore[method-assign]
+    TimesformerEncoder.encode_windows = encode_windows  # type: ignore[method-assign]
