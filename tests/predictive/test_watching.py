@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
@@ -115,7 +114,7 @@ def test_speed_is_the_mean_length_of_motion_around_a_place() -> None:
     motion[:, 0] = 3.0
     motion[:, 1] = -4.0
     assert torch.allclose(speed_of(motion, (4, 6)), torch.full((1, 4, 6), 5.0))
-    assert np.isfinite(speed_of(torch.zeros(2, 2, 8, 12), (3, 5))).all()
+    assert not speed_of(torch.zeros(2, 2, 8, 12), (3, 5)).any()
 
 
 def test_the_readout_does_not_hang_on_how_videos_are_cut() -> None:
