@@ -22,7 +22,7 @@ from pipelines.reporting import report, shown_peak, table
 from pipelines.resources import TrackerResource, WorkshopResource
 from pipelines.tracking import TRAININGS, TrackedRun, Tracker
 from traces_core.context_aware.scoring import ALIGNMENT
-from traces_core.steps import context_aware, context_scores, footage
+from traces_core.steps import block_views, context_aware, context_scores, footage
 from traces_core.steps.workshop import Workshop
 from traces_core.store import Artifact
 
@@ -31,7 +31,7 @@ from traces_core.store import Artifact
     kinds={"timesformer"},
     partitions_def=SHARDS,
     deps=["videos", "practice_footage", *settings("sampling", "timesformer", "predictor", "context_gate")],
-    code_version=context_aware.GRIDDING,
+    code_version=block_views.GRIDDING,
     automation_condition=WHEN_INPUTS_CHANGE,
     pool=GPU,
 )
@@ -39,7 +39,7 @@ def patch_grids(context: dg.AssetExecutionContext, workshop: WorkshopResource) -
     """The patch tokens of each block of one shard's videos; anomalous training videos are left out."""
     shop = workshop.open()
     practice, listed = shop.shelf.current("practice_footage"), shop.shelf.current("videos")
-    manifest = context_aware.patch_grids(shop, practice, listed, context.partition_key)
+    manifest = block_views.patch_grids(shop, practice, listed, context.partition_key)
     rows = manifest.read()
     return report(manifest, videos=len(rows), blocks=int(rows["blocks"].sum()))
 
@@ -89,7 +89,7 @@ def context_gate(
 ) -> dg.MaterializeResult:
     """Head, gate and predictor, trained jointly on normal footage; what they began as, if that is better."""
     shop, runs = workshop.open(), tracker.open()
-    shelf, is_predicting = shop.shelf, context_aware.is_predicting(shop)
+    shelf, is_predicting = shop.shelf, block_views.is_predicting(shop)
     learned = context_aware.context_gate(
         shop,
         shelf.current("practice_footage"),
@@ -138,7 +138,7 @@ def context_aware_scores(
         shop,
         shelf.current("videos"),
         shelf.current("feature_manifest", shard),
-        shelf.current("grid_manifest", shard) if context_aware.is_predicting(shop) else None,
+        shelf.current("grid_manifest", shard) if block_views.is_predicting(shop) else None,
         shelf.current("context_gate"),
         shelf.current("trace_index"),
     )

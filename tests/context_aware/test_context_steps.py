@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from traces_core.errors import MixedSpacesError
-from traces_core.steps import context_aware, context_scores, footage, knowledge, ladder
+from traces_core.steps import block_views, context_aware, context_scores, footage, knowledge, ladder
 from traces_core.steps.context_scores import BECAUSE
 from traces_core.steps.workshop import Workshop
 from traces_core.store import Artifact
@@ -53,7 +53,7 @@ def learned_in(shop: Workshop) -> Artifact:
     practice, listed = listed_in(shop)
     shards = footage.shard_names(shop.settings.footage.shards)
     features = [footage.video_features(shop, practice, listed, shard) for shard in shards]
-    grids = [context_aware.patch_grids(shop, practice, listed, shard) for shard in shards]
+    grids = [block_views.patch_grids(shop, practice, listed, shard) for shard in shards]
     predicted = context_aware.predictor(shop, practice, listed, joined(grids))
     index, _ = knowledge.bank(shop)
     manifests = (joined(features), joined(grids))
@@ -66,7 +66,7 @@ def state_of(module: torch.nn.Module) -> dict[str, torch.Tensor]:
 
 def test_the_frozen_encoders_stay_in_eval_mode_with_weights_and_batch_norm_statistics(shop: Workshop) -> None:
     fresh = shop.variant(joint__seed=5, predictor__seed=5)
-    modules = [fresh.clip._model, fresh.windows._model, context_aware.block_encoder(fresh)._model]
+    modules = [fresh.clip._model, fresh.windows._model, block_views.block_encoder(fresh)._model]
     before = [state_of(module) for module in modules]
     assert any(name.endswith("running_mean") for name in before[0])
     learned = learned_in(fresh)
@@ -90,7 +90,7 @@ def test_each_stream_is_scored_and_nothing_is_made_twice(shop: Workshop) -> None
 def test_only_normal_training_footage_has_patch_grids(shop: Workshop) -> None:
     practice, listed = listed_in(shop)
     shards = footage.shard_names(shop.settings.footage.shards)
-    have = set(joined([context_aware.patch_grids(shop, practice, listed, one) for one in shards])["video_id"])
+    have = set(joined([block_views.patch_grids(shop, practice, listed, one) for one in shards])["video_id"])
     rows = listed.read()
     training = rows.filter((pl.col("set") == "training") & pl.col("video_id").is_in(list(have)))["video"]
     assert len(training) == 6
@@ -122,7 +122,7 @@ def test_the_nearest_normal_traces_stand_in_for_captions(shop: Workshop) -> None
     pseudo = shop.variant(joint__captions="nearest")
     practice, listed = listed_in(pseudo)
     index, bank = knowledge.bank(pseudo)
-    videos = context_aware.normal_training(pseudo, practice, listed)
+    videos = block_views.normal_training(pseudo, practice, listed)
     corpus, _ = context_aware._joint_corpus(pseudo, videos, pl.DataFrame(), index)
     normal = {
         str(one): v
@@ -140,9 +140,9 @@ def test_the_nearest_normal_traces_stand_in_for_captions(shop: Workshop) -> None
 def test_another_network_may_see_the_scene(shop: Workshop) -> None:
     other = shop.variant(context_gate__scene_network="pocket-1")
     practice, listed = listed_in(other)
-    video_id = context_aware.normal_training(other, practice, listed)["video_id"][0]
+    video_id = block_views.normal_training(other, practice, listed)["video_id"][0]
     assert learned_in(other).recipe != learned_in(shop).recipe
-    ours, theirs = (context_aware.views_of(one, video_id).scenes for one in (shop, other))
+    ours, theirs = (block_views.views_of(one, video_id).scenes for one in (shop, other))
     assert np.abs(ours - theirs).max() > 0.01
 
 
@@ -159,7 +159,7 @@ def test_an_alarm_says_which_stream_mismatches(shop: Workshop) -> None:
     scores = []
     for shard in footage.shard_names(shop.settings.footage.shards):
         features = footage.video_features(shop, practice, listed, shard)
-        grids = context_aware.patch_grids(shop, practice, listed, shard)
+        grids = block_views.patch_grids(shop, practice, listed, shard)
         scores.append(
             context_scores.context_aware_scores(shop, listed, features, grids, learned_in(shop), index)
         )

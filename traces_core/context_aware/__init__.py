@@ -11,6 +11,7 @@
     corpus     normal footage to learn from   training  InfoNCE and CPC together
     scoring    the two streams of a video     pvalues   what normal footage says about a score
     grids      patch tokens of a video        saved     the model as a file
+    views      what was seen, block by block  state     where a training stands
 
 Arrays and tensors only. Which footage is used, and what is kept, belongs in `traces_core.steps`. Source:
 arXiv 2508.18463; what differs from it, and why, is in docs/decisions/0021.

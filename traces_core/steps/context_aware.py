@@ -1,192 +1,50 @@
-"""Steps in which the Context-Aware system learns: patch grids, the predictor alone, all of it jointly.
+"""Steps in which the Context-Aware system learns: the predictor alone, then all of it jointly.
 
     patch_grids ──> predictor ──> context_gate
 
-Everything is learned from normal training footage. What it says about a video is in `context_scores`.
+Everything is learned from normal training footage. What is seen of it is in `block_views`, what is said about
+a video in `context_scores`.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import polars as pl
-from safetensors.numpy import load_file, save_file
 
 from traces_core.bank import Bank
 from traces_core.context_aware.corpus import JointCorpus, NormalVideo
-from traces_core.context_aware.grids import PatchGrids, extract_grids
 from traces_core.context_aware.saved import Blueprint, Origin, load_coder, save_coder, save_model
 from traces_core.context_aware.scene import SceneReferences
 from traces_core.context_aware.settings import predictor_alone
 from traces_core.context_aware.training import JointlyTrained, Progress, train_jointly
 from traces_core.context_aware.views import Views
 from traces_core.digest import code_digest, digest
-from traces_core.encoders.base import ImageEncoder
-from traces_core.encoders.clip import ClipEncoder
-from traces_core.encoders.settings import ClipSettings
-from traces_core.encoders.timesformer import TimesformerEncoder
-from traces_core.errors import VideoError
 from traces_core.steps import footage
+from traces_core.steps.block_views import (
+    block_encoder,
+    is_predicting,
+    load_grids,
+    normal_training,
+    scene_encoder,
+    views_of,
+)
 from traces_core.steps.workshop import Workshop
 from traces_core.store import Artifact
 from traces_core.types import Array, Times
-from traces_core.video import read_frames
 
 _PACKAGE = "traces_core.context_aware"
-GRIDDING = digest([footage.SEEING, code_digest([f"{_PACKAGE}.grids"])])
 JOINING = code_digest(
     [f"{_PACKAGE}.{module}" for module in ("corpus", "gate", "model", "objective", "saved", "scene")]
-    + [f"{_PACKAGE}.{module}" for module in ("settings", "training", "views")]
+    + [f"{_PACKAGE}.{module}" for module in ("settings", "state", "training", "views")]
     + [f"traces_core.predictive.{module}" for module in ("coder", "contrast", "convgru")]
     + [f"traces_core.model.{module}" for module in ("adapters", "objective", "saved", "training_loop")]
-    + ["traces_core.encoders.clip", "traces_core.steps.context_aware"]
+    + ["traces_core.encoders.clip", "traces_core.steps.block_views", "traces_core.steps.context_aware"]
 )
-
-GRIDS = pl.Schema(
-    {"video_id": pl.String(), "fingerprint": pl.String(), "blocks": pl.Int64(), "reason": pl.String()}
-)
-"""One row a video of a shard: its patch grids, or why it has none."""
-
-
-def is_predicting(shop: Workshop) -> bool:
-    """Whether the settings ask for a predictor at all."""
-    return "prediction" in shop.settings.joint.evidence
-
-
-def block_encoder(shop: Workshop) -> TimesformerEncoder:
-    """The window encoder with windows as long as a block."""
-    return shop.variant(timesformer__window_frames=shop.settings.predictor.block_frames).windows
-
-
-def normal_training(shop: Workshop, practice: Artifact, listed: Artifact) -> pl.DataFrame:
-    """The readable training videos in which nothing anomalous is annotated; columns as in `VIDEOS`."""
-    marked = footage.checked_annotations(shop, practice, listed, "training").read()
-    training = listed.read().filter((pl.col("set") == "training") & pl.col("reason").is_null())
-    normal: pl.DataFrame = training.join(marked.select("video").unique(), on="video", how="anti")
-    return normal.sort("video")
-
-
-def patch_grids(
-    shop: Workshop,
-    practice: Artifact,
-    listed: Artifact,
-    shard: str,
-    *,
-    progress: Callable[[str], None] | None = None,
-) -> Artifact:
-    """The patch grids of one shard's videos, each under its own recipe; a table as in `GRIDS`.
-
-    Training videos that are not normal are left out: nothing here may learn from them.
-    """
-    mine = listed.read().filter((pl.col("shard") == shard) & pl.col("reason").is_null())
-    normal = normal_training(shop, practice, listed)["video"]
-    mine = mine.filter((pl.col("set") != "training") | pl.col("video").is_in(normal.implode()))
-    rows: list[tuple[Any, ...]] = []
-    for entry in mine.unique("video_id", keep="first", maintain_order=True).iter_rows(named=True):
-        path = footage.set_folder(shop, practice, entry["set"]) / entry["video"]
-        try:
-            _scene_frames_of(shop, entry["video_id"], path)
-            found = _grids_of(shop, entry["video_id"], path)
-        except VideoError as error:
-            rows.append((entry["video_id"], None, 0, error.found))
-            continue
-        rows.append((entry["video_id"], found.fingerprint, found.facts["blocks"], found.facts["broken"]))
-        if progress is not None and found.computed:
-            progress(f"{entry['video']}: {found.facts['blocks']} blocks in {found.seconds:.1f} s")
-    return shop.shelf.remember(
-        "grid_manifest",
-        shard,
-        code=GRIDDING,
-        made_from={"rows": [list(row) for row in rows], "shard": shard},
-        make=lambda: pl.DataFrame(rows, schema=GRIDS, orient="row"),
-    )
-
-
-def _grid_recipe(shop: Workshop, video_id: str) -> dict[str, Any]:
-    return {
-        "video": video_id,
-        "sample_fps": shop.settings.sampling.sample_fps,
-        "block_encoder": block_encoder(shop).fingerprint,
-    }
-
-
-def _grids_of(shop: Workshop, video_id: str, path: Path) -> Artifact:
-    def extract(target: Path) -> tuple[Path, dict[str, Any]]:
-        target = target.with_suffix(".safetensors")
-        fps = shop.settings.sampling.sample_fps
-        return target, extract_grids(path, block_encoder(shop), target, sample_fps=fps)
-
-    return shop.shelf.remember_path(
-        "patch_grids", video_id, code=GRIDDING, made_from=_grid_recipe(shop, video_id), write=extract
-    )
-
-
-def load_grids(shop: Workshop, video_id: str) -> PatchGrids:
-    """The patch grids of a video that `patch_grids` has seen."""
-    found = shop.shelf.recall("patch_grids", video_id, code=GRIDDING, made_from=_grid_recipe(shop, video_id))
-    return PatchGrids.load(found.path)
-
-
-def scene_encoder(shop: Workshop) -> ImageEncoder:
-    """The image encoder that sees the scene: CLIP itself, or the one that the settings name."""
-    name = shop.settings.context_gate.scene_network
-    if name is None:
-        return shop.clip
-    model, _, weights = name.partition(":")
-    return ClipEncoder.load(ClipSettings(model=model, pretrained=weights or None), shop.machine.device)
-
-
-def _scene_recipe(shop: Workshop, video_id: str) -> dict[str, Any]:
-    return {
-        "video": video_id,
-        "sample_fps": shop.settings.sampling.sample_fps,
-        "scene_encoder": scene_encoder(shop).fingerprint,
-    }
-
-
-def _scene_frames_of(shop: Workshop, video_id: str, path: Path) -> None:
-    """Have the scene network see a video; where CLIP is the network, the features have it already."""
-    if shop.settings.context_gate.scene_network is None:
-        return
-    encoder = scene_encoder(shop)
-
-    def see(target: Path) -> Path:
-        target = target.with_suffix(".safetensors")
-        batches = list(read_frames(path, sample_fps=shop.settings.sampling.sample_fps))
-        frames = np.concatenate([encoder.encode_images(batch.pixels) for batch in batches])
-        save_file({"frames": frames}, target)
-        return target
-
-    shop.shelf.remember_path(
-        "scene_frames", video_id, code=GRIDDING, made_from=_scene_recipe(shop, video_id), write=see
-    )
-
-
-def _scene_frames(shop: Workshop, video_id: str) -> Array | None:
-    """float32 (F, S): the frames of a video as the scene network sees them; None where that is CLIP."""
-    if shop.settings.context_gate.scene_network is None:
-        return None
-    found = shop.shelf.recall(
-        "scene_frames", video_id, code=GRIDDING, made_from=_scene_recipe(shop, video_id)
-    )
-    frames: Array = load_file(found.path)["frames"]
-    return frames
-
-
-def views_of(shop: Workshop, video_id: str) -> Views:
-    """What was seen at the end of each block of a video; without a predictor the blocks are the windows."""
-    features = footage.load_features(shop, video_id)
-    return Views.of(
-        features,
-        load_grids(shop, video_id) if is_predicting(shop) else None,
-        readout_frames=shop.settings.training.fusion.readout_frames,
-        scene_frames=_scene_frames(shop, video_id),
-    )
 
 
 def predictor(

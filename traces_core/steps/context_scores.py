@@ -23,7 +23,8 @@ from traces_core.context_aware.scoring import ALIGNMENT, CONTEXT_AWARE, SURPRISE
 from traces_core.context_aware.views import Views
 from traces_core.digest import code_digest, digest, file_digest
 from traces_core.metrics.events import find_episodes
-from traces_core.steps.context_aware import JOINING, origin, views_of
+from traces_core.steps.block_views import views_of
+from traces_core.steps.context_aware import JOINING, origin
 from traces_core.steps.detection import (
     ALARMS,
     CALIBRATING,

@@ -17,7 +17,7 @@ import polars as pl
 from traces_core.context_aware.scoring import ALIGNMENT, CONTEXT_AWARE, SURPRISE
 from traces_core.digest import code_digest
 from traces_core.metrics import evaluate
-from traces_core.steps import context_aware, context_scores, footage, knowledge
+from traces_core.steps import block_views, context_aware, context_scores, footage, knowledge
 from traces_core.steps.benchmark import truth_of
 from traces_core.steps.workshop import Workshop
 from traces_core.store import Artifact
@@ -25,7 +25,7 @@ from traces_core.types import ScoreTrack
 
 CODE = [
     code_digest(["traces_core.steps.ladder"]),
-    context_aware.GRIDDING,
+    block_views.GRIDDING,
     context_aware.JOINING,
     context_scores.JUDGING,
     context_scores.WEIGHING,
@@ -92,8 +92,8 @@ def _tracks(shop: Workshop, which: str) -> tuple[dict[str, dict[str, ScoreTrack]
     features = [footage.video_features(shop, practice, listed, shard) for shard in shards]
     grids: list[Artifact] | None = None
     predicted: Artifact | None = None
-    if context_aware.is_predicting(shop):
-        grids = [context_aware.patch_grids(shop, practice, listed, shard) for shard in shards]
+    if block_views.is_predicting(shop):
+        grids = [block_views.patch_grids(shop, practice, listed, shard) for shard in shards]
         predicted = context_aware.predictor(shop, practice, listed, _joined(grids))
     index, _ = knowledge.bank(shop)
     learned = context_aware.context_gate(
