@@ -204,7 +204,7 @@ def dropped_video_is_whole(
 ) -> dg.AssetCheckResult:
     """The video was read to its end; else it was scored up to there, and set aside."""
     made = workshop.open().shelf.current("inbox_scores", context.partition_key)
-    return _warning(list(filter(None, [made.facts["broken"]])), f"read to {made.facts['seconds']:.2f} s")
+    return _warning(list(filter(None, [made.facts["broken"]])), f"read to {made.facts['length_s']:.2f} s")
 
 
 @dg.asset_check(asset=caption_embeddings, blocking=True)

@@ -125,7 +125,7 @@ def test_a_run_scores_the_video_and_puts_its_page_where_people_look(site: Site, 
     said = done.asset_materializations_for_node("inbox_scores")[0].metadata
     assert said["broken"].value is None
     assert "data:image/png" in said["its_scores"].value
-    assert said["seconds"].value == pytest.approx(2.0, abs=0.5)
+    assert said["length_s"].value == pytest.approx(2.0, abs=0.5)
 
 
 def test_a_broken_video_is_set_aside_with_the_reason(site: Site, fights: dict, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 import polars as pl
 
 from traces_core.detector import Detector
-from traces_core.digest import digest
+from traces_core.digest import code_digest, digest
 from traces_core.errors import VideoError
 from traces_core.features import Features
 from traces_core.inbox import file_named, inbox_folder, set_aside
@@ -24,7 +24,12 @@ from traces_core.store import Artifact
 from traces_core.streams import LATE
 from traces_core.video import content_id
 
-JUDGING = digest([footage.SEEING, detection.SCORING, detection.CALIBRATING, pages.SHOWING])
+JUDGING = digest(
+    [
+        code_digest(["traces_core.steps.inbox"]),
+        *(footage.SEEING, detection.SCORING, detection.CALIBRATING, pages.SHOWING),
+    ]
+)
 
 EPISODES = pl.Schema(
     {
@@ -58,7 +63,7 @@ def inbox_scores(shop: Workshop, name: str) -> Artifact:
         set_aside(folder, path, f"Nothing of it could be scored: {error}")
         raise
     if made.facts["broken"]:
-        until = f"Scored to {made.facts['seconds']:.2f} s, then: {made.facts['broken']}"
+        until = f"Scored to {made.facts['length_s']:.2f} s, then: {made.facts['broken']}"
         set_aside(folder, path, until)
     _publish(made, shop.machine.reports / "inbox" / name)
     return made
@@ -89,7 +94,7 @@ def _scored(shop: Workshop, name: str, path: Path, context: str | None) -> Artif
         write_video_report(target / "index.html", pages.video_report(detector, scored))
         late = scored.tracks[LATE].values
         return target, {
-            "seconds": scored.end_s,
+            "length_s": scored.end_s,
             "episodes": len(scored.episodes[LATE]),
             "highest": float(late.max()),
             "threshold": scored.thresholds[LATE],
