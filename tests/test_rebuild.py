@@ -38,6 +38,7 @@ from rebuild.expectations import (
 from rebuild.sites import Site, computed
 from rebuild.workers import Said, Workers, forking
 
+pytestmark = pytest.mark.timeout(1200)  # whole runs of the graph, one test twenty of them: a busy machine
 NOTHING: Parts = {}
 
 
