@@ -8,6 +8,7 @@ import dagster as dg
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")  # a terminal shows what the graph does
 os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
 os.environ.setdefault("DVC_NO_ANALYTICS", "1")
 # Partition-aware checks are a preview, observable sources a beta: chosen knowingly, said once, here.
 warnings.filterwarnings("ignore", category=dg.PreviewWarning)
