@@ -1,7 +1,7 @@
 """How assets are split: the text side by context, the footage side by shard, the inbox by video.
 
-The first two come from the settings, so that a bank regenerated for one site, or footage on another machine, is
-one partition. Inside a shard each video has a recipe of its own.
+The first two come from the settings, so that a bank regenerated for one site, or footage on another machine,
+is one partition. Inside a shard each video has a recipe of its own.
 """
 
 import dagster as dg

@@ -79,8 +79,11 @@ def test_what_a_call_raises_is_raised_and_the_calls_behind_it_are_dropped() -> N
     def fails() -> int:
         raise ValueError("broken lane")
 
-    with pytest.raises(ValueError, match="broken lane"), Lanes(1) as lanes:
-        lanes.put(lambda: 1, kept.append)
-        lanes.put(fails, kept.append)
-        lanes.put(lambda: 3, kept.append)
+    def three() -> None:
+        with Lanes(1) as lanes:
+            for compute in (lambda: 1, fails, lambda: 3):
+                lanes.put(compute, kept.append)
+
+    with pytest.raises(ValueError, match="broken lane"):
+        three()
     assert kept == [1]
