@@ -47,8 +47,8 @@ ROOT = Path(__file__).resolve().parents[2]
 GRAPH = defs.resolve_asset_graph()
 STAGES = stages(ROOT)
 
-UNVERSIONED = {"ablations", "real", "inbox"}
-"""Chapters that no stage makes: they hang on what is versioned, or on footage that comes by itself."""
+UNVERSIONED = {"ablations", "inbox", "ped2", "real"}
+"""Chapters that no stage makes: they hang on what is versioned, or on footage that not everybody has."""
 ENCODERS = "traces_core/encoders/pocket"
 """Weights that the settings `clip` and `timesformer` mean by default."""
 
