@@ -15,7 +15,7 @@ from places import SAID, write_catalog
 
 from assets import real as chapter
 from pipelines.resources import TrackerResource, WorkshopResource
-from pipelines.tracking import EXPERIMENT, Tracker
+from pipelines.tracking import REAL, Tracker
 from traces_core.captions.settings import CaptionSettings
 from traces_core.errors import RealDataError, UnknownNameError
 from traces_core.report.real import real_markdown
@@ -104,7 +104,7 @@ def of(rows: list[dict], experiment: str, table: str = "captions_vadtree_coarse"
 def test_every_experiment_has_rows_of_both_tables(rows: list[dict]) -> None:
     found = {(row["experiment"], row["table"]) for row in rows}
     assert found == {(name, table) for name in real_rows.EXPERIMENTS for table in real.TABLES}
-    assert len(of(rows, "headline")) == 3
+    assert len(of(rows, "headline")) == 4
     assert set(of(rows, "scene")) == {"none", "generic", "matched", "mismatched"}
     assert len([row for row in rows if row["experiment"] == "bank_size"]) == 2 * 2 * 5 * 3
 
@@ -117,6 +117,18 @@ def test_the_default_has_the_same_numbers_wherever_it_stands(rows: list[dict]) -
         assert of(rows, "scorers", table)[default]["auc"] == auc
         assert of(rows, "scene", table)["matched"]["auc"] == auc
         assert of(rows, "over_time", table)["trailing means"]["auc"] == auc
+
+
+def test_a_score_that_holds_from_the_end_of_its_stretch_tells_nothing_before(shop: Workshop) -> None:
+    bench = real.Bench(shop, real.real_data(), "captions_vadtree_coarse")
+    settings = bench.settings(classes=tuple(sorted(real_rows.UCF_CLASSES)))
+    tracks = bench.tracks(bench.corpus(settings), settings)
+    known = real_rows.from_the_end(bench, tracks)
+    lowest = min(track.values.min() for track in tracks.values())
+    ends_s = bench.renamed({part["video"][0]: part["end_s"].to_list() for part in bench.videos()})
+    for video, track in known.items():
+        assert track.times_s[1:].tolist() == ends_s[video]
+        assert track.values.tolist() == [lowest, *tracks[video].values]
 
 
 def test_a_row_says_which_marks_judged_it_and_whether_it_looks_ahead(rows: list[dict]) -> None:
@@ -200,7 +212,7 @@ def test_each_row_is_a_run_of_mlflow(
     done = dg.materialize([*chapter.SENTENCES, judged], resources=resources)
     assert done.success
     client = MlflowClient(tracking_uri=Tracker(tmp_path).uri)
-    runs = client.search_runs([client.get_experiment_by_name(EXPERIMENT).experiment_id])
+    runs = client.search_runs([client.get_experiment_by_name(REAL).experiment_id])
     variants = {(run.data.params["table"], run.data.params["variant"]) for run in runs if run.data.metrics}
     assert len(variants) == 3 + 2
     assert len(runs) == 1 + len(variants)

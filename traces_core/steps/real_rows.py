@@ -73,13 +73,13 @@ def headline(bench: Bench) -> list[Row]:
     classes = corpus.filter(pl.col("side") == "anomalous")["class"].n_unique()
     return [
         _in_full(name, tracks, official),
-        _in_full(f"{name}, from the end of each stretch on", _from_the_end(bench, tracks), official),
+        _in_full(f"{name}, from the end of each stretch on", from_the_end(bench, tracks), official),
         _in_full(f"{name}, judged by VERA's marks", tracks, vera),
         _in_full(f"all {classes} classes", bench.tracks(corpus, every), official),
     ]
 
 
-def _from_the_end(bench: Bench, tracks: Tracks) -> dict[str, ScoreTrack]:
+def from_the_end(bench: Bench, tracks: Tracks) -> dict[str, ScoreTrack]:
     """Scores that hold once their stretch is over, as a live camera has them; the lowest of all before."""
     lowest = min(float(track.values.min()) for track in tracks.values())
     ends_s = bench.renamed({part["video"][0]: part["end_s"].to_numpy() for part in bench.videos()})
