@@ -7,6 +7,7 @@ by its id. What a run of a benchmark, a training or an ablation holds belongs in
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import json
 import math
 import os
@@ -118,7 +119,19 @@ class Tracker:
         """The client of the store."""
         from mlflow.tracking import MlflowClient  # four seconds: only for those who log
 
-        return MlflowClient(tracking_uri=self.uri)
+        with self._alone():  # the first client makes the tables
+            return MlflowClient(tracking_uri=self.uri)
+
+    @contextlib.contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Within, no other run makes what two cannot make at once in one file: its tables, an experiment."""
+        if self.database is None:
+            yield
+            return
+        self.database.parent.mkdir(parents=True, exist_ok=True)
+        with self.database.with_name(f"{self.database.name}.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
 
     @property
     def place(self) -> str:
@@ -180,13 +193,18 @@ class Tracker:
 
         Artifacts of a SQLite store lie beside its file; those of a server where the server wants them.
         """
-        found = self.client.get_experiment_by_name(name)
+        client = self.client
+        with self._alone():
+            return self._experiment(client, name)
+
+    def _experiment(self, client: MlflowClient, name: str) -> str:
+        found = client.get_experiment_by_name(name)
         if found is None:
             beside = self.database and (self.database.resolve().parent / "mlartifacts").as_uri()
             kind = {"mlflow.experimentKind": "custom_model_development"}  # else the UI shows it as a chat's
-            return str(self.client.create_experiment(name, artifact_location=beside, tags=kind))
+            return str(client.create_experiment(name, artifact_location=beside, tags=kind))
         if found.lifecycle_stage == "deleted":
-            self.client.restore_experiment(found.experiment_id)
+            client.restore_experiment(found.experiment_id)
         return str(found.experiment_id)
 
 
