@@ -82,7 +82,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     `status`: what is out of date and why, nothing computed.
     """
     parser = argparse.ArgumentParser(prog="python -m pipelines.run", description=__doc__)
-    parser.add_argument("what", choices=["demo", "benchmark", "real", "assets", "status"])
+    parser.add_argument("what", choices=["demo", "benchmark", "real", "ped2", "assets", "status"])
     parser.add_argument("--select", default=EVERYTHING, help="Dagster's asset selection, for `assets`")
     parser.add_argument("--results", action="store_true", help="then show the results, as `demo` does")
     chosen = parser.parse_args(arguments)

@@ -31,8 +31,6 @@ the numbers optimistic ones.
 """
 _NUMBERS = (
     ("AUC", "auc", 3),
-    ("low", "auc_low", 3),
-    ("high", "auc_high", 3),
     ("macro AUC", "auc_macro", 3),
     ("average precision", "average_precision", 3),
 )
