@@ -89,16 +89,31 @@ def pretrain_pocket(
     -------
     For each tower, its metrics on held-back clips.
     """
-    folder = folder or FOLDER / f"{PREFIX}{seed}"
-    jobs: dict[str, Callable[..., dict[str, float]]] = {
-        "clip": pretrain_clip,
-        "timesformer": pretrain_timesformer,
-    }
     if workers < 2 or len(towers) < 2:
-        return {tower: jobs[tower](seed, folder / tower, workers=workers, echo=echo) for tower in towers}
-    with ProcessPoolExecutor(len(towers), mp_context=get_context("spawn")) as pool:
-        running = {tower: pool.submit(jobs[tower], seed, folder / tower) for tower in towers}
-        return {tower: job.result() for tower, job in running.items()}
+        place = _place(folder, seed)
+        return {tower: _JOBS[tower](seed, place / tower, workers=workers, echo=echo) for tower in towers}
+    return pretrain_seeds([seed], folder=folder, towers=towers, workers=workers)[seed]
+
+
+def pretrain_seeds(
+    seeds: Sequence[int], *, folder: Path | None = None, towers: Sequence[str] = TOWERS, workers: int = 2
+) -> dict[int, dict[str, dict[str, float]]]:
+    """Pre-train several seeds, `workers` towers at a time, each on one thread; as `pretrain_pocket`.
+
+    The towers that take longest begin first, so that no core waits for the last of them.
+    """
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+        running = {
+            (seed, tower): pool.submit(_JOBS[tower], seed, _place(folder, seed) / tower)
+            for tower in reversed(TOWERS)
+            if tower in towers
+            for seed in seeds
+        }
+        return {seed: {tower: running[seed, tower].result() for tower in towers} for seed in seeds}
+
+
+def _place(folder: Path | None, seed: int) -> Path:
+    return folder or FOLDER / f"{PREFIX}{seed}"
 
 
 def pretrain_clip(
@@ -272,3 +287,10 @@ class _Progress:
             mean = float(np.mean(self._losses[-50:]))
             spent = time.monotonic() - self._began
             self._echo(f"{self._title}: step {step + 1}/{self._steps}, loss {mean:.3f}, {spent:.0f} s")
+
+
+_JOBS: dict[str, Callable[..., dict[str, float]]] = {
+    "clip": pretrain_clip,
+    "timesformer": pretrain_timesformer,
+}
+"""How each of `TOWERS` is made."""
