@@ -47,6 +47,7 @@ def window_scores(maps: Tensor, top_share: float) -> Tensor:
 
     Examples
     --------
+    >>> import torch
     >>> window_scores(torch.tensor([[[0.0, 1.0], [3.0, 4.0]]]), 0.5).tolist()
     [3.5]
     """
