@@ -72,11 +72,16 @@ class TrackedRun:
         import mlflow.data
         from mlflow.data.sources import LocalArtifactDatasetSource
         from mlflow.entities import DatasetInput, InputTag
+        from mlflow.exceptions import MlflowException
 
         place = LocalArtifactDatasetSource(str(source))
         made = mlflow.data.from_polars(table, source=place, name=name, digest=digest)
         tags = [InputTag("mlflow.data.context", context)]
-        self.client.log_inputs(self.run_id, datasets=[DatasetInput(made._to_mlflow_entity(), tags)])
+        given = [DatasetInput(made._to_mlflow_entity(), tags)]
+        try:
+            self.client.log_inputs(self.run_id, datasets=given)
+        except MlflowException:  # another run has just named the same one: now it is found
+            self.client.log_inputs(self.run_id, datasets=given)
 
     def file(self, path: Path, folder: str | None = None) -> None:
         """Keep a file, or every file of a folder, as an artifact."""

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import math
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Barrier
 from typing import TYPE_CHECKING
 
 import dagster as dg
@@ -179,3 +181,17 @@ def test_a_materialization_links_to_its_run_and_asks_mlflow_once_a_recipe(tracke
     assert len(asked) == 2
     assert asked[0]["dagster_run"]
     assert _run(tracker, str(first["mlflow_run"])).data.tags["recipe"] == "r1"
+
+
+def test_two_runs_that_name_one_data_set_at_once_both_have_it(tracker: Tracker) -> None:
+    def name_it(number: int) -> list[str]:
+        with tracker.run("benchmark", {"recipe": str(number)}) as run:
+            for digest in "abcdefgh":
+                together.wait()
+                run.dataset("set", table, digest=digest, source=tracker.root, context="benchmark")
+        return sorted(one.dataset.digest for one in _run(tracker, run.run_id).inputs.dataset_inputs)
+
+    table, together = pl.DataFrame({"video": ["a.mp4"]}), Barrier(4, timeout=60)
+    tracker.experiment(BENCHMARKS)
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(name_it, range(4))) == [list("abcdefgh")] * 4
