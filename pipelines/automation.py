@@ -58,10 +58,12 @@ WHEN_INPUTS_CHANGE = (
 
 def a_model_is_away(error: Exception) -> bool:
     """Whether a language model that does not answer now may do so in a minute: it starts, or is busy."""
-    import openai
+    if not isinstance(error, WriterUnavailableError):
+        return False
+    import openai  # a second: only for those who have met one
 
     passing = openai.APIConnectionError | openai.RateLimitError | openai.InternalServerError
-    return isinstance(error, WriterUnavailableError) and isinstance(error.__cause__, passing)
+    return isinstance(error.__cause__, passing)
 
 
 def a_disk_is_away(error: Exception) -> bool:

@@ -7,6 +7,7 @@ it is told to, and can be killed without harm to anybody else. Encoders are coun
 from __future__ import annotations
 
 import contextlib
+import gc
 import importlib
 import io
 import json
@@ -77,16 +78,21 @@ class Job:
 
 def preload() -> None:
     """Import what every run needs; nothing is computed and no thread is started here."""
-    import mlflow.tracking
+    import dagster as dg
+    import mlflow.store.tracking.sqlalchemy_store
     import open_clip
     import transformers
 
     import pipelines.reconcile
     from pipelines.definitions import defs
+    from pipelines.walk import stretches
 
     transformers.TimesformerForVideoClassification  # noqa: B018  # imported when first named
-    defs.resolve_asset_graph()
-    assert all((mlflow.tracking, open_clip, pipelines.reconcile))
+    defs.resolve_implicit_global_asset_job_def()
+    assert all((mlflow.store, open_clip, pipelines.reconcile, list(stretches(DEMO))))
+    with dg.DagsterInstance.ephemeral():  # it imports half of Dagster
+        pass
+    gc.freeze()  # else each of the forked looks through all of this, again and again
 
 
 @contextlib.contextmanager
