@@ -16,6 +16,7 @@ from traces_core.context_aware.scene import SceneReferences
 from traces_core.context_aware.settings import GateKind, JointSettings
 from traces_core.errors import ContextAwareError, CorruptArtifactError, MissingArtifactError, MixedSpacesError
 from traces_core.model.saved import read_tensors, write_tensors
+from traces_core.predictive.building import coder_of
 from traces_core.predictive.coder import PredictiveCoder
 from traces_core.predictive.settings import PredictorSettings
 
@@ -64,18 +65,6 @@ class Blueprint:
                 token_dimensions=self.token_dimensions,
                 scene_dimensions=self.scene_dimensions,
             )
-
-
-def coder_of(settings: PredictorSettings, channels: int) -> PredictiveCoder:
-    """An untrained coder of token grids with C channels."""
-    return PredictiveCoder(
-        inputs=channels,
-        dimensions=settings.dimensions,
-        hidden=settings.hidden,
-        steps_ahead=settings.steps_ahead,
-        layers=settings.layers,
-        reach=settings.reach,
-    )
 
 
 def save_model(

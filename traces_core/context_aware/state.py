@@ -21,6 +21,7 @@ from torch.optim.lr_scheduler import LambdaLR
 from traces_core.context_aware.model import ContextAware
 from traces_core.context_aware.objective import JointValidation
 from traces_core.context_aware.settings import JointSettings
+from traces_core.model.checkpoint import below, optimizer_tensors, restore_optimizer, with_prefix
 from traces_core.model.saved import read_tensors, write_tensors
 from traces_core.model.settings import FusionSettings
 from traces_core.model.training_loop import learning_rate
@@ -94,11 +95,9 @@ class JointState:
 
     def save(self, path: Path) -> None:
         """Write the state, entirely or not at all."""
-        tensors = {f"model.{name}": value for name, value in self.model.state_dict().items()}
-        tensors |= {f"best.{name}": value for name, value in self.best.items()}
+        tensors = with_prefix(self.model.state_dict(), "model.") | with_prefix(self.best, "best.")
         tensors["log_temperature"] = self.log_temperature
-        for place, values in self.optimizer.state_dict()["state"].items():
-            tensors |= {f"optimizer.{place}.{name}": value for name, value in values.items()}
+        tensors |= optimizer_tensors(self.optimizer)
         curve = [asdict(point) for point in self.curve]
         write_tensors(path, tensors, {"step": self.step, "best_step": self.best_step, "curve": curve})
 
@@ -111,15 +110,11 @@ class JointState:
             If the file is cut short.
         """
         tensors, header = read_tensors(path)
-        self.model.load_state_dict(_below(tensors, "model."))
-        self.best = _below(tensors, "best.")
+        self.model.load_state_dict(below(tensors, "model."))
+        self.best = below(tensors, "best.")
         with torch.no_grad():
             self.log_temperature.copy_(tensors["log_temperature"])
-        state: dict[int, dict[str, Tensor]] = {}
-        for name, value in _below(tensors, "optimizer.").items():
-            place, field_name = name.split(".", 1)
-            state.setdefault(int(place), {})[field_name] = value
-        self.optimizer.load_state_dict({**self.optimizer.state_dict(), "state": state})
+        restore_optimizer(self.optimizer, tensors)
         self.step, self.best_step = header["step"], header["best_step"]
         self.schedule = _schedule(self.optimizer, self.settings, self.step)
         self.curve = [
@@ -132,7 +127,3 @@ def _schedule(optimizer: torch.optim.Optimizer, settings: JointSettings, step: i
     """The fusion's schedule (a straight rise, then half a cosine down to zero), as it stands at a step."""
     shape = FusionSettings(steps=settings.steps, warm_up_share=settings.warm_up_share, learning_rate=1.0)
     return LambdaLR(optimizer, partial(learning_rate, settings=shape), last_epoch=step - 1)
-
-
-def _below(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from traces_core.digest import digest
+from traces_core.model.checkpoint import below, optimizer_tensors, restore_optimizer, with_prefix
 from traces_core.model.fusion import WindowFusion
 from traces_core.model.objective import Validation
 from traces_core.model.saved import read_tensors, write_tensors
@@ -93,11 +94,9 @@ class TrainingState:
 
     def save(self, path: Path) -> None:
         """Write the state, entirely or not at all."""
-        tensors = {f"fusion.{name}": value for name, value in self.fusion.state_dict().items()}
-        tensors |= {f"best.{name}": value for name, value in self.best.items()}
+        tensors = with_prefix(self.fusion.state_dict(), "fusion.") | with_prefix(self.best, "best.")
         tensors["log_temperature"] = self.log_temperature
-        for place, values in self.optimizer.state_dict()["state"].items():
-            tensors |= {f"optimizer.{place}.{name}": value for name, value in values.items()}
+        tensors |= optimizer_tensors(self.optimizer)
         curve = [asdict(point) for point in self.curve]
         write_tensors(path, tensors, {"step": self.step, "best_step": self.best_step, "curve": curve})
 
@@ -110,16 +109,11 @@ class TrainingState:
             If the file is cut short.
         """
         tensors, header = read_tensors(path)
-        self.fusion.load_state_dict(_below(tensors, "fusion."))
-        self.best = _below(tensors, "best.")
+        self.fusion.load_state_dict(below(tensors, "fusion."))
+        self.best = below(tensors, "best.")
         with torch.no_grad():
             self.log_temperature.copy_(tensors["log_temperature"])
-        state: dict[int, dict[str, Tensor]] = {}
-        for name, value in _below(tensors, "optimizer.").items():
-            place, field_name = name.split(".", 1)
-            state.setdefault(int(place), {})[field_name] = value
-        groups = self.optimizer.state_dict()["param_groups"]
-        self.optimizer.load_state_dict({"state": state, "param_groups": groups})
+        restore_optimizer(self.optimizer, tensors)
         self.step, self.best_step = header["step"], header["best_step"]
         self.curve = [
             CurvePoint(**{**point, "validation": Validation(**point["validation"])})
@@ -135,7 +129,3 @@ def training_recipe(settings: FusionSettings, corpus: TrainingCorpus) -> str:
         sha.update(str(values.shape).encode())
         sha.update(values.tobytes())
     return digest({"settings": settings.model_dump(mode="json"), "corpus": sha.hexdigest()})
-
-
-def _below(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}

@@ -41,12 +41,17 @@ def build_coder(settings: PredictorSettings, *, tokens: int | None = None) -> Pr
             encoder, inputs = nn.Sequential(BlockChannels(settings.channels), network), network.dimensions
         if inputs is None:
             raise ValueError("build_coder: predictor.source is 'tokens'; say how wide the tokens are.")
-        return PredictiveCoder(
-            inputs=inputs,
-            dimensions=settings.dimensions,
-            hidden=settings.hidden,
-            steps_ahead=settings.steps_ahead,
-            layers=settings.layers,
-            reach=settings.reach,
-            encoder=encoder,
-        )
+        return coder_of(settings, inputs, encoder)
+
+
+def coder_of(settings: PredictorSettings, inputs: int, encoder: nn.Module | None = None) -> PredictiveCoder:
+    """An untrained coder of grids with this many channels; its weights come from torch's generator."""
+    return PredictiveCoder(
+        inputs=inputs,
+        dimensions=settings.dimensions,
+        hidden=settings.hidden,
+        steps_ahead=settings.steps_ahead,
+        layers=settings.layers,
+        reach=settings.reach,
+        encoder=encoder,
+    )

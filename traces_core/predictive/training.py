@@ -19,6 +19,7 @@ from torch import Tensor
 from torch.optim.lr_scheduler import OneCycleLR
 
 from traces_core.errors import NotFiniteError, PredictorError
+from traces_core.model.checkpoint import below, optimizer_tensors, restore_optimizer, with_prefix
 from traces_core.model.saved import read_tensors, write_tensors
 from traces_core.predictive.clips import NormalVideos, draw_clips
 from traces_core.predictive.coder import PredictiveCoder
@@ -102,25 +103,18 @@ class _State:
             self.best = copy.deepcopy(self.coder.state_dict())
 
     def save(self, path: Path) -> None:
-        tensors = {f"coder.{name}": value for name, value in self.coder.state_dict().items()}
-        tensors |= {f"best.{name}": value for name, value in self.best.items()}
-        for place, values in self.optimizer.state_dict()["state"].items():
-            tensors |= {f"optimizer.{place}.{name}": value for name, value in values.items()}
+        tensors = with_prefix(self.coder.state_dict(), "coder.") | with_prefix(self.best, "best.")
+        tensors |= optimizer_tensors(self.optimizer)
         write_tensors(path, tensors, {"step": self.step, "curve": [asdict(point) for point in self.curve]})
 
     def load(self, path: Path) -> None:
         tensors, header = read_tensors(path)
-        self.coder.load_state_dict(_below(tensors, "coder."))
-        self.best = _below(tensors, "best.")
-        state: dict[int, dict[str, Tensor]] = {}
-        for name, value in _below(tensors, "optimizer.").items():
-            place, field_name = name.split(".", 1)
-            state.setdefault(int(place), {})[field_name] = value
+        self.coder.load_state_dict(below(tensors, "coder."))
+        self.best = below(tensors, "best.")
         for _ in range(header["step"]):
             self.optimizer.step()  # no gradient yet: only the schedule moves
             self.schedule.step()
-        groups = self.optimizer.state_dict()["param_groups"]
-        self.optimizer.load_state_dict({"state": state, "param_groups": groups})
+        restore_optimizer(self.optimizer, tensors)
         self.step = header["step"]
         self.curve = [TrainingPoint(**point) for point in header["curve"]]
 
@@ -246,7 +240,3 @@ def _point(state: _State, losses: Sequence[float], validation: tuple[float, floa
         validation_accuracy=validation[1],
         learning_rate=float(state.schedule.get_last_lr()[0]),
     )
-
-
-def _below(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
