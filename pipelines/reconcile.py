@@ -68,9 +68,9 @@ def _step(
     body = asset.op.compute_fn.decorated_fn
 
     def step(survey: Survey) -> object:
-        context = dg.build_asset_context(partition_key=partition, instance=given["instance"])
-        here = {**given, "context": context, "workshop": _Given(replace(shop, shelf=survey))}
-        return body(**dict(_arguments(body, here)))
+        with dg.build_asset_context(partition_key=partition, instance=given["instance"]) as context:
+            here = {**given, "context": context, "workshop": _Given(replace(shop, shelf=survey))}
+            return body(**dict(_arguments(body, here)))
 
     return step
 

@@ -21,13 +21,13 @@ MONDAY = datetime(2026, 11, 23, 2, tzinfo=UTC)
 
 
 def _tick(schedule: dg.ScheduleDefinition, site: Site) -> tuple[list[dg.RunRequest], str]:
-    context = dg.build_schedule_context(
+    with dg.build_schedule_context(
         instance=site.instance,
         scheduled_execution_time=MONDAY,
         repository_def=defs.get_repository_def(),
         resources=dict(defs.resources or {}),
-    )
-    told = schedule.evaluate_tick(context)
+    ) as context:  # left to the garbage collector, it would bring back an instance that has ended
+        told = schedule.evaluate_tick(context)
     return list(told.run_requests or []), told.skip_message or ""
 
 

@@ -35,10 +35,10 @@ def _tick(
 def _told(
     sensor: dg.SensorDefinition, instance: dg.DagsterInstance, cursor: str | None
 ) -> SensorExecutionData:
-    context = dg.build_sensor_context(
+    with dg.build_sensor_context(
         instance, cursor, resources=RESOURCES, definitions=defs, instance_ref=instance.get_ref()
-    )
-    return sensor.evaluate_tick(context)
+    ) as context:
+        return sensor.evaluate_tick(context)
 
 
 def _asked(requests: list[dg.RunRequest]) -> set[tuple[str, str | None]]:
