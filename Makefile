@@ -5,6 +5,8 @@
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+# Two files at a time, with one thread each: two that share their cores wait for each other.
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 export DAGSTER_HOME := $(CURDIR)
 export DAGSTER_DISABLE_TELEMETRY := 1
@@ -43,11 +45,11 @@ benchmark-changes: $(STAMP)  ## what the commonest changes cost: seconds, and wh
 benchmark-bank: $(STAMP)  ## a million traces: the index against exact search, and a changed context
 	@$(BIN)/python -m benchmarks.bank
 
-test: $(STAMP)  ## run the tests
-	@$(BIN)/python -m pytest
+test: $(STAMP)  ## run the tests, two files at a time
+	@$(PYTEST)
 
 test-full: $(STAMP)  ## also run the classes of the paper profile at full size, with random weights
-	@$(BIN)/python -m pytest -m 'not vllm'
+	@$(PYTEST) -m 'not vllm'
 
 test-vllm: $(STAMP)  ## run the writer against vllm's own classes, in an environment of its own (.venv-vllm)
 	@$(BIN)/uv venv --quiet --allow-existing --python $(BIN)/python .venv-vllm

@@ -58,7 +58,7 @@ def _fitted(png: bytes) -> bytes:
         return png
     size = (WIDEST, round(image.height * WIDEST / image.width))
     written = io.BytesIO()
-    image.convert("RGB").resize(size, Image.Resampling.LANCZOS).save(written, "PNG", optimize=True)
+    image.convert("RGB").resize(size, Image.Resampling.LANCZOS).save(written, "PNG")
     return written.getvalue()
 
 

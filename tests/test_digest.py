@@ -19,6 +19,7 @@ from traces_core.digest import (
     LIBRARIES,
     _known_digest,
     _part,
+    _source,
     canonical_json,
     code_digest,
     digest,
@@ -62,6 +63,11 @@ def test_a_string_that_is_used_is_code_and_not_a_docstring() -> None:
     assert source_digest("x = 'a'") != source_digest("x = 'b'")
 
 
+def _forget() -> None:
+    for known in (_part, _source, release):
+        known.cache_clear()
+
+
 def test_a_package_stands_for_every_module_below_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(str(tmp_path))
     package = tmp_path / "wares" / "inner"
@@ -71,7 +77,7 @@ def test_a_package_stands_for_every_module_below_it(tmp_path: Path, monkeypatch:
     found = []
     for body in ("x = 1", "x = 1  # one", "x = 2"):
         (package / "deep.py").write_text(body)
-        _part.cache_clear()
+        _forget()
         found.append(code_digest(["wares"]))
     assert found[0] == found[1] != found[2]
 
@@ -95,15 +101,13 @@ def steps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[
 
     def written(value: int = 2, library: str = "json") -> dict[str, str]:
         (tmp_path / "steps_of_ours.py").write_text(STEPS.format(value=value, library=library))
-        _part.cache_clear()
-        release.cache_clear()
+        _forget()
         importlib.invalidate_caches()
         names = ("", ":first", ":second", ":LIMIT")
         return {name: code_digest([f"steps_of_ours{name}"]) for name in names}
 
     yield written
-    _part.cache_clear()
-    release.cache_clear()
+    _forget()
     sys.modules.pop("steps_of_ours", None)
 
 

@@ -180,14 +180,20 @@ def _part(name: str) -> tuple[str, frozenset[str]]:
         raise ModuleNotFoundError(f"{name}: no source to fingerprint")
     origin = Path(spec.origin)
     files = sorted(origin.parent.rglob("*.py")) if origin.name == "__init__.py" else [origin]
-    modules = [ast.parse(file.read_text(encoding="utf-8")) for file in files]
-    trees: list[ast.AST] = list(modules)
-    imported = frozenset(library for tree in trees for library in _imports(tree) if library in LIBRARIES)
+    sources = [_source(file) for file in files]
+    trees: list[ast.AST] = [tree for tree, _ in sources]
     if definition:
-        trees = [node for tree in modules for node in tree.body if definition in _defined(node)]
+        trees = [node for tree, _ in sources for node in tree.body if definition in _defined(node)]
     if not trees:
         raise ModuleNotFoundError(f"{name}: {module} defines no {definition}")
-    return digest([_tree_digest(tree) for tree in trees]), imported
+    return digest([_tree_digest(tree) for tree in trees]), frozenset().union(*(used for _, used in sources))
+
+
+@cache
+def _source(file: Path) -> tuple[ast.Module, frozenset[str]]:
+    """The syntax of a file, and the libraries of `LIBRARIES` that it imports."""
+    tree = ast.parse(file.read_text(encoding="utf-8"))
+    return tree, frozenset(LIBRARIES.keys() & set(_imports(tree)))
 
 
 def _imports(tree: ast.AST) -> Iterator[str]:
