@@ -14,25 +14,23 @@ HOST = "127.0.0.1"
 
 
 def main() -> int:
-    """Start both servers, say where they are, end both when one ends or the user does."""
+    """Start both servers, say where they are, end both when one ends or the user does.
+
+    MLflow is not started where its runs go to a server that somebody else runs.
+    """
     scripts = Path(sys.executable).parent
     dagster_port, mlflow_port = os.environ.get("DAGSTER_PORT", "3000"), os.environ.get("MLFLOW_PORT", "5000")
     tracker = TrackerResource().open()
     quiet = {**os.environ, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}  # 2 processes instead of 15
-    commands = [
-        [str(scripts / "dg"), "dev", "--host", HOST, "--port", dagster_port],
-        [
-            *(str(scripts / "mlflow"), "server", "--host", HOST, "--port", mlflow_port, "--workers", "1"),
-            *(
-                "--backend-store-uri",
-                tracker.uri,
-                "--artifacts-destination",
-                str(tracker.root / "mlartifacts"),
-            ),
-        ],
-    ]
+    commands = [[str(scripts / "dg"), "dev", "--host", HOST, "--port", dagster_port]]
     print(f"Dagster  http://{HOST}:{dagster_port}   (ready in about 20 s)")
-    print(f"MLflow   http://{HOST}:{mlflow_port}   (ready in about 20 s)", flush=True)
+    if tracker.place.startswith("http"):
+        print(f"MLflow   {tracker.place}   (runs already, by MLFLOW_TRACKING_URI)", flush=True)
+    else:
+        server = [str(scripts / "mlflow"), "server", "--host", HOST, "--port", mlflow_port, "--workers", "1"]
+        store = ["--backend-store-uri", tracker.uri, "--artifacts-destination", str(tracker.artifacts)]
+        commands.append([*server, *store])
+        print(f"MLflow   http://{HOST}:{mlflow_port}   (ready in about 20 s)", flush=True)
     running = [subprocess.Popen(command, env=quiet) for command in commands]
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     try:

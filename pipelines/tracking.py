@@ -119,6 +119,11 @@ class Tracker:
         """The file of a SQLite store; None for a server."""
         return Path(self.uri.removeprefix("sqlite:///")) if self.uri.startswith("sqlite:///") else None
 
+    @property
+    def artifacts(self) -> Path:
+        """The folder of what runs keep: beside a SQLite file, else in the checkout."""
+        return (self.database or self.root / "mlruns.db").resolve().parent / "mlartifacts"
+
     @cached_property
     def client(self) -> MlflowClient:
         """The client of the store."""
@@ -205,7 +210,7 @@ class Tracker:
     def _experiment(self, client: MlflowClient, name: str) -> str:
         found = client.get_experiment_by_name(name)
         if found is None:
-            beside = self.database and (self.database.resolve().parent / "mlartifacts").as_uri()
+            beside = self.database and self.artifacts.as_uri()
             kind = {"mlflow.experimentKind": "custom_model_development"}  # else the UI shows it as a chat's
             return str(client.create_experiment(name, artifact_location=beside, tags=kind))
         if found.lifecycle_stage == "deleted":

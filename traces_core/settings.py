@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from traces_core.bank_settings import BankSettings
 from traces_core.captions.settings import CaptionSettings
@@ -141,6 +141,14 @@ class Settings(Section):
     captions: CaptionSettings = CaptionSettings()
     calibration: CalibrationSettings = CalibrationSettings()
     benchmark: BenchmarkSettings = BenchmarkSettings()
+
+    @field_validator("predictor")
+    @classmethod
+    def _reads_tokens(cls, predictor: PredictorSettings) -> PredictorSettings:
+        """A coder of pixels would be ignored by the graph: its blocks are grids of the window encoder."""
+        if predictor.source == "pixels":
+            raise ValueError("source: the graph's predictor reads `tokens`; for pixels see ped2.predictor")
+        return predictor
 
     @classmethod
     def load(cls, folder: Path | str | None = None, profile: str | None = None) -> Settings:
