@@ -18,6 +18,7 @@ from assets.corpus import trace_corpus
 from assets.features import video_features
 from assets.scores import anomaly_scores
 from pipelines.partitions import CONTEXTS, INBOX, SHARDS
+from pipelines.reporting import sound_scores
 from pipelines.resources import WorkshopResource
 from traces_core.bank import Bank, recall_of_index
 from traces_core.calibration import enough_normal_footage
@@ -131,19 +132,7 @@ def scores_are_sound(
     context: dg.AssetCheckExecutionContext, workshop: WorkshopResource
 ) -> dg.AssetCheckResult:
     """Finite, and no stream gives mostly one value: masses of ties flatter a ranking."""
-    table = workshop.open().shelf.current("anomaly_scores", context.partition_key).read()
-    tied = {
-        stream: 1 - rows["score"].n_unique() / len(rows)
-        for (stream,), rows in table.group_by("stream", maintain_order=True)
-        if len(rows) > 1
-    }
-    finite = bool(table["score"].is_finite().all())
-    shares = ", ".join(f"{stream} {share:.1%}" for stream, share in sorted(tied.items())) or "none"
-    return dg.AssetCheckResult(
-        passed=finite and all(share < 0.5 for share in tied.values()),
-        metadata={f"ties_{stream}": share for stream, share in tied.items()},
-        description=f"{len(table)} scores, {'all finite' if finite else 'not all finite'}; ties {shares}",
-    )
+    return sound_scores(workshop.open().shelf.current("anomaly_scores", context.partition_key).read())
 
 
 @dg.asset_check(asset=thresholds, blocking=True)

@@ -18,7 +18,7 @@ from assets.sources import settings
 from pipelines.automation import GPU, WHEN_INPUTS_CHANGE
 from pipelines.mlflow_links import mlflow_run
 from pipelines.partitions import SHARDS
-from pipelines.reporting import report, shown_peak, table
+from pipelines.reporting import report, shown_peak, sound_scores, table
 from pipelines.resources import TrackerResource, WorkshopResource
 from pipelines.tracking import TRAININGS, TrackedRun, Tracker
 from traces_core.context_aware.scoring import ALIGNMENT
@@ -228,17 +228,8 @@ def context_scores_are_sound(
     context: dg.AssetCheckExecutionContext, workshop: WorkshopResource
 ) -> dg.AssetCheckResult:
     """Finite, and no stream gives mostly one value."""
-    rows = workshop.open().shelf.current("context_aware_scores", context.partition_key).read()
-    tied = {
-        stream: 1 - some["score"].n_unique() / len(some)
-        for (stream,), some in rows.group_by("stream", maintain_order=True)
-    }
-    is_finite = bool(rows["score"].is_finite().all())
-    return dg.AssetCheckResult(
-        passed=is_finite and all(share < 0.5 for share in tied.values()),
-        metadata={f"ties_{stream}": share for stream, share in tied.items()},
-        description=f"{len(rows)} scores, {'' if is_finite else 'not '}all finite; ties {tied}",
-    )
+    shelf = workshop.open().shelf
+    return sound_scores(shelf.current("context_aware_scores", context.partition_key).read())
 
 
 def _joined(shop: Workshop, manifest: str) -> pl.DataFrame:

@@ -88,6 +88,22 @@ def shown_rows(
     }
 
 
+def sound_scores(table: pl.DataFrame) -> dg.AssetCheckResult:
+    """Whether scores are finite and no stream gives mostly one value: masses of ties flatter a ranking."""
+    tied = {
+        stream: 1 - rows["score"].n_unique() / len(rows)
+        for (stream,), rows in table.group_by("stream", maintain_order=True)
+        if len(rows) > 1
+    }
+    finite = bool(table["score"].is_finite().all())
+    shares = ", ".join(f"{stream} {share:.1%}" for stream, share in sorted(tied.items())) or "none"
+    return dg.AssetCheckResult(
+        passed=finite and all(share < 0.5 for share in tied.values()),
+        metadata={f"ties_{stream}": share for stream, share in tied.items()},
+        description=f"{len(table)} scores, {'all finite' if finite else 'not all finite'}; ties {shares}",
+    )
+
+
 def shown_peak(shop: Workshop, scores: Artifact, stream: str) -> dict[str, Any]:
     """The most anomalous moment of some videos, as metadata: where it is, its frame, the scores around it."""
     tracks = {video: found[stream] for video, found in by_video(scores.read()).items() if stream in found}

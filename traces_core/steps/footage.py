@@ -20,6 +20,7 @@ from traces_core.steps.workshop import Workshop
 from traces_core.store import Artifact
 from traces_core.video import content_id, probe
 from traces_core.video.practice import world
+from traces_core.video.seen import Seen
 
 SETS = ("training", "calibration", "benchmark")
 """What footage is for: the fusion learns, the thresholds are set, the numbers are measured."""
@@ -36,6 +37,7 @@ _READING = [
 LISTING = code_digest(
     ["traces_core.steps.footage", "traces_core.datasets", "traces_core.video.identity", *_READING]
 )
+IDENTIFYING = code_digest(["traces_core.digest", "traces_core.video.identity", *_READING])
 SEEING = code_digest(
     [
         "traces_core.features",
@@ -123,14 +125,16 @@ def videos(shop: Workshop, practice: Artifact) -> Artifact:
         for path in sorted(folder.rglob("*"))
         if path.suffix.lower() in SUFFIXES and path.is_file()
     ]
-    ids = [content_id(path) for path, *_ in found]
+    with Seen(shop.machine.data / ".seen", IDENTIFYING) as seen:
+        ids = [seen.ask(content_id, path) for path, *_ in found]
+        # The bytes, too: what a container states of rate and length is in the list, though not in the id.
+        read = [seen.ask(file_digest, path) for path, *_ in found]
 
     def describe() -> pl.DataFrame:
         rows = [_describe(*entry, identity, shards) for entry, identity in zip(found, ids, strict=True)]
         return pl.DataFrame(rows, schema=VIDEOS, orient="row").sort("set", "video")
 
-    # The bytes, too: what a container states of rate and length is in the list, though not in the id.
-    listing = [[*entry, one, file_digest(path)] for (path, *entry), one in zip(found, ids, strict=True)]
+    listing = [[*entry, one, content] for (_, *entry), one, content in zip(found, ids, read, strict=True)]
     made_from = {"videos": listing, "shards": shards}
     listed = shop.shelf.remember("videos", code=LISTING, made_from=made_from, make=describe)
     _forget_others(shop, set(ids))
