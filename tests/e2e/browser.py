@@ -125,11 +125,6 @@ class Page:
         """Whether something says a text in the row of a table that begins with another."""
         return self.evaluate(self._find(text, within, True, beside)) is not None
 
-    def scroll_to(self, text: str) -> None:
-        """Bring what says a text into the middle of the window."""
-        if self.evaluate(self._find(text, "*", True, "")) is None:
-            raise MissingError(f"nothing to scroll to says {text!r}. Seen:\n{self.text()[:1500]}")
-
     @staticmethod
     def _find(*wanted: str | bool) -> str:
         return f"{_FIND}({', '.join(map(json.dumps, wanted))})"

@@ -232,10 +232,8 @@ def compare_two_runs(page: Page, site: Site) -> None:
     page.picture("mlflow-run")
     ids = ",".join(f'"{run.info.run_id}"' for run in runs)
     page.open(f'{where}/compare-runs?runs=[{ids}]&experiments=["{experiment}"]', "Comparing 2 Runs")
-    page.picture("mlflow-compare")
     page.wait("scoring.k")
-    page.scroll_to("scoring.k")
-    page.picture("mlflow-compare-parameters")
+    page.picture("mlflow-compare")
 
 
 STEPS = (
