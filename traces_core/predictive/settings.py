@@ -76,7 +76,7 @@ class Ped2Settings(BaseModel):
         dimensions=24,
         hidden=24,
         candidates=1500,
-        steps=200,
+        steps=1200,
         batch=8,
         learning_rate=3e-3,
         validation_share=0.125,
