@@ -34,6 +34,7 @@ CONSTRAINTS = Path(__file__).resolve().parents[1] / "constraints.txt"
 
 REQUIRED = (
     "av",
+    "diskcache",
     "faiss-cpu",
     "jinja2",
     "matplotlib",
