@@ -122,7 +122,7 @@ def test_the_nearest_normal_traces_stand_in_for_captions(shop: Workshop) -> None
     pseudo = shop.variant(joint__captions="nearest")
     practice, listed = listed_in(pseudo)
     index, bank = knowledge.bank(pseudo)
-    videos = block_views.normal_training(pseudo, practice, listed)
+    videos = footage.normal_of_training(pseudo, practice, listed)
     corpus, _ = context_aware._joint_corpus(pseudo, videos, pl.DataFrame(), index)
     normal = {
         str(one): v
@@ -140,7 +140,7 @@ def test_the_nearest_normal_traces_stand_in_for_captions(shop: Workshop) -> None
 def test_another_network_may_see_the_scene(shop: Workshop) -> None:
     other = shop.variant(context_gate__scene_network="pocket-1")
     practice, listed = listed_in(other)
-    video_id = block_views.normal_training(other, practice, listed)["video_id"][0]
+    video_id = footage.normal_of_training(other, practice, listed)["video_id"][0]
     assert learned_in(other).recipe != learned_in(shop).recipe
     ours, theirs = (block_views.views_of(one, video_id).scenes for one in (shop, other))
     assert np.abs(ours - theirs).max() > 0.01

@@ -47,14 +47,6 @@ def block_encoder(shop: Workshop) -> TimesformerEncoder:
     return shop.variant(timesformer__window_frames=shop.settings.predictor.block_frames).windows
 
 
-def normal_training(shop: Workshop, practice: Artifact, listed: Artifact) -> pl.DataFrame:
-    """The readable training videos in which nothing anomalous is annotated; columns as in `VIDEOS`."""
-    marked = footage.checked_annotations(shop, practice, listed, "training").read()
-    training = listed.read().filter((pl.col("set") == "training") & pl.col("reason").is_null())
-    normal: pl.DataFrame = training.join(marked.select("video").unique(), on="video", how="anti")
-    return normal.sort("video")
-
-
 def patch_grids(
     shop: Workshop,
     practice: Artifact,
@@ -68,7 +60,7 @@ def patch_grids(
     Training videos that are not normal are left out: nothing here may learn from them.
     """
     mine = listed.read().filter((pl.col("shard") == shard) & pl.col("reason").is_null())
-    normal = normal_training(shop, practice, listed)["video"]
+    normal = footage.normal_of_training(shop, practice, listed)["video"]
     mine = mine.filter((pl.col("set") != "training") | pl.col("video").is_in(normal.implode()))
     rows: list[tuple[Any, ...]] = []
     for entry in mine.unique("video_id", keep="first", maintain_order=True).iter_rows(named=True):

@@ -29,7 +29,6 @@ from traces_core.steps.block_views import (
     block_encoder,
     is_predicting,
     load_grids,
-    normal_training,
     scene_encoder,
     views_of,
 )
@@ -66,7 +65,7 @@ def predictor(
     """
     settings = shop.settings.predictor
     usable = grids.filter(pl.col("blocks") > 0).select("video_id", "fingerprint")
-    videos = normal_training(shop, practice, listed).join(usable, on="video_id").sort("video")
+    videos = footage.normal_of_training(shop, practice, listed).join(usable, on="video_id").sort("video")
     made_from = {
         "predictor": settings.model_dump(),
         "grids": videos.select("video", "fingerprint").rows(),
@@ -127,7 +126,7 @@ def context_gate(
         Told (step, metrics) at every validation.
     """
     seen = features.filter(pl.col("fingerprint").is_not_null()).select("video_id", "fingerprint")
-    videos = normal_training(shop, practice, listed).join(seen, on="video_id").sort("video")
+    videos = footage.normal_of_training(shop, practice, listed).join(seen, on="video_id").sort("video")
     if grids is not None:
         videos = videos.join(grids.filter(pl.col("blocks") > 0).select("video_id"), on="video_id", how="semi")
     said = footage.captions(shop, practice, "training").join(videos, on="video", how="semi")

@@ -22,7 +22,7 @@ from traces_core.model.fusion import MeanFusion, WindowFusion
 from traces_core.model.late import LateFusion, StreamScale
 from traces_core.model.saved import load_fusion, save_fusion
 from traces_core.model.training import Trained, train_fusion
-from traces_core.steps.footage import captions, checked_annotations, clocks_of, load_features
+from traces_core.steps.footage import captions, clocks_of, load_features, normal_of_training
 from traces_core.steps.workshop import Workshop
 from traces_core.store import Artifact
 from traces_core.streams import LATE, Scorer
@@ -129,8 +129,7 @@ def _training_captions(
     usable = manifest.filter(pl.col("fingerprint").is_not_null()).select("video_id")
     told = told.join(known, on="video").join(usable, on="video_id", how="semi")
     if shop.settings.training.footage == "normal":
-        marked = checked_annotations(shop, practice, listed, "training").read()
-        told = told.join(marked.select("video").unique(), on="video", how="anti")
+        told = told.join(normal_of_training(shop, practice, listed), on="video", how="semi")
     return told.sort("video", "start_s", "end_s", "caption")
 
 

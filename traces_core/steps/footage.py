@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -165,25 +166,35 @@ def _describe(
     return (*row, about.duration_s, None if about.rate is None else str(about.rate), None)
 
 
-def checked_annotations(
-    shop: Workshop, practice: Artifact, listed: Artifact, name: str = "benchmark"
-) -> Artifact:
-    """The ground truth of a set, as a checked table of anomalous stretches."""
-    folder = set_folder(shop, practice, name)
-    source = next((file for file in _tables(folder, "annotations")), None)
-
-    def check() -> pl.DataFrame:
-        truth = ground_truth(listed, source, name)
-        rows = [(v, i.start_s, i.end_s, i.label) for v in truth.videos for i in truth.intervals[v]]
-        schema = {"video": pl.String, "start_s": pl.Float64, "end_s": pl.Float64, "label": pl.String}
-        return pl.DataFrame(rows, schema=schema, orient="row")
-
+def checked_annotations(shop: Workshop, practice: Artifact, listed: Artifact) -> Artifact:
+    """The ground truth of the benchmark, as a checked table of anomalous stretches."""
+    source = _annotations_of(shop, practice, "benchmark")
     made_from = {
         "table": None if source is None else file_digest(source),
-        "videos": [[video, *clock] for video, _, *clock in clocks_of(listed, name)],
-        "set": name,
+        "videos": [[video, *clock] for video, _, *clock in clocks_of(listed, "benchmark")],
+        "set": "benchmark",
     }
-    return shop.shelf.remember("annotations", name, code=LISTING, made_from=made_from, make=check)
+    make = partial(_stretches, listed, source, "benchmark")
+    return shop.shelf.remember("annotations", "benchmark", code=LISTING, made_from=made_from, make=make)
+
+
+def normal_of_training(shop: Workshop, practice: Artifact, listed: Artifact) -> pl.DataFrame:
+    """The readable training videos in which nothing anomalous is annotated; columns as in `VIDEOS`."""
+    marked = _stretches(listed, _annotations_of(shop, practice, "training"), "training")
+    training = listed.read().filter((pl.col("set") == "training") & pl.col("reason").is_null())
+    normal: pl.DataFrame = training.join(marked.select("video").unique(), on="video", how="anti")
+    return normal.sort("video")
+
+
+def _annotations_of(shop: Workshop, practice: Artifact, name: str) -> Path | None:
+    return next(iter(_tables(set_folder(shop, practice, name), "annotations")), None)
+
+
+def _stretches(listed: Artifact, source: Path | None, name: str) -> pl.DataFrame:
+    truth = ground_truth(listed, source, name)
+    rows = [(v, i.start_s, i.end_s, i.label) for v in truth.videos for i in truth.intervals[v]]
+    schema = {"video": pl.String, "start_s": pl.Float64, "end_s": pl.Float64, "label": pl.String}
+    return pl.DataFrame(rows, schema=schema, orient="row")
 
 
 def clocks_of(listed: Artifact, name: str) -> list[list[Any]]:
