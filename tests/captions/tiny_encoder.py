@@ -6,6 +6,8 @@ from pathlib import Path
 
 import torch
 
+from traces_core.encoders.torch_compat import mend_torchvision
+
 _TEXT = """\
 a the and is on in at to of by with man woman two people person walks walk runs waits stands car road street
 yard fight fights fighting punches falls ground fire smoke burning flames house shed bin cat sleeps wall
@@ -17,6 +19,7 @@ WORDS = _TEXT.split()
 
 def write_tiny_encoder(folder: Path, *, seed: int = 0) -> Path:
     """A folder that sentence-transformers loads: a BERT of one layer, mean pooling, normalisation; 16-d."""
+    mend_torchvision()
     from sentence_transformers import SentenceTransformer
     from sentence_transformers.sentence_transformer.modules import Normalize, Pooling, Transformer
     from transformers import BertConfig, BertModel, BertTokenizer

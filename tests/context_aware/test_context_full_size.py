@@ -17,6 +17,7 @@ from traces_core.context_aware.training import train_jointly
 from traces_core.context_aware.views import Views
 from traces_core.encoders.settings import TimesformerSettings
 from traces_core.encoders.timesformer import TimesformerEncoder
+from traces_core.encoders.torch_compat import mend_torchvision
 from traces_core.errors import MissingWeightsError
 from traces_core.features import Features
 from traces_core.predictive.settings import PredictorSettings
@@ -29,6 +30,7 @@ BLOCKS, LENGTH, D = 3, 8, 512
 @pytest.fixture(scope="module")
 def encoder(tmp_path_factory: pytest.TempPathFactory) -> TimesformerEncoder:
     """TimeSformer-base, 8 frames of 224 px, with random weights."""
+    mend_torchvision()
     from transformers import TimesformerConfig, TimesformerForVideoClassification
 
     torch.manual_seed(0)

@@ -10,6 +10,7 @@ from traces_core.encoders.clip import ClipEncoder
 from traces_core.encoders.pretraining.recipe import save_weights
 from traces_core.encoders.settings import ClipSettings, TimesformerSettings
 from traces_core.encoders.timesformer import TimesformerEncoder
+from traces_core.encoders.torch_compat import mend_torchvision
 
 pytestmark = pytest.mark.full_size
 
@@ -21,6 +22,7 @@ def frames():
 
 @pytest.fixture(scope="module")
 def clip_weights(tmp_path_factory):
+    mend_torchvision()
     import open_clip
 
     torch.manual_seed(0)
@@ -31,6 +33,7 @@ def clip_weights(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def timesformer_folder(tmp_path_factory):
+    mend_torchvision()
     from transformers import TimesformerConfig, TimesformerForVideoClassification
 
     torch.manual_seed(0)

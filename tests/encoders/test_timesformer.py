@@ -10,6 +10,7 @@ from safetensors.torch import load_file, save_file
 from traces_core.encoders.base import WindowEncoder
 from traces_core.encoders.settings import TimesformerSettings
 from traces_core.encoders.timesformer import TimesformerEncoder, split_tokens
+from traces_core.encoders.torch_compat import mend_torchvision
 from traces_core.errors import MissingWeightsError, NotFiniteError
 
 FRAMES, EDGE, WIDTH = 4, 2, 8
@@ -18,6 +19,7 @@ FRAMES, EDGE, WIDTH = 4, 2, 8
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     """A tiny TimeSformer as `save_pretrained` writes it, with labels of its own and motion channels."""
+    mend_torchvision()
     from transformers import TimesformerConfig, TimesformerForVideoClassification
 
     torch.manual_seed(0)

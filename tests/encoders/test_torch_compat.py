@@ -27,11 +27,15 @@ def test_a_torchvision_that_does_not_fit_torch_breaks_the_plain_import():
     assert "torchvision::nms does not exist" in _python(BROKEN + "import torchvision").stderr
 
 
-def test_the_mend_makes_open_clip_importable():
+def test_the_encoders_mend_what_they_import():
     mended = _python(
         BROKEN
-        + "from traces_core.encoders import torch_compat\n"
-        + "import open_clip, torchvision\nprint('imported')"
+        + "from traces_core.encoders.clip import ClipEncoder\n"
+        + "from traces_core.encoders.timesformer import TimesformerEncoder\n"
+        + "import numpy as np\n"
+        + "ClipEncoder.load().encode_texts(['a person falls'])\n"
+        + "TimesformerEncoder.load().encode_windows(np.zeros((1, 16, 96, 128, 3), np.uint8))\n"
+        + "import torchvision\nprint('imported')"
     )
     assert "imported" in mended.stdout, mended.stderr
 
@@ -57,3 +61,14 @@ def test_what_was_decided_about_the_hub_does_not_outlive_the_question(monkeypatc
     with pytest.raises(KeyError), torch_compat.quick_hub():
         raise KeyError("anything")
     assert before == constants.HF_HUB_OFFLINE
+
+
+def test_who_an_encoder_is_takes_none_of_the_slow_imports():
+    asked = _python(
+        "import sys\n"
+        "from traces_core.encoders.clip import ClipEncoder\n"
+        "from traces_core.encoders.timesformer import TimesformerEncoder\n"
+        "ClipEncoder.load().fingerprint, TimesformerEncoder.load().fingerprint\n"
+        "print(sorted({'open_clip', 'torchvision'} & sys.modules.keys()))"
+    )
+    assert asked.stdout.strip() == "[]", asked.stderr

@@ -80,6 +80,10 @@ def preload() -> None:
     """Import what every run needs; nothing is computed and no thread is started here."""
     import dagster as dg
     import mlflow.store.tracking.sqlalchemy_store
+
+    from traces_core.encoders.torch_compat import mend_torchvision
+
+    mend_torchvision()
     import open_clip
     import transformers
 

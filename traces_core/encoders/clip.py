@@ -5,6 +5,7 @@ Which files a model is made of belongs in `clip_source`, how frames are resized 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
@@ -44,6 +45,7 @@ class ClipEncoder:
     @cached_property
     def _model(self) -> Any:
         """The weights in memory: read when something is encoded, not to ask who the encoder is."""
+        mend_torchvision()
         import open_clip
 
         location, options = self._source.location, self._source.options
@@ -55,6 +57,7 @@ class ClipEncoder:
 
     @cached_property
     def _tokenizer(self) -> Any:
+        mend_torchvision()
         import open_clip
 
         with quick_hub():
@@ -89,14 +92,11 @@ class ClipEncoder:
         ('zebra',)
         """
         settings = settings or ClipSettings()
-        mend_torchvision()
-        import open_clip
-
         source = find_clip(settings)
         weights = file_digest(source.weights)
         made_from = {
             "weights": weights,
-            "architecture": open_clip.get_model_config(source.location),
+            "architecture": _architecture(source.location),
             "options": source.options,
             "tokenizer": _digest_in(source.location, "tokenizer.json"),
             "preprocess": _digest_in(source.location, CONFIG_FILE),
@@ -210,6 +210,17 @@ class ClipEncoder:
     @staticmethod
     def _unit(vectors: Tensor) -> Array:
         return functional.normalize(vectors.float(), dim=-1).cpu().numpy()
+
+
+def _architecture(location: str) -> Any:
+    """What the model is built from; read here where it lies in a folder, as `open_clip` would."""
+    file = Path(location.removeprefix("local-dir:")) / CONFIG_FILE
+    if file.is_file():
+        return json.loads(file.read_text(encoding="utf-8"))["model_cfg"]
+    mend_torchvision()
+    import open_clip
+
+    return open_clip.get_model_config(location)
 
 
 def _digest_in(location: str, name: str) -> str:

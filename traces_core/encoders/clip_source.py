@@ -14,8 +14,6 @@ from traces_core.encoders.settings import ClipSettings
 from traces_core.encoders.torch_compat import mend_torchvision, quick_hub
 from traces_core.errors import MissingWeightsError
 
-mend_torchvision()
-
 CONFIG_FILE = "open_clip_config.json"
 WEIGHT_FILES = (
     "open_clip_model.safetensors",
@@ -51,6 +49,7 @@ def find_clip(settings: ClipSettings) -> ClipSource:
     folder = pocket_folder(settings.model, "clip") or Path(settings.model)
     if pocket_folder(settings.model, "clip") or folder.is_dir():
         return _in_folder(settings.model, folder)
+    mend_torchvision()
     import open_clip
 
     if settings.model not in open_clip.list_models():
@@ -83,6 +82,7 @@ def _in_folder(model: str, folder: Path) -> ClipSource:
 
 
 def _by_name(model: str, pretrained: str | None) -> ClipSource:
+    mend_torchvision()
     import open_clip
 
     tags = open_clip.list_pretrained_tags_by_model(model)
@@ -107,6 +107,7 @@ def _by_name(model: str, pretrained: str | None) -> ClipSource:
 
 def _fetch(model: str, tag: str, published: dict[str, Any]) -> Path:
     """The weights of a tag, from the hub's local cache or from the hub."""
+    mend_torchvision()
     import open_clip
     from huggingface_hub import constants
 

@@ -11,10 +11,6 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from traces_core.encoders.torch_compat import mend_torchvision
-
-mend_torchvision()
-
 FOLDER = Path(__file__).parent / "pocket"
 """Where the shipped weights are: `pocket-<seed>/clip` and `pocket-<seed>/timesformer`."""
 

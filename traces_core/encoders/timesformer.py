@@ -54,6 +54,7 @@ class TimesformerEncoder:
     @cached_property
     def _model(self) -> Any:
         """The weights in memory: read when something is encoded, not to ask who the encoder is."""
+        mend_torchvision()
         from transformers import TimesformerForVideoClassification
 
         model = TimesformerForVideoClassification.from_pretrained(self._folder, dtype=torch.float32)
@@ -85,7 +86,6 @@ class TimesformerEncoder:
         (2, 16, 128)
         """
         settings = settings or TimesformerSettings()
-        mend_torchvision()
         from transformers import TimesformerConfig
 
         folder = _find_folder(settings.model)

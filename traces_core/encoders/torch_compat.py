@@ -1,7 +1,8 @@
 """Two things to settle before a model class is imported: torchvision's compiled part, and the hub.
 
-Import this module before `open_clip` or a model of `transformers`. Nothing about a particular model
-belongs here.
+Call `mend_torchvision` before `open_clip` or a model of `transformers` is imported, and import them where a
+model is built: it takes four seconds, which who only asks what is out of date need not wait for. Nothing
+about a particular model belongs here.
 
 Notes
 -----
@@ -19,6 +20,7 @@ import socket
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from urllib.parse import urlsplit
 
 import torch
@@ -29,6 +31,7 @@ HUB_TIMEOUT_S = 3.0
 """How long the hub may take to accept a connection before it counts as out of reach, in seconds."""
 
 
+@cache
 def mend_torchvision() -> bool:
     """Make `import torchvision` work although its compiled part does not fit this torch.
 
@@ -89,6 +92,3 @@ def _is_reachable(endpoint: str) -> bool:
     except OSError:
         return False
     return True
-
-
-mend_torchvision()
