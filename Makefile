@@ -5,8 +5,8 @@
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
-# Three files at a time, with one thread each: of three, one often waits for a server, a disk, a process.
-PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
+# Two files at a time, with one thread each: two that share their cores wait for each other.
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 export DAGSTER_HOME := $(CURDIR)
 export DAGSTER_DISABLE_TELEMETRY := 1
@@ -47,7 +47,7 @@ benchmark-changes: $(STAMP)  ## what the commonest changes cost: seconds, and wh
 benchmark-bank: $(STAMP)  ## a million traces: the index against exact search, and a changed context
 	@$(BIN)/python -m benchmarks.bank
 
-test: $(STAMP)  ## run the tests, three files at a time
+test: $(STAMP)  ## run the tests, two files at a time
 	@$(PYTEST)
 
 test-full: $(STAMP)  ## also run the classes of the paper profile at full size, with random weights
