@@ -122,7 +122,8 @@ class Tracker:
     @property
     def artifacts(self) -> Path:
         """The folder of what runs keep: beside a SQLite file, else in the checkout."""
-        return (self.database or self.root / "mlruns.db").resolve().parent / "mlartifacts"
+        beside = self.root if self.database is None else self.database.resolve().parent
+        return beside / "mlartifacts"
 
     @cached_property
     def client(self) -> MlflowClient:

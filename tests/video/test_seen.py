@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -85,4 +87,12 @@ def test_a_damaged_cache_costs_no_more_than_reading(tmp_path: Path, film: Path) 
     (folder / "cache.db").write_bytes(b"not a database" * 1000)
     for leftover in folder.glob("cache.db-*"):
         leftover.unlink()
+    assert _ask(folder, reader, film) == "first"
+
+
+def test_a_damaged_entry_costs_no_more_than_reading(tmp_path: Path, film: Path) -> None:
+    folder, reader = tmp_path / "seen", Reader()
+    _ask(folder, reader, film)
+    with closing(sqlite3.connect(folder / "cache.db")) as database, database:
+        assert database.execute("UPDATE Cache SET value = x'00'").rowcount == 1
     assert _ask(folder, reader, film) == "first"

@@ -1,8 +1,9 @@
 """Two things to settle before a model class is imported: torchvision's compiled part, and the hub.
 
 Call `mend_torchvision` before `open_clip` or a model of `transformers` is imported, and import them where a
-model is built: it takes four seconds, which who only asks what is out of date need not wait for. Nothing
-about a particular model belongs here.
+model is built: it takes four seconds, which who only asks what is out of date need not wait for. The import
+statement stays in the module that encodes: by it, `code_digest` knows that the library's release counts.
+Nothing about a particular model belongs here.
 
 Notes
 -----

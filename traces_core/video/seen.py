@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import sqlite3
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,6 +17,8 @@ import diskcache
 from traces_core.digest import file_stamp
 
 _LOG = logging.getLogger(__name__)
+_FAULTS = (OSError, sqlite3.Error, diskcache.Timeout, ValueError, zlib.error)
+"""What a cache raises that cannot be opened, read or written, or that is damaged."""
 
 
 class Seen:
@@ -41,7 +44,7 @@ class Seen:
         self._cache: diskcache.Cache | None = None
         try:  # as JSON: a pickle in a file that somebody else wrote would be run
             self._cache = diskcache.Cache(str(folder), disk=diskcache.JSONDisk)
-        except (OSError, sqlite3.Error) as error:
+        except _FAULTS as error:
             self._give_up(error)
 
     def __enter__(self) -> Seen:
@@ -66,7 +69,7 @@ class Seen:
     def _kept(self, key: list[str | int]) -> str | None:
         try:
             return None if self._cache is None else self._cache.get(key)
-        except (OSError, sqlite3.Error, diskcache.Timeout, ValueError) as error:
+        except _FAULTS as error:
             self._give_up(error)
             return None
 
@@ -74,7 +77,7 @@ class Seen:
         try:
             if self._cache is not None:
                 self._cache.set(key, said)
-        except (OSError, sqlite3.Error, diskcache.Timeout) as error:
+        except _FAULTS as error:
             self._give_up(error)
 
     def _give_up(self, error: Exception) -> None:
