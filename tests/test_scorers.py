@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from scipy import optimize
 from small_banks import unit
 
-from traces_core.bank import Bank
+from traces_core.bank import WEIGHT, Bank
 from traces_core.errors import (
     EmptySideError,
     MixedSpacesError,
@@ -62,14 +62,17 @@ Sentences = list[tuple[str, str, str, list[float]]]
 """Context, side, class and vector of each trace."""
 
 
-def bank_of(sizes: list[tuple[str, str, str, int]], vectors: Array) -> Bank:
+def bank_of(sizes: list[tuple[str, str, str, int]], vectors: Array, weights: Array | None = None) -> Bank:
     rows = [
         (trace_id(*content), *content, "drawn", "", "", 0, 0)
         for place, side, label, count in sizes
         for i in range(count)
         for content in [(place, side, label, f"{label} {i}")]
     ]
-    return Bank.build(pl.DataFrame(rows, schema=SCHEMA, orient="row"), vectors, SPACE)
+    corpus = pl.DataFrame(rows, schema=SCHEMA, orient="row")
+    if weights is not None:
+        corpus = corpus.with_columns(pl.Series(WEIGHT, weights))
+    return Bank.build(corpus, vectors, SPACE)
 
 
 def drawn(seed: int = 0, dimensions: int = 8) -> tuple[Bank, Sentences]:
@@ -165,11 +168,15 @@ def slow_probe(rows: Sentences, s: LinearProbe) -> Array:
     return found
 
 
-def slow_machine(vector: list[float], rows: Sentences, s: KernelMachine) -> float:
+def slow_machine(
+    vector: list[float], rows: Sentences, s: KernelMachine, weights: list[float] | None = None
+) -> float:
     """The dual of the soft-margin machine, solved by a general optimiser, and the soft neighbours."""
     x = np.array([row[3] for row in rows])
     y = np.array([1.0 if row[1] == "anomalous" else -1.0 for row in rows])
-    most = np.array([s.penalty * len(y) / (2 * (y == side).sum()) for side in y])  # the sides weigh the same
+    w = np.ones(len(y)) if weights is None else np.array(weights)
+    shares = np.array([one / w[y == side].sum() for one, side in zip(w, y, strict=True)])
+    most = s.penalty * shares * len(y) / 2  # the sides weigh the same
     kernel = np.array([[math.exp(-s.gamma * ((a - b) ** 2).sum()) for b in x] for a in x])
     hessian = kernel * np.outer(y, y)
     found = optimize.minimize(
@@ -187,10 +194,10 @@ def slow_machine(vector: list[float], rows: Sentences, s: KernelMachine) -> floa
         a * sign * math.exp(-s.gamma * ((np.array(vector) - one) ** 2).sum())
         for a, sign, one in zip(found, y, x, strict=True)
     )
+    near = np.array([math.exp(np.dot(vector, one) / s.temperature) for one in x])
     soft = {
-        side: s.temperature
-        * math.log(np.mean([math.exp(np.dot(vector, one) / s.temperature) for one in of(rows, side)]))
-        for side in ("normal", "anomalous")
+        side: s.temperature * math.log((near * shares)[y == sign].sum())
+        for side, sign in (("normal", -1.0), ("anomalous", 1.0))
     }
     return machine + offset + s.nearest * (soft["anomalous"] - soft["normal"])
 
@@ -281,6 +288,21 @@ def test_a_kernel_machine_is_the_formula_of_its_docstring(contexts, gamma, penal
     slow = [slow_machine(one, kept(rows, contexts), scorer) for one in vectors.astype(float).tolist()]
     scores = score_vectors(vectors, bank, space=SPACE, scorer=scorer, contexts=contexts)
     np.testing.assert_allclose(scores, slow, atol=2e-3)
+
+
+def test_a_sentence_of_a_kernel_machine_counts_by_its_weight() -> None:
+    _, rows = drawn(3)
+    rng = np.random.default_rng(6)
+    weights = rng.choice([0.2, 0.5, 1.0], len(rows))
+    bank = bank_of(SIZES, np.array([row[3] for row in rows], np.float32), weights)
+    vectors = unit(4, rng)
+    slow = [
+        slow_machine(one, rows, KernelMachine(), weights.tolist()) for one in vectors.astype(float).tolist()
+    ]
+    scores = score_vectors(vectors, bank, space=SPACE, scorer=KernelMachine())
+    np.testing.assert_allclose(scores, slow, atol=2e-3)
+    plain = score_vectors(vectors, drawn(3)[0], space=SPACE, scorer=KernelMachine())
+    assert np.abs(scores - plain).max() > 0.01
 
 
 @pytest.mark.parametrize("scorer", [LinearProbe(), KernelMachine()])

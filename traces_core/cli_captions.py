@@ -85,8 +85,9 @@ def score(
             "contexts": tuple(context or (chosen.contexts if ours else ())),
             "classes": tuple(label or (chosen.classes if ours else ())),
         }
-        folder = catalog or Machine.here().catalog
-        scorer, findings = _scorer(chosen.model_copy(update=named), folder)
+        shipped = Machine.here().catalog
+        folder = catalog or shipped
+        scorer, findings = _scorer(chosen.model_copy(update=named), folder, shipped)
         _say_scorer(scorer, findings)
         scored = _scored(table, scorer)
         write_table(scored, provenance(scorer, table, folder), scores)
@@ -139,7 +140,7 @@ def write(
         raise typer.Exit(1)
 
 
-def _scorer(settings: CaptionSettings, catalog: Path) -> tuple[CaptionScorer, list[Finding]]:
+def _scorer(settings: CaptionSettings, catalog: Path, shipped: Path) -> tuple[CaptionScorer, list[Finding]]:
     from traces_core.encoders.sentence import SentenceEncoder
     from traces_core.settings import Machine
     from traces_core.steps.captions import caption_scorer
@@ -147,7 +148,7 @@ def _scorer(settings: CaptionSettings, catalog: Path) -> tuple[CaptionScorer, li
     with err.status("loading the sentence encoder"):
         encoder = SentenceEncoder.load(settings.text_encoder, Machine.here().device)
     with err.status("reading the catalog"):
-        return caption_scorer(settings, encoder, catalog)
+        return caption_scorer(settings, encoder, catalog, shipped=shipped)
 
 
 def _scored(table: CaptionTable, scorer: CaptionScorer) -> pl.DataFrame:
@@ -171,12 +172,16 @@ def _say_table(path: Path, table: CaptionTable) -> None:
 
 
 def _say_scorer(scorer: CaptionScorer, findings: Sequence[Finding]) -> None:
-    bank = scorer.bank
-    _say(f"encoder   {bank.space}")
+    corpus, settings = scorer.corpus, scorer.settings
+    classes = sorted(set(corpus.filter(corpus["side"] == "anomalous")["class"]))
+    contexts = plural(corpus["context"].n_unique(), "context")
+    _say(f"encoder   {scorer.bank.space}")
     _say(
-        f"bank      {plural(len(bank), 'trace')}, {plural(len(bank.contexts), 'context')}, classes "
-        f"{', '.join(bank.classes)}; {scorer.settings.scoring.scorer}"
+        f"bank      {plural(len(corpus), 'trace')}, {contexts}, classes {', '.join(classes)}; "
+        f"{settings.scoring.scorer}"
     )
+    if behind := len(scorer.bank) - len(corpus):
+        _say(f"behind it {plural(behind, 'trace')} that agree, weight {settings.background:g}")
     for one in findings:
         if not one.passed:
             err.print(f"[yellow]warning[/yellow]  {escape(f'{one.name}: {one.text}')}", soft_wrap=True)

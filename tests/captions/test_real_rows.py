@@ -106,7 +106,7 @@ def test_every_experiment_has_rows_of_both_tables(rows: list[dict]) -> None:
     assert found == {(name, table) for name in real_rows.EXPERIMENTS for table in real.TABLES}
     assert len(of(rows, "headline")) == 4
     assert set(of(rows, "scene")) == {"none", "generic", "matched", "mismatched"}
-    assert len([row for row in rows if row["experiment"] == "bank_size"]) == 2 * 2 * 5 * 3
+    assert len([row for row in rows if row["experiment"] == "bank_size"]) == 2 * 4 * 5 * 3
 
 
 def test_the_default_has_the_same_numbers_wherever_it_stands(rows: list[dict]) -> None:

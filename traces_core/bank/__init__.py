@@ -14,7 +14,7 @@ one side, and nothing is left to subtract.
 from __future__ import annotations
 
 from traces_core.bank.answers import Neighbours, Trace
-from traces_core.bank.bank import Bank
+from traces_core.bank.bank import WEIGHT, Bank
 from traces_core.bank.recall import near, recall_against_exact, recall_of_index
 
-__all__ = ["Bank", "Neighbours", "Trace", "near", "recall_against_exact", "recall_of_index"]
+__all__ = ["WEIGHT", "Bank", "Neighbours", "Trace", "near", "recall_against_exact", "recall_of_index"]

@@ -26,6 +26,9 @@ from traces_core.errors import CorruptArtifactError, EmptySideError, MixedSpaces
 from traces_core.text.catalog import SIDES, Side
 from traces_core.types import Array
 
+WEIGHT = "weight"
+"""Column of a corpus that may say how much a trace counts beside another."""
+
 _PER_NEIGHBOUR = 4
 """Candidates for each neighbour asked for, at least, whatever the settings say."""
 
@@ -198,6 +201,22 @@ class Bank:
         """
         pages, spans = self.holdings.pages, self.holdings.layout.spans(side, contexts, label)
         return np.concatenate([pages.copy(0, 0), *(page for span in spans for page in pages.rows(*span))])
+
+    def weights(self, side: Side, contexts: Sequence[str] | None = None) -> Array:
+        """float32 array of shape (N,): how much each of `trace_ids` of the same request counts.
+
+        The column `weight` of the corpus; 1 where it has none.
+
+        Raises
+        ------
+        UnknownNameError
+            If the bank has no such side or context.
+        """
+        spans = self.holdings.layout.spans(side, contexts)
+        if WEIGHT not in self.corpus.columns:
+            return np.ones(sum(stop - start for start, stop in spans), np.float32)
+        said = self.corpus[WEIGHT].to_numpy().astype(np.float32)
+        return np.concatenate([said[:0], *(said[start:stop] for start, stop in spans)])
 
     def require_space(self, space: str, where: str) -> None:
         """Refuse vectors of another encoder.

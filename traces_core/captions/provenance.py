@@ -25,7 +25,9 @@ KEY = "traces"
 
 def provenance(scorer: CaptionScorer, table: CaptionTable, catalog: Path | str) -> dict[str, Any]:
     """Where scores come from: space, encoder, bank, catalog, settings, captions, version; JSON takes it."""
-    bank = scorer.bank
+    bank, corpus = scorer.bank, scorer.corpus
+    contexts = sorted(set(corpus["context"]))
+    behind = len(bank) - len(corpus)
     return {
         "stream": STREAM,
         "causal": True,
@@ -33,7 +35,8 @@ def provenance(scorer: CaptionScorer, table: CaptionTable, catalog: Path | str) 
         "space": bank.space,
         "encoder": scorer.encoder.fingerprint,
         "bank": {"fingerprint": bank.fingerprint, "traces": len(bank), "classes": list(bank.classes)},
-        "catalog": {"digest": catalog_digest(catalog, bank.contexts), "contexts": list(bank.contexts)},
+        "catalog": {"digest": catalog_digest(catalog, contexts), "contexts": contexts},
+        "background": {"traces": behind, "weight": scorer.settings.background},
         "settings": judged_by(scorer.settings),
         "captions": {"fingerprint": table.fingerprint, **table.counts, "rules": list(RULES)},
     }
@@ -41,7 +44,8 @@ def provenance(scorer: CaptionScorer, table: CaptionTable, catalog: Path | str) 
 
 def judged_by(settings: CaptionSettings) -> dict[str, Any]:
     """The settings that change a score, with the scorer that is chosen and no other."""
-    kept = {"near_duplicate_cosine", "top_share", "departure", "trailing_s", "contexts", "classes"}
+    kept = {"near_duplicate_cosine", "background", "top_share", "departure", "trailing_s"}
+    kept |= {"contexts", "classes"}
     scorer = {"name": settings.scoring.scorer, **settings.scoring.chosen.model_dump()}
     return {**settings.model_dump(include=kept), "scorer": scorer}
 

@@ -37,6 +37,12 @@ class CaptionSettings(BaseModel):
     near_duplicate_cosine: float = Field(
         0.97, gt=0, le=1, description="Of two traces of a class this similar, one is left out (cosine)."
     )
+    background: float = Field(
+        0.2,
+        ge=0,
+        le=1,
+        description="Weight of a sentence of other contexts that agrees with those that answer; 0: none.",
+    )
     scoring: ScorerChoice = ScorerChoice(scorer="kernel_machine")
     top_share: float = Field(
         0.5, gt=0, le=1, description="Sentences of a caption with the highest scores, averaged (share)."

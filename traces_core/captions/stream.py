@@ -18,7 +18,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from traces_core.bank import Bank
+from traces_core.bank import WEIGHT, Bank
+from traces_core.captions.background import TAG, agrees
 from traces_core.captions.history import departures
 from traces_core.captions.sentences import split_sentences
 from traces_core.captions.settings import CaptionSettings
@@ -57,7 +58,7 @@ def catalog_corpus(
         Folder with one YAML file a context.
     contexts
         Those that answer; none named: all there are, but those of the practice world (tag `practice`), whose
-        sentences are written for a small encoder.
+        sentences are written for a small encoder, and those that are background (tag `background`).
     classes
         Anomalous classes that answer; none named: all of these contexts. The normal side stays whole.
     scene
@@ -72,7 +73,8 @@ def catalog_corpus(
     """
     chosen = read_catalog(catalog, contexts or None)
     if not contexts:
-        real = {name: context for name, context in chosen.items() if "practice" not in context.tags}
+        set_aside = {"practice", TAG}
+        real = {name: context for name, context in chosen.items() if not set_aside & set(context.tags)}
         chosen = real or chosen
     scenes = {name: scene_sentence(scene, name, chosen, catalog) for name in chosen}
     corpus = write_corpus(chosen, scenes={name: text for name, text in scenes.items() if text})
@@ -88,8 +90,10 @@ def catalog_corpus(
 class CaptionScorer:
     """A bank in a sentence encoder's space, and how captions are judged by it."""
 
+    corpus: pl.DataFrame
+    """The traces that answer."""
     bank: Bank
-    """Both sides, as vectors of `encoder`."""
+    """They and what stands behind them, as vectors of `encoder`."""
     encoder: TextEncoder
     """Whose space that is."""
     settings: CaptionSettings
@@ -103,6 +107,8 @@ class CaptionScorer:
         settings: CaptionSettings | None = None,
         *,
         vectors: Array | None = None,
+        background: pl.DataFrame | None = None,
+        background_vectors: Array | None = None,
     ) -> CaptionScorer:
         """The scorer of a corpus, such as `catalog_corpus` gives; a dozen sentences a side are enough.
 
@@ -116,6 +122,11 @@ class CaptionScorer:
             Scorer, pooling and windows, and which traces repeat one another; None takes the defaults.
         vectors : float32 array of shape (N, D), optional
             Unit vectors of the traces, where they are had already.
+        background
+            What stands behind the corpus, as `background_corpus` gives it; those that agree with it join the
+            bank with the weight that the settings say.
+        background_vectors : float32 array of shape (M, D), optional
+            Theirs.
 
         Raises
         ------
@@ -125,8 +136,16 @@ class CaptionScorer:
         settings = settings or CaptionSettings()
         unit = encoder.encode_texts(corpus["text"].to_list()) if vectors is None else vectors
         kept = find_repetitions(corpus, unit, near=settings.near_duplicate_cosine).kept
-        bank = Bank.build(corpus.filter(kept), unit[kept], encoder.space)
-        return cls(bank, encoder, settings)
+        corpus, unit = corpus.filter(kept), unit[kept]
+        traces = corpus.with_columns(pl.lit(1.0).alias(WEIGHT))
+        if background is not None and len(background) and settings.background:
+            others = background_vectors
+            if others is None:
+                others = encoder.encode_texts(background["text"].to_list())
+            agree = agrees(traces, unit, background, others)
+            behind = background.filter(agree).with_columns(pl.lit(settings.background).alias(WEIGHT))
+            traces, unit = pl.concat([traces, behind]), np.concatenate([unit, others[agree]])
+        return cls(corpus, Bank.build(traces, unit, encoder.space), encoder, settings)
 
     def score_vectors(self, vectors: Array) -> Array:
         """float32 array of shape (N,): scores of N sentences given as unit vectors of the encoder's space."""

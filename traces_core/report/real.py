@@ -81,6 +81,11 @@ second table are answers that open with the VLM's own verdict ("Anomalous scenes
 one sentence among the others.
 """
 
+_SMALL = """\
+Drawn from the whole catalog they stand alone. Drawn from every second context they stand alone, or have the
+other half of the catalog behind them, as a catalog of one's own has the shipped one (decision 0023).
+"""
+
 _QUESTIONS = {
     "scorers": "Scorers: each formula, its parameters as set",
     "scene": "The scene sentence on the normal side",
@@ -127,6 +132,7 @@ def real_markdown(
         "## A class left out of the bank: its videos and the normal ones",
         table(of.get("left_out_class", ()), [_TABLE, _VARIANT, *number_columns(_LEFT_OUT)]),
         "## Size of the bank: mean and spread of three draws",
+        _SMALL,
         table(_pooled(of.get("bank_size", ())), [_TABLE, _VARIANT, *number_columns(_DRAWS)]),
         *(
             part

@@ -11,7 +11,7 @@ from pydantic import Field
 
 from traces_core.errors import NoClassesError
 from traces_core.scoring.base import Contexts, FittedScorer, Floats, ScorerSettings, evenly_spaced
-from traces_core.text.catalog import SIDES
+from traces_core.text.catalog import SIDES, Side
 from traces_core.types import Array
 
 if TYPE_CHECKING:
@@ -28,14 +28,14 @@ class KernelMachine(ScorerSettings):
     A and N the sentences of the two sides::
 
         machine(v) = sum_i a_i y_i exp(-gamma |v - x_i|^2) + b
-        soft(v, S) = temperature log( mean over x in S of exp(v x / temperature) )
+        soft(v, S) = temperature log( weighted mean over x in S of exp(v x / temperature) )
         score      = machine(v) + nearest (soft(v, A) - soft(v, N))
 
-    `a` and `b` are those of the soft-margin machine with penalty `penalty`, weighed so that the sides count
-    the same whatever their sizes. Real numbers, above 0 on the anomalous side. It knows no classes. Of a
-    side with more than 5,000 sentences, 5,000 are used, evenly spaced in the bank's order (context, class,
-    id). It keeps its order with a dozen sentences a side, where means of nearest traces are ruled by
-    accidents of wording.
+    `a` and `b` are those of the soft-margin machine with penalty `penalty`. A sentence counts by its weight
+    in the bank, and the sides count the same whatever they hold. Real numbers, above 0 on the anomalous side.
+    It knows no classes. Of a side with more than 5,000 sentences, 5,000 are used, evenly spaced in the bank's
+    order (context, class, id). It keeps its order with a dozen sentences a side, where means of nearest
+    traces are ruled by accidents of wording.
 
     Notes
     -----
@@ -56,16 +56,36 @@ class KernelMachine(ScorerSettings):
         """Support vectors and their weights, from the sentences alone."""
         from sklearn.svm import SVC  # takes a second to load
 
-        sides = [evenly_spaced(bank.vectors(side, contexts), _MOST) for side in SIDES]
-        sentences = np.concatenate(sides).astype(np.float64)
-        is_anomalous = np.repeat([False, True], [len(side) for side in sides])
-        machine = SVC(C=self.penalty, gamma=self.gamma, class_weight="balanced", tol=1e-6)
-        machine.fit(sentences, is_anomalous)
-        normal, anomalous = sides
+        sides = [_Side.of(bank, side, contexts) for side in SIDES]
+        sentences = np.concatenate([side.vectors for side in sides]).astype(np.float64)
+        is_anomalous = np.repeat([False, True], [len(side.shares) for side in sides])
+        machine = SVC(C=self.penalty, gamma=self.gamma, tol=1e-6)
+        equal = np.concatenate([side.shares for side in sides]) * (len(sentences) / len(sides))
+        machine.fit(sentences, is_anomalous, sample_weight=equal)
         weights = machine.dual_coef_[0]
-        return _Machine(
-            self, machine.support_vectors_, weights, float(machine.intercept_[0]), normal, anomalous
-        )
+        return _Machine(self, machine.support_vectors_, weights, float(machine.intercept_[0]), *sides)
+
+
+@dataclass(frozen=True)
+class _Side:
+    vectors: Array
+    """(N, D)."""
+    shares: Floats
+    """(N,): weights that add up to 1."""
+
+    @classmethod
+    def of(cls, bank: Bank, side: Side, contexts: Contexts) -> _Side:
+        """A side of some contexts of a bank."""
+        vectors = evenly_spaced(bank.vectors(side, contexts), _MOST)
+        weights = evenly_spaced(bank.weights(side, contexts), _MOST).astype(np.float64)
+        return cls(vectors, weights / weights.sum())
+
+    def nearness(self, vectors: Floats, temperature: float) -> Floats:
+        """Soft nearest neighbour of each of (T, D): (T,)."""
+        scaled = vectors @ self.vectors.T.astype(np.float64) / temperature
+        top = scaled.max(axis=1)
+        soft: Floats = top + np.log(np.exp(scaled - top[:, None]) @ self.shares)
+        return temperature * soft
 
 
 @dataclass(frozen=True)
@@ -76,10 +96,8 @@ class _Machine(FittedScorer):
     weights: Floats
     """(S,): `a_i y_i`."""
     offset: float
-    normal: Array
-    """(N, D)."""
-    anomalous: Array
-    """(A, D)."""
+    normal: _Side
+    anomalous: _Side
 
     @property
     def chunk(self) -> int:
@@ -93,15 +111,10 @@ class _Machine(FittedScorer):
             - 2 * wide @ self.support.T
         )  # (T, S)
         machine = np.exp(-self.settings.gamma * squared) @ self.weights + self.offset
-        gap = self._soft(wide, self.anomalous) - self._soft(wide, self.normal)
+        soft = self.settings.temperature
+        gap = self.anomalous.nearness(wide, soft) - self.normal.nearness(wide, soft)
         scores: Floats = machine + self.settings.nearest * gap
         return scores
-
-    def _soft(self, vectors: Floats, side: Array) -> Floats:
-        scaled = vectors @ side.T.astype(np.float64) / self.settings.temperature
-        top = scaled.max(axis=1)
-        soft: Floats = top + np.log(np.exp(scaled - top[:, None]).mean(axis=1))
-        return self.settings.temperature * soft
 
     def class_scores(self, vectors: Array) -> dict[str, NDArray[np.floating]]:
         raise NoClassesError("kernel_machine")

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from traces_core.captions.background import background_corpus
 from traces_core.captions.provenance import catalog_digest, judged_by
 from traces_core.captions.settings import CaptionSettings
 from traces_core.captions.stream import (
@@ -28,6 +29,7 @@ from traces_core.store import Artifact
 from traces_core.text.findings import CorpusLimits, Finding
 from traces_core.text.gates import check_corpus
 from traces_core.text.scenes import Scene
+from traces_core.types import Array
 
 CUTTING = code_digest(
     [f"traces_core.captions.{module}" for module in ("sentences", "table")]
@@ -35,6 +37,7 @@ CUTTING = code_digest(
 )
 JUDGING = code_digest(
     [
+        "traces_core.captions.background",
         "traces_core.captions.history",
         "traces_core.captions.stream",
         "traces_core.captions.trailing",
@@ -55,14 +58,34 @@ NOTHING_SAID = CaptionTable(
 
 
 def caption_scorer(
-    settings: CaptionSettings, encoder: TextEncoder, catalog: Path, *, scene: Scene = "matched"
+    settings: CaptionSettings,
+    encoder: TextEncoder,
+    catalog: Path,
+    *,
+    scene: Scene = "matched",
+    shipped: Path | None = None,
 ) -> tuple[CaptionScorer, list[Finding]]:
-    """The scorer that the settings choose, and what the gates say about its traces."""
+    """The scorer that the settings choose, and what the gates say about its traces.
+
+    The other contexts of the catalog, or all of the one that is shipped, stand behind those that answer.
+    """
+    corpus, vectors, findings = _answering(settings, encoder, catalog, scene)
+    behind = None
+    if settings.background:
+        is_own = shipped is None or shipped.resolve() == catalog.resolve()
+        answering = set(corpus["context"]) if is_own else ()
+        behind = background_corpus(shipped or catalog, corpus, answering, settings.classes)
+    return CaptionScorer.build(corpus, encoder, settings, vectors=vectors, background=behind), findings
+
+
+def _answering(
+    settings: CaptionSettings, encoder: TextEncoder, catalog: Path, scene: Scene
+) -> tuple[pl.DataFrame, Array, list[Finding]]:
+    """The traces that answer, their vectors, and what the gates say about them."""
     corpus = catalog_corpus(catalog, settings.contexts, settings.classes, scene=scene)
     vectors = encoder.encode_texts(corpus["text"].to_list())
     limits = CorpusLimits(near_duplicate=settings.near_duplicate_cosine)
-    findings = check_corpus(corpus, vectors, limits=limits)
-    return CaptionScorer.build(corpus, encoder, settings, vectors=vectors), findings
+    return corpus, vectors, check_corpus(corpus, vectors, limits=limits)
 
 
 def caption_embeddings(shop: Workshop) -> Artifact:
@@ -114,7 +137,7 @@ def caption_scores(shop: Workshop, embeddings: Artifact) -> Artifact:
     made_from = {
         "table": table.fingerprint,
         "embeddings": embeddings.fingerprint,
-        "catalog": catalog_digest(machine.catalog, settings.contexts),
+        "catalog": catalog_digest(machine.catalog, () if settings.background else settings.contexts),
         "scene": shop.settings.corpus.scene,
         "settings": judged_by(settings),
     }
@@ -125,8 +148,8 @@ def corpus_findings(shop: Workshop) -> list[Finding]:
     """What the gates say about the traces that captions are compared with; nothing where there are none."""
     if shop.settings.captions.table is None:
         return []
-    settings, scene = shop.settings, shop.settings.corpus.scene
-    return caption_scorer(settings.captions, shop.sentences, shop.machine.catalog, scene=scene)[1]
+    settings, scene = shop.settings.captions, shop.settings.corpus.scene
+    return _answering(settings, shop.sentences, shop.machine.catalog, scene)[2]
 
 
 def _table(shop: Workshop) -> CaptionTable:

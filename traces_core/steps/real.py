@@ -18,6 +18,7 @@ from typing import Any, TypeVar
 import numpy as np
 import polars as pl
 
+from traces_core.captions.background import background_corpus
 from traces_core.captions.settings import CaptionSettings
 from traces_core.captions.stream import (
     CHUNK,
@@ -154,22 +155,40 @@ class Bench:
         chosen = scene or self.shop.settings.corpus.scene
         return catalog_corpus(self.shop.machine.catalog, settings.contexts, settings.classes, scene=chosen)
 
-    def scorer(self, corpus: pl.DataFrame, settings: CaptionSettings) -> CaptionScorer:
-        """The bank of a corpus; its sentences are not encoded anew."""
-        known = _trace_vectors(self.shop, corpus)
-        return CaptionScorer.build(corpus, self.shop.sentences, settings, vectors=known)
+    def background(self, settings: CaptionSettings) -> pl.DataFrame:
+        """The traces that stand behind those that answer by these settings."""
+        corpus = self.corpus(settings)
+        return background_corpus(self.shop.machine.catalog, corpus, set(corpus["context"]), settings.classes)
+
+    def scorer(
+        self, corpus: pl.DataFrame, settings: CaptionSettings, behind: pl.DataFrame | None = None
+    ) -> CaptionScorer:
+        """The bank of a corpus, and of what stands behind it; their sentences are not encoded anew."""
+        behind = self.background(settings) if behind is None else behind
+        return CaptionScorer.build(
+            corpus,
+            self.shop.sentences,
+            settings,
+            vectors=_trace_vectors(self.shop, corpus),
+            background=behind,
+            background_vectors=_trace_vectors(self.shop, behind),
+        )
 
     def judged(self, scorer: CaptionScorer) -> Array:
         """float32 array of shape (N,): scores of the sentences."""
         chunks = range(0, len(self.vectors), CHUNK)
         return np.concatenate([scorer.score_vectors(self.vectors[at : at + CHUNK]) for at in chunks])
 
-    def scores(self, corpus: pl.DataFrame, settings: CaptionSettings) -> Array:
+    def scores(
+        self, corpus: pl.DataFrame, settings: CaptionSettings, behind: pl.DataFrame | None = None
+    ) -> Array:
         """As `judged`, by the bank of a corpus: remembered."""
+        behind = self.background(settings) if behind is None else behind
         made_from = {
             "sentences": self.sentences.fingerprint,
             "text_encoder": self.shop.sentences.fingerprint,
             "corpus": digest(corpus.write_ndjson()),
+            "background": [settings.background, digest(behind.write_ndjson())],
             "near_duplicate_cosine": settings.near_duplicate_cosine,
             "scorer": {"name": settings.scoring.scorer, **settings.scoring.chosen.model_dump()},
         }
@@ -178,14 +197,16 @@ class Bench:
             self.name,
             code=JUDGING,
             made_from=made_from,
-            make=lambda: {"scores": self.judged(self.scorer(corpus, settings))},
+            make=lambda: {"scores": self.judged(self.scorer(corpus, settings, behind))},
         )
         scores: Array = kept.read()["scores"]
         return scores
 
-    def tracks(self, corpus: pl.DataFrame, settings: CaptionSettings) -> dict[str, ScoreTrack]:
-        """The caption stream of each video of the ground truth."""
-        scores, said = self.scores(corpus, settings), self.material.said[self.name]
+    def tracks(
+        self, corpus: pl.DataFrame, settings: CaptionSettings, behind: pl.DataFrame | None = None
+    ) -> dict[str, ScoreTrack]:
+        """The caption stream of each video of the ground truth; nothing said stands for `background`."""
+        scores, said = self.scores(corpus, settings, behind), self.material.said[self.name]
         scored = scored_table(self.table, said, scores, self.vectors, settings)
         return self.renamed(caption_tracks(self.table, scored))
 
@@ -218,4 +239,6 @@ def _trace_vectors(shop: Workshop, corpus: pl.DataFrame) -> Array:
 @lru_cache(maxsize=1)
 def _all_texts(catalog: Path, _digest: str) -> tuple[str, ...]:
     scenes: tuple[Scene, ...] = ("matched", "generic")
-    return tuple(sorted({text for scene in scenes for text in catalog_corpus(catalog, scene=scene)["text"]}))
+    corpora = [catalog_corpus(catalog, scene=scene) for scene in scenes]
+    corpora.append(background_corpus(catalog, corpora[0], ()))
+    return tuple(sorted({text for corpus in corpora for text in corpus["text"]}))

@@ -146,13 +146,13 @@ def left_out_class(bench: Bench) -> list[Row]:
     """Each class left out of the bank in turn: AUC of its videos and the normal ones, without and with it."""
     settings = _named_classes(bench)
     corpus, truth = bench.corpus(settings), bench.material.official
-    full = bench.tracks(corpus, settings)
+    behind, full = bench.background(settings), bench.tracks(corpus, settings)
     rows = []
     for name, marked in UCF_CLASSES.items():
         if marked not in truth.classes:
             continue
         part = _with_class(truth, marked)
-        without = bench.tracks(without_class(corpus, name), settings)
+        without = bench.tracks(without_class(corpus, name), settings, behind.filter(pl.col("class") != name))
         row = _brief(name, {video: without[video] for video in part.videos}, part)
         told = _brief(name, {video: full[video] for video in part.videos}, part)
         rows.append({**row, "auc_with": told["auc"], "average_precision_with": told["average_precision"]})
@@ -160,17 +160,30 @@ def left_out_class(bench: Bench) -> list[Row]:
 
 
 def bank_size(bench: Bench) -> list[Row]:
-    """So many sentences a side of the whole bank, drawn anyhow or class by class in turn; three seeds."""
+    """So many sentences a side, drawn anyhow or class by class in turn; three seeds.
+
+    Alone out of the whole bank; and out of every second context, alone and with the others behind them.
+    """
     settings = _named_classes(bench)
+    alone = settings.model_copy(update={"background": 0.0})
     corpus = bench.corpus(settings)
+    half = corpus.filter(pl.col("context").is_in(sorted(set(corpus["context"]))[::2]))
+    others = corpus.filter(~pl.col("context").is_in(half["context"].unique().to_list()))
+    others = others.filter(~pl.col("text").is_in(half["text"].to_list()))
+    behind = pl.concat([others, bench.background(settings)])
+    ways = {
+        "anyhow": (corpus, alone),
+        "classes in turn": (corpus, alone),
+        "classes in turn, half of the contexts": (half, alone),
+        "classes in turn, half of the contexts, the others behind them": (half, settings),
+    }
     rows = []
-    for draw in ("anyhow", "classes in turn"):
+    for draw, (drawn_from, chosen) in ways.items():
         for size in SIZES:
             for seed in SEEDS:
-                small = drawn(corpus, size, seed, is_stratified=draw == "classes in turn")
-                found = _brief(
-                    f"{size} a side, {draw}", bench.tracks(small, settings), bench.material.official
-                )
+                small = drawn(drawn_from, size, seed, is_stratified=draw != "anyhow")
+                tracks = bench.tracks(small, chosen, behind)
+                found = _brief(f"{size} a side, {draw}", tracks, bench.material.official)
                 rows.append({**found, "seed": seed, "traces": len(small)})
     return rows
 
