@@ -37,8 +37,8 @@ def test_a_picture_without_texture_does_not_flow() -> None:
 
 def test_a_stream_gives_what_the_whole_video_gives() -> None:
     frames = torch.rand(9, 24, 36, generator=torch.Generator().manual_seed(1))
-    whole = CarriedMotion(0.2)(frames)
-    stream = CarriedMotion(0.2)
+    whole = CarriedMotion(0.2, 0.4)(frames)
+    stream = CarriedMotion(0.2, 0.4)
     parts = torch.cat([stream(part) for part in frames.split([1, 3, 5])])
     assert whole.shape == (9, 2, 12, 18)
     assert torch.allclose(parts, whole, atol=1e-5)
@@ -48,16 +48,18 @@ def test_motion_rests_on_no_later_frame() -> None:
     frames = torch.rand(6, 24, 36, generator=torch.Generator().manual_seed(2))
     other = frames.clone()
     other[4:] = 0.3
-    assert torch.allclose(CarriedMotion(0.2)(other)[:4], CarriedMotion(0.2)(frames)[:4], atol=1e-6)
-    assert not torch.allclose(CarriedMotion(0.2)(other)[4], CarriedMotion(0.2)(frames)[4], atol=1e-2)
+    assert torch.allclose(CarriedMotion(0.2, 0.4)(other)[:4], CarriedMotion(0.2, 0.4)(frames)[:4], atol=1e-6)
+    assert not torch.allclose(
+        CarriedMotion(0.2, 0.4)(other)[4], CarriedMotion(0.2, 0.4)(frames)[4], atol=1e-2
+    )
 
 
 def test_nothing_has_moved_at_the_first_frame() -> None:
-    assert float(CarriedMotion(0.2)(_panned(1, 1)).abs().max()) < 1e-4
+    assert float(CarriedMotion(0.2, 0.4)(_panned(1, 1)).abs().max()) < 1e-4
 
 
 def test_steady_motion_is_carried_at_its_own_speed() -> None:
-    carried = CarriedMotion(0.12)(_panned(16, right=2))[-1, 0, 4:-4, 8:-4]
+    carried = CarriedMotion(0.12, 0.4)(_panned(16, right=2))[-1, 0, 4:-4, 8:-4]
     assert float(carried.median()) == pytest.approx(2.0, abs=0.25)
 
 
@@ -65,11 +67,12 @@ def test_motion_that_swings_cancels_where_steady_motion_does_not() -> None:
     steady = _panned(13, right=1)
     swinging = torch.stack([steady[3 + (t % 2)] for t in range(13)])  # back and forth, one pixel
     speeds = [
-        float(CarriedMotion(0.12)(frames)[-1].norm(dim=0)[4:-4, 6:-6].mean()) for frames in (steady, swinging)
+        float(CarriedMotion(0.12, 0.4)(frames)[-1].norm(dim=0)[4:-4, 6:-6].mean())
+        for frames in (steady, swinging)
     ]
     assert speeds[1] < 0.4 * speeds[0]
 
 
 def test_what_just_came_in_is_not_trusted_at_once() -> None:
-    carried = CarriedMotion(0.12)(_panned(12, right=1))[:, 0, 4:-4, 8:-4].mean(dim=(1, 2))
+    carried = CarriedMotion(0.12, 0.4)(_panned(12, right=1))[:, 0, 4:-4, 8:-4].mean(dim=(1, 2))
     assert 0.1 < float(carried[1]) < 0.5 < float(carried[-1])

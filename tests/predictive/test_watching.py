@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from traces_core.predictive.building import build_coder
 from traces_core.predictive.carried import speed_of
 from traces_core.predictive.expectation import MotionExpectation
-from traces_core.predictive.settings import PredictorSettings
+from traces_core.predictive.settings import WITH_LABELS_IN_VIEW, MotionSettings, PredictorSettings
 from traces_core.predictive.watching import Watcher
 
 L = 3
@@ -70,9 +70,13 @@ def _normal(seed: int, frames: int = 60) -> tuple[torch.Tensor, torch.Tensor]:
     return context, 2.0 * context[:, 0] + 0.5 + noise
 
 
+def _settings(share: float) -> MotionSettings:
+    return WITH_LABELS_IN_VIEW.model_copy(update={"expected_share": share})
+
+
 def _fitted(share: float = 1.0) -> MotionExpectation:
     contexts, speeds = zip(*(_normal(seed) for seed in range(3)), strict=True)
-    return MotionExpectation.fit(contexts, speeds, share=share)
+    return MotionExpectation.fit(contexts, speeds, _settings(share))
 
 
 def test_a_speed_that_hangs_on_the_context_is_expected() -> None:
@@ -104,7 +108,7 @@ def test_without_a_share_the_speed_alone_counts() -> None:
 def test_a_place_where_normal_things_are_fast_is_scaled_by_them() -> None:
     contexts, speeds = [torch.zeros(200, 1, 6, 8)], [torch.rand(200, 6, 8)]
     speeds[0][:, :, 4:] *= 10.0
-    scale = MotionExpectation.fit(contexts, speeds, share=0.0).scale
+    scale = MotionExpectation.fit(contexts, speeds, _settings(0.0)).scale
     assert scale.shape == (6, 8)
     assert float(scale[3, 6]) > float(scale[3, 1])
 
@@ -113,13 +117,13 @@ def test_speed_is_the_mean_length_of_motion_around_a_place() -> None:
     motion = torch.zeros(1, 2, 8, 12)
     motion[:, 0] = 3.0
     motion[:, 1] = -4.0
-    assert torch.allclose(speed_of(motion, (4, 6)), torch.full((1, 4, 6), 5.0))
-    assert not speed_of(torch.zeros(2, 2, 8, 12), (3, 5)).any()
+    assert torch.allclose(speed_of(motion, (4, 6), 2), torch.full((1, 4, 6), 5.0))
+    assert not speed_of(torch.zeros(2, 2, 8, 12), (3, 5), 2).any()
 
 
 def test_the_readout_does_not_hang_on_how_videos_are_cut() -> None:
     context, speed = _normal(1)
-    whole = MotionExpectation.fit([context], [speed], share=0.5)
-    halves = MotionExpectation.fit(context.split(30), speed.split(30), share=0.5)
+    whole = MotionExpectation.fit([context], [speed], _settings(0.5))
+    halves = MotionExpectation.fit(context.split(30), speed.split(30), _settings(0.5))
     assert torch.allclose(whole.weights, halves.weights, atol=1e-5)
     assert whole.bias == pytest.approx(halves.bias, abs=1e-5)

@@ -20,13 +20,8 @@ from traces_core.predictive.flow import optical_flow
 
 SHRINK = 2
 """Flow is averaged over so many pixels a side before it is carried."""
-LEAST_WEIGHT = 0.4
-"""A path this young (share of a full memory) counts as this old: what just came in is not trusted at once."""
 FASTEST = 4.0
 """Longest flow that is believed, in pixels a frame."""
-
-NEIGHBOURHOOD = 5
-"""Edge of the neighbourhood whose mean speed counts for a place, in pixels of carried motion."""
 
 
 class CarriedMotion:
@@ -34,14 +29,20 @@ class CarriedMotion:
 
     Examples
     --------
-    >>> stream = CarriedMotion(share=0.12)
+    >>> stream = CarriedMotion(share=0.15, least_weight=0.2)
     >>> stream(torch.rand(5, 24, 36)).shape, stream(torch.rand(1, 24, 36)).shape
     (torch.Size([5, 2, 12, 18]), torch.Size([1, 2, 12, 18]))
     """
 
-    def __init__(self, share: float) -> None:
-        """Begin a stream; `share` of a carried mean comes from the newest flow, above 0 to 1."""
-        self._share = share
+    def __init__(self, share: float, least_weight: float) -> None:
+        """Begin a stream.
+
+        Parameters
+        ----------
+        share : of a carried mean, what comes from the newest flow; above 0 to 1.
+        least_weight : a path younger than this share of a full memory counts as this old; above 0 to 1.
+        """
+        self._share, self._least_weight = share, least_weight
         self._last: Tensor | None = None
         self._carried: Tensor | None = None  # (1, 3, h, w): sums right and down, and their weight
 
@@ -67,7 +68,7 @@ class CarriedMotion:
         found = []
         for one in flow:
             carried = self._carry(one[None], carried)
-            found.append(carried[:, :2] / carried[:, 2:].clamp_min(LEAST_WEIGHT))
+            found.append(carried[:, :2] / carried[:, 2:].clamp_min(self._least_weight))
         self._carried = carried
         return torch.cat(found)
 
@@ -82,18 +83,18 @@ class CarriedMotion:
         return (1 - self._share) * fetched + self._share * new
 
 
-def speed_of(motion: Tensor, grid: tuple[int, int]) -> Tensor:
+def speed_of(motion: Tensor, grid: tuple[int, int], reach: int) -> Tensor:
     """How fast things move at each place.
 
     Parameters
     ----------
     motion : float32 tensor of shape (F, 2, h, w), as `CarriedMotion` gives it.
     grid : rows and columns of the coder's places.
+    reach : pixels of `motion` on each side whose mean speed counts for a place.
 
     Returns
     -------
     float32 tensor of shape (F, G, G), pixels a frame: the mean length of the motion around each place.
     """
-    reach = NEIGHBOURHOOD // 2
     around = F.pad(motion.norm(dim=1, keepdim=True), (reach,) * 4, mode="replicate")
-    return F.adaptive_avg_pool2d(F.avg_pool2d(around, NEIGHBOURHOOD, 1), grid)[:, 0]
+    return F.adaptive_avg_pool2d(F.avg_pool2d(around, 2 * reach + 1, 1), grid)[:, 0]

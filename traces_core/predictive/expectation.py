@@ -21,14 +21,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from traces_core.predictive.settings import MotionSettings
+
 RIDGE = 1e-3
 """Penalty of the readout, as a share of the mean variance of the context."""
-SCALE_QUANTILE = 0.999
-"""Of the normal excess around a place: its scale."""
-LEAST_OF_ROW = 0.7
-"""A place is never scaled by less than this share of the busiest places of its row: perspective is by row."""
-LEAST_OF_ALL = 0.15
-"""... and this share of the busiest row is added: where nobody ever walks, noise is no surprise."""
 
 
 @dataclass(frozen=True)
@@ -45,19 +41,22 @@ class MotionExpectation:
     """float32 (G, G): the normal excess of each place, pixels a frame."""
 
     @classmethod
-    def fit(cls, contexts: Sequence[Tensor], speeds: Sequence[Tensor], *, share: float) -> MotionExpectation:
+    def fit(
+        cls, contexts: Sequence[Tensor], speeds: Sequence[Tensor], settings: MotionSettings
+    ) -> MotionExpectation:
         """Learn it from normal videos.
 
         Parameters
         ----------
         contexts : a video each, (F, K, G, G); F differs.
         speeds : the same videos, (F, G, G).
-        share : see the field.
+        settings : the share, and how the scale is made of normal excess.
         """
+        share = settings.expected_share
         weights, bias = _readout(contexts, speeds)
         unscaled = cls(weights, bias, share, torch.ones_like(speeds[0][0]))
         excess = torch.cat([unscaled.maps(c, s) for c, s in zip(contexts, speeds, strict=True)])
-        return cls(weights, bias, share, _scale(excess))
+        return cls(weights, bias, share, _scale(excess, settings))
 
     def expected(self, context: Tensor) -> Tensor:
         """Speed expected at each place, from the context (F, K, G, G): (F, G, G), pixels a frame."""
@@ -87,10 +86,10 @@ def _readout(contexts: Iterable[Tensor], speeds: Iterable[Tensor]) -> tuple[Tens
     return solved[:-1].float(), float(solved[-1])
 
 
-def _scale(excess: Tensor) -> Tensor:
+def _scale(excess: Tensor, settings: MotionSettings) -> Tensor:
     around = F.max_pool2d(excess[:, None], 3, 1, 1)[:, 0]
-    scale = torch.quantile(around.flatten(1), SCALE_QUANTILE, dim=0).view(excess.shape[1:])
+    scale = torch.quantile(around.flatten(1), settings.scale_quantile, dim=0).view(excess.shape[1:])
     rows = torch.quantile(scale, 0.9, dim=1, keepdim=True)
-    scale = torch.maximum(scale, LEAST_OF_ROW * rows)
+    scale = torch.maximum(scale, settings.least_of_row * rows)
     scale = F.avg_pool1d(F.pad(scale.T[None], (1, 1), mode="replicate"), 3, 1)[0].T  # rows blend
-    return scale + LEAST_OF_ALL * torch.quantile(rows, 0.95) + 1e-6
+    return scale + settings.least_of_all * torch.quantile(rows, 0.95) + 1e-6

@@ -62,6 +62,65 @@ class PredictorSettings(BaseModel):
     seed: int = Field(0, ge=0, description="Seed of weights, clips and batches.")
 
 
+class MotionSettings(BaseModel):
+    """How carried motion becomes a map of surprise, and a map a score.
+
+    The defaults were chosen from normal clips alone, by somebody who had seen no test clip and no label
+    (docs/decisions/0022).
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    newest_share: float = Field(
+        0.15, gt=0.0, le=1.0, description="Of carried motion, what the newest flow adds (share)."
+    )
+    least_weight: float = Field(
+        0.2,
+        gt=0.0,
+        le=1.0,
+        description="A younger path (share of a full memory) counts as this old: what just came in is not "
+        "trusted at once.",
+    )
+    reach: int = Field(
+        1, ge=0, le=8, description="Pixels of carried motion on each side whose speed counts for a place."
+    )
+    expected_share: float = Field(
+        0.75,
+        ge=0.0,
+        le=1.0,
+        description="Of the expected speed, what is taken off the speed that came (share).",
+    )
+    scale_quantile: float = Field(
+        0.99, gt=0.0, lt=1.0, description="Of the normal excess around a place: its scale (quantile)."
+    )
+    least_of_row: float = Field(
+        0.3,
+        ge=0.0,
+        le=1.0,
+        description="A place is never scaled by less than this share of the busiest places of its row.",
+    )
+    least_of_all: float = Field(
+        0.2,
+        ge=0.0,
+        le=10.0,
+        description="... and this share of the busiest row is added: noise where nobody walks does not count.",
+    )
+    top_share: float = Field(0.01, gt=0.0, le=1.0, description="Places whose mean is the score (share).")
+
+
+WITH_LABELS_IN_VIEW = MotionSettings(
+    newest_share=0.12,
+    least_weight=0.4,
+    reach=2,
+    expected_share=0.5,
+    scale_quantile=0.999,
+    least_of_row=0.7,
+    least_of_all=0.15,
+    top_share=0.05,
+)
+"""Found with the labels of the test clips of Ped2 in view: how far the method goes, not what it does."""
+
+
 class Ped2Settings(BaseModel):
     """How UCSD Ped2 is learned from its normal training clips, and how a frame is scored."""
 
@@ -84,15 +143,7 @@ class Ped2Settings(BaseModel):
     shrink: int = Field(2, ge=1, le=8, description="Pixels a side that are averaged into one (count).")
     crop_rows: int = Field(64, ge=8, le=240, description="Rows of a training clip, after that (pixels).")
     crop_columns: int = Field(96, ge=8, le=360, description="Columns of a training clip (pixels).")
-    newest_share: float = Field(
-        0.12, gt=0.0, le=1.0, description="Of carried motion, what the newest flow adds (share)."
-    )
-    expected_share: float = Field(
-        0.5,
-        ge=0.0,
-        le=1.0,
-        description="Of the expected speed, what is taken off the speed that came (share).",
-    )
+    motion: MotionSettings = MotionSettings()
     seeds: tuple[int, ...] = Field(
         (0, 1, 2), min_length=1, description="Seeds that are trained and measured."
     )

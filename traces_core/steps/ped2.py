@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -32,7 +32,7 @@ from traces_core.predictive.clips import PixelVideos
 from traces_core.predictive.coder import PredictiveCoder
 from traces_core.predictive.expectation import MotionExpectation
 from traces_core.predictive.luminance import read_luminance
-from traces_core.predictive.settings import Ped2Settings
+from traces_core.predictive.settings import WITH_LABELS_IN_VIEW, Ped2Settings
 from traces_core.predictive.surprise import window_scores
 from traces_core.predictive.training import TrainingPoint, train_coder
 from traces_core.predictive.watching import Watcher
@@ -61,6 +61,8 @@ JUDGING = code_digest(["traces_core.metrics", "traces_core.datasets"])
 
 TITLE = "UCSD Ped2"
 LABELS = "test_frame_labels.csv"
+SCALING = {"expected_share", "scale_quantile", "least_of_row", "least_of_all"}
+"""Settings of motion that say what is surprising, given how fast things move."""
 CHUNK = 32
 """Frames that are watched at once; changes memory, not the result."""
 
@@ -117,14 +119,17 @@ def ped2_motion(shop: Workshop, part: str) -> Artifact:
     The places are those of the coder. The fact `cpu_s` is the processor time it took, of all threads.
     """
     clips, settings = ped2_data(), shop.settings.ped2
+    motion = settings.motion
 
     def move(path: Path) -> tuple[Path, Mapping[str, Any]]:
         began = time.process_time()
         found: dict[str, Tensor] = {}
         for name, clip in clips.parts[part].items():
             luminance, _ = read_luminance(clip, settings.shrink)
-            carrier, grid = CarriedMotion(settings.newest_share), _grid(settings, luminance)
-            found[name] = torch.cat([speed_of(carrier(p), grid) for p in torch.split(luminance, CHUNK)])
+            carrier = CarriedMotion(motion.newest_share, motion.least_weight)
+            grid = _grid(settings, luminance)
+            carried = (carrier(part) for part in torch.split(luminance, CHUNK))
+            found[name] = torch.cat([speed_of(part, grid, motion.reach) for part in carried])
         path = path.with_suffix(".safetensors")
         save_file(found, path)
         return path, {"cpu_s": round(time.process_time() - began, 1)}
@@ -135,7 +140,8 @@ def ped2_motion(shop: Workshop, part: str) -> Artifact:
         code=MOVING,
         made_from={
             "clips": clips.fingerprint,
-            "settings": settings.model_dump(include={"shrink", "newest_share"}),
+            "shrink": settings.shrink,
+            "motion": motion.model_dump(include={"newest_share", "least_weight", "reach"}),
             "encoder": settings.predictor.encoder,
         },
         write=move,
@@ -190,9 +196,8 @@ def ped2_expectation(shop: Workshop, seed: int) -> Artifact:
         names = list(clips.training)
         luminances = (read_luminance(clips.training[name], settings.shrink)[0] for name in names)
         contexts = [watched(coder, luminance, settings).half() for luminance in luminances]
-        fitted = MotionExpectation.fit(
-            contexts, [torch.from_numpy(speeds[name]) for name in names], share=settings.expected_share
-        )
+        moved = [torch.from_numpy(speeds[name]) for name in names]
+        fitted = MotionExpectation.fit(contexts, moved, settings.motion)
         kept = {"weights": fitted.weights, "bias": torch.tensor(fitted.bias), "scale": fitted.scale}
         path = path.with_suffix(".safetensors")
         save_file({name: value.contiguous() for name, value in kept.items()}, path)
@@ -205,7 +210,7 @@ def ped2_expectation(shop: Workshop, seed: int) -> Artifact:
         made_from={
             "predictor": predictor.fingerprint,
             "motion": motion.fingerprint,
-            "expected_share": settings.expected_share,
+            "scaling": settings.motion.model_dump(include=SCALING),
         },
         write=fit,
     )
@@ -230,7 +235,7 @@ def ped2_scores(shop: Workshop, seed: int) -> Artifact:
             maps = expected.maps(watched(coder, luminance, settings), torch.from_numpy(speeds[name]))
             cpu_s += time.process_time() - began
             found[f"{name}/maps"] = maps.half()
-            found[f"{name}/scores"] = window_scores(maps, settings.predictor.top_share).double()
+            found[f"{name}/scores"] = window_scores(maps, settings.motion.top_share).double()
             found[f"{name}/times_s"] = torch.from_numpy(times_s)
         path = path.with_suffix(".safetensors")
         save_file(found, path)
@@ -244,7 +249,7 @@ def ped2_scores(shop: Workshop, seed: int) -> Artifact:
             "motion": motion.fingerprint,
             "predictor": predictor.fingerprint,
             "expectation": expectation.fingerprint,
-            "top_share": settings.predictor.top_share,
+            "top_share": settings.motion.top_share,
         },
         write=score,
     )
@@ -258,7 +263,7 @@ def _coder(predictor: Artifact, settings: Ped2Settings) -> PredictiveCoder:
 
 def _expected(kept: Mapping[str, Array], settings: Ped2Settings) -> MotionExpectation:
     weights, scale = torch.from_numpy(kept["weights"]), torch.from_numpy(kept["scale"])
-    return MotionExpectation(weights, float(kept["bias"]), settings.expected_share, scale)
+    return MotionExpectation(weights, float(kept["bias"]), settings.motion.expected_share, scale)
 
 
 def watched(coder: PredictiveCoder, luminance: Tensor, settings: Ped2Settings) -> Tensor:
@@ -293,16 +298,17 @@ def ped2_baselines(shop: Workshop) -> dict[str, dict[str, Any]]:
     clips, settings = ped2_data(), shop.settings.ped2
     normal, speeds = ped2_motion(shop, "train").read(), ped2_motion(shop, "test").read()
     moved = [torch.from_numpy(normal[name]) for name in clips.training]
-    alone = MotionExpectation.fit([torch.zeros_like(speed)[:, None] for speed in moved], moved, share=0.0)
+    nothing_expected = settings.motion.model_copy(update={"expected_share": 0.0})
+    blank = [torch.zeros_like(speed)[:, None] for speed in moved]
+    alone = MotionExpectation.fit(blank, moved, nothing_expected)
     difference, carried = {}, {}
     for name, path in clips.test.items():
         luminance, times_s = read_luminance(path, settings.shrink)
         change = luminance.diff(dim=0, prepend=luminance[:1]).abs().mean(dim=(1, 2)).double().numpy()
         difference[name] = ScoreTrack(times_s, change, "frame_difference", causal=True)
         speed = torch.from_numpy(speeds[name])
-        scores = window_scores(
-            alone.maps(torch.zeros_like(speed)[:, None], speed), settings.predictor.top_share
-        )
+        maps = alone.maps(torch.zeros_like(speed)[:, None], speed)
+        scores = window_scores(maps, settings.motion.top_share)
         carried[name] = ScoreTrack(times_s, scores.double().numpy(), "carried_motion", causal=True)
     tracks = {"frame_difference": difference, "carried_motion_without_coder": carried}
     rows = {name: judged(shop, found) for name, found in tracks.items()}
@@ -316,6 +322,8 @@ def ped2_results(shop: Workshop) -> Artifact:
     seeds = shop.settings.ped2.seeds
     motion = {part: ped2_motion(shop, part) for part in ("train", "test")}
     scores = {seed: ped2_scores(shop, seed) for seed in seeds}
+    in_view = shop.variant(ped2__motion=WITH_LABELS_IN_VIEW.model_dump())
+    scores_in_view = [ped2_scores(in_view, seed) for seed in seeds]
 
     def gather() -> dict[str, Any]:
         rows = [ped2_row(shop, seed) for seed in seeds]
@@ -323,16 +331,14 @@ def ped2_results(shop: Workshop) -> Artifact:
         train_s = motion["train"].facts["cpu_s"] + sum(one.facts["cpu_s"] for one in learned)
         test_s = motion["test"].facts["cpu_s"] + max(one.facts["cpu_s"] for one in scores.values())
         return {
-            "auc": float(np.mean([row["auc"] for row in rows])),
-            "auc_low": min(row["auc_low"] for row in rows),
-            "auc_high": max(row["auc_high"] for row in rows),
-            "auc_macro": float(np.mean([row["auc_macro"] for row in rows])),
-            "average_precision": float(np.mean([row["average_precision"] for row in rows])),
+            **_together(rows),
             "train_minutes": train_s / 60,
             "frames_per_cpu_s": rows[0]["frames"] / test_s,
             "seeds": list(seeds),
             "rows": rows,
             "baselines": ped2_baselines(shop),
+            "with_labels_in_view": _together([ped2_row(in_view, seed) for seed in seeds])
+            | {"settings": in_view.settings.ped2.motion.model_dump()},
             "settings": shop.settings.ped2.model_dump(mode="json"),
             "causal": True,
         }
@@ -342,12 +348,24 @@ def ped2_results(shop: Workshop) -> Artifact:
         code=digest([WATCHING, JUDGING]),
         made_from={
             "scores": {str(seed): found.fingerprint for seed, found in scores.items()},
+            "with_labels_in_view": [found.fingerprint for found in scores_in_view],
             "motion": {part: found.fingerprint for part, found in motion.items()},
             "labels": file_digest(ped2_data().folder / LABELS),
             "benchmark": shop.settings.benchmark.model_dump(include={"bootstrap", "seed"}),
         },
         make=gather,
     )
+
+
+def _together(rows: Sequence[Mapping[str, Any]]) -> dict[str, float]:
+    """Means over the seeds; the interval spans theirs."""
+    means = {name: float(np.mean([row[name] for row in rows])) for name in ("auc", "auc_macro")}
+    return {
+        **means,
+        "auc_low": min(row["auc_low"] for row in rows),
+        "auc_high": max(row["auc_high"] for row in rows),
+        "average_precision": float(np.mean([row["average_precision"] for row in rows])),
+    }
 
 
 def ped2_moments(shop: Workshop, seed: int) -> list[Moment]:
