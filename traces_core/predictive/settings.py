@@ -65,7 +65,7 @@ class PredictorSettings(BaseModel):
 class MotionSettings(BaseModel):
     """How carried motion becomes a map of surprise, and a map a score.
 
-    The defaults were chosen from normal clips alone, by somebody who had seen no test clip and no label
+    The defaults were chosen from normal clips alone, by an agent that had seen no test clip and no label
     (docs/decisions/0022).
     """
 
@@ -103,7 +103,7 @@ class MotionSettings(BaseModel):
         0.2,
         ge=0.0,
         le=10.0,
-        description="... and this share of the busiest row is added: noise where nobody walks does not count.",
+        description="... and this share of the busiest row is added: noise where nobody walks counts less.",
     )
     top_share: float = Field(0.01, gt=0.0, le=1.0, description="Places whose mean is the score (share).")
 

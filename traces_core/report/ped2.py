@@ -25,7 +25,7 @@ with one set of parameters for all clips; no label of a test clip takes part in 
 smoothing. Causal: a score rests on frames up to its own, and nothing is normalised over a clip. Frame AUC
 ranks every frame of every clip at once (micro); macro is the mean over the clips that hold both kinds of
 frames. An interval is the middle 95 % of 1,000 bootstrap draws of whole clips, which are only twelve; that of
-a mean spans those of its seeds. The constants were chosen from the normal clips by somebody who had seen no
+a mean spans those of its seeds. The constants were chosen from the normal clips by an agent that had seen no
 test clip and no label. The line "with labels in view" has constants that were found while the test was looked
 at 172 times: it says how far the method goes, and may be compared with nothing. How both came about, and what
 lost, is in [decision 0022](decisions/0022-surprise-on-ped2.md).
