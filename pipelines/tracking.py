@@ -130,7 +130,7 @@ class Tracker:
         """The client of the store."""
         from mlflow.tracking import MlflowClient  # four seconds: only for those who log
 
-        with self._alone():  # the first client makes the tables
+        with self._alone(), self._whole():  # the first client makes the tables
             return MlflowClient(tracking_uri=self.uri)
 
     @contextlib.contextmanager
@@ -143,6 +143,24 @@ class Tracker:
         with self.database.with_name(f"{self.database.name}.lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
+
+    @contextlib.contextmanager
+    def _whole(self) -> Iterator[None]:
+        """Within, tables are made from nothing to the end, or anew: MLflow cannot take up half of them.
+
+        A mark lies beside a file whose tables are not all there. Nothing was ever logged to such a file.
+        """
+        if self.database is None:
+            yield
+            return
+        mark = self.database.with_name(f"{self.database.name}.making")
+        if mark.exists():
+            for suffix in ("", "-journal", "-wal", "-shm"):
+                self.database.with_name(self.database.name + suffix).unlink(missing_ok=True)
+        if not self.database.exists():
+            mark.touch()
+        yield
+        mark.unlink(missing_ok=True)
 
     @property
     def place(self) -> str:

@@ -172,16 +172,12 @@ def _say_table(path: Path, table: CaptionTable) -> None:
 
 
 def _say_scorer(scorer: CaptionScorer, findings: Sequence[Finding]) -> None:
-    corpus, settings = scorer.corpus, scorer.settings
-    classes = sorted(set(corpus.filter(corpus["side"] == "anomalous")["class"]))
-    contexts = plural(corpus["context"].n_unique(), "context")
+    settings, traces = scorer.settings, plural(len(scorer.corpus), "trace")
+    contexts, classes = plural(len(scorer.contexts), "context"), ", ".join(scorer.classes)
     _say(f"encoder   {scorer.bank.space}")
-    _say(
-        f"bank      {plural(len(corpus), 'trace')}, {contexts}, classes {', '.join(classes)}; "
-        f"{settings.scoring.scorer}"
-    )
-    if behind := len(scorer.bank) - len(corpus):
-        _say(f"behind it {plural(behind, 'trace')} that agree, weight {settings.background:g}")
+    _say(f"bank      {traces}, {contexts}, classes {classes}; {settings.scoring.scorer}")
+    if scorer.behind:
+        _say(f"behind it {plural(scorer.behind, 'trace')} that agree, weight {settings.background:g}")
     for one in findings:
         if not one.passed:
             err.print(f"[yellow]warning[/yellow]  {escape(f'{one.name}: {one.text}')}", soft_wrap=True)

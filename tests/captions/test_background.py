@@ -149,4 +149,6 @@ def test_the_shipped_catalog_stands_behind_the_catalog_of_a_stranger(
     behind = said["background"]["traces"]
     assert behind > 0
     assert said["bank"]["traces"] == 9 + behind
+    assert said["bank"]["classes"] == ["fire", "theft"]
+    assert said["catalog"]["contexts"] == ["yard"]
     assert f"behind it {behind} traces that agree, weight 0.2" in done.output

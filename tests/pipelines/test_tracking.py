@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import math
+import subprocess
+import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Barrier
@@ -19,6 +22,9 @@ from pipelines.tracking import BENCHMARKS, TRAININGS, TrackedRun, Tracker, flatt
 if TYPE_CHECKING:
     from mlflow.entities import Run
     from mlflow.tracking import MlflowClient
+
+
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")
@@ -69,6 +75,33 @@ def test_a_run_that_ends_is_finished_and_holds_what_was_logged(tracker: Tracker,
     }  # fmt: skip
     assert json.loads(kept["rows.json"].read_text()) == {"rows": [1]}
     assert kept["plots/picture.png"].read_bytes() == b"png"
+
+
+_FIRST = """
+from pathlib import Path
+import sys
+from pipelines.tracking import Tracker
+Tracker(Path(sys.argv[1])).client
+"""
+
+
+def test_a_process_killed_while_it_makes_the_tables_leaves_nothing_in_the_way(tmp_path: Path) -> None:
+    process = subprocess.Popen([sys.executable, "-c", _FIRST, str(tmp_path)], cwd=ROOT)
+    database, mark = tmp_path / "mlruns.db", tmp_path / "mlruns.db.making"
+    try:
+        while not (database.exists() and database.stat().st_size > 100_000):  # some tables, not all
+            assert process.poll() is None, "it came to the end"
+            time.sleep(0.002)
+    finally:
+        process.kill()
+        process.wait()
+    tracker = Tracker(tmp_path)
+    with tracker.run("training", {}) as run:
+        run.metrics({"loss": 1.0})
+    assert not mark.exists()
+    assert _run(tracker, run.run_id).data.metrics == {"loss": 1.0}
+    again = Tracker(tmp_path)
+    assert again.client.get_run(run.run_id).info.status == "FINISHED"
 
 
 def test_a_run_that_raises_is_failed_and_the_error_comes_through(tracker: Tracker) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from traces_core.captions.stream import catalog_corpus
 from traces_core.encoders.clip import ClipEncoder
 from traces_core.settings import Settings
 from traces_core.text import Context, check_corpus, read_catalog, write_corpus
@@ -55,6 +56,12 @@ def test_each_class_has_forty_sentences_and_more(corpus: pl.DataFrame, name: str
 def test_each_context_has_sixty_normal_sentences_and_more(catalog: dict[str, Context]) -> None:
     short = {name: len(context.normal) for name, context in catalog.items() if len(context.normal) < 60}
     assert short == {}
+
+
+def test_what_is_written_as_captions_are_stands_behind_the_others(catalog: dict[str, Context]) -> None:
+    tagged = {name for name, context in catalog.items() if "background" in context.tags}
+    assert tagged == {"any_open_place", "any_private_place", "any_public_room", "any_road"}
+    assert not tagged & set(catalog_corpus(ROOT / "catalog")["context"])
 
 
 def test_no_sentence_is_longer_than_a_text_encoder_reads(corpus: pl.DataFrame) -> None:

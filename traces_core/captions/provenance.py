@@ -25,18 +25,16 @@ KEY = "traces"
 
 def provenance(scorer: CaptionScorer, table: CaptionTable, catalog: Path | str) -> dict[str, Any]:
     """Where scores come from: space, encoder, bank, catalog, settings, captions, version; JSON takes it."""
-    bank, corpus = scorer.bank, scorer.corpus
-    contexts = sorted(set(corpus["context"]))
-    behind = len(bank) - len(corpus)
+    bank = scorer.bank
     return {
         "stream": STREAM,
         "causal": True,
         "version": version("traces-vad"),
         "space": bank.space,
         "encoder": scorer.encoder.fingerprint,
-        "bank": {"fingerprint": bank.fingerprint, "traces": len(bank), "classes": list(bank.classes)},
-        "catalog": {"digest": catalog_digest(catalog, contexts), "contexts": contexts},
-        "background": {"traces": behind, "weight": scorer.settings.background},
+        "bank": {"fingerprint": bank.fingerprint, "traces": len(bank), "classes": scorer.classes},
+        "catalog": {"digest": catalog_digest(catalog, scorer.contexts), "contexts": scorer.contexts},
+        "background": {"traces": scorer.behind, "weight": scorer.settings.background},
         "settings": judged_by(scorer.settings),
         "captions": {"fingerprint": table.fingerprint, **table.counts, "rules": list(RULES)},
     }

@@ -147,6 +147,21 @@ class CaptionScorer:
             traces, unit = pl.concat([traces, behind]), np.concatenate([unit, others[agree]])
         return cls(corpus, Bank.build(traces, unit, encoder.space), encoder, settings)
 
+    @property
+    def contexts(self) -> list[str]:
+        """Contexts that answer, sorted."""
+        return sorted(set(self.corpus["context"]))
+
+    @property
+    def classes(self) -> list[str]:
+        """Anomalous classes that answer, sorted."""
+        return sorted(set(self.corpus.filter(pl.col("side") == "anomalous")["class"]))
+
+    @property
+    def behind(self) -> int:
+        """Traces that stand behind those that answer."""
+        return len(self.bank) - len(self.corpus)
+
     def score_vectors(self, vectors: Array) -> Array:
         """float32 array of shape (N,): scores of N sentences given as unit vectors of the encoder's space."""
         scorer = self.settings.scoring.chosen
