@@ -76,7 +76,7 @@ AllowMissing = Annotated[
 ]
 Causal = Annotated[
     bool | None,
-    typer.Option("--causal/--offline", help="Say whether the scores look ahead; written beside them."),
+    typer.Option("--causal/--offline", help="Say whether the scores look ahead, where their file does not."),
 ]
 Resamples = Annotated[int, typer.Option(help="Draws of videos for the intervals (count).", min=0)]
 Seed = Annotated[int, typer.Option(help="Seed of these draws.", min=0)]
@@ -123,13 +123,25 @@ def evaluate(
         _fail(str(error))
     row: dict[str, Any] = {
         **judged.to_dict(),
-        "causal": causal,  # only their maker knows
+        "causal": _said_of(scores) if causal is None else causal,  # only their maker knows
         "ground_truth": {**judged.ground_truth, "format": layout.value, "ends": _ends_said(layout, ends)},
         "scores": {"file": scores.name, **table.counts, "rules": [RULE, *RULES]},
     }
     _print(row)
     if json_path is not None:
         _write_json(row, json_path)
+
+
+def _said_of(scores: Path) -> bool | None:
+    """Whether a table says of itself that it is causal, as those of `traces captions score` do."""
+    from traces_core.captions.provenance import read_provenance
+    from traces_core.errors import CorruptArtifactError
+
+    try:
+        said = read_provenance(scores).get("causal")
+    except CorruptArtifactError:  # foreign scores say nothing
+        return None
+    return said if isinstance(said, bool) else None
 
 
 def _truth(

@@ -85,6 +85,7 @@ def test_evaluate_takes_the_scores_as_they_are(place: Path) -> None:
     assert done.exit_code == 0, done.output
     row = json.loads((place / "o.json").read_text())
     assert row["frames"] == 3600
+    assert row["causal"] is True
     assert row["scores"]["rows"] == 120
     assert row["scores"]["frames_held_in_gaps"] == 0
 
