@@ -13,6 +13,8 @@ import pytest
 from traces_core.steps.workshop import Workshop
 
 ROOT = Path(__file__).resolve().parents[2]
+SILENT = {"telemetry": {"enabled": False}}
+"""An instance that is not that of the checkout would count its steps in the checkout's folder."""
 
 
 @dataclass(frozen=True)
@@ -53,5 +55,5 @@ def site(made_shop: Workshop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     for name in ("DEVICE", "PROFILE"):
         monkeypatch.delenv(f"TRACES_{name}", raising=False)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path / 'mlruns.db'}")
-    with dg.DagsterInstance.local_temp(str(tmp_path)) as instance:
+    with dg.DagsterInstance.local_temp(str(tmp_path), SILENT) as instance:
         yield Site(made_shop, catalog, inbox, instance)

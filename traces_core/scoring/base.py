@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -106,7 +106,7 @@ def as_tuple(contexts: Sequence[str] | str | None) -> Contexts:
     return tuple(sorted({contexts} if isinstance(contexts, str) else set(contexts)))
 
 
-def evenly_spaced(vectors: Array, most: int) -> Array:
+def evenly_spaced(vectors: NDArray[Any], most: int) -> NDArray[Any]:
     """At most so many of the vectors, evenly spaced in their order: every context and class keeps its share.
 
     Examples
