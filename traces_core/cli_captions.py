@@ -85,9 +85,8 @@ def score(
             "contexts": tuple(context or (chosen.contexts if ours else ())),
             "classes": tuple(label or (chosen.classes if ours else ())),
         }
-        shipped = Machine.here().catalog
-        folder = catalog or shipped
-        scorer, findings = _scorer(chosen.model_copy(update=named), folder, shipped)
+        folder = catalog or Machine.here().catalog
+        scorer, findings = _scorer(chosen.model_copy(update=named), folder)
         _say_scorer(scorer, findings)
         scored = _scored(table, scorer)
         write_table(scored, provenance(scorer, table, folder), scores)
@@ -140,15 +139,16 @@ def write(
         raise typer.Exit(1)
 
 
-def _scorer(settings: CaptionSettings, catalog: Path, shipped: Path) -> tuple[CaptionScorer, list[Finding]]:
+def _scorer(settings: CaptionSettings, catalog: Path) -> tuple[CaptionScorer, list[Finding]]:
     from traces_core.encoders.sentence import SentenceEncoder
     from traces_core.settings import Machine
     from traces_core.steps.captions import caption_scorer
 
+    machine = Machine.here()
     with err.status("loading the sentence encoder"):
-        encoder = SentenceEncoder.load(settings.text_encoder, Machine.here().device)
+        encoder = SentenceEncoder.load(settings.text_encoder, machine.device)
     with err.status("reading the catalog"):
-        return caption_scorer(settings, encoder, catalog, shipped=shipped)
+        return caption_scorer(settings, encoder, catalog, shipped=machine.catalog)
 
 
 def _scored(table: CaptionTable, scorer: CaptionScorer) -> pl.DataFrame:

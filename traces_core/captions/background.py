@@ -14,12 +14,13 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from traces_core.text.catalog import read_catalog
+from traces_core.text.catalog import SIDES, read_catalog
 from traces_core.text.corpus import write_corpus
 from traces_core.types import Array
 
-TAG = "background"
-"""Contexts with this tag are background for all others, and answer themselves only where they are named."""
+BACKGROUND, PRACTICE = "background", "practice"
+"""Tags of contexts that answer only where they are named: background for all others; of the practice world,
+whose sentences are written for a small encoder."""
 
 
 def background_corpus(
@@ -42,7 +43,7 @@ def background_corpus(
     -------
     pl.DataFrame
         Columns as in `traces_core.text.corpus.SCHEMA`. No sentence that the corpus holds, nothing of the
-        practice world (tag `practice`), whose sentences are written for a small encoder.
+        practice world.
 
     Raises
     ------
@@ -52,7 +53,7 @@ def background_corpus(
     behind = {
         name: context
         for name, context in read_catalog(catalog).items()
-        if name not in contexts and "practice" not in context.tags
+        if name not in contexts and PRACTICE not in context.tags
     }
     traces = write_corpus(behind) if behind else corpus.clear()
     is_wanted = ~pl.col("text").is_in(corpus["text"].to_list())
@@ -85,12 +86,9 @@ def agrees(corpus: pl.DataFrame, vectors: Array, traces: pl.DataFrame, others: A
     >>> agrees(written, np.eye(2), behind, np.array([[0.8, 0.6], [0.6, 0.8]]))
     array([ True, False])
     """
-    nearest = {
-        side: (others @ vectors[(corpus["side"] == side).to_numpy()].T).max(axis=1, initial=-1.0)
-        for side in ("normal", "anomalous")
-    }
-    is_nearer = nearest["normal"] >= nearest["anomalous"]
-    found: NDArray[np.bool_] = np.where(
-        (traces["side"] == "normal").to_numpy(), is_nearer, nearest["anomalous"] >= nearest["normal"]
+    normal, anomalous = (
+        (others @ vectors[(corpus["side"] == side).to_numpy()].T).max(axis=1, initial=-1.0) for side in SIDES
     )
+    is_normal = (traces["side"] == "normal").to_numpy()
+    found: NDArray[np.bool_] = np.where(is_normal, normal >= anomalous, anomalous >= normal)
     return found

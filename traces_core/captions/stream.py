@@ -19,7 +19,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from traces_core.bank import WEIGHT, Bank
-from traces_core.captions.background import TAG, agrees
+from traces_core.captions.background import BACKGROUND, PRACTICE, agrees
 from traces_core.captions.history import departures
 from traces_core.captions.sentences import split_sentences
 from traces_core.captions.settings import CaptionSettings
@@ -57,8 +57,7 @@ def catalog_corpus(
     catalog
         Folder with one YAML file a context.
     contexts
-        Those that answer; none named: all there are, but those of the practice world (tag `practice`), whose
-        sentences are written for a small encoder, and those that are background (tag `background`).
+        Those that answer; none named: all there are, but those tagged `background` or `practice`.
     classes
         Anomalous classes that answer; none named: all of these contexts. The normal side stays whole.
     scene
@@ -73,7 +72,7 @@ def catalog_corpus(
     """
     chosen = read_catalog(catalog, contexts or None)
     if not contexts:
-        set_aside = {"practice", TAG}
+        set_aside = {BACKGROUND, PRACTICE}
         real = {name: context for name, context in chosen.items() if not set_aside & set(context.tags)}
         chosen = real or chosen
     scenes = {name: scene_sentence(scene, name, chosen, catalog) for name in chosen}
@@ -138,7 +137,7 @@ class CaptionScorer:
         kept = find_repetitions(corpus, unit, near=settings.near_duplicate_cosine).kept
         corpus, unit = corpus.filter(kept), unit[kept]
         traces = corpus.with_columns(pl.lit(1.0).alias(WEIGHT))
-        if background is not None and len(background) and settings.background:
+        if background is not None and settings.background:
             others = background_vectors
             if others is None:
                 others = encoder.encode_texts(background["text"].to_list())

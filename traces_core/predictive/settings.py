@@ -105,7 +105,12 @@ class MotionSettings(BaseModel):
         le=10.0,
         description="... and this share of the busiest row is added: noise where nobody walks counts less.",
     )
-    top_share: float = Field(0.01, gt=0.0, le=1.0, description="Places whose mean is the score (share).")
+    top_share: float = Field(
+        0.01,
+        gt=0.0,
+        le=1.0,
+        description="Places whose mean is the score (share); `predictor.top_share` says nothing here.",
+    )
 
 
 WITH_LABELS_IN_VIEW = MotionSettings(

@@ -160,11 +160,8 @@ class Bench:
         corpus = self.corpus(settings)
         return background_corpus(self.shop.machine.catalog, corpus, set(corpus["context"]), settings.classes)
 
-    def scorer(
-        self, corpus: pl.DataFrame, settings: CaptionSettings, behind: pl.DataFrame | None = None
-    ) -> CaptionScorer:
+    def scorer(self, corpus: pl.DataFrame, settings: CaptionSettings, behind: pl.DataFrame) -> CaptionScorer:
         """The bank of a corpus, and of what stands behind it; their sentences are not encoded anew."""
-        behind = self.background(settings) if behind is None else behind
         return CaptionScorer.build(
             corpus,
             self.shop.sentences,

@@ -234,7 +234,7 @@ def speed(bench: Bench) -> list[Row]:
     """Captions a second on this machine, from text to score; the sentences' time is that of their making."""
     settings = _named_classes(bench)
     corpus = bench.corpus(settings)
-    scorer = bench.scorer(corpus, settings)
+    scorer = bench.scorer(corpus, settings, bench.background(settings))
     started = time.monotonic()
     settings.scoring.chosen.fit(scorer.bank, None)
     fitted = time.monotonic()
