@@ -37,6 +37,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: order.get(item.path.name, len(LONGEST)))
 
 
+@pytest.fixture
+def half_precision(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The forward pass in bfloat16, as on a GPU, where there is none."""
+    import torch  # takes seconds; most tests do without
+
+    autocast = torch.autocast
+    monkeypatch.setattr(torch, "autocast", lambda device, dtype, enabled: autocast(device, dtype))
+
+
 @pytest.fixture(scope="session")
 def clips(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Clip]:
     """Every kind of healthy file, by name."""

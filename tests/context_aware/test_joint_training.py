@@ -71,6 +71,13 @@ def test_training_lowers_the_validation_loss_and_both_of_its_parts(trained: Join
     assert trained.curve[0].step == 0
 
 
+@pytest.mark.usefixtures("half_precision")
+def test_half_precision_learns_as_much(trained: JointlyTrained) -> None:
+    half = train(make_model(LONGER), make_corpus(), LONGER)
+    assert half.validation.loss == pytest.approx(trained.validation.loss, abs=0.02)
+    assert half.validation.loss != trained.validation.loss
+
+
 def test_the_loss_is_alpha_of_one_and_the_rest_of_the_other() -> None:
     torch.manual_seed(0)
     corpus, model = make_corpus(), make_model().eval()

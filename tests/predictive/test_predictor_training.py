@@ -45,6 +45,13 @@ def test_what_can_be_predicted_is_learned() -> None:
     assert min(point.validation_loss for point in curve) < 0.8 * curve[0].validation_loss
 
 
+@pytest.mark.usefixtures("half_precision")
+def test_it_learns_in_half_precision_as_on_a_gpu() -> None:
+    trained = _trained(SMALL.model_copy(update={"steps": 120, "evaluate_every": 20}))
+    assert min(point.validation_loss for point in trained.curve) < 0.8 * trained.curve[0].validation_loss
+    assert {value.dtype for value in _weights(trained).values()} == {torch.float32}
+
+
 def test_the_weights_that_ship_are_those_of_the_lowest_validation_loss() -> None:
     trained = _trained()
     lowest = min(trained.curve, key=lambda point: point.validation_loss)
