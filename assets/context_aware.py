@@ -18,10 +18,10 @@ from assets.sources import settings
 from pipelines.automation import GPU, WHEN_INPUTS_CHANGE
 from pipelines.mlflow_links import mlflow_run
 from pipelines.partitions import SHARDS
-from pipelines.reporting import report, shown_peak, sound_scores, table
+from pipelines.reporting import report, shown_alarm, shown_peak, sound_scores, table
 from pipelines.resources import TrackerResource, WorkshopResource
 from pipelines.tracking import TRAININGS, TrackedRun, Tracker
-from traces_core.context_aware.scoring import ALIGNMENT
+from traces_core.context_aware.scoring import ALIGNMENT, CONTEXT_AWARE
 from traces_core.steps import block_views, context_aware, context_scores, footage
 from traces_core.steps.workshop import Workshop
 from traces_core.store import Artifact
@@ -195,7 +195,12 @@ def context_aware_alarms(
         shop.shelf.current("context_aware_thresholds"),
     )
     rows = found.read()
-    return report(found, episodes=len(rows), videos=rows["video_id"].n_unique())
+    either = rows.filter(pl.col("stream") == CONTEXT_AWARE).sort("peak_score", descending=True)
+    shown = {}
+    if len(either):
+        alarm = either.row(0, named=True)
+        shown = shown_alarm(shop, alarm, context_scores.surprise_at(shop, alarm["video_id"], alarm["peak_s"]))
+    return report(found, episodes=len(rows), videos=rows["video_id"].n_unique(), **shown)
 
 
 @dg.asset_check(asset=predictor, blocking=True)

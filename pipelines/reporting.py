@@ -17,7 +17,8 @@ from pipelines.versioning import dvc_revision
 from traces_core.report import data_uri, dots, score_curve
 from traces_core.report.coverage import coverage_markdown, coverage_picture
 from traces_core.report.formatting import clock
-from traces_core.report.images import frame_uri
+from traces_core.report.images import frame_uri, laid_over
+from traces_core.report.model import Pixels, Weights
 from traces_core.steps import footage
 from traces_core.steps.detection import by_video
 from traces_core.steps.workshop import Workshop
@@ -112,15 +113,32 @@ def shown_peak(shop: Workshop, scores: Artifact, stream: str) -> dict[str, Any]:
     video_id = max(tracks, key=lambda one: float(tracks[one].values.max()))
     track = tracks[video_id]
     at_s = float(track.times_s[int(track.values.argmax())])
-    listed, practice = shop.shelf.current("videos"), shop.shelf.current("practice_footage")
-    row = listed.read().filter(pl.col("video_id") == video_id).row(0, named=True)
-    frame, _ = frame_at(footage.set_folder(shop, practice, row["set"]) / row["video"], at_s)
+    row, frame = _shown(shop, video_id, at_s)
     curve = score_curve({stream: track}, duration_s=row["duration_s"])
     where = f"{row['set']}/{row['video']} at {clock(at_s, 1)}, {stream} {track.values.max():+.3f}"
     shown = (
         f"{where}\n\n![the frame]({frame_uri(frame)})\n\n![{stream} over time]({data_uri(_fitted(curve))})"
     )
     return {"most_anomalous": where, "its_moment": dg.MetadataValue.md(shown)}
+
+
+def shown_alarm(shop: Workshop, alarm: Mapping[str, Any], surprise: Weights | None) -> dict[str, Any]:
+    """One alarm of the Context-Aware system (a row as in `BECAUSE`), as metadata: which streams mismatch, and
+    its frame with the surprise map over it."""
+    row, frame = _shown(shop, alarm["video_id"], alarm["peak_s"])
+    peak = f"{alarm['peak_score']:.2f} at {clock(alarm['peak_s'], 1)}"
+    where = f"{row['set']}/{row['video']}, {peak}; mismatch: {alarm['because']}"
+    seen = frame if surprise is None else laid_over(frame, surprise)
+    shown = f"{where}\n\n![bright where the frame was not as predicted]({frame_uri(seen)})"
+    return {"strongest": where, "its_surprise": dg.MetadataValue.md(shown)}
+
+
+def _shown(shop: Workshop, video_id: str, at_s: float) -> tuple[dict[str, Any], Pixels]:
+    """A video's row in `videos`, and its frame at a time."""
+    listed, practice = shop.shelf.current("videos"), shop.shelf.current("practice_footage")
+    row = listed.read().filter(pl.col("video_id") == video_id).row(0, named=True)
+    frame, _ = frame_at(footage.set_folder(shop, practice, row["set"]) / row["video"], at_s)
+    return row, frame
 
 
 def shown_coverage(coverage: Coverage, of: str) -> dict[str, Any]:

@@ -66,7 +66,10 @@ def waves(graph: AssetGraph, selection: str) -> Iterator[tuple[list[dg.AssetKey]
 
     The sources that they read are observed on the way.
     """
-    chosen = dg.AssetSelection.from_string(selection).resolve(graph)
+    try:
+        chosen = dg.AssetSelection.from_string(selection).resolve(graph)
+    except dg.DagsterError as error:
+        raise GraphError(f"{error}. `+key:NAME` is an asset and all that it needs.") from error
     read = {parent for key in chosen for parent in graph.get(key).parent_keys}
     chosen |= {key for key in read if graph.get(key).is_observable}
     ready = [key for key in graph.toposorted_asset_keys if key in chosen and graph.get(key).is_executable]
@@ -105,10 +108,13 @@ def walk(
     Raises
     ------
     GraphError
-        At the first run that fails or whose gate blocks, with the reason. What came before stays.
+        If nothing is selected; at the first run that fails or whose gate blocks, with the reason. What came
+        before stays.
     """
     end_the_dead(instance)
     plan = list(stretches(selection))
+    if not plan:
+        raise GraphError(f"{selection!r} selects no asset. `+key:NAME` is an asset and all that it needs.")
     for done, stretch in enumerate(plan):
         tell(stretch, done, len(plan))
         _one_run(stretch, instance)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 from pathlib import Path
 
@@ -134,8 +135,26 @@ def test_doctor_fails_where_something_needed_is_missing(
 def test_help_lists_the_commands() -> None:
     done = _run("--help")
     assert done.exit_code == 0
-    for command in ("score", "explain", "benchmark", "settings", "doctor"):
+    for command in ("score", "explain", "make", "benchmark", "settings", "doctor"):
         assert command in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "handed"),
+    [
+        (("make", "+key:context_gate"), ["assets", "--select", "+key:context_gate"]),
+        (("benchmark",), ["demo"]),
+        (("benchmark", "--ablations"), ["benchmark"]),
+    ],
+)
+def test_the_graph_is_handed_to_the_orchestrator_and_its_status_is_ours(
+    words: tuple[str, ...], handed: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+    ended = subprocess.CompletedProcess([], 3)
+    monkeypatch.setattr(subprocess, "run", lambda command, **_: asked.append(command) or ended)
+    assert _run(*words).exit_code == 3
+    assert asked == [[sys.executable, "-m", "pipelines.run", *handed]]
 
 
 @pytest.mark.parametrize(

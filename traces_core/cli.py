@@ -1,4 +1,4 @@
-"""The command line: `traces score | explain | evaluate | captions | bank | benchmark | settings | doctor`.
+"""The command line: `traces score | explain | evaluate | captions | bank | make | benchmark | ...`.
 
 Words and exit statuses only: what is computed is computed elsewhere. Status 0: done; 1: something could
 not be read or made, and is named; 2: the command was not understood.
@@ -10,7 +10,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 from rich.console import Console
@@ -37,6 +37,7 @@ out, err = Console(), Console(stderr=True)
 Context = Annotated[
     str | None, typer.Option(help="The kind of place it shows, as in catalog/; all of them if not given.")
 ]
+_STREAMS = "late, fused, action, appearance, context_aware, alignment, surprise"
 
 
 @app.command()
@@ -44,11 +45,14 @@ def score(
     videos: Annotated[list[Path], typer.Argument(help="Video files; any container and codec.")],
     context: Context = None,
     out_dir: Annotated[Path, typer.Option("--out", help="Folder for the scores and pages.")] = Path("scores"),
+    context_aware: Annotated[
+        bool, typer.Option(help="Add the streams alignment, surprise and context_aware; reads a video twice.")
+    ] = False,
 ) -> None:
     """Score videos: DIR/scores.parquet, DIR/episodes.parquet, a page for each video."""
     import polars as pl
 
-    detector = _detector(context)
+    detector = _detector(context, context_aware)
     out_dir.mkdir(parents=True, exist_ok=True)
     names = _page_names(videos)
     scores, episodes, failed = [], [], 0
@@ -80,16 +84,17 @@ def explain(
     video: Annotated[Path, typer.Argument(help="A video file.")],
     at: Annotated[float, typer.Option(help="The moment to explain (seconds).")],
     context: Context = None,
-    stream: Annotated[str, typer.Option(help="late, fused, action or appearance.")] = "late",
+    stream: Annotated[str, typer.Option(help=f"One of: {_STREAMS}.")] = "late",
     page: Annotated[Path | None, typer.Option("--out", help="Write it as a page, too.")] = None,
 ) -> None:
     """Say why one moment has its score: the nearest traces on both sides."""
     from dataclasses import replace
 
+    from traces_core.context_detector import CONTEXT_STREAMS
     from traces_core.report import write_video_report
     from traces_core.steps.pages import video_report
 
-    detector = _detector(context)
+    detector = _detector(context, context_aware=stream in CONTEXT_STREAMS)
     try:
         scored = detector.score(video, context)
         if stream not in scored.tracks:
@@ -102,11 +107,9 @@ def explain(
     threshold = scored.thresholds[stream]
     side = "above" if moment.score > threshold else "below"
     said = f"{stream} {moment.score:+.3f}, {side} its threshold {threshold:+.3f}"
-    out.print(
-        f"{video} at {moment.time_s:.2f} s: {said}",
-        highlight=False,
-        soft_wrap=True,
-    )
+    if detector.context_aware is not None and (why := detector.context_aware.because(scored.tracks, at)):
+        said += f"; mismatch: {why}"
+    out.print(f"{video} at {moment.time_s:.2f} s: {said}", highlight=False, soft_wrap=True)
     table = Table("side", "similarity", "class", "trace")
     for name, near in (("anomalous", moment.anomalous), ("normal", moment.normal)):
         for text, similarity, label in near:
@@ -122,14 +125,20 @@ def benchmark(
     ablations: Annotated[bool, typer.Option(help="Make the ablations, too (an hour on two cores).")] = False,
 ) -> None:
     """Make the result table of the checkout: what `make demo` does, or `make benchmark`."""
-    from traces_core.settings import project_root
+    _run_graph("benchmark" if ablations else "demo")
 
-    what = "benchmark" if ablations else "demo"
-    raise typer.Exit(
-        subprocess.run(
-            [sys.executable, "-m", "pipelines.run", what], cwd=project_root(), check=False
-        ).returncode
-    )
+
+@app.command()
+def make(
+    selection: Annotated[
+        str,
+        typer.Argument(
+            help="Dagster's: '+key:context_gate' is it and all it needs, 'adapters+' what follows."
+        ),
+    ],
+) -> None:
+    """Make assets of the graph, every part of them; what is found by its recipe is not computed."""
+    _run_graph("assets", "--select", selection)
 
 
 @app.command()
@@ -169,11 +178,19 @@ def main() -> None:
 _EPISODES = ["video", "stream", "start_s", "end_s", "peak_s", "peak_score"]
 
 
-def _detector(context: str | None) -> Detector:
+def _run_graph(*words: str) -> NoReturn:
+    """Hand over to the orchestrator, in a process of its own."""
+    from traces_core.settings import project_root
+
+    command = [sys.executable, "-m", "pipelines.run", *words]
+    raise typer.Exit(subprocess.run(command, cwd=project_root(), check=False).returncode)
+
+
+def _detector(context: str | None, context_aware: bool = False) -> Detector:
     from traces_core.detector import Detector
 
     with err.status("loading encoders and bank"):
-        detector = Detector.load()
+        detector = Detector.load(context_aware=context_aware)
     if context is not None:
         detector.judge.bank.trace_ids("normal", [context])  # refuses an unknown name, with the nearest one
     return detector

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +18,8 @@ import polars as pl
 from numpy.typing import NDArray
 
 from traces_core.calibration import Threshold
+from traces_core.context_aware.scoring import CONTEXT_AWARE, SURPRISE, Found
+from traces_core.context_detector import ContextDetector
 from traces_core.encoders.base import Pixels
 from traces_core.features import Features, extract_features
 from traces_core.metrics.events import find_episodes
@@ -50,6 +52,8 @@ class ScoredVideo:
     """What the encoders saw."""
     broken: str | None
     """Why the file ends early; None for a whole one."""
+    context_aware: Found | None = None
+    """What the Context-Aware system found, its surprise maps with it; None where it was not asked."""
 
     @property
     def end_s(self) -> float:
@@ -84,15 +88,20 @@ class Detector:
     """The scale of each stream on normal footage."""
     thresholds: Mapping[str, Threshold]
     """When each stream calls somebody."""
+    context_aware: ContextDetector | None = None
+    """Adds the streams of the Context-Aware system; None leaves them out."""
 
     @classmethod
-    def load(cls, shop: Workshop | None = None) -> Detector:
+    def load(cls, shop: Workshop | None = None, *, context_aware: bool = False) -> Detector:
         """The detector that the graph of this checkout made last.
 
         Parameters
         ----------
         shop
             Another store or other settings; this checkout's by default.
+        context_aware
+            Whether it adds the streams `alignment`, `surprise` and `context_aware`, in -log10 of their
+            p-values on normal footage; a video is then read twice.
 
         Raises
         ------
@@ -103,7 +112,11 @@ class Detector:
         shelf = shop.shelf
         judge = scorer(shop, shelf.current("trace_index"), shelf.current("adapters"))
         calibration = Calibration.load(shelf.current("thresholds"))
-        return cls(shop, judge, calibration.scales, calibration.thresholds)
+        found = cls(shop, judge, calibration.scales, calibration.thresholds)
+        if not context_aware:
+            return found
+        further = ContextDetector.load(shop)
+        return replace(found, context_aware=further, thresholds={**found.thresholds, **further.thresholds})
 
     @property
     def contexts(self) -> tuple[str, ...]:
@@ -166,6 +179,10 @@ class Detector:
             Why they end early; None for a whole file.
         """
         tracks = with_late(self.scales, self.judge.score(features, context))
+        further = None
+        if self.context_aware is not None:
+            further = self.context_aware.judged(video, features, context)
+            tracks |= further.tracks
         return ScoredVideo(
             path=video,
             context=context,
@@ -174,6 +191,7 @@ class Detector:
             episodes={name: self.episodes_of(track) for name, track in tracks.items()},
             features=features,
             broken=broken,
+            context_aware=further,
         )
 
     def explain(self, scored: ScoredVideo, at_s: float, stream: str = LATE) -> Moment:
@@ -186,7 +204,8 @@ class Detector:
         at_s
             The moment in seconds; the last window that ended by then is explained.
         stream
-            Whose score is shown. The traces are those of the fused vector, on both sides.
+            Whose score is shown. The traces are those of the fused vector, on both sides; `surprise` and
+            `context_aware` show where the frame was predicted badly.
 
         Raises
         ------
@@ -236,6 +255,9 @@ class Detector:
             anomalous=_near(why, "anomalous"),
             normal=_near(why, "normal"),
             attention=None if seen.attention is None else seen.attention[0, -1],
+            surprise=scored.context_aware.map_at(at_s)
+            if scored.context_aware is not None and stream in (SURPRISE, CONTEXT_AWARE)
+            else None,
             window_attention=None if within is None else within[0].mean(axis=(0, 1)),
         )
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 from pathlib import Path
+from typing import ClassVar
 
 
 class TracesError(Exception):
@@ -44,7 +45,7 @@ class MixedSpacesError(TracesError, ValueError):
         there: str,
         where: str,
         what: str = "the bank was built with",
-        do: str = "Rebuild the bank with the first encoder: dg launch --assets 'trace_embeddings+'",
+        do: str = "Rebuild the bank with the first encoder: .venv/bin/traces make 'trace_embeddings+'",
     ) -> None:
         super().__init__(
             f"{where}: these vectors come from {here!r}, but {what} {there!r}. "
@@ -114,11 +115,15 @@ class SettingsError(TracesError, ValueError):
 class MissingArtifactError(TracesError, FileNotFoundError):
     """Something the graph makes has not been made yet."""
 
-    def __init__(self, name: str, where: Path | str) -> None:
-        super().__init__(
-            f"{name} is not in {where}. Make it first: `make demo` makes everything, "
-            f"`dg launch --assets '+key:{name}'` this and what it needs."
+    _ASSETS: ClassVar = {"feature_manifest": "video_features", "grid_manifest": "patch_grids"}
+
+    def __init__(self, name: str, where: Path | str, key: str | None = None) -> None:
+        asset = self._ASSETS.get(name, name)
+        one = (
+            f", `.venv/bin/traces make '+key:{asset}'` this and what it needs" if asset.isidentifier() else ""
         )
+        what = f"{name} [{key}]" if key else name
+        super().__init__(f"{what} is not in {where}. Make it first: `make demo` makes the detector{one}.")
 
 
 class CorruptArtifactError(TracesError, ValueError):

@@ -190,7 +190,7 @@ class Shelf:
         """
         found = self.find(name, key, recipe_of(name, key, code, made_from))
         if found is None:
-            raise MissingArtifactError(name if key == ONLY else f"{name} [{key}]", self.root)
+            raise MissingArtifactError(name, self.root, None if key == ONLY else key)
         return found
 
     def current(self, name: str, key: str = ONLY) -> Artifact:
@@ -205,7 +205,7 @@ class Shelf:
         """
         recipe = self.pointer(name, key)
         if recipe is None:
-            raise MissingArtifactError(name if key == ONLY else f"{name} [{key}]", self.root)
+            raise MissingArtifactError(name, self.root, None if key == ONLY else key)
         found = self.find(name, key, recipe)
         if found is None:
             path = self._folder(name, key) / recipe
@@ -230,7 +230,7 @@ class Shelf:
         """
         recipe = self.pointer(name, key)
         if recipe is None:
-            raise MissingArtifactError(name if key == ONLY else f"{name} [{key}]", self.root)
+            raise MissingArtifactError(name, self.root, None if key == ONLY else key)
         path = self._folder(name, key) / f"{recipe}.recipe.json"
         try:
             about: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))

@@ -8,56 +8,19 @@ import numpy as np
 import polars as pl
 import pytest
 import torch
+from small_context import SMALL, joined, learned_in, listed_in, scored_in
 
 from traces_core.errors import MixedSpacesError
 from traces_core.steps import block_views, context_aware, context_scores, footage, knowledge, ladder
 from traces_core.steps.context_scores import BECAUSE
 from traces_core.steps.workshop import Workshop
-from traces_core.store import Artifact
 
-SMALL = {
-    "predictor__block_frames": 2,
-    "predictor__blocks": 4,
-    "predictor__steps_ahead": 1,
-    "predictor__dimensions": 4,
-    "predictor__hidden": 4,
-    "predictor__steps": 2,
-    "predictor__batch": 4,
-    "joint__steps": 2,
-    "joint__evaluate_every": 1,
-    "joint__batch": 4,
-    "joint__hidden": 8,
-    "joint__learning_rate": 0.01,
-    "context_gate__scene_scores": 20,
-    "benchmark__pretraining_seeds": ("pocket-0",),
-}
 STREAMS = ["alignment", "context_aware", "surprise"]
 
 
 @pytest.fixture(scope="module")
 def shop(small_shop: Workshop) -> Workshop:
     return small_shop.variant(**SMALL)
-
-
-def listed_in(shop: Workshop) -> tuple[Artifact, Artifact]:
-    practice = footage.practice_footage(shop)
-    return practice, footage.videos(shop, practice)
-
-
-def joined(parts: list[Artifact]) -> pl.DataFrame:
-    return pl.concat([part.read() for part in parts])
-
-
-def learned_in(shop: Workshop) -> Artifact:
-    """The jointly trained model, found or made."""
-    practice, listed = listed_in(shop)
-    shards = footage.shard_names(shop.settings.footage.shards)
-    features = [footage.video_features(shop, practice, listed, shard) for shard in shards]
-    grids = [block_views.patch_grids(shop, practice, listed, shard) for shard in shards]
-    predicted = context_aware.predictor(shop, practice, listed, joined(grids))
-    index, _ = knowledge.bank(shop)
-    manifests = (joined(features), joined(grids))
-    return context_aware.context_gate(shop, practice, listed, *manifests, predicted, index)
 
 
 def state_of(module: torch.nn.Module) -> dict[str, torch.Tensor]:
@@ -154,15 +117,8 @@ def test_a_model_is_of_no_use_to_another_scene_network(shop: Workshop) -> None:
 
 
 def test_an_alarm_says_which_stream_mismatches(shop: Workshop) -> None:
-    practice, listed = listed_in(shop)
-    index, _ = knowledge.bank(shop)
-    scores = []
-    for shard in footage.shard_names(shop.settings.footage.shards):
-        features = footage.video_features(shop, practice, listed, shard)
-        grids = block_views.patch_grids(shop, practice, listed, shard)
-        scores.append(
-            context_scores.context_aware_scores(shop, listed, features, grids, learned_in(shop), index)
-        )
+    _, listed = listed_in(shop)
+    scores = scored_in(shop)
     calibrated = context_scores.context_aware_thresholds(shop, listed, scores)
     found = pl.concat(
         [context_scores.context_aware_alarms(shop, listed, one, calibrated).read() for one in scores]

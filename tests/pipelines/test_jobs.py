@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -56,6 +57,23 @@ def test_a_walk_stops_at_the_first_run_that_fails_and_says_why(
     ):
         walk(BANK, instance=instance, tell=lambda stretch, done, of: told.append((str(stretch), done, of)))
     assert len(told) == 2  # the sources, and the first context
+
+
+@pytest.mark.parametrize("selection", ["+key:nosuch", "foo(("])
+def test_a_selection_of_nothing_is_refused_with_how_to_write_one(selection: str) -> None:
+    with dg.DagsterInstance.ephemeral() as instance, pytest.raises(GraphError) as refused:
+        walk(selection, instance=instance, tell=lambda *_: None)
+    assert selection in str(refused.value)
+    assert "`+key:NAME` is an asset" in str(refused.value)
+
+
+def test_what_an_error_says_to_make_can_be_selected(tmp_path: Path) -> None:
+    for name in ("trace_index", "context_aware_thresholds", "feature_manifest", "grid_manifest"):
+        said = str(MissingArtifactError(name, tmp_path))
+        assert f"{name} is not in" in said
+        wanted = re.search(r"traces make '(.+)'", said)
+        assert wanted is not None
+        assert list(stretches(wanted[1]))
 
 
 # who walks

@@ -121,7 +121,7 @@ class ContextAware(nn.Module):
         if (coder is None) == ("prediction" in joint.evidence):
             raise ContextAwareError(
                 f"joint.evidence is {joint.evidence}, but {'no' if coder is None else 'a'} predictor came "
-                "with it. Train the predictor first (dg launch --assets 'predictor+'), or leave it out."
+                "with it. Train the predictor first (.venv/bin/traces make 'predictor+'), or leave it out."
             )
         self.coder = coder
         self.evidence = joint.evidence

@@ -108,7 +108,7 @@ def load_model(path: Path, origin: Origin) -> tuple[ContextAware, SceneReference
                 there=said["origin"][name],
                 where=f"{path}, {name}",
                 what="the context gate was trained with",
-                do="Train it with these encoders: dg launch --assets 'context_gate+'",
+                do="Train it with these encoders: .venv/bin/traces make 'context_gate+'",
             )
     try:
         plan = said["blueprint"]

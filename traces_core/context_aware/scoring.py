@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -33,6 +34,7 @@ ALIGNMENT, SURPRISE, CONTEXT_AWARE = "alignment", "surprise", "context_aware"
 
 CELLS = 1 << 24
 """Most numbers that gated texts hold at once: bounds the memory, not the result."""
+_SLACK_S = 1e-9
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,15 @@ class Found:
     tracks: dict[str, ScoreTrack]
     """By stream; `surprise` is missing where nothing was predicted."""
     maps: Array | None
-    """float32 (N - 1, G, G): the surprise of each place, block by block; None without a predictor."""
+    """float32 (N - 1, G, G), nats: the surprise of each place, block by block, at the times of `surprise`;
+    None without a predictor."""
+
+    def map_at(self, at_s: float) -> Array | None:
+        """The last surprise map at or before a moment (seconds); None where nothing was predicted by then."""
+        if self.maps is None:
+            return None
+        block = int(np.searchsorted(self.tracks[SURPRISE].times_s, at_s + _SLACK_S, side="right")) - 1
+        return None if block < 0 else self.maps[block]
 
 
 @dataclass(frozen=True)

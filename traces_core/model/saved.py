@@ -119,7 +119,7 @@ def load_fusion(path: Path | str, *, space: str, window_encoder: str) -> WindowF
                 there=header[name],
                 where=str(path),
                 what="the fusion was trained with",
-                do="Train the fusion with these encoders: dg launch --assets 'adapters+'",
+                do="Train the fusion with these encoders: .venv/bin/traces make 'adapters+'",
             )
     try:
         fusion = build_fusion(FusionSettings(**header["settings"]), **header["shape"])

@@ -73,6 +73,13 @@ def attention_layer(attention: Weights, size: tuple[int, int]) -> Pixels:
     return layer
 
 
+def laid_over(frame: Pixels, weights: Weights) -> Pixels:
+    """A frame (H, W, 3) with the layer of weights (G, G) on it, as one picture of the same shape."""
+    below = Image.fromarray(np.ascontiguousarray(frame)).convert("RGBA")
+    above = Image.fromarray(attention_layer(weights, frame.shape[:2]))
+    return np.asarray(Image.alpha_composite(below, above).convert("RGB"))
+
+
 def attention_uri(attention: Weights, frame: Pixels) -> str:
     """The layer for a frame, small (the browser stretches it), as a PNG inside its address."""
     height, width = frame.shape[:2]

@@ -44,6 +44,9 @@ class Moment:
     """Nearest traces of the normal side, nearest first."""
     attention: Weights | None = None
     """Array of shape (G, G), at least 0: where in the frame the model looked; None where it cannot tell."""
+    surprise: Weights | None = None
+    """Array of shape (G, G), at least 0: how badly each place of the frame was predicted; None where nothing
+    was, or the stream does not tell."""
     window_attention: Weights | None = None
     """Array of shape (W,), at least 0: which frames of the window it looked at, oldest first."""
 
@@ -56,6 +59,7 @@ class Moment:
         similarities = [near[1] for near in (*self.anomalous, *self.normal)]
         _refuse_not_finite(where, [self.time_s, self.score, *similarities])
         _refuse_odd_weights(f"{where}, attention", self.attention, axes=2)
+        _refuse_odd_weights(f"{where}, surprise", self.surprise, axes=2)
         _refuse_odd_weights(f"{where}, window_attention", self.window_attention, axes=1)
 
 

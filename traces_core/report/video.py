@@ -139,13 +139,24 @@ def _moment(moment: Moment) -> dict[str, Any]:
     return {
         "moment": moment,
         "frame": frame_uri(moment.frame),
-        "attention": None if moment.attention is None else attention_uri(moment.attention, moment.frame),
+        "layer": _layer(moment),
         "window": [] if window is None else [float(w) / (float(window.max()) or 1.0) for w in window],
         "sides": [
             ("anomalous", "Nearest anomalous traces", _bars(moment.anomalous)),
             ("normal", "Nearest normal traces", _bars(moment.normal)),
         ],
     }
+
+
+def _layer(moment: Moment) -> tuple[str, str] | None:
+    """What is laid over the frame, and what it says: what surprised where that is told, else attention."""
+    if moment.surprise is not None:
+        said = "Surprise over the frame: bright where it was not as predicted"
+        return attention_uri(moment.surprise, moment.frame), said
+    if moment.attention is not None:
+        said = "Attention over the frame: bright where the model looked"
+        return attention_uri(moment.attention, moment.frame), said
+    return None
 
 
 def _bars(near: Sequence[NearTrace]) -> list[dict[str, Any]]:

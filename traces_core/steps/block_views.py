@@ -7,7 +7,9 @@ What is learned from it is in `context_aware`, what it says about a video in `co
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +24,8 @@ from traces_core.encoders.base import ImageEncoder
 from traces_core.encoders.clip import ClipEncoder
 from traces_core.encoders.settings import ClipSettings
 from traces_core.encoders.timesformer import TimesformerEncoder
-from traces_core.errors import VideoError
+from traces_core.errors import DamagedVideoError, VideoError
+from traces_core.features import Features
 from traces_core.steps import footage
 from traces_core.steps.workshop import Workshop
 from traces_core.store import Artifact
@@ -129,18 +132,24 @@ def _scene_frames_of(shop: Workshop, video_id: str, path: Path) -> None:
     """Have the scene network see a video; where CLIP is the network, the features have it already."""
     if shop.settings.context_gate.scene_network is None:
         return
-    encoder = scene_encoder(shop)
 
     def see(target: Path) -> Path:
         target = target.with_suffix(".safetensors")
-        batches = list(read_frames(path, sample_fps=shop.settings.sampling.sample_fps))
-        frames = np.concatenate([encoder.encode_images(batch.pixels) for batch in batches])
-        save_file({"frames": frames}, target)
+        save_file({"frames": _see_scene(shop, path)}, target)
         return target
 
     shop.shelf.remember_path(
         "scene_frames", video_id, code=GRIDDING, made_from=_scene_recipe(shop, video_id), write=see
     )
+
+
+def _see_scene(shop: Workshop, path: Path) -> Array:
+    """float32 (F, S): every frame that can be decoded; those of CLIP are as many."""
+    encoder, seen = scene_encoder(shop), []
+    with suppress(DamagedVideoError):
+        for batch in read_frames(path, sample_fps=shop.settings.sampling.sample_fps):
+            seen.append(encoder.encode_images(batch.pixels))
+    return np.concatenate(seen)
 
 
 def _scene_frames(shop: Workshop, video_id: str) -> Array | None:
@@ -157,9 +166,35 @@ def _scene_frames(shop: Workshop, video_id: str) -> Array | None:
 def views_of(shop: Workshop, video_id: str) -> Views:
     """What was seen at the end of each block of a video; without a predictor the blocks are the windows."""
     features = footage.load_features(shop, video_id)
-    return Views.of(
-        features,
-        load_grids(shop, video_id) if is_predicting(shop) else None,
-        readout_frames=shop.settings.training.fusion.readout_frames,
-        scene_frames=_scene_frames(shop, video_id),
-    )
+    grids = load_grids(shop, video_id) if is_predicting(shop) else None
+    return _in_step(shop, features, grids, _scene_frames(shop, video_id))
+
+
+def views_of_file(shop: Workshop, path: Path, features: Features) -> Views:
+    """`views_of` for a file that is not part of the graph; nothing is kept.
+
+    Parameters
+    ----------
+    features
+        What the encoders of this workshop saw of it.
+
+    Raises
+    ------
+    VideoError
+        If no frame can be read. A file that breaks later is seen up to there.
+    """
+    grids = None
+    if is_predicting(shop):
+        with tempfile.TemporaryDirectory(prefix="traces-") as folder:
+            target = Path(folder) / "grids.safetensors"
+            extract_grids(path, block_encoder(shop), target, sample_fps=shop.settings.sampling.sample_fps)
+            grids = PatchGrids.load(target)
+    has_network = shop.settings.context_gate.scene_network is not None
+    return _in_step(shop, features, grids, _see_scene(shop, path) if has_network else None)
+
+
+def _in_step(
+    shop: Workshop, features: Features, grids: PatchGrids | None, scene_frames: Array | None
+) -> Views:
+    readout = shop.settings.training.fusion.readout_frames
+    return Views.of(features, grids, readout_frames=readout, scene_frames=scene_frames)

@@ -19,7 +19,7 @@ from traces_core.bank import Bank
 from traces_core.calibration import Threshold, calibrate_threshold
 from traces_core.context_aware.pvalues import NormalFootage, alone, either
 from traces_core.context_aware.saved import load_model
-from traces_core.context_aware.scoring import ALIGNMENT, CONTEXT_AWARE, SURPRISE, ContextScorer
+from traces_core.context_aware.scoring import ALIGNMENT, CONTEXT_AWARE, SURPRISE, ContextScorer, Found
 from traces_core.context_aware.views import Views
 from traces_core.digest import code_digest, digest, file_digest
 from traces_core.metrics.events import find_episodes
@@ -37,7 +37,7 @@ from traces_core.steps.detection import (
 )
 from traces_core.steps.workshop import Workshop
 from traces_core.store import Artifact
-from traces_core.types import ScoreTrack
+from traces_core.types import Array, ScoreTrack
 
 JUDGING = digest(
     [
@@ -96,7 +96,7 @@ def context_aware_scores(
         nonlocal scorer
         scorer = scorer or context_scorer(shop, learned, index, which)
         context = contexts[video_id] if shop.settings.scoring.by_context else None
-        return scores_table(video_id, score_video(shop, scorer, video_id, context))
+        return scores_table(video_id, findings(shop, scorer, views_of(shop, video_id), context).tracks)
 
     parts = [
         shop.shelf.remember(
@@ -127,13 +127,20 @@ def context_aware_scores(
     )
 
 
-def score_video(
-    shop: Workshop, scorer: ContextScorer, video_id: str, context: str | None
-) -> dict[str, ScoreTrack]:
-    """The streams of one video that has features (and patch grids, where a predictor asks for them)."""
-    views = views_of(shop, video_id)
+def findings(shop: Workshop, scorer: ContextScorer, views: Views, context: str | None) -> Found:
+    """Streams and surprise maps of one video, compared with the traces of its context (all, if unknown)."""
     contexts = (context,) if context in scorer.bank.contexts else None
-    return scorer.score(Views.stack([views], shop.machine.device), views.times_s, contexts).tracks
+    return scorer.score(Views.stack([views], shop.machine.device), views.times_s, contexts)
+
+
+def surprise_at(shop: Workshop, video_id: str, at_s: float) -> Array | None:
+    """The surprise map (G, G) of a video that the graph scored, at the last block that ended by a moment.
+
+    It is computed anew from what is kept; None where nothing was predicted by then.
+    """
+    shelf = shop.shelf
+    scorer = context_scorer(shop, shelf.current("context_gate"), shelf.current("trace_index"))
+    return findings(shop, scorer, views_of(shop, video_id), None).map_at(at_s)
 
 
 def context_aware_thresholds(shop: Workshop, listed: Artifact, scores: list[Artifact]) -> Artifact:
@@ -225,7 +232,7 @@ def context_aware_alarms(
             for name, track in said.items():
                 threshold, end_s = thresholds[name], known[video_id]["duration_s"]
                 for one in find_episodes(track, threshold.value, threshold.rules, end_s=end_s):
-                    why = _mismatching(said, one.peak_s, threshold.value) if name == CONTEXT_AWARE else name
+                    why = mismatching(said, one.peak_s, threshold.value) if name == CONTEXT_AWARE else name
                     rows.append((video_id, name, one.start_s, one.end_s, one.peak_s, one.peak_score, why))
         return pl.DataFrame(rows, schema=BECAUSE, orient="row")
 
@@ -246,7 +253,7 @@ def calibration_of(calibrated: Artifact) -> tuple[NormalFootage, dict[str, Thres
     return NormalFootage.from_dict(said["normal"]), thresholds
 
 
-def _mismatching(said: Mapping[str, ScoreTrack], at_s: float, level: float) -> str:
+def mismatching(said: Mapping[str, ScoreTrack], at_s: float, level: float) -> str:
     """The streams whose own p-value alone lifts the fused one above a level, joined by `+`."""
     single = {name: track for name, track in said.items() if name != CONTEXT_AWARE}
     least = -alone(level, len(single)) / np.log(10)

@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from traces_core.context_aware.scoring import CONTEXT_AWARE
+from traces_core.context_detector import CONTEXT_STREAMS
 from traces_core.detector import Detector, ScoredVideo
 from traces_core.digest import code_digest, digest, file_digest
 from traces_core.report import (
@@ -39,7 +41,7 @@ SHOWING = digest(
     ]
 )
 
-STREAM_ORDER = ("late", "fused", "action", "appearance")
+STREAM_ORDER = ("late", "fused", "action", "appearance", *CONTEXT_STREAMS)
 
 
 def video_report(
@@ -69,7 +71,12 @@ def video_report(
         thresholds={stream: scored.thresholds[stream] for stream in order},
         episodes={stream: scored.episodes[stream] for stream in order},
         truth=truth,
-        moments=detector.peaks(scored),
+        moments=[
+            moment
+            for stream in (LATE, CONTEXT_AWARE)
+            if stream in scored.tracks
+            for moment in detector.peaks(scored, stream)
+        ],
         provenance={**about, **(provenance or {})},
         notices=notices,
     )

@@ -1,0 +1,188 @@
+"""The Context-Aware system through the detector: one file in; streams, episodes, surprise maps out."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+import yaml
+from click.testing import Result
+from small_context import SMALL, listed_in, scored_in
+from typer.testing import CliRunner
+
+from traces_core import cli
+from traces_core.context_detector import CONTEXT_STREAMS
+from traces_core.detector import Detector, ScoredVideo
+from traces_core.errors import MissingArtifactError
+from traces_core.report import write_video_report
+from traces_core.steps import context_scores
+from traces_core.steps.detection import by_video
+from traces_core.steps.pages import video_report
+from traces_core.steps.workshop import Workshop
+from traces_core.store import Artifact, Shelf
+
+
+@pytest.fixture(scope="module")
+def shop(small_shop: Workshop) -> Workshop:
+    return replace(small_shop, settings=small_shop.settings.with_values(**SMALL))
+
+
+@pytest.fixture(scope="module")
+def in_graph(shop: Workshop) -> tuple[list[Artifact], Artifact]:
+    """The scores that the graph made, and its thresholds."""
+    scores = scored_in(shop)
+    return scores, context_scores.context_aware_thresholds(shop, listed_in(shop)[1], scores)
+
+
+@pytest.fixture(scope="module")
+def detector(shop: Workshop, in_graph: object) -> Detector:
+    return Detector.load(shop, context_aware=True)
+
+
+@pytest.fixture(scope="module")
+def scored(detector: Detector, fights: dict[str, Path]) -> dict[str, ScoredVideo]:
+    return {name: detector.score(path, "street") for name, path in fights.items()}
+
+
+def test_its_streams_stand_beside_the_others_with_thresholds_and_episodes(
+    small_detector: Detector, scored: dict[str, ScoredVideo], fights: dict[str, Path]
+) -> None:
+    whole, without = scored["whole"], small_detector.score(fights["whole"], "street")
+    assert set(whole.tracks) == set(without.tracks) | set(CONTEXT_STREAMS)
+    assert set(whole.thresholds) == set(whole.episodes) == set(whole.tracks)
+    for stream, track in without.tracks.items():
+        np.testing.assert_array_equal(whole.tracks[stream].values, track.values)
+    assert all(whole.tracks[stream].causal for stream in CONTEXT_STREAMS)
+
+
+def test_a_video_scores_as_it_does_in_the_graph(
+    shop: Workshop, detector: Detector, in_graph: tuple[list[Artifact], Artifact]
+) -> None:
+    scores, calibrated = in_graph
+    rows = listed_in(shop)[1].read().filter((pl.col("set") == "benchmark") & (pl.col("context") == "street"))
+    row = rows.row(0, named=True)
+    normal, _ = context_scores.calibration_of(calibrated)
+    kept = by_video(pl.concat([one.read() for one in scores]))[row["video_id"]]
+    there = context_scores.judged(normal, kept, "street")
+    here = detector.score(Path(str(shop.settings.footage.benchmark)) / row["video"], "street")
+    for stream in CONTEXT_STREAMS:
+        np.testing.assert_allclose(here.tracks[stream].times_s, there[stream].times_s)
+        np.testing.assert_allclose(here.tracks[stream].values, there[stream].values, atol=1e-3)
+
+
+def test_what_comes_later_changes_no_score_of_the_past(scored: dict[str, ScoredVideo]) -> None:
+    for stream in CONTEXT_STREAMS:
+        early, late = scored["half"].tracks[stream], scored["whole"].tracks[stream]
+        assert len(early) > 2
+        np.testing.assert_allclose(late.values[: len(early)], early.values, atol=0.02)
+
+
+def test_a_file_cut_short_is_scored_up_to_there(scored: dict[str, ScoredVideo]) -> None:
+    assert scored["cut"].broken
+    assert 0 < scored["cut"].tracks["surprise"].times_s[-1] <= scored["cut"].end_s
+
+
+def test_one_picture_has_an_alignment_and_no_surprise(scored: dict[str, ScoredVideo]) -> None:
+    assert "surprise" not in scored["one"].tracks
+    assert scored["one"].context_aware is not None
+    assert scored["one"].context_aware.map_at(0.0) is None
+    assert len(scored["one"].tracks["context_aware"]) == 1
+
+
+@pytest.mark.parametrize("stream", ["surprise", "context_aware"])
+def test_an_explanation_shows_where_the_frame_was_not_as_predicted(
+    detector: Detector, scored: dict[str, ScoredVideo], stream: str
+) -> None:
+    whole = scored["whole"]
+    assert whole.context_aware is not None
+    assert whole.context_aware.maps is not None
+    moment = detector.explain(whole, 2.1, stream)
+    place = int(np.searchsorted(whole.tracks["surprise"].times_s, 2.1, side="right")) - 1
+    assert moment.surprise is not None
+    np.testing.assert_array_equal(moment.surprise, whole.context_aware.maps[place])
+    assert moment.score == whole.tracks[stream].values[whole.tracks[stream].times_s <= 2.1][-1]
+
+
+def test_before_the_second_block_nothing_can_surprise(
+    detector: Detector, scored: dict[str, ScoredVideo]
+) -> None:
+    assert detector.explain(scored["whole"], 0.0, "context_aware").surprise is None
+    assert detector.explain(scored["whole"], 2.0, "alignment").surprise is None
+
+
+def test_an_alarm_says_which_streams_mismatch(detector: Detector, scored: dict[str, ScoredVideo]) -> None:
+    further, tracks = detector.context_aware, scored["whole"].tracks
+    assert further is not None
+    times = tracks["surprise"].times_s
+    for n, at_s in enumerate(times):
+        aligned = tracks["alignment"].values[n + 1]  # one block earlier
+        said = {"alignment": aligned, "surprise": tracks["surprise"].values[n]}
+        for level in (0.2, 0.5, 1.0, 2.0):
+            threshold = replace(further.thresholds["context_aware"], value=level)
+            judge = replace(further, thresholds={**further.thresholds, "context_aware": threshold})
+            # two independent streams: each must be about half as likely
+            least = -np.log10(1 - np.sqrt(1 - 10.0**-level))
+            assert judge.because(tracks, at_s) == "+".join(name for name in said if said[name] > least)
+
+
+def test_the_page_lays_surprise_over_the_frame(
+    detector: Detector, scored: dict[str, ScoredVideo], tmp_path: Path
+) -> None:
+    page = write_video_report(tmp_path / "page.html", video_report(detector, scored["whole"])).read_text()
+    assert "Surprise over the frame: bright where it was not as predicted" in page
+    assert "Show where the model looked, or was surprised" in page
+    assert all(f"<h3>{stream}</h3>" in page for stream in CONTEXT_STREAMS)
+
+
+def test_without_its_artifacts_the_error_says_which_to_make(small_shop: Workshop, tmp_path: Path) -> None:
+    elsewhere = Shelf(tmp_path / "data")
+    for name in ("trace_index", "adapters", "thresholds"):
+        shutil.copytree(small_shop.shelf.root / name, elsewhere.root / name)
+    bare = replace(small_shop, shelf=elsewhere)
+    assert Detector.load(bare).context_aware is None
+    with pytest.raises(MissingArtifactError, match="context_aware_thresholds"):
+        Detector.load(bare, context_aware=True)
+
+
+@pytest.fixture
+def run(
+    in_graph: object, at_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., Result]:
+    """The command line in the small graph's checkout, with the settings of its Context-Aware system."""
+    params = yaml.safe_load((at_home / "params.yaml").read_text())
+    for name, value in SMALL.items():
+        section, field = name.split("__")
+        params.setdefault(section, {})[field] = list(value) if isinstance(value, tuple) else value
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(params))
+    monkeypatch.setenv("TRACES_PARAMS", str(tmp_path))
+    for console in (cli.out, cli.err):
+        monkeypatch.setattr(console, "_width", 400)
+    return lambda *words: CliRunner().invoke(cli.app, [str(word) for word in words])
+
+
+def test_score_adds_the_streams_where_they_are_asked_for(
+    run: Callable[..., Result], fights: dict[str, Path], tmp_path: Path
+) -> None:
+    words = ("score", fights["half"], "--context", "street", "--out", tmp_path / "scores")
+    assert run(*words, "--context-aware").exit_code == 0
+    assert set(CONTEXT_STREAMS) < set(pl.read_parquet(tmp_path / "scores" / "scores.parquet")["stream"])
+    assert "Surprise over the frame" in (tmp_path / "scores" / "half.html").read_text()
+    assert run(*words).exit_code == 0
+    assert len(set(pl.read_parquet(tmp_path / "scores" / "scores.parquet")["stream"])) == 4
+
+
+def test_explain_names_the_streams_that_mismatch_and_writes_the_map(
+    run: Callable[..., Result], fights: dict[str, Path], tmp_path: Path
+) -> None:
+    page = tmp_path / "page.html"
+    words = ("explain", fights["whole"], "--context", "street", "--stream", "context_aware")
+    said = run(*words, "--at", "2", "--out", page)
+    assert said.exit_code == 0
+    assert "its threshold" in said.stdout
+    assert ("mismatch: " in said.stdout) == ("above its threshold" in said.stdout)
+    assert "Surprise over the frame" in page.read_text()
