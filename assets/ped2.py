@@ -1,7 +1,8 @@
 """Chapter 16. UCSD Ped2: real footage, learned from its normal training clips, judged on its test clips.
 
-ped2_motion/train ─────┐
-ped2_predictor/<seed> ─> ped2_expectation/<seed> ─┬─> ped2_scores/<seed> ──> ped2_results
+ped2_foreground/<seed> ─> ped2_foreground_scores/<seed> ─────────────────────┐
+ped2_motion/train ─────┐                                                     ├─> ped2_results
+ped2_predictor/<seed> ─> ped2_expectation/<seed> ─┬─> ped2_scores/<seed> ────┘
 ped2_motion/test ─────────────────────────────────┘
 
 Needs the folder that TRACES_REAL_DATA names; `make benchmark-ped2` makes the chapter, nothing else does. Its
@@ -20,7 +21,9 @@ from pipelines.reporting import report
 from pipelines.resources import TrackerResource, WorkshopResource
 from pipelines.tracking import TrackedRun, Tracker
 from traces_core.settings import Settings
-from traces_core.steps import ped2
+from traces_core.steps import ped2, ped2_foreground
+from traces_core.steps import ped2_results as ped2_results_steps
+from traces_core.steps.ped2_results import CODED, FOREGROUND
 from traces_core.steps.workshop import Workshop
 from traces_core.store import Artifact
 
@@ -90,8 +93,46 @@ def _scores(seed: int) -> dg.AssetsDefinition:
         context: dg.AssetExecutionContext, workshop: WorkshopResource, tracker: TrackerResource
     ) -> dg.MaterializeResult:
         shop, runs = workshop.open(), tracker.open()
-        scores, row = ped2.ped2_scores(shop, seed), ped2.ped2_row(shop, seed)
-        log = partial(_seed_run, runs, shop, ped2.ped2_predictor(shop, seed), scores, row)
+        scores = ped2.ped2_scores(shop, seed)
+        row = ped2_results_steps.ped2_row(shop, seed, scores, CODED)
+        log = partial(_seed_run, runs, shop, CODED, ped2.ped2_predictor(shop, seed), scores, row)
+        return report(scores, auc=row["auc"], **mlflow_run(context, runs, scores.recipe, log))
+
+    return score
+
+
+def _foreground(seed: int) -> dg.AssetsDefinition:
+    @dg.asset(
+        key=["ped2_foreground", str(seed)],
+        kinds={"pytorch"},
+        code_version=ped2_foreground.LEARNING,
+        description=f"What the foreground of the normal clips does and looks like, learned with seed {seed}.",
+        pool=GPU,
+    )
+    def learn(workshop: WorkshopResource) -> dg.MaterializeResult:
+        found = ped2_foreground.ped2_foreground(workshop.open(), seed)
+        return report(found, **found.facts)
+
+    return learn
+
+
+def _foreground_scores(seed: int) -> dg.AssetsDefinition:
+    @dg.asset(
+        key=["ped2_foreground_scores", str(seed)],
+        kinds={"mlflow"},
+        deps=[["ped2_foreground", str(seed)]],
+        code_version=ped2_foreground.LEARNING,
+        description=f"Surprise of the test clips' foreground, of seed {seed}; and its numbers in MLflow.",
+        pool=GPU,
+    )
+    def score(
+        context: dg.AssetExecutionContext, workshop: WorkshopResource, tracker: TrackerResource
+    ) -> dg.MaterializeResult:
+        shop, runs = workshop.open(), tracker.open()
+        scores = ped2_foreground.ped2_foreground_scores(shop, seed)
+        row = ped2_results_steps.ped2_row(shop, seed, scores, FOREGROUND)
+        learned = ped2_foreground.ped2_foreground(shop, seed)
+        log = partial(_seed_run, runs, shop, FOREGROUND, learned, scores, row)
         return report(scores, auc=row["auc"], **mlflow_run(context, runs, scores.recipe, log))
 
     return score
@@ -100,17 +141,18 @@ def _scores(seed: int) -> dg.AssetsDefinition:
 def _seed_run(
     tracker: Tracker,
     shop: Workshop,
+    stream: str,
     learned: Artifact,
     scores: Artifact,
     row: Mapping[str, object],
     tags: Mapping[str, str],
 ) -> TrackedRun:
-    """The MLflow run of one seed: settings, curve, numbers and weights."""
+    """The MLflow run of one stream and seed: settings, curve where there is one, numbers and weights."""
 
     def fill(run: TrackedRun) -> None:
         settings = shop.settings.ped2.model_dump(mode="json", exclude={"seeds"})
         run.params({"seed": row["seed"], **settings})
-        for point in learned.facts["curve"]:
+        for point in learned.facts.get("curve", ()):
             curve = {name: value for name, value in point.items() if name != "step" and value is not None}
             run.metrics(curve, step=point["step"])
         names = ("auc", "auc_low", "auc_high", "auc_macro", "average_precision", "detection_delay_s")
@@ -119,22 +161,24 @@ def _seed_run(
         run.file(learned.path)
 
     told = {**tags, "recipe": scores.recipe, "kind": "seed"}
-    return tracker.once(f"ped2 seed {row['seed']}", told, fill, experiment=EXPERIMENT)
+    return tracker.once(f"ped2 {stream}, seed {row['seed']}", told, fill, experiment=EXPERIMENT)
 
 
 MOTION = [_motion(part) for part in ("train", "test")]
 PREDICTORS = [_predictor(seed) for seed in SEEDS]
 EXPECTATIONS = [_expectation(seed) for seed in SEEDS]
 SCORES = [_scores(seed) for seed in SEEDS]
+FOREGROUNDS = [_foreground(seed) for seed in SEEDS]
+FOREGROUND_SCORES = [_foreground_scores(seed) for seed in SEEDS]
 
 
 @dg.asset(
     kinds={"markdown"},
-    deps=[["ped2_scores", str(seed)] for seed in SEEDS],
-    code_version=ped2.WATCHING,
+    deps=[[name, str(seed)] for name in ("ped2_scores", "ped2_foreground_scores") for seed in SEEDS],
+    code_version=ped2_results_steps.JUDGING,
 )
 def ped2_results(workshop: WorkshopResource) -> dg.MaterializeResult:
     """All seeds against the labels, with baselines: `reports/ped2.json`."""
-    found = ped2.ped2_results(workshop.open())
+    found = ped2_results_steps.ped2_results(workshop.open())
     said = found.read()
     return report(found, auc=said["auc"], auc_macro=said["auc_macro"])

@@ -31,7 +31,7 @@ from traces_core.report.markdown import results_markdown
 from traces_core.report.ped2 import ped2_markdown, ped2_picture
 from traces_core.report.real import real_markdown
 from traces_core.settings import project_root
-from traces_core.steps import pages, ped2
+from traces_core.steps import pages, ped2_results
 from traces_core.steps.ablations import ABLATIONS
 from traces_core.steps.benchmark import baseline_rows
 from traces_core.steps.ladder import ladder_report
@@ -179,7 +179,7 @@ def write_ped2(console: Console) -> None:
     reports = shop.machine.reports
     reports.mkdir(parents=True, exist_ok=True)
     (reports / "ped2.json").write_text(json.dumps(said, indent=1), encoding="utf-8")
-    (reports / "ped2.png").write_bytes(ped2_picture(ped2.ped2_moments(shop, said["seeds"][0])))
+    (reports / "ped2.png").write_bytes(ped2_picture(ped2_results.ped2_moments(shop, said["seeds"][0])))
     console.print(
         f"frame AUC           {said['auc']:.3f} ({said['auc_low']:.3f} to {said['auc_high']:.3f})\n"
         f"numbers             {reports / 'ped2.json'}\n"

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from traces_core.predictive.building import build_coder
 from traces_core.predictive.carried import speed_of
 from traces_core.predictive.expectation import MotionExpectation
-from traces_core.predictive.settings import WITH_LABELS_IN_VIEW, MotionSettings, PredictorSettings
+from traces_core.predictive.settings import MotionSettings, PredictorSettings
 from traces_core.predictive.watching import Watcher
 
 L = 3
@@ -71,7 +71,7 @@ def _normal(seed: int, frames: int = 60) -> tuple[torch.Tensor, torch.Tensor]:
 
 
 def _settings(share: float) -> MotionSettings:
-    return WITH_LABELS_IN_VIEW.model_copy(update={"expected_share": share})
+    return MotionSettings(expected_share=share, scale_quantile=0.999, least_of_row=0.7, least_of_all=0.15)
 
 
 def _fitted(share: float = 1.0) -> MotionExpectation:

@@ -10,7 +10,7 @@ import pytest
 from traces_core.errors import RealDataError
 from traces_core.predictive.luminance import read_luminance
 from traces_core.settings import Machine, Settings
-from traces_core.steps import ped2
+from traces_core.steps import ped2, ped2_results
 from traces_core.steps.workshop import Workshop
 from traces_core.store import Shelf
 from traces_core.types import ScoreTrack
@@ -49,7 +49,7 @@ def test_frame_differences_get_the_known_number(shop: Workshop) -> None:
         frames, times_s = read_luminance(path, 1)
         change = frames.diff(dim=0, prepend=frames[:1]).abs().mean(dim=(1, 2)).double().numpy()
         tracks[name] = ScoreTrack(times_s, change, "frame_difference", causal=True)
-    assert ped2.judged(shop, tracks)["auc"] == pytest.approx(0.67, abs=0.03)
+    assert ped2_results.judged(shop, tracks)["auc"] == pytest.approx(0.67, abs=0.03)
 
 
 def test_the_fingerprint_of_the_clips_does_not_hang_on_the_labels(tmp_path: Path, monkeypatch) -> None:

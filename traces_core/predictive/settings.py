@@ -9,6 +9,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from traces_core.foreground.settings import ForegroundSettings
+
 
 class PredictorSettings(BaseModel):
     """How blocks are cut and embedded, what is predicted, and how that is learned.
@@ -113,19 +115,6 @@ class MotionSettings(BaseModel):
     )
 
 
-WITH_LABELS_IN_VIEW = MotionSettings(
-    newest_share=0.12,
-    least_weight=0.4,
-    reach=2,
-    expected_share=0.5,
-    scale_quantile=0.999,
-    least_of_row=0.7,
-    least_of_all=0.15,
-    top_share=0.05,
-)
-"""Found with the labels of the test clips of Ped2 in view: how far the method goes, not what it does."""
-
-
 class Ped2Settings(BaseModel):
     """How UCSD Ped2 is learned from its normal training clips, and how a frame is scored."""
 
@@ -149,6 +138,7 @@ class Ped2Settings(BaseModel):
     crop_rows: int = Field(64, ge=8, le=240, description="Rows of a training clip, after that (pixels).")
     crop_columns: int = Field(96, ge=8, le=360, description="Columns of a training clip (pixels).")
     motion: MotionSettings = MotionSettings()
+    foreground: ForegroundSettings = ForegroundSettings()
     seeds: tuple[int, ...] = Field(
         (0, 1, 2), min_length=1, description="Seeds that are trained and measured."
     )

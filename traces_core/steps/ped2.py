@@ -1,22 +1,22 @@
-"""Steps on UCSD Ped2: trained on its normal training clips, measured on its test clips.
+"""Steps of dense predictive coding on UCSD Ped2: learned from normal training clips, test clips scored.
 
     TRACES_REAL_DATA ─┬─> carried motion of the clips (once) ────────────┐
-                      └─> training clips ─> coder, expectation (a seed) ─┴─> scores of the test clips ─> rows
+                      └─> training clips ─> coder, expectation (a seed) ─┴─> scores of the test clips
 
-No label of a test clip is read before the scores are there. The coder is that of the practice benchmark
-(`traces_core.predictive`) with the settings of the section `ped2`; the page is in `traces_core.report.ped2`.
+No label is read here. The coder is that of the practice benchmark (`traces_core.predictive`) with the
+settings of the section `ped2`. What the foreground says is in `ped2_foreground`, the numbers in
+`ped2_results`.
 """
 
 from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
@@ -25,23 +25,20 @@ from traces_core.datasets import GroundTruth
 from traces_core.datasets.masks import read_ucsd_intervals
 from traces_core.digest import code_digest, digest, file_digest
 from traces_core.errors import RealDataError
-from traces_core.metrics import evaluate
 from traces_core.predictive.building import build_coder
 from traces_core.predictive.carried import CarriedMotion, speed_of
 from traces_core.predictive.clips import PixelVideos
 from traces_core.predictive.coder import PredictiveCoder
 from traces_core.predictive.expectation import MotionExpectation
 from traces_core.predictive.luminance import read_luminance
-from traces_core.predictive.settings import WITH_LABELS_IN_VIEW, Ped2Settings
+from traces_core.predictive.settings import Ped2Settings
 from traces_core.predictive.surprise import window_scores
 from traces_core.predictive.training import TrainingPoint, train_coder
 from traces_core.predictive.watching import Watcher
-from traces_core.report.ped2 import Moment
 from traces_core.steps.real import VARIABLE
 from traces_core.steps.workshop import Workshop
 from traces_core.store import Artifact
-from traces_core.types import Array, ScoreTrack
-from traces_core.video import frame_at
+from traces_core.types import Array
 
 _PACKAGE = "traces_core.predictive"
 MOVING = code_digest([f"{_PACKAGE}.{name}" for name in ("carried", "flow", "luminance")])
@@ -57,7 +54,6 @@ WATCHING = digest(
         code_digest(["traces_core.steps.ped2"]),
     ]
 )
-JUDGING = code_digest(["traces_core.metrics", "traces_core.datasets"])
 
 TITLE = "UCSD Ped2"
 LABELS = "test_frame_labels.csv"
@@ -270,116 +266,6 @@ def watched(coder: PredictiveCoder, luminance: Tensor, settings: Ped2Settings) -
     """The context of every frame of a clip: float32 (F, K, G, G)."""
     watcher = Watcher(coder, block_frames=settings.predictor.block_frames)
     return torch.cat([watcher(part) for part in torch.split(luminance, CHUNK)])
-
-
-def ped2_row(shop: Workshop, seed: int) -> dict[str, Any]:
-    """Every number of one seed against the labels of the test clips."""
-    return {"seed": seed, **judged(shop, _tracks(ped2_scores(shop, seed)))}
-
-
-def _tracks(scores: Artifact) -> dict[str, ScoreTrack]:
-    kept = scores.read()
-    return {
-        name: ScoreTrack(kept[f"{name}/times_s"], kept[f"{name}/scores"], "surprise", causal=True)
-        for name in ped2_data().test
-    }
-
-
-def judged(shop: Workshop, tracks: Mapping[str, ScoreTrack]) -> dict[str, Any]:
-    """The row of scores of all test clips: the only place where their labels are read."""
-    truth = ped2_data().truth({name: len(track) for name, track in tracks.items()})
-    benchmark = shop.settings.benchmark
-    rng = np.random.default_rng(benchmark.seed)
-    return evaluate(tracks, truth, rng=rng, resamples=benchmark.bootstrap, is_stratified=False).to_dict()
-
-
-def ped2_baselines(shop: Workshop) -> dict[str, dict[str, Any]]:
-    """What costs nothing, by name: change between frames, carried motion without any coder, no content."""
-    clips, settings = ped2_data(), shop.settings.ped2
-    normal, speeds = ped2_motion(shop, "train").read(), ped2_motion(shop, "test").read()
-    moved = [torch.from_numpy(normal[name]) for name in clips.training]
-    nothing_expected = settings.motion.model_copy(update={"expected_share": 0.0})
-    blank = [torch.zeros_like(speed)[:, None] for speed in moved]
-    alone = MotionExpectation.fit(blank, moved, nothing_expected)
-    difference, carried = {}, {}
-    for name, path in clips.test.items():
-        luminance, times_s = read_luminance(path, settings.shrink)
-        change = luminance.diff(dim=0, prepend=luminance[:1]).abs().mean(dim=(1, 2)).double().numpy()
-        difference[name] = ScoreTrack(times_s, change, "frame_difference", causal=True)
-        speed = torch.from_numpy(speeds[name])
-        maps = alone.maps(torch.zeros_like(speed)[:, None], speed)
-        scores = window_scores(maps, settings.motion.top_share)
-        carried[name] = ScoreTrack(times_s, scores.double().numpy(), "carried_motion", causal=True)
-    tracks = {"frame_difference": difference, "carried_motion_without_coder": carried}
-    rows = {name: judged(shop, found) for name, found in tracks.items()}
-    free = rows["frame_difference"].pop("baselines")
-    names = ("auc", "auc_low", "auc_high", "auc_macro", "average_precision")
-    return {name: {key: row.get(key) for key in names} for name, row in {**rows, **free}.items()}
-
-
-def ped2_results(shop: Workshop) -> Artifact:
-    """The numbers of all seeds together, as `reports/ped2.json` holds them."""
-    seeds = shop.settings.ped2.seeds
-    motion = {part: ped2_motion(shop, part) for part in ("train", "test")}
-    scores = {seed: ped2_scores(shop, seed) for seed in seeds}
-    in_view = shop.variant(ped2__motion=WITH_LABELS_IN_VIEW.model_dump())
-    scores_in_view = [ped2_scores(in_view, seed) for seed in seeds]
-
-    def gather() -> dict[str, Any]:
-        rows = [ped2_row(shop, seed) for seed in seeds]
-        learned = [step(shop, seed) for seed in seeds for step in (ped2_predictor, ped2_expectation)]
-        train_s = motion["train"].facts["cpu_s"] + sum(one.facts["cpu_s"] for one in learned)
-        test_s = motion["test"].facts["cpu_s"] + max(one.facts["cpu_s"] for one in scores.values())
-        return {
-            **_together(rows),
-            "train_minutes": train_s / 60,
-            "frames_per_cpu_s": rows[0]["frames"] / test_s,
-            "seeds": list(seeds),
-            "rows": rows,
-            "baselines": ped2_baselines(shop),
-            "with_labels_in_view": _together([ped2_row(in_view, seed) for seed in seeds])
-            | {"settings": in_view.settings.ped2.motion.model_dump()},
-            "settings": shop.settings.ped2.model_dump(mode="json"),
-            "causal": True,
-        }
-
-    return shop.shelf.remember(
-        "ped2_results",
-        code=digest([WATCHING, JUDGING]),
-        made_from={
-            "scores": {str(seed): found.fingerprint for seed, found in scores.items()},
-            "with_labels_in_view": [found.fingerprint for found in scores_in_view],
-            "motion": {part: found.fingerprint for part, found in motion.items()},
-            "labels": file_digest(ped2_data().folder / LABELS),
-            "benchmark": shop.settings.benchmark.model_dump(include={"bootstrap", "seed"}),
-        },
-        make=gather,
-    )
-
-
-def _together(rows: Sequence[Mapping[str, Any]]) -> dict[str, float]:
-    """Means over the seeds; the interval spans theirs."""
-    means = ("auc", "auc_macro", "average_precision")
-    return {
-        **{name: float(np.mean([row[name] for row in rows])) for name in means},
-        "auc_low": min(row["auc_low"] for row in rows),
-        "auc_high": max(row["auc_high"] for row in rows),
-    }
-
-
-def ped2_moments(shop: Workshop, seed: int) -> list[Moment]:
-    """The most surprising moment of each test clip, by one seed."""
-    clips, scores = ped2_data(), ped2_scores(shop, seed)
-    tracks, kept = _tracks(scores), scores.read()
-    truth = clips.truth({name: len(track) for name, track in tracks.items()})
-    moments = []
-    for name, path in clips.test.items():
-        track = tracks[name]
-        at = int(np.argmax(track.values))
-        shown, _ = frame_at(path, float(track.times_s[at]))
-        surprise = kept[f"{name}/maps"][at].astype(np.float32)
-        moments.append(Moment(name, shown, surprise, track, at, truth.intervals[name]))
-    return moments
 
 
 def _seeded(settings: Ped2Settings, seed: int) -> Ped2Settings:

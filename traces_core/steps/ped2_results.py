@@ -1,0 +1,162 @@
+"""UCSD Ped2 against its labels, which no other module reads: numbers, baselines, the moments of the picture.
+
+What is judged is made in `ped2` and `ped2_foreground`; the page is in `traces_core.report.ped2`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+
+from traces_core.digest import code_digest, digest, file_digest
+from traces_core.foreground.surprise import EVIDENCE
+from traces_core.metrics import evaluate
+from traces_core.predictive.expectation import MotionExpectation
+from traces_core.predictive.luminance import read_luminance
+from traces_core.predictive.surprise import window_scores
+from traces_core.report.ped2 import Moment
+from traces_core.steps import ped2, ped2_foreground
+from traces_core.steps.ped2 import LABELS, ped2_data
+from traces_core.steps.workshop import Workshop
+from traces_core.store import Artifact
+from traces_core.types import Array, ScoreTrack
+from traces_core.video import frame_at
+
+JUDGING = digest(
+    [
+        code_digest(["traces_core.metrics", "traces_core.datasets", "traces_core.steps.ped2_results"]),
+        code_digest(["traces_core.predictive.expectation", "traces_core.predictive.surprise"]),
+    ]
+)
+
+FOREGROUND, CODED = "foreground", "surprise"
+"""The two streams: what the foreground says, and dense predictive coding."""
+
+
+def ped2_row(shop: Workshop, seed: int, scores: Artifact, stream: str) -> dict[str, Any]:
+    """Every number of one seed's scores against the labels of the test clips."""
+    return {"seed": seed, **judged(shop, _tracks(scores, stream))}
+
+
+def _tracks(scores: Artifact, stream: str) -> dict[str, ScoreTrack]:
+    kept = scores.read()
+    return {
+        name: ScoreTrack(kept[f"{name}/times_s"], kept[f"{name}/scores"], stream, causal=True)
+        for name in ped2_data().test
+    }
+
+
+def judged(shop: Workshop, tracks: Mapping[str, ScoreTrack]) -> dict[str, Any]:
+    """The row of scores of all test clips: the only place where their labels are read."""
+    truth = ped2_data().truth({name: len(track) for name, track in tracks.items()})
+    benchmark = shop.settings.benchmark
+    rng = np.random.default_rng(benchmark.seed)
+    return evaluate(tracks, truth, rng=rng, resamples=benchmark.bootstrap, is_stratified=False).to_dict()
+
+
+def ped2_baselines(shop: Workshop) -> dict[str, dict[str, Any]]:
+    """What costs nothing, by name: change between frames, carried motion without any coder, no content."""
+    clips, settings = ped2_data(), shop.settings.ped2
+    normal, speeds = ped2.ped2_motion(shop, "train").read(), ped2.ped2_motion(shop, "test").read()
+    moved = [torch.from_numpy(normal[name]) for name in clips.training]
+    nothing_expected = settings.motion.model_copy(update={"expected_share": 0.0})
+    blank = [torch.zeros_like(speed)[:, None] for speed in moved]
+    alone = MotionExpectation.fit(blank, moved, nothing_expected)
+    difference, carried = {}, {}
+    for name, path in clips.test.items():
+        luminance, times_s = read_luminance(path, settings.shrink)
+        change = luminance.diff(dim=0, prepend=luminance[:1]).abs().mean(dim=(1, 2)).double().numpy()
+        difference[name] = ScoreTrack(times_s, change, "frame_difference", causal=True)
+        speed = torch.from_numpy(speeds[name])
+        maps = alone.maps(torch.zeros_like(speed)[:, None], speed)
+        scores = window_scores(maps, settings.motion.top_share)
+        carried[name] = ScoreTrack(times_s, scores.double().numpy(), "carried_motion", causal=True)
+    tracks = {"frame_difference": difference, "carried_motion_without_coder": carried}
+    rows = {name: judged(shop, found) for name, found in tracks.items()}
+    free = rows["frame_difference"].pop("baselines")
+    names = ("auc", "auc_low", "auc_high", "auc_macro", "average_precision")
+    return {name: {key: row.get(key) for key in names} for name, row in {**rows, **free}.items()}
+
+
+def ped2_results(shop: Workshop) -> Artifact:
+    """The numbers of all seeds together, as `reports/ped2.json` holds them."""
+    seeds = shop.settings.ped2.seeds
+    learned = [ped2_foreground.ped2_foreground(shop, seed) for seed in seeds]
+    scores = {seed: ped2_foreground.ped2_foreground_scores(shop, seed) for seed in seeds}
+    motion = {part: ped2.ped2_motion(shop, part) for part in ("train", "test")}
+    coders = [step(shop, seed) for seed in seeds for step in (ped2.ped2_predictor, ped2.ped2_expectation)]
+    coded = {seed: ped2.ped2_scores(shop, seed) for seed in seeds}
+
+    def gather() -> dict[str, Any]:
+        rows = [ped2_row(shop, seed, found, FOREGROUND) for seed, found in scores.items()]
+        coded_rows = [ped2_row(shop, seed, found, CODED) for seed, found in coded.items()]
+        coding_s = motion["train"].facts["cpu_s"] + sum(one.facts["cpu_s"] for one in coders)
+        return {
+            **_together(rows),
+            "train_minutes": sum(one.facts["cpu_s"] for one in learned) / 60,
+            "frames_per_cpu_s": rows[0]["frames"] / max(one.facts["cpu_s"] for one in scores.values()),
+            "seeds": list(seeds),
+            "rows": rows,
+            "evidence": {name: _alone(shop, list(scores.values()), n) for n, name in enumerate(EVIDENCE)},
+            "dense_predictive_coding": _together(coded_rows)
+            | {"rows": coded_rows, "train_minutes": coding_s / 60},
+            "baselines": ped2_baselines(shop),
+            "settings": shop.settings.ped2.model_dump(mode="json"),
+            "causal": True,
+        }
+
+    return shop.shelf.remember(
+        "ped2_results",
+        code=JUDGING,
+        made_from={
+            "scores": {str(seed): found.fingerprint for seed, found in scores.items()},
+            "dense_predictive_coding": {str(seed): found.fingerprint for seed, found in coded.items()},
+            "motion": {part: found.fingerprint for part, found in motion.items()},
+            "labels": file_digest(ped2_data().folder / LABELS),
+            "benchmark": shop.settings.benchmark.model_dump(include={"bootstrap", "seed"}),
+        },
+        make=gather,
+    )
+
+
+def _alone(shop: Workshop, scores: Sequence[Artifact], place: int) -> dict[str, float]:
+    """One kind of evidence by itself, mean of the seeds."""
+    rows = []
+    for artifact in scores:
+        kept = artifact.read()
+        tracks = {
+            name: ScoreTrack(
+                kept[f"{name}/times_s"], kept[f"{name}/evidence"][:, place], FOREGROUND, causal=True
+            )
+            for name in ped2_data().test
+        }
+        rows.append(judged(shop, tracks))
+    return _together(rows)
+
+
+def _together(rows: Sequence[Mapping[str, Any]]) -> dict[str, float]:
+    """Means over the seeds; the interval spans theirs."""
+    means = ("auc", "auc_macro", "average_precision")
+    return {
+        **{name: float(np.mean([row[name] for row in rows])) for name in means},
+        "auc_low": min(row["auc_low"] for row in rows),
+        "auc_high": max(row["auc_high"] for row in rows),
+    }
+
+
+def ped2_moments(shop: Workshop, seed: int) -> list[Moment]:
+    """The most surprising moment of each test clip, by one seed."""
+    clips, scores = ped2_data(), ped2_foreground.ped2_foreground_scores(shop, seed)
+    tracks, kept = _tracks(scores, FOREGROUND), scores.read()
+    truth = clips.truth({name: len(track) for name, track in tracks.items()})
+    moments = []
+    for name, path in clips.test.items():
+        track = tracks[name]
+        at = int(np.argmax(track.values))
+        shown, _ = frame_at(path, float(track.times_s[at]))
+        surprise: Array = kept[f"{name}/maps"][at].astype(np.float32)
+        moments.append(Moment(name, shown, surprise, track, at, truth.intervals[name]))
+    return moments
