@@ -219,6 +219,21 @@ def test_two_who_make_the_same_at_once_end_with_one_intact_artifact(shelf: Shelf
     assert len(left) == 3, left
 
 
+def test_what_another_has_made_meanwhile_stays_for_those_who_read_it(shelf: Shelf) -> None:
+    """A folder cannot be replaced in one step: for a moment it would be gone."""
+    published: list[int] = []
+
+    def write(path: Path) -> Path:
+        first = Shelf(shelf.root).remember_path("thing", code="c", made_from={}, write=folder_of)
+        published.append(first.path.stat().st_ino)
+        return folder_of(path)
+
+    second = shelf.remember_path("thing", code="c", made_from={}, write=write)
+    assert second.path.stat().st_ino == published[0]
+    assert not second.computed
+    assert shelf.current("thing").fingerprint == second.fingerprint
+
+
 def test_a_shelf_aside_adds_but_makes_nothing_current(shelf: Shelf) -> None:
     main = kept(shelf, Maker({"n": 1}), k=5)
     make = Maker({"n": 2})

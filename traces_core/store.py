@@ -12,6 +12,7 @@ What an artifact *means* is not known here.
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import json
 import os
 import shutil
@@ -159,11 +160,13 @@ class Shelf:
                     "seconds": round(seconds, 3),
                     "facts": facts,
                 }
-                _move(path, shelf / path.name)
-                _write_text(
-                    shelf / f"{recipe}.recipe.json", json.dumps(json.loads(canonical_json(about)), indent=1)
-                )
-            found = replace(self._read(name, key, recipe, about), computed=True)
+                with _alone(shelf):
+                    found = self.find(name, key, recipe)  # another process made it, too: somebody may read it
+                    if found is None:
+                        _move(path, shelf / path.name)
+                        kept = json.dumps(json.loads(canonical_json(about)), indent=1)
+                        _write_text(shelf / f"{recipe}.recipe.json", kept)
+                        found = replace(self._read(name, key, recipe, about), computed=True)
         if self.publishes:
             _write_text(shelf / "current", recipe)
         self.log.append(found)
@@ -336,17 +339,22 @@ def _writer_lives(bench: Path) -> bool:
     return True
 
 
+@contextlib.contextmanager
+def _alone(shelf: Path) -> Iterator[None]:
+    """Within, nobody else puts anything onto a shelf; on a disk that knows no locks, everybody may."""
+    folder = os.open(shelf, os.O_RDONLY)
+    try:
+        with contextlib.suppress(OSError):
+            fcntl.flock(folder, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(folder)
+
+
 def _move(source: Path, target: Path) -> None:
-    """Rename; a folder there goes first: it failed its check, or another process made the same just now."""
-    for _ in range(8):
-        if target.is_dir():
-            shutil.rmtree(target, ignore_errors=True)
-        try:
-            source.replace(target)
-            return
-        except OSError:
-            if not target.is_dir():
-                raise
+    """Rename; a folder there goes first: it failed its check."""
+    if target.is_dir():
+        shutil.rmtree(target)
     source.replace(target)
 
 
