@@ -92,11 +92,9 @@ def _scores(seed: int) -> dg.AssetsDefinition:
     def score(
         context: dg.AssetExecutionContext, workshop: WorkshopResource, tracker: TrackerResource
     ) -> dg.MaterializeResult:
-        shop, runs = workshop.open(), tracker.open()
-        scores = ped2.ped2_scores(shop, seed)
-        row = ped2_results_steps.ped2_row(shop, seed, scores, CODED)
-        log = partial(_seed_run, runs, shop, CODED, ped2.ped2_predictor(shop, seed), scores, row)
-        return report(scores, auc=row["auc"], **mlflow_run(context, runs, scores.recipe, log))
+        shop = workshop.open()
+        learned, scores = ped2.ped2_predictor(shop, seed), ped2.ped2_scores(shop, seed)
+        return _judged(context, shop, tracker.open(), CODED, seed, learned, scores)
 
     return score
 
@@ -128,14 +126,27 @@ def _foreground_scores(seed: int) -> dg.AssetsDefinition:
     def score(
         context: dg.AssetExecutionContext, workshop: WorkshopResource, tracker: TrackerResource
     ) -> dg.MaterializeResult:
-        shop, runs = workshop.open(), tracker.open()
-        scores = ped2_foreground.ped2_foreground_scores(shop, seed)
-        row = ped2_results_steps.ped2_row(shop, seed, scores, FOREGROUND)
+        shop = workshop.open()
         learned = ped2_foreground.ped2_foreground(shop, seed)
-        log = partial(_seed_run, runs, shop, FOREGROUND, learned, scores, row)
-        return report(scores, auc=row["auc"], **mlflow_run(context, runs, scores.recipe, log))
+        scores = ped2_foreground.ped2_foreground_scores(shop, seed)
+        return _judged(context, shop, tracker.open(), FOREGROUND, seed, learned, scores)
 
     return score
+
+
+def _judged(
+    context: dg.AssetExecutionContext,
+    shop: Workshop,
+    tracker: Tracker,
+    stream: str,
+    seed: int,
+    learned: Artifact,
+    scores: Artifact,
+) -> dg.MaterializeResult:
+    """Scores of a stream against the labels, with their run in MLflow."""
+    row = ped2_results_steps.ped2_row(shop, seed, scores, stream)
+    log = partial(_seed_run, tracker, shop, stream, learned, scores, row)
+    return report(scores, auc=row["auc"], **mlflow_run(context, tracker, scores.recipe, log))
 
 
 def _seed_run(

@@ -156,6 +156,15 @@ def test_the_map_has_a_place_for_every_patch() -> None:
     assert (found.maps >= 0).all()
 
 
+def test_surprise_alone_is_that_of_the_score() -> None:
+    scorer, seen = make_scorer(), Views.stack([LONG])
+    alone, both = scorer.surprise(seen, LONG.times_s), scorer.score(seen, LONG.times_s, None)
+    assert set(alone.tracks) == {"surprise"}
+    np.testing.assert_array_equal(alone.tracks["surprise"].values, both.tracks["surprise"].values)
+    assert alone.maps is not None
+    np.testing.assert_array_equal(alone.maps, both.maps)
+
+
 def test_memory_is_bounded_and_bounds_change_no_score(monkeypatch: pytest.MonkeyPatch) -> None:
     whole = scores(make_scorer())["alignment"].values
     monkeypatch.setattr(scoring, "CELLS", 2 * D)  # two texts of one window at once

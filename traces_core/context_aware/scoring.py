@@ -96,13 +96,22 @@ class ContextScorer:
         ).to(video)
         nearness = {side: self._nearness(side, video[0], scenes, contexts) for side in SIDES}
         alignment = (nearness["anomalous"] - nearness["normal"]).cpu().numpy()
-        tracks = {ALIGNMENT: ScoreTrack(times_s, alignment, stream=ALIGNMENT)}
+        found = self._surprise(predictions, times_s)
+        return Found(
+            {ALIGNMENT: ScoreTrack(times_s, alignment, stream=ALIGNMENT), **found.tracks}, found.maps
+        )
+
+    @torch.inference_mode()
+    def surprise(self, seen: Seen, times_s: Times) -> Found:
+        """`score` without the alignment: no trace is asked."""
+        return self._surprise(self.model.eval()(seen)[1], times_s)
+
+    def _surprise(self, predictions: Predictions | None, times_s: Times) -> Found:
         if predictions is None or len(times_s) < 2:
-            return Found(tracks, None)
+            return Found({}, None)
         maps = place_surprise(predictions, self.temperature)[0]  # (N - 1, G, G)
         scores = window_scores(maps, self.top_share).cpu().numpy()
-        tracks[SURPRISE] = ScoreTrack(times_s[1:], scores, stream=SURPRISE)
-        return Found(tracks, maps.cpu().numpy())
+        return Found({SURPRISE: ScoreTrack(times_s[1:], scores, stream=SURPRISE)}, maps.cpu().numpy())
 
     def _nearness(self, side: str, video: Tensor, scenes: Tensor, contexts: Sequence[str] | None) -> Tensor:
         """The mean cosine of each window with its k nearest traces of a side, (T,)."""

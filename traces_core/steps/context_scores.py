@@ -138,9 +138,9 @@ def surprise_at(shop: Workshop, video_id: str, at_s: float) -> Array | None:
 
     It is computed anew from what is kept; None where nothing was predicted by then.
     """
-    shelf = shop.shelf
+    shelf, views = shop.shelf, views_of(shop, video_id)
     scorer = context_scorer(shop, shelf.current("context_gate"), shelf.current("trace_index"))
-    return findings(shop, scorer, views_of(shop, video_id), None).map_at(at_s)
+    return scorer.surprise(Views.stack([views], shop.machine.device), views.times_s).map_at(at_s)
 
 
 def context_aware_thresholds(shop: Workshop, listed: Artifact, scores: list[Artifact]) -> Artifact:

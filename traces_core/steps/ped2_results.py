@@ -41,12 +41,15 @@ def ped2_row(shop: Workshop, seed: int, scores: Artifact, stream: str) -> dict[s
     return {"seed": seed, **judged(shop, _tracks(scores, stream))}
 
 
-def _tracks(scores: Artifact, stream: str) -> dict[str, ScoreTrack]:
+def _tracks(scores: Artifact, stream: str, evidence: int | None = None) -> dict[str, ScoreTrack]:
+    """The tracks of the test clips: the scores, or one kind of evidence by itself."""
     kept = scores.read()
-    return {
-        name: ScoreTrack(kept[f"{name}/times_s"], kept[f"{name}/scores"], stream, causal=True)
-        for name in ped2_data().test
-    }
+
+    def track(clip: str) -> ScoreTrack:
+        values = kept[f"{clip}/scores"] if evidence is None else kept[f"{clip}/evidence"][:, evidence]
+        return ScoreTrack(kept[f"{clip}/times_s"], values, stream, causal=True)
+
+    return {clip: track(clip) for clip in ped2_data().test}
 
 
 def judged(shop: Workshop, tracks: Mapping[str, ScoreTrack]) -> dict[str, Any]:
@@ -100,7 +103,10 @@ def ped2_results(shop: Workshop) -> Artifact:
             "frames_per_cpu_s": rows[0]["frames"] / max(one.facts["cpu_s"] for one in scores.values()),
             "seeds": list(seeds),
             "rows": rows,
-            "evidence": {name: _alone(shop, list(scores.values()), n) for n, name in enumerate(EVIDENCE)},
+            "evidence": {
+                name: _together([judged(shop, _tracks(one, FOREGROUND, n)) for one in scores.values()])
+                for n, name in enumerate(EVIDENCE)
+            },
             "dense_predictive_coding": _together(coded_rows)
             | {"rows": coded_rows, "train_minutes": coding_s / 60},
             "baselines": ped2_baselines(shop),
@@ -120,21 +126,6 @@ def ped2_results(shop: Workshop) -> Artifact:
         },
         make=gather,
     )
-
-
-def _alone(shop: Workshop, scores: Sequence[Artifact], place: int) -> dict[str, float]:
-    """One kind of evidence by itself, mean of the seeds."""
-    rows = []
-    for artifact in scores:
-        kept = artifact.read()
-        tracks = {
-            name: ScoreTrack(
-                kept[f"{name}/times_s"], kept[f"{name}/evidence"][:, place], FOREGROUND, causal=True
-            )
-            for name in ped2_data().test
-        }
-        rows.append(judged(shop, tracks))
-    return _together(rows)
 
 
 def _together(rows: Sequence[Mapping[str, Any]]) -> dict[str, float]:
