@@ -71,7 +71,7 @@ ui: $(STAMP)  ## Dagster on 127.0.0.1:3000 and MLflow on 127.0.0.1:5000
 	@$(BIN)/python -m pipelines.servers
 
 pretrain: $(STAMP)  ## pre-train the pocket encoders anew (about an hour)
-	@$(BIN)/python -m traces_core.encoders.pretraining --seed 0 1 2
+	@$(BIN)/python -m traces_core.practice.pretraining --seed 0 1 2
 
 score: $(STAMP)  ## score your own videos: make score VIDEOS="a.mp4 b.mp4"
 	@$(BIN)/traces score $(VIDEOS)

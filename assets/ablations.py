@@ -11,7 +11,7 @@ from pipelines.automation import GPU
 from pipelines.mlflow_links import mlflow_run
 from pipelines.mlflow_runs import ablation_runs
 from pipelines.reporting import report, shown_rows
-from pipelines.resources import TrackerResource, WorkshopResource
+from pipelines.resources import ProjectResource, TrackerResource
 from traces_core.steps import ladder, pages
 from traces_core.steps.ablations import ABLATIONS, COMPARING, ablation
 
@@ -29,13 +29,13 @@ def _asset(name: str) -> dg.AssetsDefinition:
         pool=GPU,
     )
     def compare(
-        context: dg.AssetExecutionContext, workshop: WorkshopResource, tracker: TrackerResource
+        context: dg.AssetExecutionContext, project: ProjectResource, tracker: TrackerResource
     ) -> dg.MaterializeResult:
-        shop, runs = workshop.open(), tracker.open()
-        measured = shop.shelf.current("benchmark_metrics", "benchmark")
-        found = ablation(shop, name, measured)
+        project, runs = project.open(), tracker.open()
+        measured = project.store.current("benchmark_metrics", "benchmark")
+        found = ablation(project, name, measured)
         rows = found.read()["rows"]
-        log = partial(ablation_runs, runs, shop, measured, found)
+        log = partial(ablation_runs, runs, project, measured, found)
         run = mlflow_run(context, runs, found.recipe, log)
         return report(found, rows=len(rows), **shown_rows(rows), **run)
 
@@ -50,7 +50,7 @@ COMPARISONS = [_asset(name) for name in ABLATIONS]
     deps=["benchmark_metrics", *(["ablations", name] for name in ABLATIONS)],
     code_version=pages.SHOWING,
 )
-def results(workshop: WorkshopResource) -> dg.MaterializeResult:
+def results(project: ProjectResource) -> dg.MaterializeResult:
     """The page with every row and every ablation."""
-    written = pages.results_page(workshop.open())
+    written = pages.results_page(project.open())
     return report(written, **written.facts)

@@ -14,10 +14,10 @@ from pipelines.automation import GPU, WHEN_INPUTS_CHANGE
 from pipelines.mlflow_links import mlflow_run
 from pipelines.mlflow_runs import training_run
 from pipelines.reporting import picture, report
-from pipelines.resources import TrackerResource, WorkshopResource
+from pipelines.resources import ProjectResource, TrackerResource
+from traces_core.project import Project
 from traces_core.steps import detection, footage
 from traces_core.steps.pages import training_picture
-from traces_core.steps.workshop import Workshop
 
 
 @dg.asset(
@@ -28,13 +28,13 @@ from traces_core.steps.workshop import Workshop
     pool=GPU,
 )
 def adapters(
-    context: dg.AssetExecutionContext, workshop: WorkshopResource, tracker: TrackerResource
+    context: dg.AssetExecutionContext, project: ProjectResource, tracker: TrackerResource
 ) -> dg.MaterializeResult:
     """The fusion that ships: trained on captioned clips of other scenes, or else the identity."""
-    shop = workshop.open()
-    practice, listed = shop.shelf.current("practice_footage"), shop.shelf.current("videos")
-    manifest = feature_manifest(shop)
-    learned = detection.adapters(shop, practice, listed, manifest)
+    project = project.open()
+    practice, listed = project.store.current("practice_footage"), project.store.current("videos")
+    manifest = feature_manifest(project)
+    learned = detection.adapters(project, practice, listed, manifest)
     said = json.loads((learned.path / "training.json").read_text())
     runs = tracker.open()
     return report(
@@ -44,11 +44,11 @@ def adapters(
         best_step=said.get("best_step"),
         training_windows=said.get("windows", {}).get("training"),
         **({"curves": picture(training_picture(said), "Losses")} if said["curve"] else {}),
-        **mlflow_run(context, runs, learned.recipe, partial(training_run, runs, shop, learned)),
+        **mlflow_run(context, runs, learned.recipe, partial(training_run, runs, project, learned)),
     )
 
 
-def feature_manifest(shop: Workshop) -> pl.DataFrame:
+def feature_manifest(project: Project) -> pl.DataFrame:
     """The manifests of all shards, joined."""
-    names = footage.shard_names(shop.settings.footage.shards)
-    return pl.concat([shop.shelf.current("feature_manifest", name).read() for name in names])
+    names = footage.shard_names(project.settings.footage.shards)
+    return pl.concat([project.store.current("feature_manifest", name).read() for name in names])

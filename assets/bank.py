@@ -9,7 +9,7 @@ from assets.sources import settings
 from pipelines.automation import WHEN_INPUTS_CHANGE
 from pipelines.partitions import CONTEXTS
 from pipelines.reporting import report, shown_coverage
-from pipelines.resources import WorkshopResource
+from pipelines.resources import ProjectResource
 from traces_core.steps import knowledge
 
 
@@ -20,13 +20,13 @@ from traces_core.steps import knowledge
     code_version=knowledge.EMBEDDING,
     automation_condition=WHEN_INPUTS_CHANGE,
 )
-def trace_embeddings(context: dg.AssetExecutionContext, workshop: WorkshopResource) -> dg.MaterializeResult:
+def trace_embeddings(context: dg.AssetExecutionContext, project: ProjectResource) -> dg.MaterializeResult:
     """One unit vector per trace of a context, in the order of its corpus; repetitions are marked."""
-    shop = workshop.open()
-    corpus = shop.shelf.current("trace_corpus", context.partition_key)
-    vectors = knowledge.trace_embeddings(shop, corpus)
+    project = project.open()
+    corpus = project.store.current("trace_corpus", context.partition_key)
+    vectors = knowledge.trace_embeddings(project, corpus)
     covered = shown_coverage(knowledge.corpus_coverage([corpus], [vectors]), context.partition_key)
-    return report(vectors, traces=len(corpus.read()), space=shop.clip.space, **vectors.facts, **covered)
+    return report(vectors, traces=len(corpus.read()), space=project.clip.space, **vectors.facts, **covered)
 
 
 @dg.asset(
@@ -35,12 +35,12 @@ def trace_embeddings(context: dg.AssetExecutionContext, workshop: WorkshopResour
     code_version=knowledge.INDEXING,
     automation_condition=WHEN_INPUTS_CHANGE,
 )
-def trace_index(workshop: WorkshopResource) -> dg.MaterializeResult:
+def trace_index(project: ProjectResource) -> dg.MaterializeResult:
     """The bank: both sides of all contexts, searchable as a whole or by context."""
-    shop = workshop.open()
-    contexts = knowledge.contexts_in_use(shop)
-    corpora = [shop.shelf.current("trace_corpus", context) for context in contexts]
-    vectors = [shop.shelf.current("trace_embeddings", context) for context in contexts]
-    index = knowledge.trace_index(shop, corpora, vectors)
+    project = project.open()
+    contexts = knowledge.contexts_in_use(project)
+    corpora = [project.store.current("trace_corpus", context) for context in contexts]
+    vectors = [project.store.current("trace_embeddings", context) for context in contexts]
+    index = knowledge.trace_index(project, corpora, vectors)
     covered = shown_coverage(knowledge.corpus_coverage(corpora, vectors), "the bank")
-    return report(index, **index.facts, space=shop.clip.space, **covered)
+    return report(index, **index.facts, space=project.clip.space, **covered)

@@ -14,7 +14,7 @@ from pipelines.automation import WHEN_INPUTS_CHANGE
 from pipelines.mlflow_links import mlflow_run
 from pipelines.mlflow_runs import benchmark_run, report_in_run
 from pipelines.reporting import report, shown_rows
-from pipelines.resources import TrackerResource, WorkshopResource
+from pipelines.resources import ProjectResource, TrackerResource
 from traces_core.steps import benchmark, footage, pages
 
 
@@ -25,22 +25,24 @@ from traces_core.steps import benchmark, footage, pages
     automation_condition=WHEN_INPUTS_CHANGE,
 )
 def benchmark_metrics(
-    context: dg.AssetExecutionContext, workshop: WorkshopResource, tracker: TrackerResource
+    context: dg.AssetExecutionContext, project: ProjectResource, tracker: TrackerResource
 ) -> dg.MaterializeResult:
     """Every stream's row: AUC with its interval, average precision, events, false alarms, baselines."""
-    shop = workshop.open()
-    shelf = shop.shelf
-    scores = [shelf.current("anomaly_scores", s) for s in footage.shard_names(shop.settings.footage.shards)]
+    project = project.open()
+    store = project.store
+    scores = [
+        store.current("anomaly_scores", s) for s in footage.shard_names(project.settings.footage.shards)
+    ]
     measured = benchmark.benchmark_metrics(
-        shop,
-        shelf.current("videos"),
-        shelf.current("annotations", "benchmark"),
+        project,
+        store.current("videos"),
+        store.current("annotations", "benchmark"),
         scores,
-        shelf.current("thresholds"),
+        store.current("thresholds"),
     )
     rows = measured.read()["rows"]
     runs = tracker.open()
-    run = mlflow_run(context, runs, measured.recipe, partial(benchmark_run, runs, shop, measured))
+    run = mlflow_run(context, runs, measured.recipe, partial(benchmark_run, runs, project, measured))
     aucs = {f"auc_{row['stream']}": row["auc"] for row in rows}
     return report(measured, **aucs, **shown_rows(rows, benchmark.baseline_rows(rows)), **run)
 
@@ -52,11 +54,11 @@ def benchmark_metrics(
     automation_condition=WHEN_INPUTS_CHANGE,
 )
 def benchmark_report(
-    context: dg.AssetExecutionContext, workshop: WorkshopResource, tracker: TrackerResource
+    context: dg.AssetExecutionContext, project: ProjectResource, tracker: TrackerResource
 ) -> dg.MaterializeResult:
     """The pages people read: the benchmark, and one page for each of its videos."""
-    shop, runs = workshop.open(), tracker.open()
-    measured = shop.shelf.current("benchmark_metrics", "benchmark")
-    written = pages.benchmark_pages(shop)
-    run = mlflow_run(context, runs, written.recipe, partial(report_in_run, runs, shop, measured, written))
+    project, runs = project.open(), tracker.open()
+    measured = project.store.current("benchmark_metrics", "benchmark")
+    written = pages.benchmark_pages(project)
+    run = mlflow_run(context, runs, written.recipe, partial(report_in_run, runs, project, measured, written))
     return report(written, **written.facts, **run)

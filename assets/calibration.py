@@ -9,7 +9,7 @@ from assets.sources import settings
 from pipelines.automation import WHEN_INPUTS_CHANGE
 from pipelines.partitions import SHARDS
 from pipelines.reporting import report, table
-from pipelines.resources import WorkshopResource
+from pipelines.resources import ProjectResource
 from traces_core.steps import detection, footage
 
 
@@ -19,17 +19,17 @@ from traces_core.steps import detection, footage
     code_version=detection.CALIBRATING,
     automation_condition=WHEN_INPUTS_CHANGE,
 )
-def thresholds(workshop: WorkshopResource) -> dg.MaterializeResult:
+def thresholds(project: ProjectResource) -> dg.MaterializeResult:
     """The scale of each stream on normal footage, and the threshold for the stated rate of false alarms."""
-    shop = workshop.open()
-    shards = footage.shard_names(shop.settings.footage.shards)
-    scores = [shop.shelf.current("anomaly_scores", shard) for shard in shards]
-    calibrated = detection.thresholds(shop, shop.shelf.current("videos"), scores)
+    project = project.open()
+    shards = footage.shard_names(project.settings.footage.shards)
+    scores = [project.store.current("anomaly_scores", shard) for shard in shards]
+    calibrated = detection.thresholds(project, project.store.current("videos"), scores)
     found = detection.Calibration.load(calibrated).thresholds
     return report(
         calibrated,
         blocks=next(iter(found.values())).blocks,
-        false_alarms_per_hour=shop.settings.calibration.false_alarms_per_hour,
+        false_alarms_per_hour=project.settings.calibration.false_alarms_per_hour,
         **{f"threshold_{stream}": threshold.value for stream, threshold in found.items()},
     )
 
@@ -41,12 +41,12 @@ def thresholds(workshop: WorkshopResource) -> dg.MaterializeResult:
     code_version=detection.CALIBRATING,
     automation_condition=WHEN_INPUTS_CHANGE,
 )
-def alarms(context: dg.AssetExecutionContext, workshop: WorkshopResource) -> dg.MaterializeResult:
+def alarms(context: dg.AssetExecutionContext, project: ProjectResource) -> dg.MaterializeResult:
     """The episodes above the thresholds in one shard's videos."""
-    shop = workshop.open()
-    scores = shop.shelf.current("anomaly_scores", context.partition_key)
-    listed = shop.shelf.current("videos")
-    found = detection.alarms(shop, listed, scores, shop.shelf.current("thresholds"))
+    project = project.open()
+    scores = project.store.current("anomaly_scores", context.partition_key)
+    listed = project.store.current("videos")
+    found = detection.alarms(project, listed, scores, project.store.current("thresholds"))
     episodes = found.read()
     highest = (
         episodes.sort("peak_score", descending=True)

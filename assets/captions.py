@@ -11,7 +11,7 @@ import dagster as dg
 from assets.sources import settings
 from pipelines.automation import GPU, WHEN_INPUTS_CHANGE
 from pipelines.reporting import report
-from pipelines.resources import WorkshopResource
+from pipelines.resources import ProjectResource
 from traces_core.steps import captions
 
 
@@ -22,9 +22,9 @@ from traces_core.steps import captions
     automation_condition=WHEN_INPUTS_CHANGE,
     pool=GPU,
 )
-def caption_embeddings(workshop: WorkshopResource) -> dg.MaterializeResult:
+def caption_embeddings(project: ProjectResource) -> dg.MaterializeResult:
     """Each sentence of the caption table once, as a unit vector of the sentence encoder."""
-    embedded = captions.caption_embeddings(workshop.open())
+    embedded = captions.caption_embeddings(project.open())
     return report(embedded, **embedded.facts)
 
 
@@ -34,9 +34,9 @@ def caption_embeddings(workshop: WorkshopResource) -> dg.MaterializeResult:
     code_version=captions.JUDGING,
     automation_condition=WHEN_INPUTS_CHANGE,
 )
-def caption_scores(workshop: WorkshopResource) -> dg.MaterializeResult:
+def caption_scores(project: ProjectResource) -> dg.MaterializeResult:
     """One causal score for each stretch that a caption is about: a table that `traces evaluate` reads."""
-    shop = workshop.open()
-    scored = captions.caption_scores(shop, shop.shelf.current("caption_embeddings"))
+    project = project.open()
+    scored = captions.caption_scores(project, project.store.current("caption_embeddings"))
     table = scored.read()
     return report(scored, stretches=len(table), videos=table["video"].n_unique())

@@ -19,8 +19,9 @@ from assets.features import video_features
 from assets.scores import anomaly_scores
 from pipelines.partitions import CONTEXTS, INBOX, SHARDS
 from pipelines.reporting import sound_scores
-from pipelines.resources import WorkshopResource
-from traces_core.bank import Bank, recall_of_index
+from pipelines.resources import ProjectResource
+from traces_core.bank.bank import Bank
+from traces_core.bank.recall import recall_of_index
 from traces_core.calibration import enough_normal_footage
 from traces_core.steps import captions, footage, knowledge
 from traces_core.steps.benchmark import baseline_rows
@@ -29,30 +30,28 @@ from traces_core.text.catalog import SIDES
 
 
 @dg.asset_check(asset=trace_corpus, blocking=True, partitions_def=CONTEXTS)
-def corpus_is_sound(
-    context: dg.AssetCheckExecutionContext, workshop: WorkshopResource
-) -> dg.AssetCheckResult:
+def corpus_is_sound(context: dg.AssetCheckExecutionContext, project: ProjectResource) -> dg.AssetCheckResult:
     """Both sides of every class, few duplicates, short, plain, varied sentences, words the encoder knows."""
-    shop = workshop.open()
+    project = project.open()
     return _from_findings(
-        knowledge.corpus_findings(shop, shop.shelf.current("trace_corpus", context.partition_key))
+        knowledge.corpus_findings(project, project.store.current("trace_corpus", context.partition_key))
     )
 
 
 @dg.asset_check(asset=trace_embeddings, blocking=True, partitions_def=CONTEXTS)
 def embeddings_are_sound(
-    context: dg.AssetCheckExecutionContext, workshop: WorkshopResource
+    context: dg.AssetCheckExecutionContext, project: ProjectResource
 ) -> dg.AssetCheckResult:
     """Finite, of length 1, one a trace; the sides do not leak; near duplicates and sameness are reported."""
-    shop = workshop.open()
-    corpus = shop.shelf.current("trace_corpus", context.partition_key)
-    vectors = shop.shelf.current("trace_embeddings", context.partition_key)
+    project = project.open()
+    corpus = project.store.current("trace_corpus", context.partition_key)
+    vectors = project.store.current("trace_embeddings", context.partition_key)
     unit = vectors.read()["vectors"]
     norms = np.linalg.norm(unit, axis=1)
     sound = bool(
         np.isfinite(unit).all() and np.abs(norms - 1).max() < 1e-3 and len(unit) == len(corpus.read())
     )
-    result = _from_findings(knowledge.corpus_findings(shop, corpus, vectors) if sound else [])
+    result = _from_findings(knowledge.corpus_findings(project, corpus, vectors) if sound else [])
     found = f"{len(unit)} vectors of length {norms.min():.4f} to {norms.max():.4f}\n\n{result.description}"
     severity = result.severity if sound else dg.AssetCheckSeverity.ERROR
     return dg.AssetCheckResult(
@@ -61,11 +60,11 @@ def embeddings_are_sound(
 
 
 @dg.asset_check(asset=trace_index, blocking=True)
-def index_finds_what_is_there(workshop: WorkshopResource) -> dg.AssetCheckResult:
+def index_finds_what_is_there(project: ProjectResource) -> dg.AssetCheckResult:
     """Recall against exact search, on traces slightly moved so that none asks for itself."""
-    shop = workshop.open()
-    settings = shop.settings.bank
-    bank = Bank.load(shop.shelf.current("trace_index").path)
+    project = project.open()
+    settings = project.settings.bank
+    bank = Bank.load(project.store.current("trace_index").path)
     recalls = {side: recall_of_index(bank, side, settings.recall_at_k) for side in SIDES}
     found = ", ".join(f"{side} {recall:.3f}" for side, recall in recalls.items())
     kinds = ", ".join(f"{side} {'index' if side in bank.indexes else 'exact'}" for side in SIDES)
@@ -80,24 +79,24 @@ def index_finds_what_is_there(workshop: WorkshopResource) -> dg.AssetCheckResult
 
 
 @dg.asset_check(asset="videos")
-def videos_can_be_read(workshop: WorkshopResource) -> dg.AssetCheckResult:
+def videos_can_be_read(project: ProjectResource) -> dg.AssetCheckResult:
     """No video is left out: each that cannot be read is named, with the reason."""
-    broken = workshop.open().shelf.current("videos").read().filter(pl.col("reason").is_not_null())
+    broken = project.open().store.current("videos").read().filter(pl.col("reason").is_not_null())
     said = [f"{row['set']}/{row['video']}: {row['reason']}" for row in broken.iter_rows(named=True)]
     return _warning(said, "every video can be read")
 
 
 @dg.asset_check(asset=video_features, blocking=True, partitions_def=SHARDS)
 def features_cover_the_videos(
-    context: dg.AssetCheckExecutionContext, workshop: WorkshopResource
+    context: dg.AssetCheckExecutionContext, project: ProjectResource
 ) -> dg.AssetCheckResult:
     """Times rise strictly, values are finite, and the track reaches the end that the container states.
 
     A broken video does not block the others; it is named.
     """
-    shop = workshop.open()
-    listed = shop.shelf.current("videos").read().unique("video_id", keep="first", maintain_order=True)
-    rows = shop.shelf.current("feature_manifest", context.partition_key).read().join(listed, on="video_id")
+    project = project.open()
+    listed = project.store.current("videos").read().unique("video_id", keep="first", maintain_order=True)
+    rows = project.store.current("feature_manifest", context.partition_key).read().join(listed, on="video_id")
     wrong, named = [], []
     for row in rows.iter_rows(named=True):
         if row["reason"] is not None:
@@ -105,7 +104,7 @@ def features_cover_the_videos(
             continue
         if row["fingerprint"] is None:
             continue
-        wrong += footage.feature_faults(shop, row)
+        wrong += footage.feature_faults(project, row)
     said = [*wrong, *(f"left out: {one}" for one in named)]
     return dg.AssetCheckResult(
         passed=not wrong,
@@ -115,9 +114,9 @@ def features_cover_the_videos(
 
 
 @dg.asset_check(asset=adapters, blocking=True)
-def fusion_is_no_worse_than_the_identity(workshop: WorkshopResource) -> dg.AssetCheckResult:
+def fusion_is_no_worse_than_the_identity(project: ProjectResource) -> dg.AssetCheckResult:
     """What ships is the identity, or was no worse on the validation clips."""
-    shipped = workshop.open().shelf.current("adapters")
+    shipped = project.open().store.current("adapters")
     said = json.loads((shipped.path / "training.json").read_text())
     numbers = {name: said[name]["info_nce"] for name in ("validation", "identity") if name in said}
     return dg.AssetCheckResult(
@@ -128,20 +127,18 @@ def fusion_is_no_worse_than_the_identity(workshop: WorkshopResource) -> dg.Asset
 
 
 @dg.asset_check(asset=anomaly_scores, blocking=True, partitions_def=SHARDS)
-def scores_are_sound(
-    context: dg.AssetCheckExecutionContext, workshop: WorkshopResource
-) -> dg.AssetCheckResult:
+def scores_are_sound(context: dg.AssetCheckExecutionContext, project: ProjectResource) -> dg.AssetCheckResult:
     """Finite, and no stream gives mostly one value: masses of ties flatter a ranking."""
-    return sound_scores(workshop.open().shelf.current("anomaly_scores", context.partition_key).read())
+    return sound_scores(project.open().store.current("anomaly_scores", context.partition_key).read())
 
 
 @dg.asset_check(asset=thresholds, blocking=True)
-def normal_footage_is_enough(workshop: WorkshopResource) -> dg.AssetCheckResult:
+def normal_footage_is_enough(project: ProjectResource) -> dg.AssetCheckResult:
     """The normal footage supports the rate of false alarms that the settings ask for."""
-    shop = workshop.open()
-    settings = shop.settings.calibration
+    project = project.open()
+    settings = project.settings.calibration
     normal = (
-        shop.shelf.current("videos")
+        project.store.current("videos")
         .read()
         .filter((pl.col("set") == "calibration") & pl.col("reason").is_null())
     )
@@ -162,9 +159,9 @@ def normal_footage_is_enough(workshop: WorkshopResource) -> dg.AssetCheckResult:
 
 
 @dg.asset_check(asset="benchmark_metrics")
-def scores_beat_what_costs_nothing(workshop: WorkshopResource) -> dg.AssetCheckResult:
+def scores_beat_what_costs_nothing(project: ProjectResource) -> dg.AssetCheckResult:
     """The interval of `late` lies above every baseline that looks at no picture and knows no label."""
-    rows = workshop.open().shelf.current("benchmark_metrics", "benchmark").read()["rows"]
+    rows = project.open().store.current("benchmark_metrics", "benchmark").read()["rows"]
     lowest = next(row["auc_low"] for row in rows if row["stream"] == LATE)
     free = {one["baseline"]: one["auc"] for one in baseline_rows(rows) if "oracle" not in one["baseline"]}
     beaten_by = [f"{name} {auc:.3f}" for name, auc in free.items() if auc is not None and auc >= lowest]
@@ -175,12 +172,14 @@ def scores_beat_what_costs_nothing(workshop: WorkshopResource) -> dg.AssetCheckR
 
 
 @dg.asset_check(asset="benchmark_metrics")
-def every_event_has_traces(workshop: WorkshopResource) -> dg.AssetCheckResult:
+def every_event_has_traces(project: ProjectResource) -> dg.AssetCheckResult:
     """The bank has sentences for each class of event that the ground truth names."""
-    shop = workshop.open()
-    corpora = [shop.shelf.current("trace_corpus", one).read() for one in knowledge.contexts_in_use(shop)]
+    project = project.open()
+    corpora = [
+        project.store.current("trace_corpus", one).read() for one in knowledge.contexts_in_use(project)
+    ]
     known = set(pl.concat(corpora)["class"])
-    events = set(shop.shelf.current("annotations", "benchmark").read()["label"])
+    events = set(project.store.current("annotations", "benchmark").read()["label"])
     return _warning(
         [f"no sentence of the catalog is about {one}" for one in sorted(events - known)],
         f"there are sentences about {', '.join(sorted(events)) or 'all of no events'}",
@@ -189,23 +188,23 @@ def every_event_has_traces(workshop: WorkshopResource) -> dg.AssetCheckResult:
 
 @dg.asset_check(asset="inbox_scores", partitions_def=INBOX)
 def dropped_video_is_whole(
-    context: dg.AssetCheckExecutionContext, workshop: WorkshopResource
+    context: dg.AssetCheckExecutionContext, project: ProjectResource
 ) -> dg.AssetCheckResult:
     """The video was read to its end; else it was scored up to there, and set aside."""
-    made = workshop.open().shelf.current("inbox_scores", context.partition_key)
+    made = project.open().store.current("inbox_scores", context.partition_key)
     return _warning(list(filter(None, [made.facts["broken"]])), f"read to {made.facts['length_s']:.2f} s")
 
 
 @dg.asset_check(asset=caption_embeddings, blocking=True)
-def caption_traces_are_sound(workshop: WorkshopResource) -> dg.AssetCheckResult:
+def caption_traces_are_sound(project: ProjectResource) -> dg.AssetCheckResult:
     """The traces that captions are compared with pass the gates of the corpus, in the space of captions."""
-    return _from_findings(captions.corpus_findings(workshop.open()))
+    return _from_findings(captions.corpus_findings(project.open()))
 
 
 @dg.asset_check(asset=caption_scores, blocking=True)
-def caption_scores_are_sound(workshop: WorkshopResource) -> dg.AssetCheckResult:
+def caption_scores_are_sound(project: ProjectResource) -> dg.AssetCheckResult:
     """Finite, and not mostly one value."""
-    scores = workshop.open().shelf.current("caption_scores").read()["score"]
+    scores = project.open().store.current("caption_scores").read()["score"]
     tied = 1 - scores.n_unique() / len(scores) if len(scores) > 1 else 0.0
     is_finite = bool(scores.is_finite().all())
     return dg.AssetCheckResult(

@@ -19,11 +19,11 @@ from pipelines.automation import GPU, WHEN_INPUTS_CHANGE
 from pipelines.mlflow_links import mlflow_run
 from pipelines.partitions import SHARDS
 from pipelines.reporting import report, shown_alarm, shown_peak, sound_scores, table
-from pipelines.resources import TrackerResource, WorkshopResource
+from pipelines.resources import ProjectResource, TrackerResource
 from pipelines.tracking import TRAININGS, TrackedRun, Tracker
 from traces_core.context_aware.scoring import ALIGNMENT, CONTEXT_AWARE
+from traces_core.project import Project
 from traces_core.steps import block_views, context_aware, context_scores, footage
-from traces_core.steps.workshop import Workshop
 from traces_core.store import Artifact
 
 
@@ -35,11 +35,11 @@ from traces_core.store import Artifact
     automation_condition=WHEN_INPUTS_CHANGE,
     pool=GPU,
 )
-def patch_grids(context: dg.AssetExecutionContext, workshop: WorkshopResource) -> dg.MaterializeResult:
+def patch_grids(context: dg.AssetExecutionContext, project: ProjectResource) -> dg.MaterializeResult:
     """The patch tokens of each block of one shard's videos; anomalous training videos are left out."""
-    shop = workshop.open()
-    practice, listed = shop.shelf.current("practice_footage"), shop.shelf.current("videos")
-    manifest = block_views.patch_grids(shop, practice, listed, context.partition_key)
+    project = project.open()
+    practice, listed = project.store.current("practice_footage"), project.store.current("videos")
+    manifest = block_views.patch_grids(project, practice, listed, context.partition_key)
     rows = manifest.read()
     return report(manifest, videos=len(rows), blocks=int(rows["blocks"].sum()))
 
@@ -52,14 +52,16 @@ def patch_grids(context: dg.AssetExecutionContext, workshop: WorkshopResource) -
     pool=GPU,
 )
 def predictor(
-    context: dg.AssetExecutionContext, workshop: WorkshopResource, tracker: TrackerResource
+    context: dg.AssetExecutionContext, project: ProjectResource, tracker: TrackerResource
 ) -> dg.MaterializeResult:
     """Dense predictive coding, trained alone on normal footage: the next block, place by place."""
-    shop, runs = workshop.open(), tracker.open()
-    practice, listed = shop.shelf.current("practice_footage"), shop.shelf.current("videos")
-    learned = context_aware.predictor(shop, practice, listed, _joined(shop, "grid_manifest"))
+    project, runs = project.open(), tracker.open()
+    practice, listed = project.store.current("practice_footage"), project.store.current("videos")
+    learned = context_aware.predictor(project, practice, listed, _joined(project, "grid_manifest"))
     said = _training(learned)
-    log = partial(_training_run, runs, learned, "predictor", shop.settings.predictor.model_dump(mode="json"))
+    log = partial(
+        _training_run, runs, learned, "predictor", project.settings.predictor.model_dump(mode="json")
+    )
     return report(
         learned,
         loss_untrained=said["begin"]["prediction"],
@@ -85,23 +87,23 @@ def predictor(
     pool=GPU,
 )
 def context_gate(
-    context: dg.AssetExecutionContext, workshop: WorkshopResource, tracker: TrackerResource
+    context: dg.AssetExecutionContext, project: ProjectResource, tracker: TrackerResource
 ) -> dg.MaterializeResult:
     """Head, gate and predictor, trained jointly on normal footage; what they began as, if that is better."""
-    shop, runs = workshop.open(), tracker.open()
-    shelf, is_predicting = shop.shelf, block_views.is_predicting(shop)
+    project, runs = project.open(), tracker.open()
+    store, is_predicting = project.store, block_views.is_predicting(project)
     learned = context_aware.context_gate(
-        shop,
-        shelf.current("practice_footage"),
-        shelf.current("videos"),
-        _joined(shop, "feature_manifest"),
-        _joined(shop, "grid_manifest") if is_predicting else None,
-        shelf.current("predictor") if is_predicting else None,
-        shelf.current("trace_index"),
+        project,
+        store.current("practice_footage"),
+        store.current("videos"),
+        _joined(project, "feature_manifest"),
+        _joined(project, "grid_manifest") if is_predicting else None,
+        store.current("predictor") if is_predicting else None,
+        store.current("trace_index"),
     )
     said = _training(learned)
     params = {
-        name: getattr(shop.settings, name).model_dump(mode="json") for name in ("joint", "context_gate")
+        name: getattr(project.settings, name).model_dump(mode="json") for name in ("joint", "context_gate")
     }
     log = partial(_training_run, runs, learned, "context gate", params)
     return report(
@@ -128,26 +130,24 @@ def context_gate(
     automation_condition=WHEN_INPUTS_CHANGE,
     pool=GPU,
 )
-def context_aware_scores(
-    context: dg.AssetExecutionContext, workshop: WorkshopResource
-) -> dg.MaterializeResult:
+def context_aware_scores(context: dg.AssetExecutionContext, project: ProjectResource) -> dg.MaterializeResult:
     """The streams alignment and surprise of one shard's calibration and benchmark videos; causal."""
-    shop, shard = workshop.open(), context.partition_key
-    shelf = shop.shelf
+    project, shard = project.open(), context.partition_key
+    store = project.store
     scores = context_scores.context_aware_scores(
-        shop,
-        shelf.current("videos"),
-        shelf.current("feature_manifest", shard),
-        shelf.current("grid_manifest", shard) if block_views.is_predicting(shop) else None,
-        shelf.current("context_gate"),
-        shelf.current("trace_index"),
+        project,
+        store.current("videos"),
+        store.current("feature_manifest", shard),
+        store.current("grid_manifest", shard) if block_views.is_predicting(project) else None,
+        store.current("context_gate"),
+        store.current("trace_index"),
     )
     rows = scores.read()
     return report(
         scores,
         scores=len(rows),
         videos=rows["video_id"].n_unique(),
-        **shown_peak(shop, scores, ALIGNMENT),
+        **shown_peak(project, scores, ALIGNMENT),
     )
 
 
@@ -157,12 +157,12 @@ def context_aware_scores(
     code_version=context_scores.WEIGHING,
     automation_condition=WHEN_INPUTS_CHANGE,
 )
-def context_aware_thresholds(workshop: WorkshopResource) -> dg.MaterializeResult:
+def context_aware_thresholds(project: ProjectResource) -> dg.MaterializeResult:
     """How often normal footage of each scene scores as high, and the thresholds for the stated rate."""
-    shop = workshop.open()
-    shards = footage.shard_names(shop.settings.footage.shards)
-    scores = [shop.shelf.current("context_aware_scores", shard) for shard in shards]
-    calibrated = context_scores.context_aware_thresholds(shop, shop.shelf.current("videos"), scores)
+    project = project.open()
+    shards = footage.shard_names(project.settings.footage.shards)
+    scores = [project.store.current("context_aware_scores", shard) for shard in shards]
+    calibrated = context_scores.context_aware_thresholds(project, project.store.current("videos"), scores)
     rows = [
         {"stream": stream, "scene": scene or "all of them", **said}
         for stream, scenes in calibrated.read()["by_scene"].items()
@@ -183,30 +183,30 @@ def context_aware_thresholds(workshop: WorkshopResource) -> dg.MaterializeResult
     code_version=context_scores.WEIGHING,
     automation_condition=WHEN_INPUTS_CHANGE,
 )
-def context_aware_alarms(
-    context: dg.AssetExecutionContext, workshop: WorkshopResource
-) -> dg.MaterializeResult:
+def context_aware_alarms(context: dg.AssetExecutionContext, project: ProjectResource) -> dg.MaterializeResult:
     """The episodes in which alignment, surprise, or either of them mismatches, and which of them does."""
-    shop = workshop.open()
+    project = project.open()
     found = context_scores.context_aware_alarms(
-        shop,
-        shop.shelf.current("videos"),
-        shop.shelf.current("context_aware_scores", context.partition_key),
-        shop.shelf.current("context_aware_thresholds"),
+        project,
+        project.store.current("videos"),
+        project.store.current("context_aware_scores", context.partition_key),
+        project.store.current("context_aware_thresholds"),
     )
     rows = found.read()
     either = rows.filter(pl.col("stream") == CONTEXT_AWARE).sort("peak_score", descending=True)
     shown = {}
     if len(either):
         alarm = either.row(0, named=True)
-        shown = shown_alarm(shop, alarm, context_scores.surprise_at(shop, alarm["video_id"], alarm["peak_s"]))
+        shown = shown_alarm(
+            project, alarm, context_scores.surprise_at(project, alarm["video_id"], alarm["peak_s"])
+        )
     return report(found, episodes=len(rows), videos=rows["video_id"].n_unique(), **shown)
 
 
 @dg.asset_check(asset=predictor, blocking=True)
-def predictor_has_learned(workshop: WorkshopResource) -> dg.AssetCheckResult:
+def predictor_has_learned(project: ProjectResource) -> dg.AssetCheckResult:
     """It finds the next block of normal videos it was not trained on better than it did untrained."""
-    said = _training(workshop.open().shelf.current("predictor"))
+    said = _training(project.open().store.current("predictor"))
     before, after = (said[name]["prediction"] for name in ("begin", "validation"))
     return dg.AssetCheckResult(
         passed=after < before,
@@ -217,9 +217,9 @@ def predictor_has_learned(workshop: WorkshopResource) -> dg.AssetCheckResult:
 
 
 @dg.asset_check(asset=context_gate, blocking=True)
-def joint_model_is_no_worse_than_clip(workshop: WorkshopResource) -> dg.AssetCheckResult:
+def joint_model_is_no_worse_than_clip(project: ProjectResource) -> dg.AssetCheckResult:
     """What ships is what training began with, or found the right captions at least as often."""
-    said = _training(workshop.open().shelf.current("context_gate"))
+    said = _training(project.open().store.current("context_gate"))
     numbers = {name: said[name]["retrieval"] for name in ("begin", "validation") if name in said}
     return dg.AssetCheckResult(
         passed=not said["shipped"] or numbers["validation"] >= numbers["begin"],
@@ -230,17 +230,17 @@ def joint_model_is_no_worse_than_clip(workshop: WorkshopResource) -> dg.AssetChe
 
 @dg.asset_check(asset=context_aware_scores, blocking=True, partitions_def=SHARDS)
 def context_scores_are_sound(
-    context: dg.AssetCheckExecutionContext, workshop: WorkshopResource
+    context: dg.AssetCheckExecutionContext, project: ProjectResource
 ) -> dg.AssetCheckResult:
     """Finite, and no stream gives mostly one value."""
-    shelf = workshop.open().shelf
-    return sound_scores(shelf.current("context_aware_scores", context.partition_key).read())
+    store = project.open().store
+    return sound_scores(store.current("context_aware_scores", context.partition_key).read())
 
 
-def _joined(shop: Workshop, manifest: str) -> pl.DataFrame:
+def _joined(project: Project, manifest: str) -> pl.DataFrame:
     """The manifests of all shards."""
-    names = footage.shard_names(shop.settings.footage.shards)
-    return pl.concat([shop.shelf.current(manifest, name).read() for name in names])
+    names = footage.shard_names(project.settings.footage.shards)
+    return pl.concat([project.store.current(manifest, name).read() for name in names])
 
 
 def _training(learned: Artifact) -> dict:

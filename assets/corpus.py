@@ -9,7 +9,7 @@ from assets.sources import settings
 from pipelines.automation import LLM, WHEN_INPUTS_CHANGE, a_model_is_away, tried_again
 from pipelines.partitions import CONTEXTS
 from pipelines.reporting import report, table
-from pipelines.resources import WorkshopResource
+from pipelines.resources import ProjectResource
 from traces_core.steps import knowledge
 
 
@@ -21,10 +21,10 @@ from traces_core.steps import knowledge
     automation_condition=WHEN_INPUTS_CHANGE,
     pool=LLM,
 )
-def trace_corpus(context: dg.AssetExecutionContext, workshop: WorkshopResource) -> dg.MaterializeResult:
+def trace_corpus(context: dg.AssetExecutionContext, project: ProjectResource) -> dg.MaterializeResult:
     """The traces of one context: sentences of both sides, each with an id made from its content."""
     with tried_again(a_model_is_away, times=3, wait_s=60):
-        corpus = knowledge.trace_corpus(workshop.open(), context.partition_key)
+        corpus = knowledge.trace_corpus(project.open(), context.partition_key)
     traces = corpus.read()
     sides = dict(traces.group_by("side").len().rows())
     samples = traces.group_by("side", "class", maintain_order=True).head(2)

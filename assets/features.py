@@ -10,7 +10,7 @@ from assets.sources import settings
 from pipelines.automation import GPU, WHEN_INPUTS_CHANGE, a_disk_is_away, tried_again
 from pipelines.partitions import SHARDS
 from pipelines.reporting import report
-from pipelines.resources import WorkshopResource
+from pipelines.resources import ProjectResource
 from traces_core.steps import footage
 
 
@@ -22,13 +22,13 @@ from traces_core.steps import footage
     automation_condition=WHEN_INPUTS_CHANGE,
     pool=GPU,
 )
-def video_features(context: dg.AssetExecutionContext, workshop: WorkshopResource) -> dg.MaterializeResult:
+def video_features(context: dg.AssetExecutionContext, project: ProjectResource) -> dg.MaterializeResult:
     """Frame embeddings, window tokens and action probabilities of one shard's videos."""
-    shop = workshop.open()
-    practice, listed = shop.shelf.current("practice_footage"), shop.shelf.current("videos")
+    project = project.open()
+    practice, listed = project.store.current("practice_footage"), project.store.current("videos")
     with tried_again(a_disk_is_away, times=2, wait_s=20):
-        manifest = footage.video_features(shop, practice, listed, context.partition_key)
-    computed = [one for one in shop.shelf.log if one.name == "video_features" and one.computed]
+        manifest = footage.video_features(project, practice, listed, context.partition_key)
+    computed = [one for one in project.store.log if one.name == "video_features" and one.computed]
     table = manifest.read()
     missing = table.filter(pl.col("reason").is_not_null())
     context.log.info(f"{context.partition_key}: {len(computed)} of {len(table)} videos computed")

@@ -9,7 +9,7 @@ import polars as pl
 from assets.sources import settings
 from pipelines.automation import LOOKED_AT_NIGHTLY, WHEN_INPUTS_CHANGE
 from pipelines.reporting import report, table
-from pipelines.resources import WorkshopResource
+from pipelines.resources import ProjectResource
 from traces_core.steps import footage
 
 
@@ -19,9 +19,9 @@ from traces_core.steps import footage
     code_version=footage.DRAWING,
     automation_condition=WHEN_INPUTS_CHANGE,
 )
-def practice_footage(workshop: WorkshopResource) -> dg.MaterializeResult:
+def practice_footage(project: ProjectResource) -> dg.MaterializeResult:
     """The practice world's three sets, drawn: training clips, normal footage, benchmark videos."""
-    drawn = footage.practice_footage(workshop.open())
+    drawn = footage.practice_footage(project.open())
     return report(drawn, **{f"{name}_videos": count for name, count in drawn.facts.items()})
 
 
@@ -32,10 +32,10 @@ def practice_footage(workshop: WorkshopResource) -> dg.MaterializeResult:
     automation_condition=WHEN_INPUTS_CHANGE,
     freshness_policy=LOOKED_AT_NIGHTLY,
 )
-def videos(workshop: WorkshopResource) -> dg.MaterializeResult:
+def videos(project: ProjectResource) -> dg.MaterializeResult:
     """Every video of the three sets, named by the digest of its bytes."""
-    shop = workshop.open()
-    listed = footage.videos(shop, shop.shelf.current("practice_footage"))
+    project = project.open()
+    listed = footage.videos(project, project.store.current("practice_footage"))
     rows = listed.read()
     broken = rows.filter(pl.col("reason").is_not_null())
     reasons = "\n".join(f"- {row['video']}: {row['reason']}" for row in broken.iter_rows(named=True))
@@ -56,11 +56,11 @@ def videos(workshop: WorkshopResource) -> dg.MaterializeResult:
     automation_condition=WHEN_INPUTS_CHANGE,
     freshness_policy=LOOKED_AT_NIGHTLY,
 )
-def annotations(workshop: WorkshopResource) -> dg.MaterializeResult:
+def annotations(project: ProjectResource) -> dg.MaterializeResult:
     """The ground truth of the benchmark: which stretches of which videos are anomalous."""
-    shop = workshop.open()
-    practice, listed = shop.shelf.current("practice_footage"), shop.shelf.current("videos")
-    checked = footage.checked_annotations(shop, practice, listed)
+    project = project.open()
+    practice, listed = project.store.current("practice_footage"), project.store.current("videos")
+    checked = footage.checked_annotations(project, practice, listed)
     events = checked.read()
     classes = events.group_by("label").agg(
         events=pl.len(),

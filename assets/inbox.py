@@ -13,7 +13,7 @@ import polars as pl
 from pipelines.automation import GPU, a_disk_is_away, tried_again
 from pipelines.partitions import INBOX
 from pipelines.reporting import picture, report, table
-from pipelines.resources import WorkshopResource
+from pipelines.resources import ProjectResource
 from traces_core.report.plots import sparkline
 from traces_core.steps import inbox
 from traces_core.streams import LATE
@@ -26,17 +26,17 @@ from traces_core.streams import LATE
     code_version=inbox.JUDGING,
     pool=GPU,
 )
-def inbox_scores(context: dg.AssetExecutionContext, workshop: WorkshopResource) -> dg.MaterializeResult:
+def inbox_scores(context: dg.AssetExecutionContext, project: ProjectResource) -> dg.MaterializeResult:
     """Scores, episodes and a page of one video of the inbox; a broken one is set aside with the reason."""
-    shop = workshop.open()
+    project = project.open()
     with tried_again(a_disk_is_away, times=2, wait_s=20):
-        made = inbox.inbox_scores(shop, context.partition_key)
+        made = inbox.inbox_scores(project, context.partition_key)
     scores = pl.read_parquet(made.path / "scores.parquet").filter(pl.col("stream") == LATE)["score"]
     episodes = pl.read_parquet(made.path / "episodes.parquet").to_dicts()
     return report(
         made,
         **made.facts,
-        page=dg.MetadataValue.path(shop.machine.reports / "inbox" / context.partition_key / "index.html"),
+        page=dg.MetadataValue.path(project.machine.reports / "inbox" / context.partition_key / "index.html"),
         its_scores=picture(sparkline(scores.to_numpy(), width=720, height=120), f"{LATE} over time"),
         its_episodes=table(episodes, ["stream", "start_s", "end_s", "peak_score"]),
     )

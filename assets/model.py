@@ -13,7 +13,7 @@ from pipelines.automation import WHEN_INPUTS_CHANGE
 from pipelines.champion import promote
 from pipelines.mlflow_links import mlflow_run
 from pipelines.reporting import report
-from pipelines.resources import TrackerResource, WorkshopResource
+from pipelines.resources import ProjectResource, TrackerResource
 from traces_core import portable
 
 
@@ -24,10 +24,10 @@ from traces_core import portable
     automation_condition=WHEN_INPUTS_CHANGE,
 )
 def detector_model(
-    context: dg.AssetExecutionContext, workshop: WorkshopResource, tracker: TrackerResource
+    context: dg.AssetExecutionContext, project: ProjectResource, tracker: TrackerResource
 ) -> dg.MaterializeResult:
     """A version of the MLflow model `traces`; it becomes the champion if the benchmark is no worse for it."""
-    shop, runs = workshop.open(), tracker.open()
-    card = portable.detector_card(shop)
-    run = mlflow_run(context, runs, card.recipe, partial(promote, shop, runs))
+    project, runs = project.open(), tracker.open()
+    card = portable.detector_card(project)
+    run = mlflow_run(context, runs, card.recipe, partial(promote, project, runs))
     return report(card, **run)

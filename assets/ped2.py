@@ -18,13 +18,13 @@ import dagster as dg
 from pipelines.automation import GPU
 from pipelines.mlflow_links import mlflow_run
 from pipelines.reporting import report
-from pipelines.resources import TrackerResource, WorkshopResource
+from pipelines.resources import ProjectResource, TrackerResource
 from pipelines.tracking import TrackedRun, Tracker
+from traces_core.project import Project
 from traces_core.settings import Settings
 from traces_core.steps import ped2, ped2_foreground
 from traces_core.steps import ped2_results as ped2_results_steps
 from traces_core.steps.ped2_results import CODED, FOREGROUND
-from traces_core.steps.workshop import Workshop
 from traces_core.store import Artifact
 
 EXPERIMENT = "traces ped2"
@@ -39,8 +39,8 @@ def _motion(part: str) -> dg.AssetsDefinition:
         description=f"Carried motion of the clips of {part}/: how fast what is at a place has been moving.",
         pool=GPU,
     )
-    def move(workshop: WorkshopResource) -> dg.MaterializeResult:
-        found = ped2.ped2_motion(workshop.open(), part)
+    def move(project: ProjectResource) -> dg.MaterializeResult:
+        found = ped2.ped2_motion(project.open(), part)
         return report(found, **found.facts)
 
     return move
@@ -54,11 +54,11 @@ def _predictor(seed: int) -> dg.AssetsDefinition:
         description=f"The coder trained on the normal clips, with seed {seed}.",
         pool=GPU,
     )
-    def train(context: dg.AssetExecutionContext, workshop: WorkshopResource) -> dg.MaterializeResult:
+    def train(context: dg.AssetExecutionContext, project: ProjectResource) -> dg.MaterializeResult:
         def told(point: ped2.TrainingPoint) -> None:
             context.log.info(f"step {point.step}: normal validation loss {point.validation_loss:.3f}")
 
-        learned = ped2.ped2_predictor(workshop.open(), seed, progress=told)
+        learned = ped2.ped2_predictor(project.open(), seed, progress=told)
         return report(learned, cpu_s=learned.facts["cpu_s"], best_step=learned.facts["best_step"])
 
     return train
@@ -73,8 +73,8 @@ def _expectation(seed: int) -> dg.AssetsDefinition:
         description=f"How much motion the coder of seed {seed} expects at each place of the normal clips.",
         pool=GPU,
     )
-    def expect(workshop: WorkshopResource) -> dg.MaterializeResult:
-        found = ped2.ped2_expectation(workshop.open(), seed)
+    def expect(project: ProjectResource) -> dg.MaterializeResult:
+        found = ped2.ped2_expectation(project.open(), seed)
         return report(found, **found.facts)
 
     return expect
@@ -90,11 +90,11 @@ def _scores(seed: int) -> dg.AssetsDefinition:
         pool=GPU,
     )
     def score(
-        context: dg.AssetExecutionContext, workshop: WorkshopResource, tracker: TrackerResource
+        context: dg.AssetExecutionContext, project: ProjectResource, tracker: TrackerResource
     ) -> dg.MaterializeResult:
-        shop = workshop.open()
-        learned, scores = ped2.ped2_predictor(shop, seed), ped2.ped2_scores(shop, seed)
-        return _judged(context, shop, tracker.open(), CODED, seed, learned, scores)
+        project = project.open()
+        learned, scores = ped2.ped2_predictor(project, seed), ped2.ped2_scores(project, seed)
+        return _judged(context, project, tracker.open(), CODED, seed, learned, scores)
 
     return score
 
@@ -107,8 +107,8 @@ def _foreground(seed: int) -> dg.AssetsDefinition:
         description=f"What the foreground of the normal clips does and looks like, learned with seed {seed}.",
         pool=GPU,
     )
-    def learn(workshop: WorkshopResource) -> dg.MaterializeResult:
-        found = ped2_foreground.ped2_foreground(workshop.open(), seed)
+    def learn(project: ProjectResource) -> dg.MaterializeResult:
+        found = ped2_foreground.ped2_foreground(project.open(), seed)
         return report(found, **found.facts)
 
     return learn
@@ -124,19 +124,19 @@ def _foreground_scores(seed: int) -> dg.AssetsDefinition:
         pool=GPU,
     )
     def score(
-        context: dg.AssetExecutionContext, workshop: WorkshopResource, tracker: TrackerResource
+        context: dg.AssetExecutionContext, project: ProjectResource, tracker: TrackerResource
     ) -> dg.MaterializeResult:
-        shop = workshop.open()
-        learned = ped2_foreground.ped2_foreground(shop, seed)
-        scores = ped2_foreground.ped2_foreground_scores(shop, seed)
-        return _judged(context, shop, tracker.open(), FOREGROUND, seed, learned, scores)
+        project = project.open()
+        learned = ped2_foreground.ped2_foreground(project, seed)
+        scores = ped2_foreground.ped2_foreground_scores(project, seed)
+        return _judged(context, project, tracker.open(), FOREGROUND, seed, learned, scores)
 
     return score
 
 
 def _judged(
     context: dg.AssetExecutionContext,
-    shop: Workshop,
+    project: Project,
     tracker: Tracker,
     stream: str,
     seed: int,
@@ -144,14 +144,14 @@ def _judged(
     scores: Artifact,
 ) -> dg.MaterializeResult:
     """Scores of a stream against the labels, with their run in MLflow."""
-    row = ped2_results_steps.ped2_row(shop, seed, scores, stream)
-    log = partial(_seed_run, tracker, shop, stream, learned, scores, row)
+    row = ped2_results_steps.ped2_row(project, seed, scores, stream)
+    log = partial(_seed_run, tracker, project, stream, learned, scores, row)
     return report(scores, auc=row["auc"], **mlflow_run(context, tracker, scores.recipe, log))
 
 
 def _seed_run(
     tracker: Tracker,
-    shop: Workshop,
+    project: Project,
     stream: str,
     learned: Artifact,
     scores: Artifact,
@@ -161,7 +161,7 @@ def _seed_run(
     """The MLflow run of one stream and seed: settings, curve where there is one, numbers and weights."""
 
     def fill(run: TrackedRun) -> None:
-        settings = shop.settings.ped2.model_dump(mode="json", exclude={"seeds"})
+        settings = project.settings.ped2.model_dump(mode="json", exclude={"seeds"})
         run.params({"seed": row["seed"], **settings})
         for point in learned.facts.get("curve", ()):
             curve = {name: value for name, value in point.items() if name != "step" and value is not None}
@@ -188,8 +188,8 @@ FOREGROUND_SCORES = [_foreground_scores(seed) for seed in SEEDS]
     deps=[[name, str(seed)] for name in ("ped2_scores", "ped2_foreground_scores") for seed in SEEDS],
     code_version=ped2_results_steps.JUDGING,
 )
-def ped2_results(workshop: WorkshopResource) -> dg.MaterializeResult:
+def ped2_results(project: ProjectResource) -> dg.MaterializeResult:
     """All seeds against the labels, with baselines: `reports/ped2.json`."""
-    found = ped2_results_steps.ped2_results(workshop.open())
+    found = ped2_results_steps.ped2_results(project.open())
     said = found.read()
     return report(found, auc=said["auc"], auc_macro=said["auc_macro"])

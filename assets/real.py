@@ -13,7 +13,7 @@ from pipelines.automation import GPU
 from pipelines.mlflow_links import mlflow_run
 from pipelines.mlflow_runs import real_run
 from pipelines.reporting import report
-from pipelines.resources import TrackerResource, WorkshopResource, git_commit
+from pipelines.resources import ProjectResource, TrackerResource, git_commit
 from traces_core.steps import real, real_rows
 from traces_core.steps.captions import CUTTING
 
@@ -26,8 +26,8 @@ def _sentences(table: str) -> dg.AssetsDefinition:
         description=f"Unit vectors of the sentences of {real.TABLES[table]}.",
         pool=GPU,
     )
-    def embed(workshop: WorkshopResource) -> dg.MaterializeResult:
-        return report(real.real_sentences(workshop.open(), table))
+    def embed(project: ProjectResource) -> dg.MaterializeResult:
+        return report(real.real_sentences(project.open(), table))
 
     return embed
 
@@ -42,9 +42,9 @@ def _rows(name: str) -> dg.AssetsDefinition:
         pool=GPU,
     )
     def measure(
-        context: dg.AssetExecutionContext, workshop: WorkshopResource, tracker: TrackerResource
+        context: dg.AssetExecutionContext, project: ProjectResource, tracker: TrackerResource
     ) -> dg.MaterializeResult:
-        found, runs = real_rows.real_rows(workshop.open(), name), tracker.open()
+        found, runs = real_rows.real_rows(project.open(), name), tracker.open()
         run = mlflow_run(context, runs, found.recipe, partial(real_run, runs, name, found))
         return report(found, rows=len(found.read()["rows"]), **run)
 
@@ -60,7 +60,7 @@ MEASURED = [_rows(name) for name in real_rows.EXPERIMENTS]
     deps=[["real", name] for name in real_rows.EXPERIMENTS],
     code_version=real_rows.COMPARING,
 )
-def real_results(workshop: WorkshopResource) -> dg.MaterializeResult:
+def real_results(project: ProjectResource) -> dg.MaterializeResult:
     """Every row of every experiment, with what it was made from: what the results page shows."""
-    gathered = real_rows.real_results(workshop.open(), git_commit())
+    gathered = real_rows.real_results(project.open(), git_commit())
     return report(gathered, rows=len(gathered.read()["rows"]))

@@ -11,7 +11,7 @@ from assets.sources import settings
 from pipelines.automation import GPU, WHEN_INPUTS_CHANGE
 from pipelines.partitions import SHARDS
 from pipelines.reporting import report, shown_peak
-from pipelines.resources import WorkshopResource
+from pipelines.resources import ProjectResource
 from traces_core.steps import detection
 from traces_core.streams import FUSED
 
@@ -24,18 +24,18 @@ from traces_core.streams import FUSED
     automation_condition=WHEN_INPUTS_CHANGE,
     pool=GPU,
 )
-def anomaly_scores(context: dg.AssetExecutionContext, workshop: WorkshopResource) -> dg.MaterializeResult:
+def anomaly_scores(context: dg.AssetExecutionContext, project: ProjectResource) -> dg.MaterializeResult:
     """The streams appearance, fused and action of one shard's videos; causal."""
-    shop = workshop.open()
-    shelf = shop.shelf
+    project = project.open()
+    store = project.store
     scores = detection.anomaly_scores(
-        shop,
-        shelf.current("videos"),
-        shelf.current("feature_manifest", context.partition_key),
-        shelf.current("trace_index"),
-        shelf.current("adapters"),
+        project,
+        store.current("videos"),
+        store.current("feature_manifest", context.partition_key),
+        store.current("trace_index"),
+        store.current("adapters"),
     )
     table = scores.read()
     return report(
-        scores, scores=len(table), videos=table["video_id"].n_unique(), **shown_peak(shop, scores, FUSED)
+        scores, scores=len(table), videos=table["video_id"].n_unique(), **shown_peak(project, scores, FUSED)
     )

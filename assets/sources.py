@@ -8,9 +8,9 @@ Resource configuration is invisible to Dagster's staleness; as observed sources,
 import dagster as dg
 
 from pipelines.partitions import CONTEXTS
-from pipelines.resources import WorkshopResource
-from traces_core.digest import digest, file_digest
+from pipelines.resources import ProjectResource
 from traces_core.settings import Settings
+from traces_core.store.digest import digest, file_digest
 
 _CHAPTER = {"chapter": "sources"}
 
@@ -21,8 +21,8 @@ def _section(name: str) -> dg.AssetsDefinition:
         tags=_CHAPTER,
         description=(Settings.model_fields[name].annotation.__doc__ or "").strip(),
     )
-    def section(workshop: WorkshopResource) -> dg.DataVersion:
-        return dg.DataVersion(digest(getattr(workshop.open().settings, name).model_dump()))
+    def section(project: ProjectResource) -> dg.DataVersion:
+        return dg.DataVersion(digest(getattr(project.open().settings, name).model_dump()))
 
     return section
 
@@ -40,9 +40,9 @@ def settings(*names: str) -> list[dg.AssetKey]:
     tags=_CHAPTER,
     description="One YAML file a context: what is normal there, and what must not happen.",
 )
-def catalog(workshop: WorkshopResource) -> dg.DataVersionsByPartition:
+def catalog(project: ProjectResource) -> dg.DataVersionsByPartition:
     """The digest of each file in use."""
-    folder = workshop.open().machine.catalog
+    folder = project.open().machine.catalog
     return dg.DataVersionsByPartition(
         {
             context: file_digest(folder / f"{context}.yaml")

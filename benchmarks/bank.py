@@ -34,10 +34,11 @@ import faiss
 import numpy as np
 import polars as pl
 
-from traces_core.bank import Bank, near, recall_against_exact
+from traces_core.bank.bank import Bank
 from traces_core.bank.index import SideIndex
+from traces_core.bank.recall import near, recall_against_exact
 from traces_core.bank.search import nearest_of_rows
-from traces_core.bank_settings import BankSettings
+from traces_core.bank.settings import BankSettings
 from traces_core.settings import Machine
 from traces_core.text.catalog import SIDES, read_catalog
 from traces_core.text.corpus import write_corpus
@@ -86,18 +87,18 @@ def planted(rows: int, dimensions: int, rng: np.random.Generator) -> tuple[Array
 
 def expanded(rows: int, dimensions: int, rng: np.random.Generator) -> tuple[Array, dict[str, Array]]:
     """The shipped corpus in many words, and queries: beside its traces, and drawn frames."""
-    from traces_core.steps.workshop import Workshop  # torch: not in the process whose memory is measured
-    from traces_core.video.practice import frames, plan_video
+    from traces_core.practice import frames, plan_video
+    from traces_core.project import Project  # torch: not in the process whose memory is measured
 
-    shop = Workshop.here()
-    files = sorted(shop.machine.catalog.glob("*.yaml"))[: max(2, rows // 5000)]
-    catalog = read_catalog(shop.machine.catalog, [file.stem for file in files])
+    project = Project.here()
+    files = sorted(project.machine.catalog.glob("*.yaml"))[: max(2, rows // 5000)]
+    catalog = read_catalog(project.machine.catalog, [file.stem for file in files])
     texts = write_corpus(catalog)["text"].unique().sort().to_list()
-    sentences = shop.clip.encode_texts(texts[: max(200, rows // 50)])
+    sentences = project.clip.encode_texts(texts[: max(200, rows // 50)])
     plan = plan_video("street", pool="held_out", seed=5, anomalies=("fight",), duration_s=16.0, rate=16)
     pictures = np.stack([pixels for pixels, _ in frames(plan)])[:QUERIES]
     turn = np.linalg.qr(rng.standard_normal((dimensions, sentences.shape[1])))[0].astype(np.float32)
-    sentences, seen = sentences @ turn.T, shop.clip.encode_images(pictures) @ turn.T
+    sentences, seen = sentences @ turn.T, project.clip.encode_images(pictures) @ turn.T
     vectors = near(sentences[rng.integers(0, len(sentences), rows)], SCENE_COSINE, rng)
     beside = near(vectors[rng.choice(rows, min(QUERIES, rows // 40), replace=False)], 0.75, rng)
     return vectors, {"beside": beside, "frames": seen / np.linalg.norm(seen, axis=1, keepdims=True)}
@@ -116,7 +117,7 @@ def timed(work: Callable[[], Any]) -> tuple[Any, float, float]:
 
 def exact(bank: Bank, queries: Array) -> None:
     for side in SIDES:
-        nearest_of_rows(bank.holdings.pages, [bank.holdings.layout.side(side)], queries, K)
+        nearest_of_rows(bank.contents.chunks, [bank.contents.layout.side(side)], queries, K)
 
 
 def indexed(bank: Bank, queries: Array, contexts: Sequence[str] | None = None) -> None:
@@ -170,12 +171,12 @@ def update(bank: Bank, rng: np.random.Generator) -> tuple[float, float, Bank]:
 
 def training_s(bank: Bank) -> float:
     """Seconds of the training alone: of indexes of no more traces than they are trained on."""
-    held, total = bank.holdings, 0.0
+    held, total = bank.contents, 0.0
     for side in bank.indexes:
         start, stop = held.layout.side(side)
         stop = min(stop, start + 20_000)
         total += seconds(
-            lambda at=(start, stop): SideIndex.train(held.pages, at, held.ids[slice(*at)], bank.settings)
+            lambda at=(start, stop): SideIndex.train(held.chunks, at, held.ids[slice(*at)], bank.settings)
         )
     return total
 

@@ -26,10 +26,10 @@ from typing import Any
 import polars as pl
 import yaml
 
+from traces_core.practice import plan_video, world
 from traces_core.settings import BASE_FILE, Machine, Settings, project_root
 from traces_core.steps.footage import SETS
-from traces_core.store import Shelf
-from traces_core.video.practice import plan_video, world
+from traces_core.store import Store
 
 COUNTED = ("trace_corpus", "trace_embeddings", "video_features", "video_scores")
 """Artifacts whose parts are contexts and videos; the others are named."""
@@ -42,9 +42,9 @@ class Site:
     folder: Path
 
     @property
-    def shelf(self) -> Shelf:
+    def store(self) -> Store:
         """Its store."""
-        return Shelf(self.folder / "data")
+        return Store(self.folder / "data")
 
     def run(self) -> float:
         """`python -m pipelines.run demo`; seconds."""
@@ -71,7 +71,7 @@ class Site:
 
     def written(self) -> dict[Path, int]:
         """Every recipe file, and when it was written."""
-        return {file: file.stat().st_mtime_ns for file in self.shelf.root.glob("*/*/*.recipe.json")}
+        return {file: file.stat().st_mtime_ns for file in self.store.root.glob("*/*/*.recipe.json")}
 
 
 def drawn(folder: Path) -> Site:
@@ -171,7 +171,7 @@ def main() -> None:
         folder.mkdir(parents=True)
         site = drawn(folder)
         first = {"change": "the first run", "seconds": round(site.run(), 1)}
-        parts = {name: len(site.shelf.keys(name)) for name in COUNTED}
+        parts = {name: len(site.store.keys(name)) for name in COUNTED}
         rows = [first | {"computed": parts}, *(measured(site, name) for name in CHANGES)]
     for row in rows:
         made = ", ".join(f"{count} {name}" for name, count in row["computed"].items()) or "nothing"

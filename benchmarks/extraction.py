@@ -25,12 +25,12 @@ from typing import Any
 
 import numpy as np
 
-from traces_core.features import WINDOW_BATCH, extract_features
-from traces_core.lanes import Lanes
+from traces_core.encoders.features import WINDOW_BATCH, extract_features
+from traces_core.encoders.parallel_calls import ParallelCalls
+from traces_core.practice import frames, plan_video
+from traces_core.project import Project
 from traces_core.settings import Machine
-from traces_core.steps.workshop import Workshop
 from traces_core.video import read_frames, windows, write_video
-from traces_core.video.practice import frames, plan_video
 
 ROUNDS = 5
 SPEED_S = 60.0
@@ -50,17 +50,17 @@ def drawn(path: Path, duration_s: float) -> Path:
     return write_video(path, shown(), rate=rate)
 
 
-def bare_calls(shop: Workshop, batches: list[tuple[np.ndarray, np.ndarray]]) -> list[Callable[[], Any]]:
+def bare_calls(project: Project, batches: list[tuple[np.ndarray, np.ndarray]]) -> list[Callable[[], Any]]:
     """The forward passes of both encoders, on frames that are already in memory and resized."""
-    resized = [(shop.windows.resize(pixels), times) for pixels, times in batches]
+    resized = [(project.windows.resize(pixels), times) for pixels, times in batches]
     stacks = windows(
         resized,
-        window_frames=shop.windows.window_frames,
-        hop=shop.settings.sampling.hop_frames,
+        window_frames=project.windows.window_frames,
+        hop=project.settings.sampling.hop_frames,
         batch_windows=WINDOW_BATCH,
     )
-    images = [partial(shop.clip.encode_images, pixels) for pixels, _ in batches]
-    return [*images, *(partial(shop.windows.encode_windows, stack.values) for stack in stacks)]
+    images = [partial(project.clip.encode_images, pixels) for pixels, _ in batches]
+    return [*images, *(partial(project.windows.encode_windows, stack.values) for stack in stacks)]
 
 
 def in_turn_s(calls: list[Callable[[], Any]]) -> float:
@@ -74,25 +74,25 @@ def in_turn_s(calls: list[Callable[[], Any]]) -> float:
 def in_lanes_s(calls: list[Callable[[], Any]]) -> float:
     """Seconds of the bare passes side by side, as the extraction calls them."""
     started = time.perf_counter()
-    with Lanes() as lanes:
+    with ParallelCalls() as calls:
         for call in calls:
-            lanes.put(call, lambda result: None)
+            calls.put(call, lambda result: None)
     return time.perf_counter() - started
 
 
-def extraction_s(shop: Workshop, video: Path, folder: Path) -> float:
+def extraction_s(project: Project, video: Path, folder: Path) -> float:
     """Seconds of the whole extraction of one file."""
     started = time.perf_counter()
-    extract(shop, video, folder)
+    extract(project, video, folder)
     return time.perf_counter() - started
 
 
-def extract(shop: Workshop, video: Path, folder: Path) -> None:
-    sampling = shop.settings.sampling
+def extract(project: Project, video: Path, folder: Path) -> None:
+    sampling = project.settings.sampling
     extract_features(
         video,
-        shop.clip,
-        shop.windows,
+        project.clip,
+        project.windows,
         folder / "features.safetensors",
         sample_fps=sampling.sample_fps,
         hop_frames=sampling.hop_frames,
@@ -118,22 +118,22 @@ def median_ratio(rounds: list[dict[str, float]], bare: str) -> float:
 def main() -> None:
     if len(sys.argv) == 2:  # the process whose memory is measured
         with tempfile.TemporaryDirectory() as folder:
-            extract(Workshop.here(), Path(sys.argv[1]), Path(folder))
+            extract(Project.here(), Path(sys.argv[1]), Path(folder))
         print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
         return
-    shop = Workshop.here()
+    project = Project.here()
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
         video = drawn(folder / "speed.mp4", SPEED_S)
-        sampled = read_frames(video, sample_fps=shop.settings.sampling.sample_fps)
+        sampled = read_frames(video, sample_fps=project.settings.sampling.sample_fps)
         batches = [(batch.pixels, batch.times_s) for batch in sampled]
-        calls = bare_calls(shop, batches)
+        calls = bare_calls(project, batches)
         in_turn_s(calls[:1] + calls[-1:])  # the first pass warms up both encoders
         rounds = [
             {
                 "in_turn_s": in_turn_s(calls),
                 "in_lanes_s": in_lanes_s(calls),
-                "extraction_s": extraction_s(shop, video, folder),
+                "extraction_s": extraction_s(project, video, folder),
             }
             for _ in range(ROUNDS)
         ]

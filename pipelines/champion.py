@@ -17,9 +17,9 @@ from pipelines.mlflow_runs import benchmark_run
 from pipelines.tracking import TrackedRun, Tracker
 from traces_core.errors import TracesError
 from traces_core.portable import PARTS, SECTIONS, detector_card, open_detector
+from traces_core.project import Project
 from traces_core.steps.ablations import benchmark_with
 from traces_core.steps.regeneration import MEASURES
-from traces_core.steps.workshop import Workshop
 from traces_core.store import Artifact
 from traces_core.streams import LATE
 
@@ -36,7 +36,7 @@ _SLACK = 1e-9  # the same detector, measured on another machine, is no worse
 
 
 @dataclass(frozen=True)
-class Verdict:
+class PromotionVerdict:
     """What the gate decided."""
 
     is_champion: bool
@@ -45,12 +45,12 @@ class Verdict:
     """Why, in words and numbers."""
 
 
-def promote(shop: Workshop, tracker: Tracker, tags: Mapping[str, str] | None = None) -> TrackedRun:
+def promote(project: Project, tracker: Tracker, tags: Mapping[str, str] | None = None) -> TrackedRun:
     """Register the present detector and let the gate judge it.
 
     Parameters
     ----------
-    shop
+    project
         Whose current bank, fusion and thresholds are the detector.
     tags
         Where the run of its benchmark came from, if MLflow does not have that run yet.
@@ -61,28 +61,30 @@ def promote(shop: Workshop, tracker: Tracker, tags: Mapping[str, str] | None = N
         The run of its benchmark; the facts are `version` and `gate`, which says whether it is the champion
         now and why.
     """
-    parts = (shop.shelf.current(name) for name in PARTS[:2])
-    measured = benchmark_with(shop.variant(), *parts)  # found, unless the graph is out of step
-    run = benchmark_run(tracker, shop, measured, tags or {})
-    version = registered_version(run, shop, detector_card(shop))
-    verdict = _judge(tracker, shop, late_row(measured), version)
+    parts = (project.store.current(name) for name in PARTS[:2])
+    measured = benchmark_with(project.variant(), *parts)  # found, unless the graph is out of step
+    run = benchmark_run(tracker, project, measured, tags or {})
+    version = registered_version(run, project, detector_card(project))
+    verdict = _judge(tracker, project, late_row(measured), version)
     said = f"{'is' if verdict.is_champion else 'is not'} the champion: {verdict.reason}"
     return replace(run, facts={"version": str(version.version), "gate": said})
 
 
-def _judge(tracker: Tracker, shop: Workshop, row: Row, version: ModelVersion) -> Verdict:
+def _judge(tracker: Tracker, project: Project, row: Row, version: ModelVersion) -> PromotionVerdict:
     """Give a version the alias if it is no worse than the champion; what was decided becomes its tags."""
     client, champion = tracker.client, _champion(tracker.client)
     if champion is None:
-        verdict = Verdict(True, "the first version")
+        verdict = PromotionVerdict(True, "the first version")
     elif champion.version == version.version:
-        return Verdict(True, "it was already")
+        return PromotionVerdict(True, "it was already")
     else:
         try:
-            old = late_row(_measured_today(tracker, shop, champion))
+            old = late_row(_measured_today(tracker, project, champion))
             verdict = compare(row, old, f"version {champion.version}")
         except TracesError as error:
-            verdict = Verdict(False, f"version {champion.version} cannot be measured by this code: {error}")
+            verdict = PromotionVerdict(
+                False, f"version {champion.version} cannot be measured by this code: {error}"
+            )
     told = {
         "gate": "passed" if verdict.is_champion else "kept aside",
         "gate_reason": verdict.reason,
@@ -96,7 +98,7 @@ def _judge(tracker: Tracker, shop: Workshop, row: Row, version: ModelVersion) ->
     return verdict
 
 
-def compare(new: Row, old: Row, name: str = "the champion") -> Verdict:
+def compare(new: Row, old: Row, name: str = "the champion") -> PromotionVerdict:
     """Whether a detector is no worse than another: none of `MEASURES` falls.
 
     Parameters
@@ -114,13 +116,17 @@ def compare(new: Row, old: Row, name: str = "the champion") -> Verdict:
     """
     truths = [row["ground_truth"]["fingerprint"] for row in (new, old)]
     if truths[0] != truths[1]:
-        return Verdict(False, f"ground truth {truths[0]} cannot be compared with {truths[1]} of {name}")
+        return PromotionVerdict(
+            False, f"ground truth {truths[0]} cannot be compared with {truths[1]} of {name}"
+        )
     undefined = [measure for measure in MEASURES if None in (new[measure], old[measure])]
     if undefined:
-        return Verdict(False, f"{', '.join(undefined)} undefined: the benchmark holds no anomaly to find")
+        return PromotionVerdict(
+            False, f"{', '.join(undefined)} undefined: the benchmark holds no anomaly to find"
+        )
     (first, *more) = (f"{measure} {new[measure]:.4f} against {old[measure]:.4f}" for measure in MEASURES)
     is_no_worse = all(new[measure] >= old[measure] - _SLACK for measure in MEASURES)
-    return Verdict(is_no_worse, ", ".join([f"{first} of {name}", *more]))
+    return PromotionVerdict(is_no_worse, ", ".join([f"{first} of {name}", *more]))
 
 
 def late_row(measured: Artifact) -> Row:
@@ -133,7 +139,7 @@ def _champion(client: MlflowClient) -> ModelVersion | None:
     return client.get_model_version(NAME, aliases[ALIAS]) if ALIAS in aliases else None
 
 
-def _measured_today(tracker: Tracker, shop: Workshop, champion: ModelVersion) -> Artifact:
+def _measured_today(tracker: Tracker, project: Project, champion: ModelVersion) -> Artifact:
     """The benchmark again with the champion's bank, fusion, encoders and scorer; nothing becomes current."""
     from mlflow.artifacts import download_artifacts
 
@@ -142,7 +148,9 @@ def _measured_today(tracker: Tracker, shop: Workshop, champion: ModelVersion) ->
     with tempfile.TemporaryDirectory() as folder:
         uri = f"{where}/artifacts/detector"
         kept = download_artifacts(artifact_uri=uri, dst_path=folder, tracking_uri=tracker.uri)
-        detector = open_detector(Path(kept), shop.machine.device)
+        detector = open_detector(Path(kept), project.machine.device)
         own = {name: getattr(detector.settings, name) for name in SECTIONS if name != "calibration"}
-        today = replace(shop, shelf=shop.shelf.aside(), settings=shop.settings.model_copy(update=own))
-        return benchmark_with(today, *(detector.shelf.current(name) for name in PARTS[:2]))
+        today = replace(
+            project, store=project.store.aside(), settings=project.settings.model_copy(update=own)
+        )
+        return benchmark_with(today, *(detector.store.current(name) for name in PARTS[:2]))

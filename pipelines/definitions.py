@@ -24,7 +24,7 @@ from assets import (
     sources,
 )
 from pipelines.jobs import JOBS
-from pipelines.resources import TrackerResource, WorkshopResource
+from pipelines.resources import ProjectResource, TrackerResource
 from pipelines.schedules import SCHEDULES
 from pipelines.sensors import SENSORS
 
@@ -71,7 +71,7 @@ defs = dg.Definitions(
     jobs=JOBS,
     schedules=SCHEDULES,
     sensors=SENSORS,
-    resources={"workshop": WorkshopResource(), "tracker": TrackerResource()},
+    resources={"project": ProjectResource(), "tracker": TrackerResource()},
     # One process: the encoders are loaded once for all steps of a run. Runs are what is spread over
     # processes and machines: one a partition.
     executor=dg.in_process_executor,

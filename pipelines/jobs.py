@@ -12,7 +12,7 @@ from pipelines import versioning
 from pipelines.automation import GPU, LLM
 from pipelines.regenerate import try_new_bank
 from pipelines.reporting import Rows, shown_rows
-from pipelines.resources import WorkshopResource
+from pipelines.resources import ProjectResource
 from pipelines.walk import BANK, BENCHMARK, DEMO, walk_as_job
 from traces_core.steps import knowledge
 
@@ -26,7 +26,7 @@ class PretrainConfig(dg.Config):
 @dg.op(pool=GPU)
 def pretrain(context: dg.OpExecutionContext, config: PretrainConfig) -> None:
     """Pre-train one seed of the pocket encoders; the weights in the package are replaced."""
-    from traces_core.encoders.pretraining import pretrain_pocket
+    from traces_core.practice.pretraining import pretrain_pocket
 
     for tower, metrics in pretrain_pocket(config.seed, echo=context.log.info).items():
         context.log.info(f"{tower}: {metrics}")
@@ -39,12 +39,12 @@ def pretrain_pocket() -> None:
 
 
 @dg.op(out=dg.Out(dg.Nothing), pool=LLM)
-def ask_writer(context: dg.OpExecutionContext, workshop: WorkshopResource) -> None:
+def ask_writer(context: dg.OpExecutionContext, project: ProjectResource) -> None:
     """Ask the language model about all contexts in use in one batch; its replies wait for the corpus.
 
     The catalog's own sentences need nobody to be asked.
     """
-    for name, count in knowledge.write_ahead(workshop.open()).items():
+    for name, count in knowledge.write_ahead(project.open()).items():
         context.log.info(f"{name}: {count} sentences")
 
 
@@ -63,23 +63,23 @@ def _walk(name: str, selection: str, *, waits: bool = False) -> dg.OpDefinition:
 
 
 @dg.op(ins={"start": dg.In(dg.Nothing)}, out=dg.Out(dg.Nothing))
-def publish(context: dg.OpExecutionContext, workshop: WorkshopResource) -> None:
+def publish(context: dg.OpExecutionContext, project: ProjectResource) -> None:
     """Put the result table and the pages where people look for them: in reports/."""
     from pipelines.run import write_results
 
-    shop = workshop.open()
-    said = write_results(shop.shelf, shop.machine.reports)
-    versioning.write_comparable(shop)
+    project = project.open()
+    said = write_results(project.store, project.machine.reports)
+    versioning.write_comparable(project)
     rows: Rows = said["rows"]
-    page = shop.machine.reports / "benchmark" / "index.html"
+    page = project.machine.reports / "benchmark" / "index.html"
     context.add_output_metadata({"page": dg.MetadataValue.path(page), **shown_rows(rows, said["baselines"])})
 
 
 @dg.op(ins={"start": dg.In(dg.Nothing)})
-def tell_dvc(context: dg.OpExecutionContext, workshop: WorkshopResource) -> None:
+def tell_dvc(context: dg.OpExecutionContext, project: ProjectResource) -> None:
     """Record in DVC what was made, once a job and only where TRACES_DVC asks for it."""
     wanted = versioning.is_wanted()
-    context.log.info(versioning.commit(workshop.open()) if wanted else "TRACES_DVC is not set.")
+    context.log.info(versioning.commit(project.open()) if wanted else "TRACES_DVC is not set.")
 
 
 @dg.job(description="Write the bank anew, all contexts: traces, vectors, index. One context: write_bank.")

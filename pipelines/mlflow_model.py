@@ -17,8 +17,8 @@ import traces_core
 from pipelines.tracking import TrackedRun
 from traces_core.encoders.pocket_models import FOLDER as POCKETS
 from traces_core.portable import save_detector
+from traces_core.project import Project
 from traces_core.settings import Settings
-from traces_core.steps.workshop import Workshop
 from traces_core.store import Artifact
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ REQUIRED = (
 """Packages that scoring a video needs; their versions are those of constraints.txt."""
 
 
-def registered_version(run: TrackedRun, shop: Workshop, card: Artifact) -> ModelVersion:
+def registered_version(run: TrackedRun, project: Project, card: Artifact) -> ModelVersion:
     """The version of `traces` that is this detector: the one that is there, else a new one.
 
     Parameters
@@ -73,7 +73,7 @@ def registered_version(run: TrackedRun, shop: Workshop, card: Artifact) -> Model
         return known[0]
     if not client.search_registered_models(f"name = '{NAME}'", max_results=1):
         client.create_registered_model(NAME, description=_description())
-    logged = _log(run, shop, card)
+    logged = _log(run, project, card)
     tags = {"recipe": card.recipe, "bank": card.read()["parts"]["trace_index"]}
     return client.create_model_version(
         NAME,
@@ -84,7 +84,7 @@ def registered_version(run: TrackedRun, shop: Workshop, card: Artifact) -> Model
     )
 
 
-def _log(run: TrackedRun, shop: Workshop, card: Artifact) -> LoggedModel:
+def _log(run: TrackedRun, project: Project, card: Artifact) -> LoggedModel:
     """The model, logged as an output of the run."""
     from mlflow.entities import LoggedModelOutput
     from mlflow.models import Model
@@ -99,7 +99,7 @@ def _log(run: TrackedRun, shop: Workshop, card: Artifact) -> LoggedModel:
     about = Model(run_id=run.run_id, model_id=logged.model_id, model_uuid=logged.model_id, metadata=said)
     try:
         with tempfile.TemporaryDirectory() as folder:
-            pack(shop, Path(folder) / "model", about)
+            pack(project, Path(folder) / "model", about)
             client.log_model_artifacts(logged.model_id, str(Path(folder) / "model"))
     except BaseException:
         client.finalize_logged_model(logged.model_id, "FAILED")
@@ -109,7 +109,7 @@ def _log(run: TrackedRun, shop: Workshop, card: Artifact) -> LoggedModel:
     return logged
 
 
-def pack(shop: Workshop, folder: Path, about: Any = None) -> Path:
+def pack(project: Project, folder: Path, about: Any = None) -> Path:
     """Write the detector that the graph made last as an MLflow model: a folder that needs no checkout.
 
     Parameters
@@ -122,9 +122,9 @@ def pack(shop: Workshop, folder: Path, about: Any = None) -> Path:
     import mlflow.pyfunc
     import pandas as pd
 
-    with tempfile.TemporaryDirectory() as bench:
-        code = _library(shop.settings, Path(bench) / "traces_core")
-        detector = save_detector(shop, Path(bench) / "detector")
+    with tempfile.TemporaryDirectory() as scratch:
+        code = _library(project.settings, Path(scratch) / "traces_core")
+        detector = save_detector(project, Path(scratch) / "detector")
         mlflow.pyfunc.save_model(
             folder,
             python_model=str(CODE),
@@ -134,7 +134,7 @@ def pack(shop: Workshop, folder: Path, about: Any = None) -> Path:
             pip_requirements=requirements(),
             signature=signature(),
             input_example=pd.DataFrame(
-                {"video": ["gate.mp4"], "context": [shop.settings.corpus.contexts[0]]}
+                {"video": ["gate.mp4"], "context": [project.settings.corpus.contexts[0]]}
             ),
         )
     return folder

@@ -15,13 +15,13 @@ import polars as pl
 
 from pipelines.tracking import BENCHMARKS, REAL, TRAININGS, TrackedRun, Tracker, flattened
 from pipelines.versioning import dvc_revision
+from traces_core.project import Project
 from traces_core.report.markdown import number_columns, table
 from traces_core.report.model import label
 from traces_core.report.plots import dots, score_curve
 from traces_core.settings import Settings
 from traces_core.steps import benchmark, footage, knowledge, pages
 from traces_core.steps.detection import Calibration
-from traces_core.steps.workshop import Workshop
 from traces_core.store import Artifact
 from traces_core.streams import LATE
 
@@ -41,48 +41,50 @@ NUMBERS = (
 """Numbers of a row that are worth comparing between runs."""
 
 
-def training_run(tracker: Tracker, shop: Workshop, learned: Artifact, tags: Mapping[str, str]) -> TrackedRun:
+def training_run(
+    tracker: Tracker, project: Project, learned: Artifact, tags: Mapping[str, str]
+) -> TrackedRun:
     """The run of one training of the fusion: its curves, its clips, its weights."""
 
     def fill(run: TrackedRun) -> None:
         said = json.loads((learned.path / "training.json").read_text(encoding="utf-8"))
-        run.params({"training": shop.settings.training.model_dump(mode="json"), **_encoders(shop)})
+        run.params({"training": project.settings.training.model_dump(mode="json"), **_encoders(project)})
         run.tags({"shipped": str(said["shipped"]), "reason": said["reason"]})
         _curve(run, said)
-        _videos(run, shop, "training")
+        _videos(run, project, "training")
         run.file(learned.path)
 
     return tracker.once(f"fusion {learned.recipe[:6]}", _of(learned, tags), fill, experiment=TRAININGS)
 
 
 def benchmark_run(
-    tracker: Tracker, shop: Workshop, measured: Artifact, tags: Mapping[str, str]
+    tracker: Tracker, project: Project, measured: Artifact, tags: Mapping[str, str]
 ) -> TrackedRun:
     """The run of one benchmark, with everything that a comparison with another one asks for."""
 
     def fill(run: TrackedRun) -> None:
         said = measured.read()
         rows = sorted(said["rows"], key=lambda row: pages.STREAM_ORDER.index(row["stream"]))
-        run.params({"stream": LATE, **_encoders(shop), **shop.settings.model_dump(mode="json")})
+        run.params({"stream": LATE, **_encoders(project), **project.settings.model_dump(mode="json")})
         run.tags({name.replace(" ", "_"): value for name, value in said["provenance"].items()})
         run.tags({"mlflow.note.content": _note(rows)})
         run.metrics(_numbers(next(row for row in rows if row["stream"] == LATE)))
         run.metrics({row["stream"]: {**_numbers(row), "class": _classes(row)} for row in rows})
         run.metrics({"baseline": {one["baseline"]: one["auc"] for one in benchmark.baseline_rows(rows)}})
-        _inputs(run, shop, said["provenance"]["ground truth"])
-        _kept(run, shop, rows)
+        _inputs(run, project, said["provenance"]["ground truth"])
+        _kept(run, project, rows)
         run.content("benchmark.json", said)
 
     told = {**_of(measured, tags), "kind": "benchmark"}
-    return tracker.once(_title(shop.settings, measured), told, fill)
+    return tracker.once(_title(project.settings, measured), told, fill)
 
 
 def ablation_runs(
-    tracker: Tracker, shop: Workshop, measured: Artifact, found: Artifact, tags: Mapping[str, str]
+    tracker: Tracker, project: Project, measured: Artifact, found: Artifact, tags: Mapping[str, str]
 ) -> TrackedRun:
     """The run of the benchmark that was varied, with a child for each row of an ablation."""
-    parent, name = benchmark_run(tracker, shop, measured, tags), found.key
-    base = flattened(shop.settings.model_dump(mode="json"))
+    parent, name = benchmark_run(tracker, project, measured, tags), found.key
+    base = flattened(project.settings.model_dump(mode="json"))
     rows = [
         (
             f"{name}: {row['variant']}, {row['stream']}{_seed(row)}",
@@ -113,10 +115,10 @@ def real_run(tracker: Tracker, name: str, found: Artifact, tags: Mapping[str, st
 
 
 def report_in_run(
-    tracker: Tracker, shop: Workshop, measured: Artifact, written: Artifact, tags: Mapping[str, str]
+    tracker: Tracker, project: Project, measured: Artifact, written: Artifact, tags: Mapping[str, str]
 ) -> TrackedRun:
     """The run of a benchmark, with the pages that people read among its artifacts."""
-    run = benchmark_run(tracker, shop, measured, tags)
+    run = benchmark_run(tracker, project, measured, tags)
     if run.client.get_run(run.run_id).data.tags.get("report") != written.recipe:
         run.file(written.path, "report")
         run.tags({"report": written.recipe})
@@ -184,8 +186,8 @@ def _classes(row: Row) -> dict[str, Any]:
     return {name: one["auc"] for name, one in (row.get("per_class") or {}).items()}
 
 
-def _encoders(shop: Workshop) -> dict[str, str]:
-    return {"space": shop.clip.space, "window_encoder": shop.windows.fingerprint}
+def _encoders(project: Project) -> dict[str, str]:
+    return {"space": project.clip.space, "window_encoder": project.windows.fingerprint}
 
 
 def _curve(run: TrackedRun, said: Mapping[str, Any]) -> None:
@@ -194,46 +196,47 @@ def _curve(run: TrackedRun, said: Mapping[str, Any]) -> None:
         run.metrics({"training": numbers}, step=int(point["step"]))
 
 
-def _videos(run: TrackedRun, shop: Workshop, name: str, digest: str | None = None) -> None:
+def _videos(run: TrackedRun, project: Project, name: str, digest: str | None = None) -> None:
     """One set of videos as a data set; its digest is that of its ground truth, or of the list."""
-    listed = shop.shelf.current("videos")
-    place = footage.set_folder(shop, shop.shelf.current("practice_footage"), name)
+    listed = project.store.current("videos")
+    place = footage.set_folder(project, project.store.current("practice_footage"), name)
     some = listed.read().filter(pl.col("set") == name)
     run.dataset(f"{name} set", some, digest=digest or listed.fingerprint, source=place, context=name)
 
 
-def _inputs(run: TrackedRun, shop: Workshop, truth: str) -> None:
+def _inputs(run: TrackedRun, project: Project, truth: str) -> None:
     """What went in: the benchmark by its ground truth, the normal footage, the traces of the bank."""
-    _videos(run, shop, "benchmark", truth)
-    _videos(run, shop, "calibration")
-    contexts = knowledge.contexts_in_use(shop)
+    _videos(run, project, "benchmark", truth)
+    _videos(run, project, "calibration")
+    contexts = knowledge.contexts_in_use(project)
     parts = [
-        [shop.shelf.current(name, one) for one in contexts] for name in ("trace_corpus", "trace_embeddings")
+        [project.store.current(name, one) for one in contexts]
+        for name in ("trace_corpus", "trace_embeddings")
     ]
     traces, _ = knowledge.kept_traces(*parts)
-    index = shop.shelf.current("trace_index")
+    index = project.store.current("trace_index")
     run.dataset("traces", traces, digest=index.fingerprint, source=index.path, context="bank")
 
 
-def _kept(run: TrackedRun, shop: Workshop, rows: Sequence[Row]) -> None:
+def _kept(run: TrackedRun, project: Project, rows: Sequence[Row]) -> None:
     """The artifacts: scores, thresholds, the fusion's training, plots."""
-    shelf = shop.shelf
-    shards = footage.shard_names(shop.settings.footage.shards)
-    scores = [shelf.current("anomaly_scores", shard) for shard in shards]
-    said = json.loads((shelf.current("adapters").path / "training.json").read_text(encoding="utf-8"))
+    store = project.store
+    shards = footage.shard_names(project.settings.footage.shards)
+    scores = [store.current("anomaly_scores", shard) for shard in shards]
+    said = json.loads((store.current("adapters").path / "training.json").read_text(encoding="utf-8"))
     _curve(run, said)
-    run.content("thresholds.json", shelf.current("thresholds").read())
+    run.content("thresholds.json", store.current("thresholds").read())
     run.table("scores.parquet", pl.concat([one.read() for one in scores]))
     run.content("plots/auc.png", dots(rows, benchmark.baseline_rows(rows)))
     if said["curve"]:
         run.content("plots/training.png", pages.training_picture(said))
-    run.content("plots/scores.png", _eventful(shop, scores))
+    run.content("plots/scores.png", _eventful(project, scores))
 
 
-def _eventful(shop: Workshop, scores: list[Artifact]) -> bytes:
+def _eventful(project: Project, scores: list[Artifact]) -> bytes:
     """The score curves of the benchmark video with most events."""
-    listed, annotated = shop.shelf.current("videos"), shop.shelf.current("annotations", "benchmark")
-    calibration = Calibration.load(shop.shelf.current("thresholds"))
+    listed, annotated = project.store.current("videos"), project.store.current("annotations", "benchmark")
+    calibration = Calibration.load(project.store.current("thresholds"))
     truth = benchmark.truth_of(listed, annotated)
     tracks = benchmark.tracks_of_set(listed, scores, calibration, "benchmark")
     video = max(truth.videos, key=lambda name: len(truth.intervals[name]))

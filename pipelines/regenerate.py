@@ -13,11 +13,11 @@ from pydantic import Field
 
 from pipelines.automation import LLM
 from pipelines.champion import promote
-from pipelines.resources import TrackerResource, WorkshopResource
+from pipelines.resources import ProjectResource, TrackerResource
 from pipelines.walk import DEMO, walk_as_job
+from traces_core.project import Project
 from traces_core.settings import PARAMS_VARIABLE, project_root
-from traces_core.steps.regeneration import Verdict, judged, replace_text, write_seed
-from traces_core.steps.workshop import Workshop
+from traces_core.steps.regeneration import BankVerdict, judged, replace_text, write_seed
 
 VERDICT = "traces/new_bank"
 """Tag of a run of the job: `taken` or `kept aside`."""
@@ -35,27 +35,27 @@ class RegenerateConfig(dg.Config):
 def try_new_bank(
     context: dg.OpExecutionContext,
     config: RegenerateConfig,
-    workshop: WorkshopResource,
+    project: ProjectResource,
     tracker: TrackerResource,
 ) -> None:
     """Write a bank with a new seed, judge it, and take it or keep it aside; either way the run says why."""
-    shop = workshop.open()
-    if shop.settings.corpus.writer == "shipped":
+    opened = project.open()
+    if opened.settings.corpus.writer == "shipped":
         raise dg.Failure(
             "corpus.writer is 'shipped': nobody writes, so a seed changes nothing. "
             "Set it to openai or vllm in params.yaml.",
             allow_retries=False,
         )
-    seed = shop.settings.writing.seed + 1 if config.seed is None else config.seed
-    verdict, champion = judged(shop, seed), "not asked"
+    seed = opened.settings.writing.seed + 1 if config.seed is None else config.seed
+    verdict, champion = judged(opened, seed), "not asked"
     if verdict.is_taken:
-        folder = Path(workshop.params or os.environ.get(PARAMS_VARIABLE) or project_root())
+        folder = Path(project.params or os.environ.get(PARAMS_VARIABLE) or project_root())
         take(folder, verdict, lambda: walk_as_job(context, DEMO))
-        champion = promote(workshop.open(), tracker.open(), {"dagster_run": context.run_id}).facts["gate"]
-    _say(context, shop, verdict, champion)
+        champion = promote(project.open(), tracker.open(), {"dagster_run": context.run_id}).facts["gate"]
+    _say(context, opened, verdict, champion)
 
 
-def take(folder: Path, verdict: Verdict, make_current: Callable[[], object]) -> None:
+def take(folder: Path, verdict: BankVerdict, make_current: Callable[[], object]) -> None:
     """Write the seed to params.yaml and make its bank current; the old seed comes back where that fails."""
     before = write_seed(folder, verdict.seed)
     try:
@@ -65,10 +65,10 @@ def take(folder: Path, verdict: Verdict, make_current: Callable[[], object]) -> 
         raise
 
 
-def _say(context: dg.OpExecutionContext, shop: Workshop, verdict: Verdict, champion: str) -> None:
+def _say(context: dg.OpExecutionContext, project: Project, verdict: BankVerdict, champion: str) -> None:
     """The verdict in the log, the tags of the run, the page of `trace_index`, and a file."""
     came = "taken" if verdict.is_taken else "kept aside"
-    file = shop.machine.reports / "regenerated" / f"seed-{verdict.seed}.json"
+    file = project.machine.reports / "regenerated" / f"seed-{verdict.seed}.json"
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(json.dumps({"new_bank": came, **verdict.to_dict()}, indent=1), encoding="utf-8")
     said = {

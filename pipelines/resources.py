@@ -1,4 +1,4 @@
-"""What assets are handed: the workshop (store, settings, encoders) and the tracker.
+"""What assets are handed: the project (store, settings, encoders) and the tracker.
 
 Fields belong to the machine and change no result; what does is in params.yaml.
 """
@@ -10,12 +10,12 @@ import dagster as dg
 from pydantic import Field
 
 from pipelines.tracking import Tracker
+from traces_core.project import Project
 from traces_core.settings import Machine, Settings, project_root
-from traces_core.steps.workshop import Workshop
-from traces_core.store import Shelf
+from traces_core.store import Store
 
 
-class WorkshopResource(dg.ConfigurableResource):
+class ProjectResource(dg.ConfigurableResource):
     """The store, the settings and the encoders. Empty fields take the environment's or the checkout's."""
 
     data: str = Field("", description="Root of the store (TRACES_DATA; data/).")
@@ -24,8 +24,8 @@ class WorkshopResource(dg.ConfigurableResource):
     device: str = Field("", description="Torch device, such as cpu or cuda:0 (TRACES_DEVICE; cpu).")
     params: str = Field("", description="Folder of params.yaml; the checkout.")
 
-    def open(self) -> Workshop:
-        """The workshop: settings are read now, so an edited params.yaml counts for the next step."""
+    def open(self) -> Project:
+        """The project: settings are read now, so an edited params.yaml counts for the next step."""
         here = Machine.here()
         chosen = {
             "data": Path(self.data) if self.data else here.data,
@@ -34,7 +34,7 @@ class WorkshopResource(dg.ConfigurableResource):
             "device": self.device or here.device,
         }
         machine = Machine(**chosen)
-        return Workshop(Shelf(machine.data), Settings.load(self.params or None), machine)
+        return Project(Store(machine.data), Settings.load(self.params or None), machine)
 
 
 class TrackerResource(dg.ConfigurableResource):

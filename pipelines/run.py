@@ -24,8 +24,9 @@ from rich.table import Table
 
 from pipelines import versioning
 from pipelines.reconcile import stale_partitions
-from pipelines.resources import WorkshopResource, git_commit
-from pipelines.walk import BENCHMARK, DEMO, EVERYTHING, PED2, REAL, GraphError, Stretch, walk
+from pipelines.resources import ProjectResource, git_commit
+from pipelines.walk import BENCHMARK, DEMO, EVERYTHING, PED2, REAL, GraphError, WalkStep, walk
+from traces_core.project import Project
 from traces_core.report import POCKET_NOTICE, result_table
 from traces_core.report.markdown import results_markdown
 from traces_core.report.ped2 import ped2_markdown, ped2_picture
@@ -36,8 +37,7 @@ from traces_core.steps.ablations import ABLATIONS
 from traces_core.steps.benchmark import baseline_rows
 from traces_core.steps.ladder import ladder_report
 from traces_core.steps.pages import STREAM_ORDER
-from traces_core.steps.workshop import Workshop
-from traces_core.store import Shelf
+from traces_core.store import Store
 
 
 def materialize(selection: str, *, instance: dg.DagsterInstance, console: Console) -> int:
@@ -45,8 +45,8 @@ def materialize(selection: str, *, instance: dg.DagsterInstance, console: Consol
     with _progress(console) as progress:
         bar = progress.add_task("")
 
-        def tell(stretch: Stretch, done: int, of: int) -> None:
-            progress.update(bar, description=str(stretch), completed=done, total=of)
+        def tell(step: WalkStep, done: int, of: int) -> None:
+            progress.update(bar, description=str(step), completed=done, total=of)
 
         runs = walk(selection, instance=instance, tell=tell)
         progress.update(bar, description="done", completed=runs)
@@ -63,16 +63,16 @@ def _progress(console: Console) -> Progress:
     return Progress(*columns, console=console)
 
 
-def write_results(shelf: Shelf, reports: Path) -> dict[str, Any]:
+def write_results(store: Store, reports: Path) -> dict[str, Any]:
     """`reports/benchmark.json` and the pages, as copies that stay where people look for them."""
-    measured = shelf.current("benchmark_metrics", "benchmark").read()
+    measured = store.current("benchmark_metrics", "benchmark").read()
     rows = sorted(measured["rows"], key=lambda row: STREAM_ORDER.index(row["stream"]))
     provenance = {**measured["provenance"], "git_commit": git_commit()}
     said = {"rows": rows, "baselines": baseline_rows(rows), "provenance": provenance}
     reports.mkdir(parents=True, exist_ok=True)
     target = reports / "benchmark"
     shutil.rmtree(target, ignore_errors=True)
-    shutil.copytree(shelf.current("benchmark_report").path, target)
+    shutil.copytree(store.current("benchmark_report").path, target)
     (reports / "benchmark.json").write_text(json.dumps(said, indent=1), encoding="utf-8")
     return said
 
@@ -95,7 +95,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         chosen.what, chosen.select
     )
     try:
-        versioning.check_stage(Workshop.here())
+        versioning.check_stage(Project.here())
         runs = materialize(selection, instance=dg.DagsterInstance.get(), console=console)
         if chosen.what == "real":
             write_real(console)
@@ -106,7 +106,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             if chosen.what == "benchmark":
                 write_docs(said, console)
         if versioning.is_wanted():
-            console.print(versioning.commit(Workshop.here()), highlight=False)
+            console.print(versioning.commit(Project.here()), highlight=False)
     except (GraphError, versioning.VersioningError) as error:
         console.print(f"[bold red]stopped[/bold red]\n{error}", highlight=False)
         return 1
@@ -116,7 +116,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def show_status(console: Console) -> None:
     """What would not come out as it is, were it made now; what hangs on it follows when it is made."""
-    stale = stale_partitions(WorkshopResource().open())
+    stale = stale_partitions(ProjectResource().open())
     table = Table("asset", "part", "why", box=None)
     for one in stale:
         table.add_row(one.asset, one.partition or "", one.reason)
@@ -125,15 +125,15 @@ def show_status(console: Console) -> None:
 
 def show_results(console: Console) -> dict[str, Any]:
     """Write the results where people look for them, print the table and where the rest is."""
-    shop = WorkshopResource().open()
-    said = write_results(shop.shelf, shop.machine.reports)
-    versioning.write_comparable(shop)
+    project = ProjectResource().open()
+    said = write_results(project.store, project.machine.reports)
+    versioning.write_comparable(project)
     console.print(result_table(said["rows"], said["baselines"]))
     if "pocket" in said["provenance"]["space"]:
         console.print(POCKET_NOTICE)
     console.print(
-        f"pages               {shop.machine.reports / 'benchmark' / 'index.html'}\n"
-        f"numbers             {shop.machine.reports / 'benchmark.json'}\n"
+        f"pages               {project.machine.reports / 'benchmark' / 'index.html'}\n"
+        f"numbers             {project.machine.reports / 'benchmark.json'}\n"
         "Dagster and MLflow  make ui\n"
         "a video of yours    .venv/bin/traces score VIDEO",
         highlight=False,
@@ -144,42 +144,44 @@ def show_results(console: Console) -> dict[str, Any]:
 
 def write_docs(said: dict[str, Any], console: Console) -> None:
     """docs/results.md and docs/score-curve.png, which the README shows; and the page with every ablation."""
-    shop = WorkshopResource().open()
-    compared = {name: shop.shelf.current("ablations", name).read()["rows"] for name in ABLATIONS}
+    project = ProjectResource().open()
+    compared = {name: project.store.current("ablations", name).read()["rows"] for name in ABLATIONS}
     titles = {name: (step.__doc__ or name).splitlines()[0] for name, step in ABLATIONS.items()}
     docs = project_root() / "docs"
     provenance = {"date": time.strftime("%Y-%m-%d"), **said["provenance"]}
     page = results_markdown(said["rows"], said["baselines"], compared, provenance, titles)
     (docs / "results.md").write_text(page, encoding="utf-8")
-    (docs / "score-curve.png").write_bytes(pages.example_picture(shop))
+    (docs / "score-curve.png").write_bytes(pages.example_picture(project))
     rungs = json.dumps(ladder_report(compared["ladder"]), indent=1)
-    (shop.machine.reports / "ladder.json").write_text(rungs, encoding="utf-8")
-    shutil.copy(shop.shelf.current("results").path / "index.html", shop.machine.reports / "results.html")
+    (project.machine.reports / "ladder.json").write_text(rungs, encoding="utf-8")
+    shutil.copy(
+        project.store.current("results").path / "index.html", project.machine.reports / "results.html"
+    )
     console.print(f"results             {docs / 'results.md'}", highlight=False, soft_wrap=True)
 
 
 def write_real(console: Console) -> None:
     """docs/results-real.md, and reports/real.json with its rows."""
-    shop, docs = WorkshopResource().open(), project_root() / "docs"
-    said = shop.shelf.current("real_results").read()
+    project, docs = ProjectResource().open(), project_root() / "docs"
+    said = project.store.current("real_results").read()
     docs.mkdir(exist_ok=True)
     page = real_markdown(said["rows"], said["baselines"], said["provenance"])
     (docs / "results-real.md").write_text(page, encoding="utf-8")
-    shop.machine.reports.mkdir(parents=True, exist_ok=True)
-    (shop.machine.reports / "real.json").write_text(json.dumps(said, indent=1), encoding="utf-8")
+    project.machine.reports.mkdir(parents=True, exist_ok=True)
+    (project.machine.reports / "real.json").write_text(json.dumps(said, indent=1), encoding="utf-8")
     console.print(f"results             {docs / 'results-real.md'}", highlight=False, soft_wrap=True)
 
 
 def write_ped2(console: Console) -> None:
     """reports/ped2.json with its picture, which shows frames of the data set; docs/results-ped2.md."""
-    shop, docs = WorkshopResource().open(), project_root() / "docs"
-    said = shop.shelf.current("ped2_results").read()
+    project, docs = ProjectResource().open(), project_root() / "docs"
+    said = project.store.current("ped2_results").read()
     docs.mkdir(exist_ok=True)
     (docs / "results-ped2.md").write_text(ped2_markdown(said), encoding="utf-8")
-    reports = shop.machine.reports
+    reports = project.machine.reports
     reports.mkdir(parents=True, exist_ok=True)
     (reports / "ped2.json").write_text(json.dumps(said, indent=1), encoding="utf-8")
-    (reports / "ped2.png").write_bytes(ped2_picture(ped2_results.ped2_moments(shop, said["seeds"][0])))
+    (reports / "ped2.png").write_bytes(ped2_picture(ped2_results.ped2_moments(project, said["seeds"][0])))
     console.print(
         f"frame AUC           {said['auc']:.3f} ({said['auc_low']:.3f} to {said['auc_high']:.3f})\n"
         f"numbers             {reports / 'ped2.json'}\n"

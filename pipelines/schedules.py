@@ -3,7 +3,7 @@
 import dagster as dg
 
 from pipelines.regenerate import RegenerateConfig
-from pipelines.resources import WorkshopResource
+from pipelines.resources import ProjectResource
 from pipelines.sensors import has_been_made
 
 _ON = dg.DefaultScheduleStatus.RUNNING
@@ -16,10 +16,10 @@ _ON = dg.DefaultScheduleStatus.RUNNING
     description="Every night: observe the settings and the catalog, and list the footage.",
 )
 def observe_sources_nightly(
-    context: dg.ScheduleEvaluationContext, workshop: WorkshopResource
+    context: dg.ScheduleEvaluationContext, project: ProjectResource
 ) -> dg.RunRequest | dg.SkipReason:
     """One run a night, once there is a graph."""
-    if not has_been_made(workshop.open().shelf):
+    if not has_been_made(project.open().store):
         return dg.SkipReason("The graph has not been made yet: launch the job `demo` once.")
     return dg.RunRequest(run_key=f"{context.scheduled_execution_time:%Y-%m-%d}")
 
@@ -31,16 +31,16 @@ def observe_sources_nightly(
     description="Every Monday, where a language model writes: a bank from a new seed, taken if no worse.",
 )
 def regenerate_bank_weekly(
-    context: dg.ScheduleEvaluationContext, workshop: WorkshopResource
+    context: dg.ScheduleEvaluationContext, project: ProjectResource
 ) -> dg.RunRequest | dg.SkipReason:
     """The date is the seed, so that each week draws anew and a week asked for twice draws the same."""
-    shop = workshop.open()
-    if shop.settings.corpus.writer == "shipped":
+    project = project.open()
+    if project.settings.corpus.writer == "shipped":
         return dg.SkipReason(
             "corpus.writer is 'shipped': the catalog is used as it stands, and no seed would change it. "
             "Set it to openai or vllm in params.yaml to have new banks tried."
         )
-    if not has_been_made(shop.shelf):
+    if not has_been_made(project.store):
         return dg.SkipReason("There is no bank to compare with yet: launch the job `demo` once.")
     day = f"{context.scheduled_execution_time:%Y%m%d}"
     return dg.RunRequest(

@@ -17,12 +17,12 @@ import dagster as dg
 
 from pipelines.partitions import INBOX
 from pipelines.reconcile import ARTIFACTS, stale_partitions
-from pipelines.resources import WorkshopResource
+from pipelines.resources import ProjectResource
 from pipelines.walk import UNDER_WAY, end_the_dead
-from traces_core.digest import digest
 from traces_core.inbox import inbox_folder, look
-from traces_core.steps.staleness import Stale
-from traces_core.store import Shelf
+from traces_core.store import Store
+from traces_core.store.digest import digest
+from traces_core.store.dry_run import Stale
 
 AT_ONCE = 20
 """Videos that one look at the inbox asks for at most; the next look asks for more."""
@@ -30,9 +30,9 @@ AT_ONCE = 20
 _ON = dg.DefaultSensorStatus.RUNNING
 
 
-def has_been_made(shelf: Shelf) -> bool:
+def has_been_made(store: Store) -> bool:
     """Whether the graph was made as a whole before: the first time is for people to ask for."""
-    return bool(shelf.keys("thresholds"))
+    return bool(store.keys("thresholds"))
 
 
 _FIRST = "The graph has not been made yet: launch the job `demo` once (or `make demo`)."
@@ -44,10 +44,10 @@ _FIRST = "The graph has not been made yet: launch the job `demo` once (or `make 
     minimum_interval_seconds=120,
     description="Ask for what is out of date though no event told of it: a file edited, deleted, damaged.",
 )
-def reconcile(context: dg.SensorEvaluationContext, workshop: WorkshopResource) -> dg.SensorResult:
+def reconcile(context: dg.SensorEvaluationContext, project: ProjectResource) -> dg.SensorResult:
     """One run for each part that is out of date at two looks in a row, once for each state it is in."""
-    shop = workshop.open()
-    if not has_been_made(shop.shelf):
+    project = project.open()
+    if not has_been_made(project.store):
         return dg.SensorResult(skip_reason=_FIRST)
     end_the_dead(context.instance)
     running = context.instance.get_runs_count(dg.RunsFilter(statuses=UNDER_WAY))
@@ -55,7 +55,7 @@ def reconcile(context: dg.SensorEvaluationContext, workshop: WorkshopResource) -
         return dg.SensorResult(
             skip_reason=f"{running} runs are under way; what they leave is looked at then."
         )
-    found = _that_can_be_made(context, shop.shelf, stale_partitions(shop))
+    found = _that_can_be_made(context, project.store, stale_partitions(project))
     stale = {_state(context.instance, one): one for one in found}
     seen = set(json.loads(context.cursor or "[]"))
     return dg.SensorResult(
@@ -66,11 +66,11 @@ def reconcile(context: dg.SensorEvaluationContext, workshop: WorkshopResource) -
 
 
 def _that_can_be_made(
-    context: dg.SensorEvaluationContext, shelf: Shelf, stale: Sequence[Stale]
+    context: dg.SensorEvaluationContext, store: Store, stale: Sequence[Stale]
 ) -> list[Stale]:
     """Those that wait for none of the others, of assets made before: the first time is for people."""
     graph, keys = context.repository_def.asset_graph, {_key(one) for one in stale}
-    made = {key for key in keys if shelf.keys(ARTIFACTS.get(key.to_user_string(), key.path[0]))}
+    made = {key for key in keys if store.keys(ARTIFACTS.get(key.to_user_string(), key.path[0]))}
     waiting = {key for key in keys if keys & graph.get_ancestor_asset_keys(key)}
     return [one for one in stale if _key(one) in made - waiting]
 
@@ -109,12 +109,12 @@ def _request(state: str, stale: Stale) -> dg.RunRequest:
     minimum_interval_seconds=30,
     description="Score each video that is dropped into the inbox, once it is there as a whole.",
 )
-def inbox(context: dg.SensorEvaluationContext, workshop: WorkshopResource) -> dg.SensorResult:
+def inbox(context: dg.SensorEvaluationContext, project: ProjectResource) -> dg.SensorResult:
     """A partition and a run for each video that has stopped changing; the others wait, with their reason."""
-    shop = workshop.open()
-    folder = inbox_folder(shop.machine)
+    project = project.open()
+    folder = inbox_folder(project.machine)
     found = look(folder, context.cursor, time.time(), most=AT_ONCE)
-    if found.ready and not has_been_made(shop.shelf):
+    if found.ready and not has_been_made(project.store):
         return dg.SensorResult(skip_reason=f"{len(found.ready)} videos wait. {_FIRST}")
     waiting = "; ".join(f"{name}: {why}" for name, why in found.waiting.items())
     return dg.SensorResult(

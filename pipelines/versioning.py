@@ -25,9 +25,9 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from traces_core.errors import TracesError
+from traces_core.project import Project
 from traces_core.settings import PROFILE_VARIABLE, project_root
 from traces_core.steps.comparing import curve_tables, stream_numbers
-from traces_core.steps.workshop import Workshop
 
 if TYPE_CHECKING:
     import dagster as dg
@@ -131,19 +131,19 @@ def write_code(root: Path) -> None:
             (root / CODE / f"{name}.json").write_text(json.dumps(versions, indent=1), encoding="utf-8")
 
 
-def write_comparable(shop: Workshop) -> None:
+def write_comparable(project: Project) -> None:
     """`metrics.json` and `plots/` among the reports: what `dvc metrics diff` and `dvc plots diff` compare."""
-    rows = shop.shelf.current("benchmark_metrics", "benchmark").read()["rows"]
-    numbers, folder = stream_numbers(rows), shop.machine.reports / "plots"
+    rows = project.store.current("benchmark_metrics", "benchmark").read()["rows"]
+    numbers, folder = stream_numbers(rows), project.machine.reports / "plots"
     folder.mkdir(parents=True, exist_ok=True)
-    for name, table in curve_tables(shop).items():
+    for name, table in curve_tables(project).items():
         table.write_csv(folder / f"{name}.csv", float_precision=5)
     listed = [{"stream": stream, **values} for stream, values in numbers.items()]
     (folder / "auc.json").write_text(json.dumps(listed, indent=1), encoding="utf-8")
     (folder.parent / "metrics.json").write_text(json.dumps(numbers, indent=1), encoding="utf-8")
 
 
-def check_stage(shop: Workshop) -> None:
+def check_stage(project: Project) -> None:
     """Refuse to run as a stage of DVC where the environment leads past what dvc.yaml says.
 
     Raises
@@ -152,7 +152,7 @@ def check_stage(shop: Workshop) -> None:
         Another profile or other folders than dvc.yaml names, or footage that no stage depends on: DVC would
         call results up to date that are not.
     """
-    stage, root, machine = os.environ.get(STAGE_VARIABLE), project_root(), shop.machine
+    stage, root, machine = os.environ.get(STAGE_VARIABLE), project_root(), project.machine
     if stage is None:
         return
     where = f"dvc.yaml, stage {stage}"
@@ -170,7 +170,7 @@ def check_stage(shop: Workshop) -> None:
     depends = {(root / path).resolve() for one in stages(root).values() for path in one.deps}
     for setting, reader in READ_FROM.items():
         section, name = setting.split(".")
-        path = getattr(getattr(shop.settings, section), name)
+        path = getattr(getattr(project.settings, section), name)
         if path is not None and (root / path).resolve() not in depends:
             raise VersioningError(
                 f"{where}: {setting} is {path}, and no stage depends on it: DVC would not see what changes "
@@ -183,7 +183,7 @@ def is_wanted() -> bool:
     return bool(os.environ.get(WANTED_VARIABLE)) and STAGE_VARIABLE not in os.environ
 
 
-def commit(shop: Workshop) -> str:
+def commit(project: Project) -> str:
     """Tell DVC what the graph has made: `dvc commit` of every stage that is up to date.
 
     A stage counts as up to date where each of its artifacts, and each of those before it, is the one that the
@@ -204,16 +204,16 @@ def commit(shop: Workshop) -> str:
     root = project_root()
     if not (root / ".dvc").is_dir():
         raise VersioningError(f"{root}: no .dvc. Run `dvc init` there, or unset {WANTED_VARIABLE}.")
-    if shop.machine.data.resolve() != (root / "data").resolve():
+    if project.machine.data.resolve() != (root / "data").resolve():
         raise VersioningError(
-            f"{shop.machine.data}: DVC versions {root / 'data'} only. Unset {PROFILE_VARIABLE} and "
+            f"{project.machine.data}: DVC versions {root / 'data'} only. Unset {PROFILE_VARIABLE} and "
             f"TRACES_DATA, or {WANTED_VARIABLE}."
         )
     write_code(root)
-    behind = _behind(stages(root), {one.asset: str(one) for one in stale_partitions(shop)}, root)
+    behind = _behind(stages(root), {one.asset: str(one) for one in stale_partitions(project)}, root)
     ready = [name for name in stages(root) if name not in behind]
     if "benchmark" in ready:
-        write_comparable(shop)
+        write_comparable(project)
     call_dvc(root, "commit", "--force", *ready)
     said = [f"DVC recorded {', '.join(ready)}; next: git add dvc.lock, git commit, dvc push"]
     return "\n".join(said + [f"not recorded: {name}, since {reason}" for name, reason in behind.items()])
@@ -258,7 +258,7 @@ def main(arguments: Iterable[str] | None = None) -> int:
         case ["code"]:
             write_code(project_root())
         case ["commit"]:
-            print(commit(Workshop.here()))
+            print(commit(Project.here()))
         case _:
             print(__doc__)
             return 2

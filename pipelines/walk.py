@@ -32,7 +32,7 @@ UNDER_WAY = [
 PROCESS = "traces/walked_by"
 """Tag of a run of a walk, and of the job that walks: machine and process, so that a killed one is noticed."""
 
-Tell = Callable[["Stretch", int, int], None]
+Tell = Callable[["WalkStep", int, int], None]
 
 
 class GraphError(RuntimeError):
@@ -40,7 +40,7 @@ class GraphError(RuntimeError):
 
 
 @dataclass(frozen=True)
-class Stretch:
+class WalkStep:
     """One run of a walk: some assets, for one partition."""
 
     assets: tuple[dg.AssetKey, ...]
@@ -54,11 +54,11 @@ class Stretch:
         return f"{names} [{self.partition}]" if self.partition else names
 
 
-def stretches(selection: str) -> Iterator[Stretch]:
+def walk_steps(selection: str) -> Iterator[WalkStep]:
     """The runs that a selection takes, in the order of the graph."""
     graph, _ = _graph_and_job()
     for wave, keys in waves(graph, selection):
-        yield from (Stretch(tuple(wave), key) for key in keys)
+        yield from (WalkStep(tuple(wave), key) for key in keys)
 
 
 def waves(graph: AssetGraph, selection: str) -> Iterator[tuple[list[dg.AssetKey], list[str | None]]]:
@@ -103,7 +103,7 @@ def walk(
     selection
         Dagster's asset selection.
     tell
-        Told (stretch, how many are done, how many there are) before each run.
+        Told (step, how many are done, how many there are) before each run.
 
     Raises
     ------
@@ -112,12 +112,12 @@ def walk(
         before stays.
     """
     end_the_dead(instance)
-    plan = list(stretches(selection))
+    plan = list(walk_steps(selection))
     if not plan:
         raise GraphError(f"{selection!r} selects no asset. `+key:NAME` is an asset and all that it needs.")
-    for done, stretch in enumerate(plan):
-        tell(stretch, done, len(plan))
-        _one_run(stretch, instance)
+    for done, step in enumerate(plan):
+        tell(step, done, len(plan))
+        _one_run(step, instance)
     return len(plan)
 
 
@@ -125,8 +125,8 @@ def walk_as_job(context: dg.OpExecutionContext, selection: str) -> int:
     """Walk a part of the graph within a job: each run is told to its log; the number of runs."""
     context.instance.add_run_tags(context.run_id, {PROCESS: walker()})
 
-    def tell(stretch: Stretch, done: int, of: int) -> None:
-        context.log.info(f"{done + 1} of {of}: {stretch}")
+    def tell(step: WalkStep, done: int, of: int) -> None:
+        context.log.info(f"{done + 1} of {of}: {step}")
 
     return walk(selection, instance=context.instance, tell=tell)
 
@@ -160,11 +160,11 @@ def _lives(process: int) -> bool:
     return True
 
 
-def _one_run(stretch: Stretch, instance: dg.DagsterInstance) -> None:
+def _one_run(step: WalkStep, instance: dg.DagsterInstance) -> None:
     _, job = _graph_and_job()
     result = job.execute_in_process(
-        asset_selection=list(stretch.assets),
-        partition_key=stretch.partition,
+        asset_selection=list(step.assets),
+        partition_key=step.partition,
         instance=instance,
         tags={PROCESS: walker()},
         raise_on_error=False,
@@ -173,7 +173,7 @@ def _one_run(stretch: Stretch, instance: dg.DagsterInstance) -> None:
     failed = [check for check in result.get_asset_check_evaluations() if not check.passed and check.blocking]
     if not result.success or any(check.severity == dg.AssetCheckSeverity.ERROR for check in failed):
         said = [*_reasons(result), *(f"{one.check_name}: {one.description}" for one in failed)]
-        raise GraphError("\n".join(said) or f"{stretch}: run {result.run_id} did not succeed")
+        raise GraphError("\n".join(said) or f"{step}: run {result.run_id} did not succeed")
 
 
 def _reasons(result: dg.ExecuteInProcessResult) -> Sequence[str]:

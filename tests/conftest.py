@@ -21,7 +21,7 @@ from traces_core.video import write_video
 
 if TYPE_CHECKING:
     from traces_core.detector import Detector
-    from traces_core.steps.workshop import Workshop
+    from traces_core.project import Project
 
 # How long an example takes is the machine's affair: a busy one is no failure.
 hypothesis_settings.register_profile("traces", deadline=None)
@@ -111,19 +111,19 @@ def broken(tmp_path_factory: pytest.TempPathFactory, clips: dict[str, Clip]) -> 
 
 
 @pytest.fixture(scope="session")
-def small_shop(tmp_path_factory: pytest.TempPathFactory) -> Workshop:
-    """A workshop in whose store the whole graph has been made, from footage of seconds."""
+def small_project(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """A project in whose store the whole graph has been made, from footage of seconds."""
     from small_graph import make_graph  # torch: only for those who ask
 
     return make_graph(tmp_path_factory.mktemp("home"))
 
 
 @pytest.fixture(scope="session")
-def small_detector(small_shop: Workshop) -> Detector:
+def small_detector(small_project: Project) -> Detector:
     """The detector that the small graph made."""
     from traces_core.detector import Detector
 
-    return Detector.load(small_shop)
+    return Detector.load(small_project)
 
 
 @pytest.fixture(scope="session")
@@ -144,13 +144,13 @@ def fights(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 
 @pytest.fixture
-def at_home(small_shop: Workshop, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """The folder of the small graph, taken for the checkout: `Workshop.here()` is the small one."""
-    home = small_shop.machine.data.parent
+def at_home(small_project: Project, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """The folder of the small graph, taken for the checkout: `Project.here()` is the small one."""
+    home = small_project.machine.data.parent
     monkeypatch.chdir(home)
     for name in ("DATA", "REPORTS", "DEVICE", "PROFILE", "PARAMS"):
         monkeypatch.delenv(f"TRACES_{name}", raising=False)
-    monkeypatch.setenv("TRACES_CATALOG", str(small_shop.machine.catalog))
+    monkeypatch.setenv("TRACES_CATALOG", str(small_project.machine.catalog))
     project_root.cache_clear()
     yield home
     project_root.cache_clear()

@@ -6,8 +6,8 @@ import numpy as np
 import polars as pl
 from small_banks import unit
 
-from traces_core.bank import Bank
-from traces_core.bank_settings import BankSettings
+from traces_core.bank.bank import Bank
+from traces_core.bank.settings import BankSettings
 from traces_core.text.corpus import trace_id
 from traces_core.types import Array
 

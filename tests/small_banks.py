@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 
-from traces_core.bank import Bank
+from traces_core.bank.bank import Bank
 from traces_core.text.corpus import SCHEMA, trace_id
 from traces_core.types import Array
 

@@ -15,11 +15,11 @@ import numpy as np
 import polars as pl
 import yaml
 
+from traces_core.practice import frames, plan_clip, plan_video, world
+from traces_core.project import Project
 from traces_core.settings import Machine, Settings
 from traces_core.steps import detection, footage, knowledge
-from traces_core.steps.workshop import Workshop
-from traces_core.store import Shelf
-from traces_core.video.practice import frames, plan_clip, plan_video, world
+from traces_core.store import Store
 
 ROOT = Path(__file__).resolve().parents[1]
 RATE = Fraction(8)
@@ -59,23 +59,25 @@ def write_footage(folder: Path) -> None:
         world.write_corpus(folder / name, plans)
 
 
-def make_graph(home: Path, contexts: Sequence[str] = ("street", "corridor"), shards: int = 2) -> Workshop:
+def make_graph(home: Path, contexts: Sequence[str] = ("street", "corridor"), shards: int = 2) -> Project:
     """Write footage and params.yaml to a folder and make everything up to the thresholds there."""
     write_footage(home)
     sets = {name: str(home / name) for name in footage.SETS}
     params = {**PARAMS, "corpus": {"contexts": list(contexts)}, "footage": {**sets, "shards": shards}}
     (home / "params.yaml").write_text(yaml.safe_dump(params))
     machine = Machine(data=home / "data", catalog=ROOT / "catalog", reports=home / "reports", device="cpu")
-    shop = Workshop(Shelf(machine.data), Settings.load(home, profile=""), machine)
-    practice = footage.practice_footage(shop)
-    listed = footage.videos(shop, practice)
-    manifests = [footage.video_features(shop, practice, listed, name) for name in footage.shard_names(shards)]
-    index, _ = knowledge.bank(shop)
+    project = Project(Store(machine.data), Settings.load(home, profile=""), machine)
+    practice = footage.practice_footage(project)
+    listed = footage.videos(project, practice)
+    manifests = [
+        footage.video_features(project, practice, listed, name) for name in footage.shard_names(shards)
+    ]
+    index, _ = knowledge.bank(project)
     joined = pl.concat([manifest.read() for manifest in manifests])
-    learned = detection.adapters(shop, practice, listed, joined)
-    scores = [detection.anomaly_scores(shop, listed, manifest, index, learned) for manifest in manifests]
-    detection.thresholds(shop, listed, scores)
-    return shop
+    learned = detection.adapters(project, practice, listed, joined)
+    scores = [detection.anomaly_scores(project, listed, manifest, index, learned) for manifest in manifests]
+    detection.thresholds(project, listed, scores)
+    return project
 
 
 def write_lossless(path: Path, pictures: Iterable[np.ndarray], rate: Fraction = RATE) -> Path:

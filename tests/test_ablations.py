@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from traces_core.project import Project
 from traces_core.steps import ablations, knowledge
-from traces_core.steps.workshop import Workshop
 from traces_core.streams import APPEARANCE, FUSED
 
 
@@ -14,10 +14,10 @@ def by_variant(rows: list[ablations.Row], stream: str) -> dict[str, float]:
 
 
 def test_every_scorer_is_measured_on_both_streams_and_the_default_as_in_the_main_run(
-    small_shop: Workshop,
+    small_project: Project,
 ) -> None:
-    rows = ablations.scorers(small_shop)
-    main = ablations.streams_of(small_shop)
+    rows = ablations.scorers(small_project)
+    main = ablations.streams_of(small_project)
     for stream in (APPEARANCE, FUSED):
         found = by_variant(rows, stream)
         assert list(found) == [
@@ -36,18 +36,18 @@ def test_every_scorer_is_measured_on_both_streams_and_the_default_as_in_the_main
     assert len(set(by_variant(rows, APPEARANCE).values())) > 1
 
 
-def test_every_control_of_the_scene_is_measured(small_shop: Workshop) -> None:
-    rows = ablations.scene(small_shop)
+def test_every_control_of_the_scene_is_measured(small_project: Project) -> None:
+    rows = ablations.scene(small_project)
     names = [f"scene = {scene}" for scene in ("none", "generic", "matched", "mismatched")]
     assert list(by_variant(rows, APPEARANCE)) == list(by_variant(rows, FUSED)) == names
 
 
 @pytest.mark.parametrize("scene", ["none", "generic", "mismatched"])
 def test_a_control_of_the_scene_changes_the_scene_sentences_and_nothing_else(
-    small_shop: Workshop, scene: str
+    small_project: Project, scene: str
 ) -> None:
-    _, matched = knowledge.bank(small_shop.variant())
-    _, other = knowledge.bank(small_shop.variant(corpus__scene=scene))
+    _, matched = knowledge.bank(small_project.variant())
+    _, other = knowledge.bank(small_project.variant(corpus__scene=scene))
     before, after = (set(bank.corpus["trace_id"]) for bank in (matched, other))
     contexts = len(matched.contexts)
     assert len(before - after) == contexts

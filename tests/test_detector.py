@@ -13,9 +13,9 @@ from small_graph import street_fight
 from traces_core.detector import Detector, ScoredVideo
 from traces_core.errors import MissingArtifactError, UnknownNameError, VideoError
 from traces_core.metrics.events import find_episodes
+from traces_core.project import Project
 from traces_core.steps.detection import scorer
-from traces_core.steps.workshop import Workshop
-from traces_core.store import Shelf
+from traces_core.store import Store
 from traces_core.streams import ACTION, APPEARANCE, FUSED, LATE
 
 STREAMS = {APPEARANCE, FUSED, ACTION, LATE}
@@ -94,10 +94,10 @@ def test_the_traces_of_an_explanation_make_up_the_fused_score(
 
 
 def test_attention_over_the_frame_and_over_the_window_sums_to_one(
-    small_shop: Workshop, small_detector: Detector, scored: dict[str, ScoredVideo]
+    small_project: Project, small_detector: Detector, scored: dict[str, ScoredVideo]
 ) -> None:
-    shelf = small_shop.shelf
-    trained = scorer(small_shop, shelf.current("trace_index"), shelf.current("adapters"), "candidate")
+    store = small_project.store
+    trained = scorer(small_project, store.current("trace_index"), store.current("adapters"), "candidate")
     moment = replace(small_detector, judge=trained).explain(scored["whole"], 2.0)
     assert moment.attention is not None
     assert moment.attention.shape[0] == moment.attention.shape[1]
@@ -147,17 +147,17 @@ def test_a_file_that_is_no_video_is_refused(small_detector: Detector, tmp_path: 
 
 
 def test_without_a_graph_there_is_no_detector_and_the_error_says_how_to_get_one(
-    small_shop: Workshop, tmp_path: Path
+    small_project: Project, tmp_path: Path
 ) -> None:
     with pytest.raises(MissingArtifactError, match="make demo"):
-        Detector.load(replace(small_shop, shelf=Shelf(tmp_path / "data")))
+        Detector.load(replace(small_project, store=Store(tmp_path / "data")))
 
 
-def test_a_video_scores_as_it_does_in_the_graph(small_shop: Workshop, small_detector: Detector) -> None:
-    listed = small_shop.shelf.current("videos").read()
+def test_a_video_scores_as_it_does_in_the_graph(small_project: Project, small_detector: Detector) -> None:
+    listed = small_project.store.current("videos").read()
     row = listed.filter((pl.col("set") == "benchmark") & (pl.col("context") == "corridor")).row(0, named=True)
-    in_graph = small_shop.shelf.current("anomaly_scores", row["shard"]).read()
-    folder = Path(str(small_shop.settings.footage.benchmark))
+    in_graph = small_project.store.current("anomaly_scores", row["shard"]).read()
+    folder = Path(str(small_project.settings.footage.benchmark))
     alone = small_detector.score(folder / row["video"], "corridor")
     for stream in (APPEARANCE, FUSED, ACTION):
         there = in_graph.filter((pl.col("video_id") == row["video_id"]) & (pl.col("stream") == stream))

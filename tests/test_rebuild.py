@@ -245,7 +245,7 @@ def test_what_is_killed_at_any_moment_ends_as_if_nobody_had_killed_it(
 
 
 def _lose_the_newest_half(site: Site) -> None:
-    files = sorted(site.shelf.root.glob("*/*/*.recipe.json"), key=lambda file: file.stat().st_mtime_ns)
+    files = sorted(site.store.root.glob("*/*/*.recipe.json"), key=lambda file: file.stat().st_mtime_ns)
     for file in files[len(files) // 2 :]:
         file.unlink()
 

@@ -9,29 +9,29 @@ import pytest
 import yaml
 from small_graph import PARAMS, ROOT
 
+from traces_core.project import Project
 from traces_core.settings import Machine, Settings
 from traces_core.steps import knowledge
-from traces_core.steps.workshop import Workshop
-from traces_core.store import Shelf
+from traces_core.store import Store
 
 
 @pytest.fixture(scope="module")
-def shop(tmp_path_factory: pytest.TempPathFactory) -> Workshop:
+def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
     home: Path = tmp_path_factory.mktemp("home")
     (home / "params.yaml").write_text(yaml.safe_dump(PARAMS))
     machine = Machine(data=home / "data", catalog=ROOT / "catalog", reports=home / "reports", device="cpu")
-    return Workshop(Shelf(machine.data), Settings.load(home, profile=""), machine)
+    return Project(Store(machine.data), Settings.load(home, profile=""), machine)
 
 
-def test_a_shipped_context_loses_no_trace(shop: Workshop) -> None:
-    corpus = knowledge.trace_corpus(shop, "street")
-    vectors = knowledge.trace_embeddings(shop, corpus)
+def test_a_shipped_context_loses_no_trace(project: Project) -> None:
+    corpus = knowledge.trace_corpus(project, "street")
+    vectors = knowledge.trace_embeddings(project, corpus)
     assert vectors.facts == {"exact_duplicates": 0, "near_duplicates": 0}
     assert len(vectors.read()["vectors"]) == len(corpus.read())
 
 
-def test_near_repetitions_are_left_out_of_the_bank_counted_and_never_a_whole_class(shop: Workshop) -> None:
-    loose = shop.variant(corpus__near_duplicate_cosine=0.9)
+def test_near_repetitions_are_left_out_of_the_bank_counted_and_never_a_whole_class(project: Project) -> None:
+    loose = project.variant(corpus__near_duplicate_cosine=0.9)
     corpora = [knowledge.trace_corpus(loose, name) for name in knowledge.contexts_in_use(loose)]
     vectors = [knowledge.trace_embeddings(loose, corpus) for corpus in corpora]
     left_out = sum(entry.facts["near_duplicates"] for entry in vectors)
@@ -45,22 +45,22 @@ def test_near_repetitions_are_left_out_of_the_bank_counted_and_never_a_whole_cla
     )
 
 
-def test_each_vector_of_the_bank_is_that_of_its_sentence(shop: Workshop) -> None:
-    loose = shop.variant(corpus__near_duplicate_cosine=0.9)
+def test_each_vector_of_the_bank_is_that_of_its_sentence(project: Project) -> None:
+    loose = project.variant(corpus__near_duplicate_cosine=0.9)
     corpora = [knowledge.trace_corpus(loose, name) for name in knowledge.contexts_in_use(loose)]
     vectors = [knowledge.trace_embeddings(loose, corpus) for corpus in corpora]
     traces, unit = knowledge.kept_traces(corpora, vectors)
     row = len(traces) // 2
-    again = shop.clip.encode_texts([traces["text"][row]])[0]
+    again = project.clip.encode_texts([traces["text"][row]])[0]
     assert float(unit[row] @ again) == pytest.approx(1, abs=1e-5)
 
 
-def test_another_threshold_makes_other_vectors_artifacts(shop: Workshop) -> None:
-    corpus = knowledge.trace_corpus(shop, "street")
-    one = knowledge.trace_embeddings(shop, corpus)
-    other = knowledge.trace_embeddings(shop.variant(corpus__near_duplicate_cosine=0.9), corpus)
+def test_another_threshold_makes_other_vectors_artifacts(project: Project) -> None:
+    corpus = knowledge.trace_corpus(project, "street")
+    one = knowledge.trace_embeddings(project, corpus)
+    other = knowledge.trace_embeddings(project.variant(corpus__near_duplicate_cosine=0.9), corpus)
     assert one.recipe != other.recipe
     assert (
-        knowledge.trace_corpus(shop.variant(corpus__near_duplicate_cosine=0.9), "street").recipe
+        knowledge.trace_corpus(project.variant(corpus__near_duplicate_cosine=0.9), "street").recipe
         == corpus.recipe
     )

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from scipy import optimize
 from small_banks import unit
 
-from traces_core.bank import WEIGHT, Bank
+from traces_core.bank.bank import WEIGHT, Bank
 from traces_core.errors import (
     EmptySideError,
     MixedSpacesError,

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from small_banks import small_bank, small_corpus, unit
 
-from traces_core.bank import Bank
+from traces_core.bank.bank import Bank
 from traces_core.errors import MixedSpacesError
 from traces_core.scoring import Difference, class_scores, explain, label_gaps, score_vectors
 from traces_core.text import without_class

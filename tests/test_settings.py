@@ -11,9 +11,9 @@ import yaml
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from traces_core.digest import digest
 from traces_core.errors import SettingsError
 from traces_core.settings import BASE_FILE, Machine, Settings, project_root
+from traces_core.store.digest import digest
 
 ROOT = Path(__file__).resolve().parents[1]
 

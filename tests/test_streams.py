@@ -6,18 +6,18 @@ import numpy as np
 import pytest
 
 from traces_core.detector import Detector
-from traces_core.features import Features
+from traces_core.encoders.features import Features
+from traces_core.project import Project
 from traces_core.steps.footage import load_features
-from traces_core.steps.workshop import Workshop
 from traces_core.streams import ACTION, APPEARANCE, FUSED
 
 
 @pytest.fixture(scope="module")
-def features(small_shop: Workshop) -> Features:
+def features(small_project: Project) -> Features:
     """Of the benchmark video that holds a fight."""
-    listed = small_shop.shelf.current("videos").read()
+    listed = small_project.store.current("videos").read()
     video = listed.filter((listed["set"] == "benchmark") & (listed["context"] == "street"))["video_id"][0]
-    return load_features(small_shop, video)
+    return load_features(small_project, video)
 
 
 def test_frames_are_scored_when_they_are_seen_and_windows_when_they_end(

@@ -12,11 +12,17 @@ from pathlib import Path
 
 from traces_core.calibration import Threshold
 from traces_core.context_aware.pvalues import NormalFootage
-from traces_core.context_aware.scoring import ALIGNMENT, CONTEXT_AWARE, SURPRISE, ContextScorer, Found
-from traces_core.features import Features
+from traces_core.context_aware.scoring import (
+    ALIGNMENT,
+    CONTEXT_AWARE,
+    SURPRISE,
+    ContextAwareScores,
+    ContextScorer,
+)
+from traces_core.encoders.features import Features
+from traces_core.project import Project
 from traces_core.steps.block_views import views_of_file
 from traces_core.steps.context_scores import calibration_of, context_scorer, findings, judged, mismatching
-from traces_core.steps.workshop import Workshop
 from traces_core.types import ScoreTrack
 
 CONTEXT_STREAMS = (CONTEXT_AWARE, ALIGNMENT, SURPRISE)
@@ -27,7 +33,7 @@ CONTEXT_STREAMS = (CONTEXT_AWARE, ALIGNMENT, SURPRISE)
 class ContextDetector:
     """Model, normal footage and thresholds, ready to judge."""
 
-    shop: Workshop
+    project: Project
     """Settings and encoders."""
     scorer: ContextScorer
     """From what was seen to the two streams."""
@@ -37,20 +43,20 @@ class ContextDetector:
     """When each stream calls somebody, in -log10 of a p-value."""
 
     @classmethod
-    def load(cls, shop: Workshop) -> ContextDetector:
-        """The one that the graph of this workshop made last.
+    def load(cls, project: Project) -> ContextDetector:
+        """The one that the graph of this project made last.
 
         Raises
         ------
         MissingArtifactError
             If the graph has not made its parts yet.
         """
-        shelf = shop.shelf
-        normal, thresholds = calibration_of(shelf.current("context_aware_thresholds"))
-        scorer = context_scorer(shop, shelf.current("context_gate"), shelf.current("trace_index"))
-        return cls(shop, scorer, normal, thresholds)
+        store = project.store
+        normal, thresholds = calibration_of(store.current("context_aware_thresholds"))
+        scorer = context_scorer(project, store.current("context_gate"), store.current("trace_index"))
+        return cls(project, scorer, normal, thresholds)
 
-    def judged(self, video: Path, features: Features, context: str | None) -> Found:
+    def judged(self, video: Path, features: Features, context: str | None) -> ContextAwareScores:
         """What it finds in one video, which is read once more, for the patch grids of its blocks.
 
         Parameters
@@ -71,9 +77,9 @@ class ContextDetector:
         VideoError
             If no frame can be read.
         """
-        views = views_of_file(self.shop, video, features)
-        found = findings(self.shop, self.scorer, views, context)
-        return Found(judged(self.normal, found.tracks, context), found.maps)
+        views = views_of_file(self.project, video, features)
+        found = findings(self.project, self.scorer, views, context)
+        return ContextAwareScores(judged(self.normal, found.tracks, context), found.maps)
 
     def because(self, tracks: Mapping[str, ScoreTrack], at_s: float) -> str:
         """Which streams lift `context_aware` above its threshold at a moment, joined by `+`; empty: none."""

@@ -18,17 +18,17 @@ import polars as pl
 from numpy.typing import NDArray
 
 from traces_core.calibration import Threshold
-from traces_core.context_aware.scoring import CONTEXT_AWARE, SURPRISE, Found
+from traces_core.context_aware.scoring import CONTEXT_AWARE, SURPRISE, ContextAwareScores
 from traces_core.context_detector import ContextDetector
 from traces_core.encoders.base import Pixels
-from traces_core.features import Features, extract_features
+from traces_core.encoders.features import Features, extract_features
+from traces_core.fusion.late import LateFusion
+from traces_core.fusion.windows import attention_maps
 from traces_core.metrics.events import find_episodes
-from traces_core.model.late import LateFusion
-from traces_core.model.windows import attention_maps
-from traces_core.report.model import Moment, NearTrace
+from traces_core.project import Project
+from traces_core.report.model import ExplainedMoment, NearTrace
 from traces_core.scoring import Explanation, explain
 from traces_core.steps.detection import Calibration, scorer, with_late
-from traces_core.steps.workshop import Workshop
 from traces_core.streams import LATE, Scorer
 from traces_core.types import Episode, ScoreTrack, Times
 from traces_core.video import frames_at, window_frames_of
@@ -52,7 +52,7 @@ class ScoredVideo:
     """What the encoders saw."""
     broken: str | None
     """Why the file ends early; None for a whole one."""
-    context_aware: Found | None = None
+    context_aware: ContextAwareScores | None = None
     """What the Context-Aware system found, its surprise maps with it; None where it was not asked."""
 
     @property
@@ -80,7 +80,7 @@ class ScoredVideo:
 class Detector:
     """Encoders, bank, fusion, scales and thresholds, ready to score."""
 
-    shop: Workshop
+    project: Project
     """Settings and encoders."""
     judge: Scorer
     """From features to scores."""
@@ -92,12 +92,12 @@ class Detector:
     """Adds the streams of the Context-Aware system; None leaves them out."""
 
     @classmethod
-    def load(cls, shop: Workshop | None = None, *, context_aware: bool = False) -> Detector:
+    def load(cls, project: Project | None = None, *, context_aware: bool = False) -> Detector:
         """The detector that the graph of this checkout made last.
 
         Parameters
         ----------
-        shop
+        project
             Another store or other settings; this checkout's by default.
         context_aware
             Whether it adds the streams `alignment`, `surprise` and `context_aware`, in -log10 of their
@@ -108,14 +108,14 @@ class Detector:
         MissingArtifactError
             If the graph has not made its parts yet: `make demo` does.
         """
-        shop = shop or Workshop.here()
-        shelf = shop.shelf
-        judge = scorer(shop, shelf.current("trace_index"), shelf.current("adapters"))
-        calibration = Calibration.load(shelf.current("thresholds"))
-        found = cls(shop, judge, calibration.scales, calibration.thresholds)
+        project = project or Project.here()
+        store = project.store
+        judge = scorer(project, store.current("trace_index"), store.current("adapters"))
+        calibration = Calibration.load(store.current("thresholds"))
+        found = cls(project, judge, calibration.scales, calibration.thresholds)
         if not context_aware:
             return found
-        further = ContextDetector.load(shop)
+        further = ContextDetector.load(project)
         return replace(found, context_aware=further, thresholds={**found.thresholds, **further.thresholds})
 
     @property
@@ -151,13 +151,13 @@ class Detector:
         if context is not None:
             self.judge.bank.trace_ids("normal", [context])  # refuses an unknown name, with the nearest one
         video = Path(video)
-        sampling = self.shop.settings.sampling
+        sampling = self.project.settings.sampling
         with tempfile.TemporaryDirectory(prefix="traces-") as folder:
             file = Path(folder) / "features.safetensors"
             facts = extract_features(
                 video,
-                self.shop.clip,
-                self.shop.windows,
+                self.project.clip,
+                self.project.windows,
                 file,
                 sample_fps=sampling.sample_fps,
                 hop_frames=sampling.hop_frames,
@@ -194,7 +194,7 @@ class Detector:
             context_aware=further,
         )
 
-    def explain(self, scored: ScoredVideo, at_s: float, stream: str = LATE) -> Moment:
+    def explain(self, scored: ScoredVideo, at_s: float, stream: str = LATE) -> ExplainedMoment:
         """Why one moment has its score: the frame, where the model looked, the nearest traces.
 
         Parameters
@@ -214,16 +214,18 @@ class Detector:
         """
         return self.explain_many(scored, [at_s], stream)[0]
 
-    def explain_many(self, scored: ScoredVideo, times_s: Sequence[float], stream: str = LATE) -> list[Moment]:
+    def explain_many(
+        self, scored: ScoredVideo, times_s: Sequence[float], stream: str = LATE
+    ) -> list[ExplainedMoment]:
         """`explain` for several moments, with one pass over the file."""
         for at_s in times_s:
-            if not 0 <= at_s <= scored.end_s + 1 / self.shop.settings.sampling.sample_fps:
+            if not 0 <= at_s <= scored.end_s + 1 / self.project.settings.sampling.sample_fps:
                 raise ValueError(
                     f"{scored.path}: no moment at {at_s} s; the video ends at {scored.end_s:.3f} s"
                 )
         features = scored.features
         chosen = _last(features.window_times_s, times_s)
-        within = window_frames_of(features.ends[chosen], self.shop.windows.window_frames)  # (M, W)
+        within = window_frames_of(features.ends[chosen], self.project.windows.window_frames)  # (M, W)
         now = _last(features.frame_times_s, times_s)
         shown = np.column_stack([within, now])  # (M, W + 1): the window, then the frame of the moment
         wanted, where = np.unique(shown, return_inverse=True)
@@ -232,11 +234,13 @@ class Detector:
         places = zip(times_s, chosen, windows, strict=True)
         return [self._moment(scored, stream, at_s, int(window), seen) for at_s, window, seen in places]
 
-    def _moment(self, scored: ScoredVideo, stream: str, at_s: float, window: int, pixels: Pixels) -> Moment:
+    def _moment(
+        self, scored: ScoredVideo, stream: str, at_s: float, window: int, pixels: Pixels
+    ) -> ExplainedMoment:
         features = scored.features
         one = slice(window, window + 1)
         frames, tokens = features.window_frames[one], features.tokens[one]
-        seen = self.shop.windows.encode_windows(pixels[None, :-1], with_attention=True)
+        seen = self.project.windows.encode_windows(pixels[None, :-1], with_attention=True)
         within = attention_maps(self.judge.fusion, frames, tokens)
         why = explain(
             self.judge.fused_vectors(_only(features, window))[0],
@@ -247,7 +251,7 @@ class Detector:
         )
         track = scored.tracks[stream]
         place = int(_last(track.times_s, [at_s])[0])
-        return Moment(
+        return ExplainedMoment(
             time_s=float(track.times_s[place]),
             stream=stream,
             score=float(track.values[place]),
@@ -261,7 +265,7 @@ class Detector:
             window_attention=None if within is None else within[0].mean(axis=(0, 1)),
         )
 
-    def peaks(self, scored: ScoredVideo, stream: str = LATE, most: int = 3) -> list[Moment]:
+    def peaks(self, scored: ScoredVideo, stream: str = LATE, most: int = 3) -> list[ExplainedMoment]:
         """The highest moments, one an episode; the highest of all where there is no episode."""
         episodes = sorted(scored.episodes[stream], key=lambda one: -one.peak_score)[:most]
         track = scored.tracks[stream]

@@ -14,9 +14,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from traces_core.digest import digest
 from traces_core.settings import Machine
 from traces_core.steps.footage import SUFFIXES
+from traces_core.store.digest import digest
 from traces_core.video.wholeness import missing_bytes
 
 INBOX_VARIABLE = "TRACES_INBOX"
@@ -61,7 +61,7 @@ def file_named(folder: Path, name: str) -> Path | None:
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class InboxScan:
     """What one look at the inbox found; `to_json` remembers it for the next."""
 
     ready: dict[str, str] = field(default_factory=dict)
@@ -78,7 +78,7 @@ class Look:
         return json.dumps({"seen": self.seen, "taken": self.taken})
 
 
-def look(folder: Path, remembered: str | None, now_s: float, *, most: int = 20) -> Look:
+def look(folder: Path, remembered: str | None, now_s: float, *, most: int = 20) -> InboxScan:
     """Look at the inbox.
 
     Parameters
@@ -92,7 +92,7 @@ def look(folder: Path, remembered: str | None, now_s: float, *, most: int = 20) 
     """
     before = json.loads(remembered or "{}")
     seen_before, taken_before = before.get("seen", {}), before.get("taken", {})
-    found = Look()
+    found = InboxScan()
     for path in dropped_files(folder):
         name = name_of(folder, path)
         try:

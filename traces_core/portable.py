@@ -14,12 +14,12 @@ from pathlib import Path
 
 import yaml
 
-from traces_core.digest import code_digest, digest
+from traces_core.project import Project
 from traces_core.settings import BASE_FILE, Machine, Settings
 from traces_core.steps.detection import CALIBRATING, SCORING
 from traces_core.steps.footage import SEEING
-from traces_core.steps.workshop import Workshop
-from traces_core.store import Artifact, Shelf
+from traces_core.store import Artifact, Store
+from traces_core.store.digest import code_digest, digest
 
 PARTS = ("trace_index", "adapters", "thresholds")
 """Artifacts that a detector is made of."""
@@ -32,7 +32,7 @@ CODE = digest([SEEING, SCORING, CALIBRATING, code_digest(["traces_core.portable"
 """Everything that runs when a saved detector scores a video."""
 
 
-def detector_card(shop: Workshop) -> Artifact:
+def detector_card(project: Project) -> Artifact:
     """What the detector is that the graph made last, in words: its recipe tells it from every other.
 
     Returns
@@ -47,15 +47,15 @@ def detector_card(shop: Workshop) -> Artifact:
         If the graph has not made a part yet.
     """
     card = {
-        "parts": {name: shop.shelf.current(name).fingerprint for name in PARTS},
-        "space": shop.clip.space,
-        "window_encoder": shop.windows.fingerprint,
-        "settings": shop.settings.model_dump(mode="json", include=set(SECTIONS)),
+        "parts": {name: project.store.current(name).fingerprint for name in PARTS},
+        "space": project.clip.space,
+        "window_encoder": project.windows.fingerprint,
+        "settings": project.settings.model_dump(mode="json", include=set(SECTIONS)),
     }
-    return shop.shelf.remember("detector_model", code=CODE, made_from=card, make=lambda: card)
+    return project.store.remember("detector_model", code=CODE, made_from=card, make=lambda: card)
 
 
-def save_detector(shop: Workshop, folder: Path) -> Path:
+def save_detector(project: Project, folder: Path) -> Path:
     """Copy the detector that the graph made last to a new folder; its path.
 
     Raises
@@ -65,22 +65,22 @@ def save_detector(shop: Workshop, folder: Path) -> Path:
     FileExistsError
         If the folder holds a detector already.
     """
-    parts = {name: shop.shelf.current(name) for name in PARTS}
+    parts = {name: project.store.current(name) for name in PARTS}
     for name, artifact in parts.items():
-        place = folder / artifact.path.parent.relative_to(shop.shelf.root)
+        place = folder / artifact.path.parent.relative_to(project.store.root)
         if place.exists():
             raise FileExistsError(f"{folder}: holds a {name} already. Name an empty folder.")
         place.mkdir(parents=True)
         for source in (artifact.path, artifact.path.with_name(f"{artifact.recipe}.recipe.json")):
             (shutil.copytree if source.is_dir() else shutil.copyfile)(source, place / source.name)
         (place / "current").write_text(artifact.recipe, encoding="utf-8")
-    followed = shop.settings.model_dump(mode="json", include=set(SECTIONS))
+    followed = project.settings.model_dump(mode="json", include=set(SECTIONS))
     (folder / BASE_FILE).write_text(yaml.safe_dump(followed, sort_keys=False), encoding="utf-8")
     return folder
 
 
-def open_detector(folder: Path, device: str = "cpu") -> Workshop:
-    """The workshop of a saved detector: `Detector.load(open_detector(folder))` is ready to score.
+def open_detector(folder: Path, device: str = "cpu") -> Project:
+    """The project of a saved detector: `Detector.load(open_detector(folder))` is ready to score.
 
     Parameters
     ----------
@@ -95,4 +95,4 @@ def open_detector(folder: Path, device: str = "cpu") -> Workshop:
         If the folder holds no detector, or one whose settings this version does not know.
     """
     machine = Machine(data=folder, catalog=folder, reports=folder, device=device)
-    return Workshop(Shelf(folder, publishes=False), Settings.load(folder, profile=""), machine)
+    return Project(Store(folder, publishes=False), Settings.load(folder, profile=""), machine)

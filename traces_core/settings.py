@@ -15,13 +15,13 @@ from typing import Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from traces_core.bank_settings import BankSettings
+from traces_core.bank.settings import BankSettings
 from traces_core.captions.settings import CaptionSettings
+from traces_core.context_aware.predictive.settings import Ped2Settings, PredictorSettings
 from traces_core.context_aware.settings import ContextGateSettings, JointSettings
 from traces_core.encoders.settings import ClipSettings, TimesformerSettings
 from traces_core.errors import SettingsError
-from traces_core.model.settings import FusionSettings
-from traces_core.predictive.settings import Ped2Settings, PredictorSettings
+from traces_core.fusion.settings import FusionSettings
 from traces_core.scoring.choice import ScorerChoice
 from traces_core.text.writers.settings import WritingSettings
 

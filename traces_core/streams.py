@@ -18,10 +18,10 @@ from functools import partial
 
 import numpy as np
 
-from traces_core.bank import Bank
-from traces_core.features import Features
-from traces_core.model.fusion import WindowFusion
-from traces_core.model.windows import fuse_windows
+from traces_core.bank.bank import Bank
+from traces_core.encoders.features import Features
+from traces_core.fusion.window_fusion import WindowFusion
+from traces_core.fusion.windows import fuse_windows
 from traces_core.scoring import ScorerSettings, label_gaps, score_vectors
 from traces_core.types import Array, ScoreTrack
 

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from small_banks import DIMENSIONS, small_bank, small_corpus, unit
 
-from traces_core.bank import Bank, recall_against_exact
+from traces_core.bank.bank import Bank
+from traces_core.bank.recall import recall_against_exact
 from traces_core.errors import (
     EmptySideError,
     MixedSpacesError,
@@ -208,7 +209,7 @@ def test_recall_falls_when_the_search_answers_wrongly() -> None:
             next_to = dict(zip(ids.tolist(), np.roll(ids, 1).tolist(), strict=True))
             return type(found)(found.similarities, np.vectorize(next_to.get)(found.trace_ids))
 
-    wrong = Wrong(bank.space, bank.settings, bank.holdings, bank.indexes)
+    wrong = Wrong(bank.space, bank.settings, bank.contents, bank.indexes)
     assert recall_against_exact(wrong, queries, 2, "normal") < 0.6
 
 
@@ -220,7 +221,7 @@ def test_a_trace_that_is_given_twice_counts_once() -> None:
             found = super().search(queries, k, side, contexts, label=label)
             return type(found)(found.similarities, np.repeat(found.trace_ids[:, :1], k, axis=1))
 
-    stuck = Stuck(bank.space, bank.settings, bank.holdings, bank.indexes)
+    stuck = Stuck(bank.space, bank.settings, bank.contents, bank.indexes)
     assert recall_against_exact(stuck, unit(20, np.random.default_rng(7)), 4, "normal") == 0.25
 
 

@@ -12,11 +12,12 @@ from hypothesis import strategies as st
 from large_banks import DIMENSIONS, PLACES, context, joined, large_bank
 from small_banks import unit
 
-from traces_core.bank import Bank, recall_of_index
-from traces_core.bank.pages import Pages
-from traces_core.bank_settings import BankSettings
-from traces_core.digest import file_digest
+from traces_core.bank.bank import Bank
+from traces_core.bank.chunked_vectors import ChunkedVectors
+from traces_core.bank.recall import recall_of_index
+from traces_core.bank.settings import BankSettings
 from traces_core.errors import EmptySideError, UnknownNameError
+from traces_core.store.digest import file_digest
 
 EXACT = BankSettings()
 
@@ -106,10 +107,10 @@ def test_the_bank_that_was_changed_stays_as_it_was() -> None:
 
 def test_contexts_that_stay_are_neither_read_nor_copied() -> None:
     bank, _ = large_bank(EXACT)
-    [array] = bank.holdings.pages.arrays
+    [array] = bank.contents.chunks.arrays
     changed = bank.with_contexts({"north": context("north", 1)})
-    shared = [page for page in changed.holdings.pages.arrays if np.shares_memory(page, array)]
-    assert sum(len(page) for page in shared) == len(bank) - 600
+    shared = [chunk for chunk in changed.contents.chunks.arrays if np.shares_memory(chunk, array)]
+    assert sum(len(chunk) for chunk in shared) == len(bank) - 600
     assert len(shared) == 3  # before north of the anomalous side, between the two, after
 
 
@@ -153,14 +154,14 @@ def test_a_change_that_makes_no_bank_is_refused() -> None:
 @given(cuts=st.lists(st.integers(0, 9), max_size=3), rows=st.lists(st.integers(0, 8), min_size=1))
 def test_vectors_in_several_arrays_read_as_those_in_one(cuts: list[int], rows: list[int]) -> None:
     whole = unit(9, np.random.default_rng(0))
-    pages = Pages(np.split(whole, sorted(cuts)))
+    chunks = ChunkedVectors(np.split(whole, sorted(cuts)))
     wanted = np.array(rows)
-    assert len(pages) == 9
-    assert np.array_equal(pages.take(wanted), whole[wanted])
-    assert np.array_equal(pages.copy(2, 8), whole[2:8])
-    assert all(len(page) <= 2 for page in pages.rows(0, 9, at_most=2))
+    assert len(chunks) == 9
+    assert np.array_equal(chunks.take(wanted), whole[wanted])
+    assert np.array_equal(chunks.copy(2, 8), whole[2:8])
+    assert all(len(chunk) <= 2 for chunk in chunks.rows(0, 9, at_most=2))
     queries = unit(2, np.random.default_rng(1))
     asked = np.stack([wanted, np.full_like(wanted, -1)])
-    cosines = pages.cosines(queries, asked)
+    cosines = chunks.cosines(queries, asked)
     np.testing.assert_allclose(cosines[0], whole[wanted] @ queries[0], atol=1e-6)
     assert np.isneginf(cosines[1]).all()

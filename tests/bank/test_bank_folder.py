@@ -17,10 +17,10 @@ import pytest
 from large_banks import large_bank
 from small_banks import small_bank, small_corpus, unit
 
-from traces_core.bank import Bank
+from traces_core.bank.bank import Bank
 from traces_core.bank.index import SideIndex
-from traces_core.digest import file_digest
 from traces_core.errors import CorruptArtifactError, MissingArtifactError
+from traces_core.store.digest import file_digest
 
 FILES = ["vectors.npy", "traces.parquet", "normal.faiss", "anomalous.faiss", "bank.json"]
 
@@ -131,7 +131,7 @@ def test_an_index_of_another_kind_is_refused(tmp_path: Path) -> None:
     bank, _ = large_bank()
     flat = faiss.IndexIDMap2(faiss.IndexFlatIP(bank.dimensions))
     flat.add_with_ids(bank.vectors("normal"), bank.trace_ids("normal"))
-    wrong = Bank(bank.space, bank.settings, bank.holdings, {**bank.indexes, "normal": SideIndex(flat)})
+    wrong = Bank(bank.space, bank.settings, bank.contents, {**bank.indexes, "normal": SideIndex(flat)})
     with pytest.raises(CorruptArtifactError, match="expected an IndexIVFPQFastScan"):
         Bank.load(wrong.save(tmp_path / "bank"))
 
@@ -139,7 +139,7 @@ def test_an_index_of_another_kind_is_refused(tmp_path: Path) -> None:
 def test_a_bank_that_cannot_be_written_leaves_the_old_one(tmp_path: Path) -> None:
     old = small_bank(1)[0]
     old.save(tmp_path / "bank")
-    broken = Bank(old.space, old.settings, old.holdings, {"normal": SideIndex("no index")})
+    broken = Bank(old.space, old.settings, old.contents, {"normal": SideIndex("no index")})
     with pytest.raises(TypeError):
         broken.save(tmp_path / "bank")
     assert Bank.load(tmp_path / "bank").fingerprint == old.fingerprint
@@ -166,7 +166,7 @@ def test_what_a_killed_writer_left_half_written_is_swept_and_a_living_ones_is_no
 def test_a_writer_killed_between_its_two_renames_loses_no_bank(tmp_path: Path) -> None:
     old = small_bank(1)[0]
     old.save(tmp_path / "bank").rename(tmp_path / f".bank-{_dead()}-old-0123abcd")
-    broken = Bank(old.space, old.settings, old.holdings, {"normal": SideIndex("no index")})
+    broken = Bank(old.space, old.settings, old.contents, {"normal": SideIndex("no index")})
     with pytest.raises(TypeError):
         broken.save(tmp_path / "bank")  # the next writer puts it back before anything else
     assert Bank.load(tmp_path / "bank").fingerprint == old.fingerprint

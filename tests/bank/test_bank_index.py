@@ -10,8 +10,9 @@ import pytest
 from large_banks import DIMENSIONS, SETTINGS, large_bank
 from small_banks import unit
 
-from traces_core.bank import Bank, near, recall_against_exact, recall_of_index
-from traces_core.bank_settings import BankSettings
+from traces_core.bank.bank import Bank
+from traces_core.bank.recall import near, recall_against_exact, recall_of_index
+from traces_core.bank.settings import BankSettings
 from traces_core.types import Array
 
 
@@ -90,7 +91,7 @@ def test_a_saved_index_answers_as_before_and_its_vectors_stay_on_disk(tmp_path: 
         one, two = bank.search(queries, 5, side), read.search(queries, 5, side)
         assert np.array_equal(one.trace_ids, two.trace_ids)
         assert np.array_equal(one.similarities, two.similarities)
-    assert not read.holdings.pages.arrays[0].flags.owndata
+    assert not read.contents.chunks.arrays[0].flags.owndata
     assert read.settings == bank.settings
 
 

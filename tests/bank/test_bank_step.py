@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 import yaml
 
-from traces_core.bank import Bank
-from traces_core.digest import file_digest
+from traces_core.bank.bank import Bank
+from traces_core.project import Project
 from traces_core.settings import Machine, Settings
 from traces_core.steps import knowledge
-from traces_core.steps.workshop import Workshop
-from traces_core.store import Shelf
+from traces_core.store import Store
+from traces_core.store.digest import file_digest
 from traces_core.types import Array
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -41,8 +41,8 @@ class CountingEncoder:
         return []
 
 
-class Site(Workshop):
-    """A workshop with that encoder."""
+class Site(Project):
+    """A project with that encoder."""
 
     @property
     def clip(self) -> CountingEncoder:  # type: ignore[override]
@@ -59,7 +59,7 @@ def site(tmp_path: Path) -> Site:
         shutil.copy(ROOT / "catalog" / f"{name}.yaml", tmp_path / "catalog")
     settings = Settings.load(ROOT, profile="").with_values(corpus__contexts=CONTEXTS)
     machine = Machine(data=tmp_path / "data", catalog=tmp_path / "catalog", reports=tmp_path, device="cpu")
-    return Site(Shelf(machine.data), settings, machine)
+    return Site(Store(machine.data), settings, machine)
 
 
 def _reword(site: Site, context: str) -> tuple[str, str]:
@@ -72,7 +72,7 @@ def _reword(site: Site, context: str) -> tuple[str, str]:
 
 def _anew(site: Site) -> Path:
     """The bank of the same catalog in an empty store."""
-    return knowledge.bank(Site(Shelf(site.machine.data / "anew"), site.settings, site.machine))[0].path
+    return knowledge.bank(Site(Store(site.machine.data / "anew"), site.settings, site.machine))[0].path
 
 
 def test_one_changed_sentence_embeds_its_context_only(site: Site) -> None:
@@ -83,7 +83,7 @@ def test_one_changed_sentence_embeds_its_context_only(site: Site) -> None:
     old, new = _reword(site, "shop")
     index, bank = knowledge.bank(site)
     texts = bank.corpus["text"].to_list()
-    assert sorted(site.clip.asked) == sorted(site.shelf.current("trace_corpus", "shop").read()["text"])
+    assert sorted(site.clip.asked) == sorted(site.store.current("trace_corpus", "shop").read()["text"])
     assert new in texts
     assert old not in texts
     assert index.facts["contexts_read"] == 1
@@ -92,11 +92,11 @@ def test_one_changed_sentence_embeds_its_context_only(site: Site) -> None:
 @pytest.mark.parametrize("change", ["reworded", "gone", "come"])
 def test_a_bank_made_from_the_one_before_is_the_bank_made_anew(site: Site, change: str) -> None:
     fewer = site.settings.with_values(corpus__contexts=("corridor", "street"))
-    start = Site(site.shelf, fewer, site.machine) if change == "come" else site
+    start = Site(site.store, fewer, site.machine) if change == "come" else site
     knowledge.bank(start)
     if change == "reworded":
         _reword(site, "shop")
-    after = Site(site.shelf, fewer, site.machine) if change == "gone" else site
+    after = Site(site.store, fewer, site.machine) if change == "gone" else site
     index, _ = knowledge.bank(after)
     assert index.facts["contexts_read"] == {"reworded": 1, "gone": 0, "come": 1}[change]
     assert file_digest(index.path) == file_digest(_anew(after))
@@ -104,7 +104,7 @@ def test_a_bank_made_from_the_one_before_is_the_bank_made_anew(site: Site, chang
 
 def test_a_bank_made_otherwise_or_damaged_is_not_started_from(site: Site) -> None:
     index, _ = knowledge.bank(site)
-    other = Site(site.shelf, site.settings.with_values(bank__exact_up_to=2000), site.machine)
+    other = Site(site.store, site.settings.with_values(bank__exact_up_to=2000), site.machine)
     assert knowledge.bank(other)[0].facts["contexts_read"] == 3
     knowledge.bank(site)  # current again
     (index.path / "vectors.npy").write_bytes(b"half")
@@ -124,4 +124,4 @@ def test_a_bank_of_which_most_has_changed_is_made_anew(site: Site) -> None:
 def test_the_gate_alone_is_no_reason_to_make_the_bank_again(site: Site) -> None:
     knowledge.bank(site)
     stricter = site.settings.with_values(bank__minimum_recall=1.0, bank__recall_at_k=7)
-    assert not knowledge.bank(Site(site.shelf, stricter, site.machine))[0].computed
+    assert not knowledge.bank(Site(site.store, stricter, site.machine))[0].computed

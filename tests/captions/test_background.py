@@ -13,11 +13,12 @@ from hypothesis import strategies as st
 from places import captions, write_catalog
 from typer.testing import CliRunner
 
-from traces_core import cli, cli_captions
 from traces_core.captions.background import agrees, background_corpus
 from traces_core.captions.provenance import read_provenance
 from traces_core.captions.settings import CaptionSettings
 from traces_core.captions.stream import CaptionScorer, catalog_corpus
+from traces_core.commands import captions as cli_captions
+from traces_core.commands import main as cli
 from traces_core.encoders.sentence import SentenceEncoder
 from traces_core.steps.captions import caption_scorer
 

@@ -17,12 +17,13 @@ from PIL import Image
 from tiny_clips import Clip, number_of
 from typer.testing import CliRunner
 
-from traces_core import cli, cli_captions
 from traces_core.captions.provenance import read_provenance
 from traces_core.captions.settings import CaptionSettings
 from traces_core.captions.table import check_captions
 from traces_core.captions.windows import windows_of
 from traces_core.captions.writer import CaptionWriter, VisionModel, Written
+from traces_core.commands import captions as cli_captions
+from traces_core.commands import main as cli
 from traces_core.errors import BudgetSpentError, DamagedVideoError, VideoError, WriterUnavailableError
 from traces_core.text.writers import Journal, Server
 

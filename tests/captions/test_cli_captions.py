@@ -11,8 +11,9 @@ from click.testing import Result
 from places import captions, write_catalog
 from typer.testing import CliRunner
 
-from traces_core import cli, cli_captions
 from traces_core.captions.provenance import catalog_digest, read_provenance
+from traces_core.commands import captions as cli_captions
+from traces_core.commands import main as cli
 from traces_core.errors import CorruptArtifactError
 
 PARAMS = """\

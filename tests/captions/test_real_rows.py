@@ -14,15 +14,15 @@ from mlflow.tracking import MlflowClient
 from places import SAID, write_catalog
 
 from assets import real as chapter
-from pipelines.resources import TrackerResource, WorkshopResource
+from pipelines.resources import ProjectResource, TrackerResource
 from pipelines.tracking import REAL, Tracker
 from traces_core.captions.settings import CaptionSettings
 from traces_core.errors import RealDataError, UnknownNameError
+from traces_core.project import Project
 from traces_core.report.real import real_markdown
 from traces_core.settings import Machine, Settings
 from traces_core.steps import real, real_rows
-from traces_core.steps.workshop import Workshop
-from traces_core.store import Shelf
+from traces_core.store import Store
 
 FRAMES = 300
 EVENTS = {"Abuse001_x264": "Abuse 90 149 -1 -1", "Arson002_x264": "Arson 30 89 200 239"}
@@ -73,26 +73,26 @@ def street() -> str:
 
 
 @pytest.fixture(scope="module")
-def shop(tmp_path_factory: pytest.TempPathFactory, encoder_folder: Path) -> Workshop:
+def project(tmp_path_factory: pytest.TempPathFactory, encoder_folder: Path) -> Project:
     home = tmp_path_factory.mktemp("real")
     write_real_data(home / "material" / "ucf_crime")
     catalog = write_catalog(home / "catalog", street=street())
     settings = Settings(corpus={"contexts": ["street"]}, captions={"text_encoder": str(encoder_folder)})
     machine = Machine(data=home / "data", catalog=catalog, reports=home / "reports", device="cpu")
-    return Workshop(Shelf(machine.data), settings, machine)
+    return Project(Store(machine.data), settings, machine)
 
 
 @pytest.fixture(autouse=True)
-def _material(shop: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(real.VARIABLE, str(shop.machine.data.parent / "material"))
+def _material(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(real.VARIABLE, str(project.machine.data.parent / "material"))
 
 
 @pytest.fixture(scope="module")
-def rows(shop: Workshop) -> list[dict]:
+def rows(project: Project) -> list[dict]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv(real.VARIABLE, str(shop.machine.data.parent / "material"))
+        patch.setenv(real.VARIABLE, str(project.machine.data.parent / "material"))
         return [
-            row for name in real_rows.EXPERIMENTS for row in real_rows.real_rows(shop, name).read()["rows"]
+            row for name in real_rows.EXPERIMENTS for row in real_rows.real_rows(project, name).read()["rows"]
         ]
 
 
@@ -119,8 +119,8 @@ def test_the_default_has_the_same_numbers_wherever_it_stands(rows: list[dict]) -
         assert of(rows, "over_time", table)["trailing means"]["auc"] == auc
 
 
-def test_a_score_that_holds_from_the_end_of_its_stretch_tells_nothing_before(shop: Workshop) -> None:
-    bench = real.Bench(shop, real.real_data(), "captions_vadtree_coarse")
+def test_a_score_that_holds_from_the_end_of_its_stretch_tells_nothing_before(project: Project) -> None:
+    bench = real.Bench(project, real.real_data(), "captions_vadtree_coarse")
     settings = bench.settings(classes=tuple(sorted(real_rows.UCF_CLASSES)))
     tracks = bench.tracks(bench.corpus(settings), settings)
     known = real_rows.from_the_end(bench, tracks)
@@ -147,8 +147,8 @@ def test_a_left_out_class_is_judged_on_its_videos_and_the_normal_ones(rows: list
     assert "Arson and normal videos" in found["arson"]["ground_truth"]["name"]
 
 
-def test_a_small_bank_has_its_size_and_every_class_before_any_twice(shop: Workshop) -> None:
-    bench = real.Bench(shop, real.real_data(), "captions_vadtree_coarse")
+def test_a_small_bank_has_its_size_and_every_class_before_any_twice(project: Project) -> None:
+    bench = real.Bench(project, real.real_data(), "captions_vadtree_coarse")
     corpus = bench.corpus(bench.settings(classes=tuple(sorted(real_rows.UCF_CLASSES))))
     small = real_rows.drawn(corpus, 13, 1, is_stratified=True)
     sides = small.group_by("side").agg(pl.len(), pl.col("class").n_unique().alias("classes"))
@@ -158,20 +158,20 @@ def test_a_small_bank_has_its_size_and_every_class_before_any_twice(shop: Worksh
     assert set(other["trace_id"]) <= set(real_rows.drawn(corpus, 10, 1, is_stratified=False)["trace_id"])
 
 
-def test_a_second_time_nothing_is_computed(shop: Workshop, rows: list[dict]) -> None:
+def test_a_second_time_nothing_is_computed(project: Project, rows: list[dict]) -> None:
     assert rows
-    assert not any(real_rows.real_rows(shop, name).computed for name in real_rows.EXPERIMENTS)
+    assert not any(real_rows.real_rows(project, name).computed for name in real_rows.EXPERIMENTS)
 
 
-def test_nothing_that_is_kept_holds_a_caption(shop: Workshop, rows: list[dict]) -> None:
+def test_nothing_that_is_kept_holds_a_caption(project: Project, rows: list[dict]) -> None:
     assert rows
-    kept = [path for path in shop.machine.data.rglob("*") if path.is_file()]
+    kept = [path for path in project.machine.data.rglob("*") if path.is_file()]
     assert kept
     assert not [path for path in kept for said in SAID if said.encode() in path.read_bytes()]
 
 
-def test_the_page_shows_causal_rows_before_offline_ones(shop: Workshop, rows: list[dict]) -> None:
-    found = real_rows.real_results(shop, "abc123").read()
+def test_the_page_shows_causal_rows_before_offline_ones(project: Project, rows: list[dict]) -> None:
+    found = real_rows.real_results(project, "abc123").read()
     assert len(found["rows"]) == len(rows)
     page = real_markdown(found["rows"], found["baselines"], found["provenance"])
     assert page.index("## Causal") < page.index("## Offline") < page.index("## Published")
@@ -192,22 +192,28 @@ def test_without_the_folder_it_says_what_to_set(monkeypatch: pytest.MonkeyPatch,
         real.real_data()
 
 
-def test_a_catalog_without_the_classes_is_refused(shop: Workshop, tmp_path: Path) -> None:
-    bare = shop.machine.model_copy(update={"catalog": write_catalog(tmp_path / "bare")})
+def test_a_catalog_without_the_classes_is_refused(project: Project, tmp_path: Path) -> None:
+    bare = project.machine.model_copy(update={"catalog": write_catalog(tmp_path / "bare")})
     with pytest.raises(UnknownNameError, match="abuse"):
         real_rows.headline(
-            real.Bench(Workshop(shop.shelf, shop.settings, bare), real.real_data(), "captions_vadtree_coarse")
+            real.Bench(
+                Project(project.store, project.settings, bare), real.real_data(), "captions_vadtree_coarse"
+            )
         )
 
 
 def test_each_row_is_a_run_of_mlflow(
-    shop: Workshop, encoder_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    project: Project, encoder_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     settings = {"corpus": {"contexts": ["street"]}, "captions": {"text_encoder": str(encoder_folder)}}
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(settings))
-    machine = {"data": str(tmp_path / "data"), "catalog": str(shop.machine.catalog), "params": str(tmp_path)}
-    resources = {"workshop": WorkshopResource(**machine), "tracker": TrackerResource(root=str(tmp_path))}
+    machine = {
+        "data": str(tmp_path / "data"),
+        "catalog": str(project.machine.catalog),
+        "params": str(tmp_path),
+    }
+    resources = {"project": ProjectResource(**machine), "tracker": TrackerResource(root=str(tmp_path))}
     judged = next(one for one in chapter.MEASURED if one.key.path == ["real", "judges"])
     done = dg.materialize([*chapter.SENTENCES, judged], resources=resources)
     assert done.success

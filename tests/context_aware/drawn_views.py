@@ -6,10 +6,10 @@ import numpy as np
 
 from traces_core.context_aware.corpus import JointCorpus, NormalVideo
 from traces_core.context_aware.model import ContextAware
+from traces_core.context_aware.predictive.settings import PredictorSettings
 from traces_core.context_aware.saved import Blueprint
 from traces_core.context_aware.settings import ContextGateSettings, JointSettings
 from traces_core.context_aware.views import Views
-from traces_core.predictive.settings import PredictorSettings
 
 D, D_TIME, S, CHANNELS, EDGE, BLOCKS = 8, 6, 5, 3, 2, 4
 EVENTS = ("walk|street", "sit|street", "walk|shop")

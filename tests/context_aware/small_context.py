@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import polars as pl
 
+from traces_core.project import Project
 from traces_core.steps import block_views, context_aware, context_scores, footage, knowledge
-from traces_core.steps.workshop import Workshop
 from traces_core.store import Artifact
 
 SMALL = {
@@ -26,36 +26,36 @@ SMALL = {
 }
 
 
-def listed_in(shop: Workshop) -> tuple[Artifact, Artifact]:
-    practice = footage.practice_footage(shop)
-    return practice, footage.videos(shop, practice)
+def listed_in(project: Project) -> tuple[Artifact, Artifact]:
+    practice = footage.practice_footage(project)
+    return practice, footage.videos(project, practice)
 
 
 def joined(parts: list[Artifact]) -> pl.DataFrame:
     return pl.concat([part.read() for part in parts])
 
 
-def learned_in(shop: Workshop) -> Artifact:
+def learned_in(project: Project) -> Artifact:
     """The jointly trained model, found or made."""
-    practice, listed = listed_in(shop)
-    shards = footage.shard_names(shop.settings.footage.shards)
-    features = [footage.video_features(shop, practice, listed, shard) for shard in shards]
-    grids = [block_views.patch_grids(shop, practice, listed, shard) for shard in shards]
-    predicted = context_aware.predictor(shop, practice, listed, joined(grids))
-    index, _ = knowledge.bank(shop)
+    practice, listed = listed_in(project)
+    shards = footage.shard_names(project.settings.footage.shards)
+    features = [footage.video_features(project, practice, listed, shard) for shard in shards]
+    grids = [block_views.patch_grids(project, practice, listed, shard) for shard in shards]
+    predicted = context_aware.predictor(project, practice, listed, joined(grids))
+    index, _ = knowledge.bank(project)
     manifests = (joined(features), joined(grids))
-    return context_aware.context_gate(shop, practice, listed, *manifests, predicted, index)
+    return context_aware.context_gate(project, practice, listed, *manifests, predicted, index)
 
 
-def scored_in(shop: Workshop) -> list[Artifact]:
+def scored_in(project: Project) -> list[Artifact]:
     """The scores of each shard."""
-    practice, listed = listed_in(shop)
-    index, _ = knowledge.bank(shop)
+    practice, listed = listed_in(project)
+    index, _ = knowledge.bank(project)
     found = []
-    for shard in footage.shard_names(shop.settings.footage.shards):
-        features = footage.video_features(shop, practice, listed, shard)
-        grids = block_views.patch_grids(shop, practice, listed, shard)
+    for shard in footage.shard_names(project.settings.footage.shards):
+        features = footage.video_features(project, practice, listed, shard)
+        grids = block_views.patch_grids(project, practice, listed, shard)
         found.append(
-            context_scores.context_aware_scores(shop, listed, features, grids, learned_in(shop), index)
+            context_scores.context_aware_scores(project, listed, features, grids, learned_in(project), index)
         )
     return found

@@ -15,33 +15,33 @@ from click.testing import Result
 from small_context import SMALL, listed_in, scored_in
 from typer.testing import CliRunner
 
-from traces_core import cli
+from traces_core.commands import main as cli
 from traces_core.context_detector import CONTEXT_STREAMS
 from traces_core.detector import Detector, ScoredVideo
 from traces_core.errors import MissingArtifactError
+from traces_core.project import Project
 from traces_core.report import write_video_report
 from traces_core.steps import context_scores
 from traces_core.steps.detection import by_video
 from traces_core.steps.pages import video_report
-from traces_core.steps.workshop import Workshop
-from traces_core.store import Artifact, Shelf
+from traces_core.store import Artifact, Store
 
 
 @pytest.fixture(scope="module")
-def shop(small_shop: Workshop) -> Workshop:
-    return replace(small_shop, settings=small_shop.settings.with_values(**SMALL))
+def project(small_project: Project) -> Project:
+    return replace(small_project, settings=small_project.settings.with_values(**SMALL))
 
 
 @pytest.fixture(scope="module")
-def in_graph(shop: Workshop) -> tuple[list[Artifact], Artifact]:
+def in_graph(project: Project) -> tuple[list[Artifact], Artifact]:
     """The scores that the graph made, and its thresholds."""
-    scores = scored_in(shop)
-    return scores, context_scores.context_aware_thresholds(shop, listed_in(shop)[1], scores)
+    scores = scored_in(project)
+    return scores, context_scores.context_aware_thresholds(project, listed_in(project)[1], scores)
 
 
 @pytest.fixture(scope="module")
-def detector(shop: Workshop, in_graph: object) -> Detector:
-    return Detector.load(shop, context_aware=True)
+def detector(project: Project, in_graph: object) -> Detector:
+    return Detector.load(project, context_aware=True)
 
 
 @pytest.fixture(scope="module")
@@ -61,15 +61,17 @@ def test_its_streams_stand_beside_the_others_with_thresholds_and_episodes(
 
 
 def test_a_video_scores_as_it_does_in_the_graph(
-    shop: Workshop, detector: Detector, in_graph: tuple[list[Artifact], Artifact]
+    project: Project, detector: Detector, in_graph: tuple[list[Artifact], Artifact]
 ) -> None:
     scores, calibrated = in_graph
-    rows = listed_in(shop)[1].read().filter((pl.col("set") == "benchmark") & (pl.col("context") == "street"))
+    rows = (
+        listed_in(project)[1].read().filter((pl.col("set") == "benchmark") & (pl.col("context") == "street"))
+    )
     row = rows.row(0, named=True)
     normal, _ = context_scores.calibration_of(calibrated)
     kept = by_video(pl.concat([one.read() for one in scores]))[row["video_id"]]
     there = context_scores.judged(normal, kept, "street")
-    here = detector.score(Path(str(shop.settings.footage.benchmark)) / row["video"], "street")
+    here = detector.score(Path(str(project.settings.footage.benchmark)) / row["video"], "street")
     for stream in CONTEXT_STREAMS:
         np.testing.assert_allclose(here.tracks[stream].times_s, there[stream].times_s)
         np.testing.assert_allclose(here.tracks[stream].values, there[stream].values, atol=1e-3)
@@ -139,11 +141,11 @@ def test_the_page_lays_surprise_over_the_frame(
     assert all(f"<h3>{stream}</h3>" in page for stream in CONTEXT_STREAMS)
 
 
-def test_without_its_artifacts_the_error_says_which_to_make(small_shop: Workshop, tmp_path: Path) -> None:
-    elsewhere = Shelf(tmp_path / "data")
+def test_without_its_artifacts_the_error_says_which_to_make(small_project: Project, tmp_path: Path) -> None:
+    elsewhere = Store(tmp_path / "data")
     for name in ("trace_index", "adapters", "thresholds"):
-        shutil.copytree(small_shop.shelf.root / name, elsewhere.root / name)
-    bare = replace(small_shop, shelf=elsewhere)
+        shutil.copytree(small_project.store.root / name, elsewhere.root / name)
+    bare = replace(small_project, store=elsewhere)
     assert Detector.load(bare).context_aware is None
     with pytest.raises(MissingArtifactError, match="context_aware_thresholds"):
         Detector.load(bare, context_aware=True)

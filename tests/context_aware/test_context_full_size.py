@@ -11,16 +11,16 @@ from drawn_views import unit
 
 from traces_core.context_aware.corpus import JointCorpus, NormalVideo
 from traces_core.context_aware.grids import PatchGrids
+from traces_core.context_aware.predictive.settings import PredictorSettings
 from traces_core.context_aware.saved import Blueprint
 from traces_core.context_aware.settings import JointSettings
 from traces_core.context_aware.training import train_jointly
 from traces_core.context_aware.views import Views
+from traces_core.encoders.features import Features
 from traces_core.encoders.settings import TimesformerSettings
 from traces_core.encoders.timesformer import TimesformerEncoder
 from traces_core.encoders.torch_compat import mend_torchvision
 from traces_core.errors import MissingWeightsError
-from traces_core.features import Features
-from traces_core.predictive.settings import PredictorSettings
 
 pytestmark = pytest.mark.full_size
 

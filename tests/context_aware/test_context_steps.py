@@ -11,24 +11,26 @@ import torch
 from small_context import SMALL, joined, learned_in, listed_in, scored_in
 
 from traces_core.errors import MixedSpacesError
+from traces_core.project import Project
 from traces_core.steps import block_views, context_aware, context_scores, footage, knowledge, ladder
 from traces_core.steps.context_scores import BECAUSE
-from traces_core.steps.workshop import Workshop
 
 STREAMS = ["alignment", "context_aware", "surprise"]
 
 
 @pytest.fixture(scope="module")
-def shop(small_shop: Workshop) -> Workshop:
-    return small_shop.variant(**SMALL)
+def project(small_project: Project) -> Project:
+    return small_project.variant(**SMALL)
 
 
 def state_of(module: torch.nn.Module) -> dict[str, torch.Tensor]:
     return {name: value.clone() for name, value in module.state_dict().items()}
 
 
-def test_the_frozen_encoders_stay_in_eval_mode_with_weights_and_batch_norm_statistics(shop: Workshop) -> None:
-    fresh = shop.variant(joint__seed=5, predictor__seed=5)
+def test_the_frozen_encoders_stay_in_eval_mode_with_weights_and_batch_norm_statistics(
+    project: Project,
+) -> None:
+    fresh = project.variant(joint__seed=5, predictor__seed=5)
     modules = [fresh.clip._model, fresh.windows._model, block_views.block_encoder(fresh)._model]
     before = [state_of(module) for module in modules]
     assert any(name.endswith("running_mean") for name in before[0])
@@ -40,20 +42,22 @@ def test_the_frozen_encoders_stay_in_eval_mode_with_weights_and_batch_norm_stati
         assert not any(part.training for part in module.modules())
 
 
-def test_each_stream_is_scored_and_nothing_is_made_twice(shop: Workshop) -> None:
-    first = ladder.streams_of(shop, "model")
+def test_each_stream_is_scored_and_nothing_is_made_twice(project: Project) -> None:
+    first = ladder.streams_of(project, "model")
     assert sorted(first) == STREAMS
     assert all(0 <= row["auc"] <= 1 and row["causal"] for row in first.values())
-    again = shop.variant()
-    start = len(again.shelf.log)
+    again = project.variant()
+    start = len(again.store.log)
     assert ladder.streams_of(again, "model") == first
-    assert not [one.name for one in again.shelf.log[start:] if one.computed]
+    assert not [one.name for one in again.store.log[start:] if one.computed]
 
 
-def test_only_normal_training_footage_has_patch_grids(shop: Workshop) -> None:
-    practice, listed = listed_in(shop)
-    shards = footage.shard_names(shop.settings.footage.shards)
-    have = set(joined([block_views.patch_grids(shop, practice, listed, one) for one in shards])["video_id"])
+def test_only_normal_training_footage_has_patch_grids(project: Project) -> None:
+    practice, listed = listed_in(project)
+    shards = footage.shard_names(project.settings.footage.shards)
+    have = set(
+        joined([block_views.patch_grids(project, practice, listed, one) for one in shards])["video_id"]
+    )
     rows = listed.read()
     training = rows.filter((pl.col("set") == "training") & pl.col("video_id").is_in(list(have)))["video"]
     assert len(training) == 6
@@ -61,28 +65,28 @@ def test_only_normal_training_footage_has_patch_grids(shop: Workshop) -> None:
     assert set(rows.filter(pl.col("set") != "training")["video_id"]) <= have
 
 
-def test_the_predictor_is_a_part_of_what_is_learned_jointly(shop: Workshop) -> None:
-    before = learned_in(shop)
-    after = learned_in(shop.variant(predictor__seed=3))
+def test_the_predictor_is_a_part_of_what_is_learned_jointly(project: Project) -> None:
+    before = learned_in(project)
+    after = learned_in(project.variant(predictor__seed=3))
     assert before.fingerprint != after.fingerprint
     said = json.loads((before.path / "training.json").read_text())
     assert said["curve"][0]["validation_prediction"] > 0
 
 
 @pytest.mark.parametrize("changed", [{"sides": "both"}, {"scene": "generic"}, {"scene": "mismatched"}])
-def test_the_controls_of_the_gate_train_nothing(shop: Workshop, changed: dict[str, str]) -> None:
-    main = learned_in(shop)
+def test_the_controls_of_the_gate_train_nothing(project: Project, changed: dict[str, str]) -> None:
+    main = learned_in(project)
     named = {f"context_gate__{name}": value for name, value in changed.items()}
-    assert learned_in(shop.variant(**named)).recipe == main.recipe
+    assert learned_in(project.variant(**named)).recipe == main.recipe
 
 
 @pytest.mark.parametrize("changed", [{"context_gate__kind": "film"}, {"joint__alpha": 0.9}])
-def test_what_is_learned_differs_with_what_it_is_learned_by(shop: Workshop, changed: dict) -> None:
-    assert learned_in(shop.variant(**changed)).recipe != learned_in(shop).recipe
+def test_what_is_learned_differs_with_what_it_is_learned_by(project: Project, changed: dict) -> None:
+    assert learned_in(project.variant(**changed)).recipe != learned_in(project).recipe
 
 
-def test_the_nearest_normal_traces_stand_in_for_captions(shop: Workshop) -> None:
-    pseudo = shop.variant(joint__captions="nearest")
+def test_the_nearest_normal_traces_stand_in_for_captions(project: Project) -> None:
+    pseudo = project.variant(joint__captions="nearest")
     practice, listed = listed_in(pseudo)
     index, bank = knowledge.bank(pseudo)
     videos = footage.normal_of_training(pseudo, practice, listed)
@@ -97,31 +101,31 @@ def test_the_nearest_normal_traces_stand_in_for_captions(shop: Workshop) -> None
         for event, seen in zip(video.events, video.views.appearance, strict=True):
             nearest = max(normal, key=lambda one: float(normal[one] @ seen))
             assert event == nearest
-    assert learned_in(pseudo).recipe != learned_in(shop).recipe
+    assert learned_in(pseudo).recipe != learned_in(project).recipe
 
 
-def test_another_network_may_see_the_scene(shop: Workshop) -> None:
-    other = shop.variant(context_gate__scene_network="pocket-1")
+def test_another_network_may_see_the_scene(project: Project) -> None:
+    other = project.variant(context_gate__scene_network="pocket-1")
     practice, listed = listed_in(other)
     video_id = footage.normal_of_training(other, practice, listed)["video_id"][0]
-    assert learned_in(other).recipe != learned_in(shop).recipe
-    ours, theirs = (block_views.views_of(one, video_id).scenes for one in (shop, other))
+    assert learned_in(other).recipe != learned_in(project).recipe
+    ours, theirs = (block_views.views_of(one, video_id).scenes for one in (project, other))
     assert np.abs(ours - theirs).max() > 0.01
 
 
-def test_a_model_is_of_no_use_to_another_scene_network(shop: Workshop) -> None:
-    index, _ = knowledge.bank(shop)
-    other = shop.variant(context_gate__scene_network="pocket-1")
+def test_a_model_is_of_no_use_to_another_scene_network(project: Project) -> None:
+    index, _ = knowledge.bank(project)
+    other = project.variant(context_gate__scene_network="pocket-1")
     with pytest.raises(MixedSpacesError, match="scene_encoder"):
-        context_scores.context_scorer(other, learned_in(shop), index)
+        context_scores.context_scorer(other, learned_in(project), index)
 
 
-def test_an_alarm_says_which_stream_mismatches(shop: Workshop) -> None:
-    _, listed = listed_in(shop)
-    scores = scored_in(shop)
-    calibrated = context_scores.context_aware_thresholds(shop, listed, scores)
+def test_an_alarm_says_which_stream_mismatches(project: Project) -> None:
+    _, listed = listed_in(project)
+    scores = scored_in(project)
+    calibrated = context_scores.context_aware_thresholds(project, listed, scores)
     found = pl.concat(
-        [context_scores.context_aware_alarms(shop, listed, one, calibrated).read() for one in scores]
+        [context_scores.context_aware_alarms(project, listed, one, calibrated).read() for one in scores]
     )
     assert found.schema == BECAUSE
     assert len(found) > 0
@@ -135,8 +139,8 @@ def test_an_alarm_says_which_stream_mismatches(shop: Workshop) -> None:
     assert -normal.scale("surprise", "street").log_p(np.array([raw]))[0] / np.log(10) == pytest.approx(level)
 
 
-def test_the_ladder_has_a_row_for_each_rung_and_begins_with_clip_alone(shop: Workshop) -> None:
-    rows = ladder.ladder(shop)
+def test_the_ladder_has_a_row_for_each_rung_and_begins_with_clip_alone(project: Project) -> None:
+    rows = ladder.ladder(project)
     assert [row["variant"] for row in rows] == list(ladder.RUNGS)
     assert all(row["stream"] == "context_aware" and row["seed"] == 0 for row in rows)
     assert ["auc_surprise" in row for row in rows] == [False, False, True, True, True]

@@ -12,7 +12,7 @@ import torch
 from drawn_views import EDGE, JOINT, PREDICTOR, D, S, make_model, make_views, unit
 from torch.nn.functional import cosine_similarity as cosine
 
-from traces_core.bank import Bank
+from traces_core.bank.bank import Bank
 from traces_core.context_aware import scoring
 from traces_core.context_aware.gate import SigmoidGate
 from traces_core.context_aware.model import ContextAware

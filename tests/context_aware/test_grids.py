@@ -10,8 +10,8 @@ import pytest
 from traces_core.context_aware.grids import PatchGrids, extract_grids
 from traces_core.context_aware.views import Views
 from traces_core.encoders.base import Pixels, WindowFeatures
+from traces_core.encoders.features import Features
 from traces_core.errors import CorruptArtifactError, VideoError
-from traces_core.features import Features
 from traces_core.types import Array
 from traces_core.video import read_frames
 

@@ -28,11 +28,11 @@ from traces_core.context_aware.corpus import JointCorpus, NormalVideo
 from traces_core.context_aware.grids import PatchGrids
 from traces_core.context_aware.model import ContextAware
 from traces_core.context_aware.objective import joint_loss, validate
+from traces_core.context_aware.predictive.coder import PredictiveCoder
 from traces_core.context_aware.settings import predictor_alone
 from traces_core.context_aware.training import JointlyTrained, train_jointly, train_mode
 from traces_core.context_aware.views import Views
 from traces_core.errors import ContextAwareError, NotFiniteError, TrainingCorpusError
-from traces_core.predictive.coder import PredictiveCoder
 
 LONGER = JOINT.model_copy(update={"steps": 60, "evaluate_every": 10, "patience": 50})
 TIME_ALONE = JOINT.model_copy(update={"evidence": ("time",), "alpha": 1.0})

@@ -10,12 +10,12 @@ import pytest
 import torch
 from drawn_views import PREDICTOR, S, make_blueprint, make_model, make_views, unit
 
-from traces_core.context_aware.saved import Origin, load_coder, load_model, save_coder, save_model
+from traces_core.context_aware.saved import ModelEncoders, load_coder, load_model, save_coder, save_model
 from traces_core.context_aware.scene import SceneReferences
 from traces_core.context_aware.views import Views
 from traces_core.errors import CorruptArtifactError, MissingArtifactError, MixedSpacesError
 
-HERE = Origin("clip-a", "windows-a", "scenes-a")
+HERE = ModelEncoders("clip-a", "windows-a", "scenes-a")
 PLACES = SceneReferences(("shop", "street"), unit(np.random.default_rng(0).normal(size=(2, S))))
 
 

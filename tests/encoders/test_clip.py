@@ -8,10 +8,10 @@ from safetensors.torch import load_file, save_file
 from traces_core.encoders.base import ImageEncoder, TextEncoder
 from traces_core.encoders.clip import ClipEncoder
 from traces_core.encoders.pocket_models import CONTEXT_LENGTH
-from traces_core.encoders.pretraining.clip import build_clip
-from traces_core.encoders.pretraining.recipe import save_weights
 from traces_core.encoders.settings import ClipSettings
 from traces_core.errors import MissingWeightsError, NotFiniteError
+from traces_core.practice.pretraining.clip import build_clip
+from traces_core.practice.pretraining.recipe import save_weights
 
 
 @pytest.fixture(scope="module")

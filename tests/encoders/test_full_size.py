@@ -7,10 +7,10 @@ import pytest
 import torch
 
 from traces_core.encoders.clip import ClipEncoder
-from traces_core.encoders.pretraining.recipe import save_weights
 from traces_core.encoders.settings import ClipSettings, TimesformerSettings
 from traces_core.encoders.timesformer import TimesformerEncoder
 from traces_core.encoders.torch_compat import mend_torchvision
+from traces_core.practice.pretraining.recipe import save_weights
 
 pytestmark = pytest.mark.full_size
 

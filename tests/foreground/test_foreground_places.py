@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 from drawn_walkway import RATE, SMALL, Walker, draw, height_at
 
-from traces_core.foreground.places import SIDE, Places, PlaceWatcher, _sums
+from traces_core.foreground.places import SIDE, Places, StreamingPlaces, _sums
 from traces_core.foreground.surprise import ForegroundSurprise
 
 
 def _watched(learned: ForegroundSurprise, video: np.ndarray) -> list[Places | None]:
-    watcher = PlaceWatcher(learned.scene, SMALL, RATE)
-    return [watcher(frame) for frame in video]
+    streaming = StreamingPlaces(learned.scene, SMALL, RATE)
+    return [streaming(frame) for frame in video]
 
 
 @pytest.mark.parametrize("speed", [0.7, -0.7, 1.6, 0.0])
@@ -66,8 +66,8 @@ def test_at_the_edge_of_the_frame_a_picture_goes_on_as_background(learned: Foreg
 
 def test_frames_that_are_only_followed_change_nothing(learned: ForegroundSurprise) -> None:
     video = draw([Walker(row=60, start=60, speed=0.7)], 9)
-    watcher = PlaceWatcher(learned.scene, SMALL, RATE)
-    followed = [watcher(frame, looks=number == 8) for number, frame in enumerate(video)]
+    streaming = StreamingPlaces(learned.scene, SMALL, RATE)
+    followed = [streaming(frame, looks=number == 8) for number, frame in enumerate(video)]
     assert followed[:8] == [None] * 8
     whole = _watched(learned, video)[8]
     assert followed[8] is not None

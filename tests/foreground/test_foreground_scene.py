@@ -7,7 +7,7 @@ import pytest
 from drawn_walkway import COLUMNS, ROWS, SMALL, Walker, background, draw, height_at
 
 from traces_core.errors import TooLittleFootageError
-from traces_core.foreground.scene import Scene
+from traces_core.foreground.scene import CameraBackground
 from traces_core.foreground.surprise import ForegroundSurprise
 
 
@@ -46,4 +46,4 @@ def test_places_are_a_share_of_a_height_apart(learned: ForegroundSurprise) -> No
 
 def test_a_place_without_people_has_no_heights_and_says_so() -> None:
     with pytest.raises(TooLittleFootageError, match="Add normal footage in which people walk"):
-        Scene.learn([draw([], 20, seed) for seed in range(3)], SMALL)
+        CameraBackground.learn([draw([], 20, seed) for seed in range(3)], SMALL)

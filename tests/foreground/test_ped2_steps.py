@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 from drawn_walkway import SMALL, Walker, draw, normal_video
 
-from traces_core.predictive.settings import Ped2Settings
+from traces_core.context_aware.predictive.settings import Ped2Settings
+from traces_core.project import Project
 from traces_core.report.ped2 import ped2_markdown, ped2_picture
 from traces_core.settings import Machine, Settings
 from traces_core.steps import ped2, ped2_foreground, ped2_results
-from traces_core.steps.workshop import Workshop
-from traces_core.store import Shelf
+from traces_core.store import Store
 from traces_core.video import write_video
 
 TINY = Ped2Settings(
@@ -51,14 +51,14 @@ def real_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def shop(real_data: Path, monkeypatch: pytest.MonkeyPatch) -> Workshop:
+def project(real_data: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
     monkeypatch.setenv(ped2.VARIABLE, str(real_data))
     settings = Settings.load(profile="").model_copy(update={"ped2": TINY})
-    return Workshop(Shelf(real_data / "data"), settings, Machine.here())
+    return Project(Store(real_data / "data"), settings, Machine.here())
 
 
-def test_the_results_hold_what_the_page_and_the_picture_say(shop: Workshop) -> None:
-    said = ped2_results.ped2_results(shop).read()
+def test_the_results_hold_what_the_page_and_the_picture_say(project: Project) -> None:
+    said = ped2_results.ped2_results(project).read()
     assert said == json.loads(json.dumps(said))
     assert {"auc", "auc_low", "auc_high", "auc_macro", "train_minutes", "seeds", "baselines"} <= set(said)
     assert said["auc"] == np.mean([row["auc"] for row in said["rows"]])
@@ -74,30 +74,30 @@ def test_the_results_hold_what_the_page_and_the_picture_say(shop: Workshop) -> N
     )
     for name in named:
         assert f"| {name}" in page
-    moments = ped2_results.ped2_moments(shop, 0)
+    moments = ped2_results.ped2_moments(project, 0)
     assert [moment.clip for moment in moments] == ["Test001", "Test002"]
     assert moments[0].at >= 15  # when somebody runs
     assert ped2_picture(moments).startswith(b"\x89PNG")
 
 
-def test_nothing_is_made_twice_and_another_seed_is_another_recipe(shop: Workshop) -> None:
-    made = ped2_results.ped2_results(shop)
-    start = len(shop.shelf.log)
-    assert ped2_results.ped2_results(shop).fingerprint == made.fingerprint
-    assert not [one.name for one in shop.shelf.log[start:] if one.computed]
-    learned = [ped2_foreground.ped2_foreground(shop, seed) for seed in TINY.seeds]
+def test_nothing_is_made_twice_and_another_seed_is_another_recipe(project: Project) -> None:
+    made = ped2_results.ped2_results(project)
+    start = len(project.store.log)
+    assert ped2_results.ped2_results(project).fingerprint == made.fingerprint
+    assert not [one.name for one in project.store.log[start:] if one.computed]
+    learned = [ped2_foreground.ped2_foreground(project, seed) for seed in TINY.seeds]
     assert learned[0].recipe != learned[1].recipe
 
 
-def test_labels_change_numbers_and_no_score(shop: Workshop, real_data: Path) -> None:
-    before = ped2_results.ped2_results(shop)
+def test_labels_change_numbers_and_no_score(project: Project, real_data: Path) -> None:
+    before = ped2_results.ped2_results(project)
     labels = real_data / "ucsd_ped2" / ped2.LABELS
     kept = labels.read_text()
     try:
         labels.write_text("video,first_frame,last_frame\nTest001,0,9\n")
-        start = len(shop.shelf.log)
-        after = ped2_results.ped2_results(shop)
+        start = len(project.store.log)
+        after = ped2_results.ped2_results(project)
     finally:
         labels.write_text(kept)
     assert after.read()["auc"] != before.read()["auc"]
-    assert [one.name for one in shop.shelf.log[start:] if one.computed] == ["ped2_results"]
+    assert [one.name for one in project.store.log[start:] if one.computed] == ["ped2_results"]

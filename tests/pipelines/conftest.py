@@ -10,7 +10,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from traces_core.steps.workshop import Workshop
+from traces_core.project import Project
 
 ROOT = Path(__file__).resolve().parents[2]
 SILENT = {"telemetry": {"enabled": False}}
@@ -21,18 +21,18 @@ SILENT = {"telemetry": {"enabled": False}}
 class Site:
     """A folder with a graph that was made, and an instance that has not heard of it."""
 
-    shop: Workshop
+    project: Project
     catalog: Path
     inbox: Path
     instance: dg.DagsterInstance
 
     @property
     def reports(self) -> Path:
-        return self.shop.machine.data.parent / "reports"
+        return self.project.machine.data.parent / "reports"
 
 
 @pytest.fixture(scope="session")
-def made_shop(tmp_path_factory: pytest.TempPathFactory) -> Workshop:
+def made_project(tmp_path_factory: pytest.TempPathFactory) -> Project:
     """The small graph in the partitions that this process has read from params.yaml."""
     from small_graph import make_graph
 
@@ -43,9 +43,9 @@ def made_shop(tmp_path_factory: pytest.TempPathFactory) -> Workshop:
 
 
 @pytest.fixture
-def site(made_shop: Workshop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
+def site(made_project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
     """The graph with a catalog and an inbox of the test's own, as the environment names them."""
-    home = made_shop.machine.data.parent
+    home = made_project.machine.data.parent
     catalog, inbox = tmp_path / "catalog", tmp_path / "inbox"
     shutil.copytree(ROOT / "catalog", catalog)
     inbox.mkdir()
@@ -56,4 +56,4 @@ def site(made_shop: Workshop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         monkeypatch.delenv(f"TRACES_{name}", raising=False)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path / 'mlruns.db'}")
     with dg.DagsterInstance.local_temp(str(tmp_path), SILENT) as instance:
-        yield Site(made_shop, catalog, inbox, instance)
+        yield Site(made_project, catalog, inbox, instance)

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from assets import captions, checks
-from pipelines.resources import WorkshopResource
+from pipelines.resources import ProjectResource
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -19,12 +19,12 @@ def test_without_a_table_the_assets_are_empty_and_sound(
 ) -> None:
     monkeypatch.setenv("TRACES_TEXT_ENCODER", "/nowhere/at/all")
     (tmp_path / "params.yaml").write_text(yaml.safe_dump({"corpus": {"contexts": ["street"]}}))
-    workshop = WorkshopResource(
+    project = ProjectResource(
         data=str(tmp_path / "data"), catalog=str(ROOT / "catalog"), params=str(tmp_path)
     )
     gates = [checks.caption_traces_are_sound, checks.caption_scores_are_sound]
     done = dg.materialize(
-        [captions.caption_embeddings, captions.caption_scores, *gates], resources={"workshop": workshop}
+        [captions.caption_embeddings, captions.caption_scores, *gates], resources={"project": project}
     )
     assert done.success
     assert [one.passed for one in done.get_asset_check_evaluations()] == [True, True]

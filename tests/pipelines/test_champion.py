@@ -14,10 +14,10 @@ from pipelines.mlflow_model import NAME
 from pipelines.mlflow_runs import ablation_runs
 from pipelines.tracking import Tracker
 from traces_core.portable import SECTIONS, open_detector
+from traces_core.project import Project
 from traces_core.steps import ablations, knowledge
 from traces_core.steps.regeneration import MEASURES
-from traces_core.steps.workshop import Workshop
-from traces_core.store import Shelf
+from traces_core.store import Store
 
 
 def _row(**changed: Any) -> dict[str, Any]:
@@ -54,32 +54,32 @@ def test_a_number_that_is_undefined_wins_nothing() -> None:
     assert "auc undefined" in verdict.reason
 
 
-def _with(shop: Workshop, folder: Path, **changed: Any) -> Workshop:
+def _with(project: Project, folder: Path, **changed: Any) -> Project:
     """The small graph in a store of its own, made with other settings up to the benchmark."""
-    shelf = Shelf(shutil.copytree(shop.shelf.root, folder / "data", dirs_exist_ok=True))
-    made = replace(shop, shelf=shelf, settings=shop.settings.with_values(**changed))
+    store = Store(shutil.copytree(project.store.root, folder / "data", dirs_exist_ok=True))
+    made = replace(project, store=store, settings=project.settings.with_values(**changed))
     index, _ = knowledge.bank(made)
-    ablations.benchmark_with(made, index, shelf.current("adapters"))
+    ablations.benchmark_with(made, index, store.current("adapters"))
     return made
 
 
-def _numbers(shop: Workshop) -> tuple[float, ...]:
-    row = late_row(shop.shelf.current("benchmark_metrics", "benchmark"))
+def _numbers(project: Project) -> tuple[float, ...]:
+    row = late_row(project.store.current("benchmark_metrics", "benchmark"))
     return tuple(row[name] for name in MEASURES)
 
 
-def _pointers(shop: Workshop) -> dict[Path, str]:
-    return {path: path.read_text() for path in shop.shelf.root.rglob("current")}
+def _pointers(project: Project) -> dict[Path, str]:
+    return {path: path.read_text() for path in project.store.root.rglob("current")}
 
 
 @pytest.fixture(scope="module")
 def better_and_worse(
-    small_shop: Workshop, tmp_path_factory: pytest.TempPathFactory
-) -> tuple[Workshop, Workshop]:
+    small_project: Project, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Project, Project]:
     """Two detectors, one of which is better in one number at least and worse in none."""
     folder = tmp_path_factory.mktemp("detectors")
     made = [
-        _with(small_shop, folder / str(number), **changed)
+        _with(small_project, folder / str(number), **changed)
         for number, changed in enumerate(({}, {"corpus__traces_per_side": 1, "scoring__k": 1}))
     ]
     better, worse = sorted(made, key=_numbers, reverse=True)
@@ -99,13 +99,13 @@ def _no_server(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_alias_goes_to_the_first_and_then_only_to_what_is_no_worse(
-    tracker: Tracker, better_and_worse: tuple[Workshop, Workshop]
+    tracker: Tracker, better_and_worse: tuple[Project, Project]
 ) -> None:
     better, worse = better_and_worse
     client = tracker.client
 
-    def asked(shop: Workshop) -> tuple[str, str]:
-        facts = promote(shop, tracker).facts
+    def asked(project: Project) -> tuple[str, str]:
+        facts = promote(project, tracker).facts
         return facts["version"], facts["gate"]
 
     def champion() -> str:
@@ -128,12 +128,12 @@ def test_the_alias_goes_to_the_first_and_then_only_to_what_is_no_worse(
 
 
 def test_a_model_is_an_output_of_its_benchmark_and_its_folder_a_detector(
-    tracker: Tracker, better_and_worse: tuple[Workshop, Workshop], tmp_path: Path
+    tracker: Tracker, better_and_worse: tuple[Project, Project], tmp_path: Path
 ) -> None:
     from mlflow.artifacts import download_artifacts
 
-    shop = better_and_worse[0]
-    run = promote(shop, tracker)
+    project = better_and_worse[0]
+    run = promote(project, tracker)
     version = tracker.client.get_model_version(NAME, run.facts["version"])
     [output] = tracker.client.get_run(run.run_id).outputs.model_outputs
     assert output.model_id in version.source.split("/")
@@ -141,20 +141,20 @@ def test_a_model_is_an_output_of_its_benchmark_and_its_folder_a_detector(
     uri = f"{tracker.client.get_model_version_download_uri(NAME, version.version)}/artifacts/detector"
     kept = Path(download_artifacts(uri, dst_path=str(tmp_path), tracking_uri=tracker.uri))
     own = open_detector(kept).settings
-    assert all(getattr(own, name) == getattr(shop.settings, name) for name in SECTIONS)
+    assert all(getattr(own, name) == getattr(project.settings, name) for name in SECTIONS)
 
 
 def test_the_rows_of_an_ablation_are_children_of_the_benchmark_with_their_own_settings(
-    tracker: Tracker, better_and_worse: tuple[Workshop, Workshop]
+    tracker: Tracker, better_and_worse: tuple[Project, Project]
 ) -> None:
-    shop = better_and_worse[0]
-    measured = shop.shelf.current("benchmark_metrics", "benchmark")
-    rows = ablations.ABLATIONS["neighbours"](replace(shop, shelf=shop.shelf.aside()))
-    found = shop.shelf.remember(
+    project = better_and_worse[0]
+    measured = project.store.current("benchmark_metrics", "benchmark")
+    rows = ablations.ABLATIONS["neighbours"](replace(project, store=project.store.aside()))
+    found = project.store.remember(
         "ablations", "neighbours", code="test", made_from={}, make=lambda: {"rows": rows}
     )
     for _ in range(2):  # the second time, they are there
-        parent = ablation_runs(tracker, shop, measured, found, {"dagster_run": "r"})
+        parent = ablation_runs(tracker, project, measured, found, {"dagster_run": "r"})
     experiment = tracker.client.get_run(parent.run_id).info.experiment_id
     children = tracker.client.search_runs(
         [experiment], f"tags.mlflow.parentRunId = '{parent.run_id}'", max_results=100
@@ -167,11 +167,11 @@ def test_the_rows_of_an_ablation_are_children_of_the_benchmark_with_their_own_se
     assert late == {str(row["settings"]["scoring.k"]): row["auc"] for row in rows if row["stream"] == "late"}
     told = tracker.client.get_run(parent.run_id)
     assert told.data.tags["kind"] == "benchmark"
-    assert told.data.metrics["auc"] == _numbers(shop)[0]
+    assert told.data.metrics["auc"] == _numbers(project)[0]
     assert {one.dataset.name: one.dataset.digest for one in told.inputs.dataset_inputs} == {
         "benchmark set": measured.read()["provenance"]["ground truth"],
-        "calibration set": shop.shelf.current("videos").fingerprint,
-        "traces": shop.shelf.current("trace_index").fingerprint,
+        "calibration set": project.store.current("videos").fingerprint,
+        "traces": project.store.current("trace_index").fingerprint,
     }
     steps = [
         point.step for point in tracker.client.get_metric_history(parent.run_id, "training/training_loss")

@@ -14,7 +14,7 @@ from pipelines.automation import GPU, LLM, LOOKED_AT_NIGHTLY, WHEN_INPUTS_CHANGE
 from pipelines.definitions import CHAPTERS, defs
 from pipelines.jobs import JOBS, PretrainConfig
 from pipelines.regenerate import RegenerateConfig
-from pipelines.resources import TrackerResource, WorkshopResource
+from pipelines.resources import ProjectResource, TrackerResource
 from pipelines.walk import EVERYTHING, REAL
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -108,7 +108,7 @@ def test_gates_block_and_warnings_do_not() -> None:
     assert all(check.description for check in CHECKS)
 
 
-@pytest.mark.parametrize("config", [PretrainConfig, RegenerateConfig, WorkshopResource, TrackerResource])
+@pytest.mark.parametrize("config", [PretrainConfig, RegenerateConfig, ProjectResource, TrackerResource])
 def test_every_field_that_can_be_set_in_the_ui_is_described(config: type) -> None:
     assert config.model_fields
     assert all(len((field.description or "").split()) >= 3 for field in config.model_fields.values())

@@ -36,10 +36,10 @@ from pipelines.versioning import (
     dvc_revision,
     stages,
 )
+from traces_core.project import Project
 from traces_core.settings import Machine, Settings, project_root
 from traces_core.steps.footage import SETS
-from traces_core.steps.workshop import Workshop
-from traces_core.store import Shelf
+from traces_core.store import Store
 
 pytestmark = pytest.mark.timeout(1800)  # the story is told within the first test that asks for it
 
@@ -122,8 +122,8 @@ def test_the_stages_that_footage_and_captions_belong_to_exist() -> None:
 
 
 @pytest.fixture
-def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Workshop]:
-    """A workshop in a checkout of its own, opened by a stage of DVC."""
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Project]:
+    """A project in a checkout of its own, opened by a stage of DVC."""
     for name in ("dvc.yaml", "params.yaml"):
         shutil.copy(ROOT / name, tmp_path / name)
     for name in [name for name in os.environ if name.startswith("TRACES_")]:
@@ -132,30 +132,30 @@ def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Workshop]:
     monkeypatch.chdir(tmp_path)
     project_root.cache_clear()
     machine = Machine.here()
-    yield Workshop(Shelf(machine.data), Settings.load(), machine)
+    yield Project(Store(machine.data), Settings.load(), machine)
     project_root.cache_clear()
 
 
 def test_a_stage_refuses_a_profile_that_dvc_does_not_know(
-    shop: Workshop, monkeypatch: pytest.MonkeyPatch
+    project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    check_stage(shop)  # as long as everything is where DVC looks
+    check_stage(project)  # as long as everything is where DVC looks
     monkeypatch.setenv("TRACES_PROFILE", "paper")
     with pytest.raises(VersioningError, match=r"TRACES_PROFILE is set, and DVC knows params\.yaml alone"):
-        check_stage(shop)
+        check_stage(project)
     monkeypatch.delenv("DVC_STAGE")
-    check_stage(shop)  # elsewhere a profile is as good as any
+    check_stage(project)  # elsewhere a profile is as good as any
 
 
-def test_a_stage_refuses_another_store(shop: Workshop, tmp_path: Path) -> None:
-    elsewhere = replace(shop, machine=shop.machine.model_copy(update={"data": tmp_path / "other"}))
+def test_a_stage_refuses_another_store(project: Project, tmp_path: Path) -> None:
+    elsewhere = replace(project, machine=project.machine.model_copy(update={"data": tmp_path / "other"}))
     with pytest.raises(VersioningError, match="Unset TRACES_DATA"):
         check_stage(elsewhere)
 
 
 @pytest.mark.parametrize(("setting", "stage"), sorted(READ_FROM.items()))
-def test_a_stage_refuses_a_path_that_no_stage_depends_on(shop: Workshop, setting: str, stage: str) -> None:
-    named = replace(shop, settings=shop.settings.with_values(**{setting.replace(".", "__"): "filmed"}))
+def test_a_stage_refuses_a_path_that_no_stage_depends_on(project: Project, setting: str, stage: str) -> None:
+    named = replace(project, settings=project.settings.with_values(**{setting.replace(".", "__"): "filmed"}))
     with pytest.raises(VersioningError, match=f"stage {stage}, add to deps: filmed"):
         check_stage(named)
     tree = yaml.safe_load(Path("dvc.yaml").read_text())

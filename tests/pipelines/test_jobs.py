@@ -13,7 +13,7 @@ import pytest
 
 from pipelines.automation import NobodyWalks, a_disk_is_away, a_model_is_away, tried_again
 from pipelines.definitions import defs
-from pipelines.walk import BANK, DEMO, PROCESS, GraphError, is_walked, stretches, walk, walker, waves
+from pipelines.walk import BANK, DEMO, PROCESS, GraphError, is_walked, walk, walk_steps, walker, waves
 from traces_core.errors import MissingArtifactError, WriterUnavailableError
 
 
@@ -39,7 +39,7 @@ def test_the_assets_of_one_run_share_their_partitions() -> None:
 
 
 def test_a_run_of_a_walk_is_named_after_what_it_makes() -> None:
-    names = [str(stretch) for stretch in stretches(BANK)]
+    names = [str(step) for step in walk_steps(BANK)]
     assert names[0].startswith("catalog, settings")
     assert names[-1] == "trace_index"
     assert any(name.startswith("trace_corpus, trace_embeddings [") for name in names)
@@ -55,7 +55,7 @@ def test_a_walk_stops_at_the_first_run_that_fails_and_says_why(
         dg.DagsterInstance.ephemeral() as instance,
         pytest.raises(GraphError, match=r"trace_corpus: .*CatalogError.*no_catalog"),
     ):
-        walk(BANK, instance=instance, tell=lambda stretch, done, of: told.append((str(stretch), done, of)))
+        walk(BANK, instance=instance, tell=lambda step, done, of: told.append((str(step), done, of)))
     assert len(told) == 2  # the sources, and the first context
 
 
@@ -73,7 +73,7 @@ def test_what_an_error_says_to_make_can_be_selected(tmp_path: Path) -> None:
         assert f"{name} is not in" in said
         wanted = re.search(r"traces make '(.+)'", said)
         assert wanted is not None
-        assert list(stretches(wanted[1]))
+        assert list(walk_steps(wanted[1]))
 
 
 # who walks

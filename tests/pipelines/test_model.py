@@ -21,7 +21,7 @@ from packaging.requirements import Requirement
 from pipelines.mlflow_model import CONSTRAINTS, REQUIRED, pack, requirements
 from traces_core.detector import Detector
 from traces_core.portable import open_detector, save_detector
-from traces_core.steps.workshop import Workshop
+from traces_core.project import Project
 
 ROOT = Path(__file__).resolve().parents[2]
 ASK = """
@@ -37,11 +37,11 @@ json.dump({"library": traces_core.__file__, "loaded": loaded}, open("about.json"
 
 @pytest.fixture(scope="module")
 def asked(
-    small_shop: Workshop, fights: dict[str, Path], tmp_path_factory: pytest.TempPathFactory
+    small_project: Project, fights: dict[str, Path], tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[Path, list[dict[str, Any]], dict[str, Any]]:
     """The packed model, what `mlflow models predict` says of four videos, and what that process loaded."""
     folder = tmp_path_factory.mktemp("away")
-    pack(small_shop, folder / "model")
+    pack(small_project, folder / "model")
     with (folder / "in.csv").open("w", newline="") as file:
         rows = [
             (fights["whole"], "street"),
@@ -135,15 +135,15 @@ def test_only_the_pocket_weights_that_the_settings_name_travel_and_nothing_pickl
 
 
 def test_a_saved_detector_is_the_same_detector(
-    small_shop: Workshop, small_detector: Detector, fights: dict[str, Path], tmp_path: Path
+    small_project: Project, small_detector: Detector, fights: dict[str, Path], tmp_path: Path
 ) -> None:
-    again = Detector.load(open_detector(save_detector(small_shop, tmp_path / "one")))
+    again = Detector.load(open_detector(save_detector(small_project, tmp_path / "one")))
     one, other = (detector.score(fights["half"]).table() for detector in (small_detector, again))
     assert one.equals(other)
     assert again.thresholds == small_detector.thresholds
 
 
-def test_a_detector_does_not_overwrite_another(small_shop: Workshop, tmp_path: Path) -> None:
-    save_detector(small_shop, tmp_path)
+def test_a_detector_does_not_overwrite_another(small_project: Project, tmp_path: Path) -> None:
+    save_detector(small_project, tmp_path)
     with pytest.raises(FileExistsError, match="Name an empty folder"):
-        save_detector(small_shop, tmp_path)
+        save_detector(small_project, tmp_path)

@@ -18,8 +18,8 @@ from small_graph import PARAMS, write_footage
 from traces_core.errors import SettingsError
 from traces_core.settings import Machine, Settings
 from traces_core.steps import footage
-from traces_core.steps.regeneration import MEASURES, Verdict, write_seed
-from traces_core.store import Shelf
+from traces_core.steps.regeneration import MEASURES, BankVerdict, write_seed
+from traces_core.store import Store
 
 ROOT = Path(__file__).resolve().parents[2]
 BAD, GOOD = 1300, 2100
@@ -121,10 +121,10 @@ def test_a_bank_that_is_no_worse_replaces_the_present_one(told: Told) -> None:
     assert told.good["tag"] == told.good["new_bank"] == "taken"
     assert min(_gain(told.good, name) for name in MEASURES) >= 0
     assert told.good["champion"].startswith("is")
-    shelf = Shelf(Machine(data=told.home / "data", catalog=ROOT, reports=ROOT, device="cpu").data)
-    corpus = shelf.current("trace_corpus", "street").read()
+    store = Store(Machine(data=told.home / "data", catalog=ROOT, reports=ROOT, device="cpu").data)
+    corpus = store.current("trace_corpus", "street").read()
     assert GOOD in set(corpus["seed"].drop_nulls())
-    assert shelf.keys("benchmark_report")
+    assert store.keys("benchmark_report")
 
 
 def test_the_seed_is_written_where_people_see_it_and_no_other_byte_changes(told: Told) -> None:
@@ -181,6 +181,6 @@ def test_the_old_seed_comes_back_where_the_new_bank_cannot_be_made(tmp_path: Pat
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        take(tmp_path, Verdict(7, True, "", {}, {}), fail)
+        take(tmp_path, BankVerdict(7, True, "", {}, {}), fail)
     assert seen == [7]
     assert file.read_text() == before

@@ -32,7 +32,7 @@ def _tick(schedule: dg.ScheduleDefinition, site: Site) -> tuple[list[dg.RunReque
 
 
 def _params(site: Site, folder: Path, monkeypatch: pytest.MonkeyPatch, **corpus: object) -> None:
-    params = yaml.safe_load((site.shop.machine.data.parent / "params.yaml").read_text())
+    params = yaml.safe_load((site.project.machine.data.parent / "params.yaml").read_text())
     params["corpus"] |= corpus
     (folder / "params.yaml").write_text(yaml.safe_dump(params))
     monkeypatch.setenv("TRACES_PARAMS", str(folder))

@@ -151,7 +151,7 @@ def test_the_inbox_waits_for_a_detector(site: Site, fights: dict, monkeypatch: p
     nothing, said, kept = _tick(inbox, site, cursor)
     assert nothing == []
     assert "launch the job `demo`" in said
-    monkeypatch.setenv("TRACES_DATA", str(site.shop.machine.data))
+    monkeypatch.setenv("TRACES_DATA", str(site.project.machine.data))
     [request], _, _ = _tick(inbox, site, kept)
     assert request.partition_key == "gate.mkv"
 

@@ -7,18 +7,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from traces_core.context_aware.predictive.luminance import read_luminance
 from traces_core.errors import RealDataError
-from traces_core.predictive.luminance import read_luminance
+from traces_core.project import Project
 from traces_core.settings import Machine, Settings
 from traces_core.steps import ped2, ped2_results
-from traces_core.steps.workshop import Workshop
-from traces_core.store import Shelf
+from traces_core.store import Store
 from traces_core.types import ScoreTrack
 
 
 @pytest.fixture
-def shop(tmp_path: Path) -> Workshop:
-    return Workshop(Shelf(tmp_path), Settings.load(profile=""), Machine.here())
+def project(tmp_path: Path) -> Project:
+    return Project(Store(tmp_path), Settings.load(profile=""), Machine.here())
 
 
 @pytest.fixture(scope="module")
@@ -42,14 +42,14 @@ def test_frames_are_a_tenth_of_a_second_apart_and_half_as_large(luminances) -> N
         assert np.allclose(np.diff(times_s), 0.1)
 
 
-def test_frame_differences_get_the_known_number(shop: Workshop) -> None:
+def test_frame_differences_get_the_known_number(project: Project) -> None:
     """At full size, as where the number comes from; shrunk frames, as the benchmark has them, get more."""
     tracks = {}
     for name, path in ped2.ped2_data().test.items():
         frames, times_s = read_luminance(path, 1)
         change = frames.diff(dim=0, prepend=frames[:1]).abs().mean(dim=(1, 2)).double().numpy()
         tracks[name] = ScoreTrack(times_s, change, "frame_difference", causal=True)
-    assert ped2_results.judged(shop, tracks)["auc"] == pytest.approx(0.67, abs=0.03)
+    assert ped2_results.judged(project, tracks)["auc"] == pytest.approx(0.67, abs=0.03)
 
 
 def test_the_fingerprint_of_the_clips_does_not_hang_on_the_labels(tmp_path: Path, monkeypatch) -> None:

@@ -11,7 +11,7 @@ import av
 import polars as pl
 
 from rebuild.sites import RATE, ROOT, Site
-from traces_core.video.practice import plan_video, world
+from traces_core.practice import plan_video, world
 
 How = dict[str, Any]
 CORRIDOR = "benchmark/corridor/corridor_1000000102"
@@ -157,7 +157,7 @@ def another_machine(site: Site) -> How:
 
     The site as a whole lies elsewhere in every row.
     """
-    shutil.move(site.shelf.root, site.folder / "elsewhere")
+    shutil.move(site.store.root, site.folder / "elsewhere")
     shutil.move(site.folder / "catalog", site.folder / "words")
     machine = {"TRACES_CATALOG": str(site.folder / "words"), "TRACES_DEVICE": "cpu:0"}
     return {"data": "elsewhere", "environment": machine, "threads": 2}
@@ -170,12 +170,12 @@ def another_release_of_faiss(site: Site) -> How:
 
 def an_artifact_deleted(site: Site) -> None:
     """A file of features is gone."""
-    site.shelf.current("video_features", _id_of(site, CORRIDOR)).path.unlink()
+    site.store.current("video_features", _id_of(site, CORRIDOR)).path.unlink()
 
 
 def an_artifact_corrupted(site: Site) -> None:
     """A bit of a file of vectors is another one."""
-    path = site.shelf.current("trace_embeddings", "street").path
+    path = site.store.current("trace_embeddings", "street").path
     content = bytearray(path.read_bytes())
     content[-1] ^= 1
     path.write_bytes(content)

@@ -10,8 +10,8 @@ import polars as pl
 
 from rebuild.sites import Site
 from rebuild.workers import Said
-from traces_core.digest import file_digest
 from traces_core.steps.footage import shard_of
+from traces_core.store.digest import file_digest
 
 Parts = dict[str, set[str]]
 BOTH = {"shard-00", "shard-01"}
@@ -73,12 +73,12 @@ def check_encoders(site: Site, found: Parts, said: Said) -> None:
     """
     by_name = {name: one for one, name in site.names().items()}
     features = [
-        site.shelf.current("video_features", by_name[name]) for name in found.get("video_features", ())
+        site.store.current("video_features", by_name[name]) for name in found.get("video_features", ())
     ]
     assert said.frames == sum(one.facts["frames"] for one in features)
     assert said.windows == sum(one.facts["windows"] for one in features)
     assert bool(said.explained) == ("benchmark_report" in found)
-    corpora = [site.shelf.current("trace_corpus", one).read() for one in found.get("trace_embeddings", ())]
+    corpora = [site.store.current("trace_corpus", one).read() for one in found.get("trace_embeddings", ())]
     left = Counter(said.texts)
     left.subtract(text for corpus in corpora for text in corpus["text"])
     if "adapters" in found:
@@ -106,16 +106,16 @@ def check_nothing_of_the_gone(site: Site) -> None:
     """No video and no context that is gone has anything current."""
     ids = set(site.listing()["video_id"])
     for name in ("video_features", "video_scores"):
-        assert set(site.shelf.keys(name)) == ids
+        assert set(site.store.keys(name)) == ids
     for name in ("trace_corpus", "trace_embeddings"):
-        assert site.shelf.keys(name) == sorted(site.params["corpus"]["contexts"])
+        assert site.store.keys(name) == sorted(site.params["corpus"]["contexts"])
 
 
 def digests(site: Site) -> dict[str, tuple[str, str]]:
     """Recipe and digest of every current artifact, from the bytes that lie there."""
     found = site.contents()
     for path, (recipe, stated) in found.items():
-        files = (site.shelf.root / path).glob(f"{recipe}*")
+        files = (site.store.root / path).glob(f"{recipe}*")
         [file] = [item for item in files if not item.name.endswith(".recipe.json")]
         assert file_digest(file) == stated, path
     return found

@@ -17,9 +17,9 @@ from typing import Any
 import polars as pl
 import yaml
 
+from traces_core.practice import plan_clip, plan_video, world
 from traces_core.steps import footage
-from traces_core.store import Shelf
-from traces_core.video.practice import plan_clip, plan_video, world
+from traces_core.store import Store
 
 ROOT = Path(__file__).resolve().parents[2]
 RATE = Fraction(8)
@@ -86,16 +86,16 @@ class Site:
         return {
             "DAGSTER_HOME": str(self.folder),
             "TRACES_PARAMS": str(self.folder),
-            "TRACES_DATA": str(self.shelf.root),
+            "TRACES_DATA": str(self.store.root),
             "TRACES_CATALOG": str(self.folder / "catalog"),
             "TRACES_REPORTS": str(self.folder / "reports"),
             "MLFLOW_TRACKING_URI": f"sqlite:///{self.folder / 'mlruns.db'}",
         }
 
     @property
-    def shelf(self) -> Shelf:
+    def store(self) -> Store:
         """Its store."""
-        return Shelf(self.folder / self.data)
+        return Store(self.folder / self.data)
 
     @property
     def params(self) -> dict[str, Any]:
@@ -127,7 +127,7 @@ class Site:
 
     def sentence(self, context: str) -> str:
         """A normal sentence of a context that is among the traces."""
-        corpus = self.shelf.current("trace_corpus", context).read()
+        corpus = self.store.current("trace_corpus", context).read()
         said = yaml.safe_load((self.folder / "catalog" / f"{context}.yaml").read_text())["normal"]
         return next(text for text in said if text in set(corpus["text"]))
 
@@ -137,13 +137,13 @@ class Site:
 
     def listing(self) -> pl.DataFrame:
         """The videos as the graph lists them."""
-        table: pl.DataFrame = self.shelf.current("videos").read()
+        table: pl.DataFrame = self.store.current("videos").read()
         return table
 
     def artifacts(self) -> dict[tuple[str, str], set[tuple[str, int]]]:
         """Every artifact by name and key: recipe, and when it was written."""
         found: dict[tuple[str, str], set[tuple[str, int]]] = {}
-        for file in self.shelf.root.glob("*/*/*.recipe.json"):
+        for file in self.store.root.glob("*/*/*.recipe.json"):
             recipe = file.name.removesuffix(".recipe.json")
             found.setdefault((file.parts[-3], file.parts[-2]), set()).add((recipe, file.stat().st_mtime_ns))
         return found
@@ -151,7 +151,7 @@ class Site:
     def contents(self) -> dict[str, tuple[str, str]]:
         """Recipe and digest of every current artifact, as their files say; by path."""
         found = {}
-        for pointer in self.shelf.root.glob("*/*/current"):
+        for pointer in self.store.root.glob("*/*/current"):
             recipe = pointer.read_text()
             about = json.loads((pointer.parent / f"{recipe}.recipe.json").read_text())
             found["/".join(pointer.parts[-3:-1])] = (recipe, about["sha256"])

@@ -89,11 +89,11 @@ def preload() -> None:
 
     import pipelines.reconcile
     from pipelines.definitions import defs
-    from pipelines.walk import stretches
+    from pipelines.walk import walk_steps
 
     transformers.TimesformerForVideoClassification  # noqa: B018  # imported when first named
     defs.resolve_implicit_global_asset_job_def()
-    assert all((mlflow.store, open_clip, pipelines.reconcile, list(stretches(DEMO))))
+    assert all((mlflow.store, open_clip, pipelines.reconcile, list(walk_steps(DEMO))))
     with dg.DagsterInstance.ephemeral():  # it imports half of Dagster
         pass
     gc.freeze()  # else each of the forked looks through all of this, again and again
@@ -180,11 +180,11 @@ def _materialize(job: Job, said: Said) -> None:
     import dagster as dg
 
     from pipelines.reconcile import stale_partitions
-    from pipelines.resources import WorkshopResource
+    from pipelines.resources import ProjectResource
     from pipelines.walk import GraphError, walk
 
     if job.looks:
-        found = stale_partitions(WorkshopResource().open())
+        found = stale_partitions(ProjectResource().open())
         said.stale = [[one.asset, one.partition, one.reason] for one in found]
     if job.selection:
         with dg.DagsterInstance.ephemeral() as instance:  # 1,000 writes to disk less; artifacts are real
@@ -194,9 +194,9 @@ def _materialize(job: Job, said: Said) -> None:
                 said.error = str(error)
 
 
-def _tell(said: Path, stretch: object, done: int, of: int) -> None:
+def _tell(said: Path, step: object, done: int, of: int) -> None:
     """Leave where the run is, for those who kill it."""
-    said.with_suffix(".at").write_text(str(stretch))
+    said.with_suffix(".at").write_text(str(step))
 
 
 def _count(said: Said) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from traces_core.report import BenchmarkReport, Moment, VideoReport
+from traces_core.report import BenchmarkReport, ExplainedMoment, VideoReport
 from traces_core.types import Episode, Interval, ScoreTrack
 
 
@@ -16,7 +16,7 @@ def make_track(stream: str = "fused", *, seconds: float = 20.0, causal: bool = T
     return ScoreTrack(times, scores.astype(np.float32), stream=stream, causal=causal)
 
 
-def make_moment(**changes: Any) -> Moment:
+def make_moment(**changes: Any) -> ExplainedMoment:
     y, x = np.mgrid[0:24, 0:32]
     values: dict[str, Any] = {
         "time_s": 12.0,
@@ -28,7 +28,7 @@ def make_moment(**changes: Any) -> Moment:
         "attention": np.eye(4),
         "window_attention": np.arange(16) / 120,
     }
-    return Moment(**values | changes)
+    return ExplainedMoment(**values | changes)
 
 
 def make_video_report(**changes: Any) -> VideoReport:

@@ -9,10 +9,10 @@ import pytest
 from yards import YARD
 
 from traces_core.errors import CatalogError
+from traces_core.practice.captions import TEMPLATES, VOCABULARY
+from traces_core.practice.kinds import CONTEXTS, KINDS, kinds_in
 from traces_core.text import Context, catalog_schema, read_catalog
 from traces_core.text.catalog import read_context
-from traces_core.video.practice.captions import TEMPLATES, VOCABULARY
-from traces_core.video.practice.kinds import CONTEXTS, KINDS, kinds_in
 
 CATALOG = Path(__file__).parents[2] / "catalog"
 OPEN_SET_WORDS = re.compile(r"\b(crawl|climb|flood|water|scal|scrambl|creep|all fours|hands and knees)")

@@ -14,7 +14,7 @@ from traces_core.text import (
     Context,
     Draft,
     Manuscript,
-    Origin,
+    TraceOrigin,
     Writer,
     join_corpora,
     limit_traces,
@@ -100,7 +100,9 @@ class Echo:
 
     def write(self, contexts: Sequence[Context]) -> Iterator[Manuscript]:
         for context in contexts:
-            loud = [Draft("normal", "", text.upper(), Origin("echo", round=2)) for text in context.normal]
+            loud = [
+                Draft("normal", "", text.upper(), TraceOrigin("echo", round=2)) for text in context.normal
+            ]
             yield Manuscript(context, tuple(loud))
 
 

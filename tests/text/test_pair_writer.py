@@ -12,7 +12,14 @@ from scripted_model import Scripted, WordSpace, numbered, pairs_reply
 from traces_core.errors import BudgetSpentError, ReplyError
 from traces_core.text import Context, Manuscript, check_corpus, write_corpus
 from traces_core.text.corpus import corpus_of
-from traces_core.text.writers import PROMPT_VERSION, SHIPPED, Journal, Origin, PairWriter, WritingSettings
+from traces_core.text.writers import (
+    PROMPT_VERSION,
+    SHIPPED,
+    Journal,
+    PairWriter,
+    TraceOrigin,
+    WritingSettings,
+)
 from traces_core.text.writers.prompts import Question
 from traces_core.text.writers.replies import Reply
 
@@ -225,7 +232,7 @@ def test_an_unusable_reply_is_asked_for_again_with_the_next_seed(tmp_path: Path,
     assert [seed for _, seed in model.asked] == [4, 4, 5, 5]
     assert {draft.origin for draft in said.drafts} == {
         SHIPPED,
-        Origin("scripted", "tiny", PROMPT_VERSION, 4, 0),
+        TraceOrigin("scripted", "tiny", PROMPT_VERSION, 4, 0),
     }
 
 

@@ -11,12 +11,12 @@ import yaml
 from misbehaving_server import Answer, Misbehaving, good, misbehaving
 from rich.console import Console
 
-from traces_core.doctor import examine
+from traces_core.commands.doctor import examine
 from traces_core.errors import WriterUnavailableError
+from traces_core.project import Project
 from traces_core.settings import Machine, Settings, project_root
 from traces_core.steps import knowledge
-from traces_core.steps.workshop import Workshop
-from traces_core.store import Shelf
+from traces_core.store import Store
 from traces_core.text import write_corpus
 from traces_core.text.catalog import read_catalog
 from traces_core.text.writers.progress import shown
@@ -48,24 +48,24 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]
     project_root.cache_clear()
 
 
-def workshop(folder: Path, **corpus: object) -> Workshop:
+def make_project(folder: Path, **corpus: object) -> Project:
     said = {"corpus": {"contexts": ["street", "corridor"], **corpus}, "writing": WRITING}
     machine = Machine(data=folder / "data", catalog=ROOT / "catalog", reports=folder, device="cpu")
-    return Workshop(Shelf(machine.data), Settings.model_validate(said), machine)
+    return Project(Store(machine.data), Settings.model_validate(said), machine)
 
 
 def test_a_server_that_dies_between_two_contexts_loses_nothing(tmp_path: Path, server: Misbehaving) -> None:
-    shop = workshop(tmp_path, writer="openai")
-    street = knowledge.trace_corpus(shop, "street")
+    project = make_project(tmp_path, writer="openai")
+    street = knowledge.trace_corpus(project, "street")
     asked = len(server.requests)
-    classes = read_catalog(shop.machine.catalog, ["street"])["street"].anomalous
+    classes = read_catalog(project.machine.catalog, ["street"])["street"].anomalous
     assert asked == len(classes)
     server.behaviour = lambda request: good(request) if request.number < asked + 2 else Answer(status=500)
     with pytest.raises(WriterUnavailableError):
-        knowledge.trace_corpus(shop, "corridor")
+        knowledge.trace_corpus(project, "corridor")
     server.behaviour, before = good, len(server.requests)
-    assert not knowledge.trace_corpus(shop, "street").computed
-    corridor = knowledge.trace_corpus(shop, "corridor")
+    assert not knowledge.trace_corpus(project, "street").computed
+    corridor = knowledge.trace_corpus(project, "corridor")
     kept = len((tmp_path / "data/writer_replies/corridor.jsonl").read_text().splitlines())
     assert len(server.requests) - before == kept - 2
     for corpus, name in ((street, "street"), (corridor, "corridor")):
@@ -73,7 +73,7 @@ def test_a_server_that_dies_between_two_contexts_loses_nothing(tmp_path: Path, s
         written = table.filter(writer="openai")
         assert set(written["model"]) == {"small-writer"}
         assert set(written["class"]) == set(table.filter(side="anomalous")["class"])
-        shipped = write_corpus(read_catalog(shop.machine.catalog, [name]))
+        shipped = write_corpus(read_catalog(project.machine.catalog, [name]))
         assert set(shipped["trace_id"]) <= set(table["trace_id"])
         assert corpus.facts["short"] == 0
 
@@ -81,35 +81,35 @@ def test_a_server_that_dies_between_two_contexts_loses_nothing(tmp_path: Path, s
 def test_all_contexts_can_be_asked_about_ahead_and_are_not_asked_about_again(
     tmp_path: Path, server: Misbehaving
 ) -> None:
-    shop = workshop(tmp_path, writer="openai")
-    ahead, asked = knowledge.write_ahead(shop), len(server.requests)
+    project = make_project(tmp_path, writer="openai")
+    ahead, asked = knowledge.write_ahead(project), len(server.requests)
     assert set(ahead) == {"street", "corridor"}
-    assert shop.shelf.log == []
+    assert project.store.log == []
     for name, count in ahead.items():
-        assert len(knowledge.trace_corpus(shop, name).read()) == count + 1  # and the scene sentence
+        assert len(knowledge.trace_corpus(project, name).read()) == count + 1  # and the scene sentence
     assert len(server.requests) == asked
 
 
 def test_the_default_asks_nobody_and_no_setting_of_the_writing_changes_its_recipe(
     tmp_path: Path, server: Misbehaving
 ) -> None:
-    shop = workshop(tmp_path)
-    corpus = knowledge.trace_corpus(shop, "street")
-    assert not knowledge.trace_corpus(shop.variant(writing__seed=3), "street").computed
-    assert corpus.read().equals(write_corpus(read_catalog(shop.machine.catalog, ["street"])))
+    project = make_project(tmp_path)
+    corpus = knowledge.trace_corpus(project, "street")
+    assert not knowledge.trace_corpus(project.variant(writing__seed=3), "street").computed
+    assert corpus.read().equals(write_corpus(read_catalog(project.machine.catalog, ["street"])))
     assert server.requests == []
 
 
 def test_another_seed_is_another_corpus_and_another_server_is_not(
     tmp_path: Path, server: Misbehaving, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    shop = workshop(tmp_path, writer="openai")
-    knowledge.trace_corpus(shop, "street")
+    project = make_project(tmp_path, writer="openai")
+    knowledge.trace_corpus(project, "street")
     monkeypatch.setenv("OPENAI_BASE_URL", "http://127.0.0.1:9/v1")
     monkeypatch.setenv("OPENAI_API_KEY", "another")
-    assert not knowledge.trace_corpus(shop, "street").computed
+    assert not knowledge.trace_corpus(project, "street").computed
     monkeypatch.setenv("OPENAI_BASE_URL", server.url)
-    assert knowledge.trace_corpus(shop.variant(writing__seed=3), "street").computed
+    assert knowledge.trace_corpus(project.variant(writing__seed=3), "street").computed
 
 
 def test_the_doctor_says_whether_the_writer_could_be_asked(

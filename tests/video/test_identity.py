@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from tiny_clips import Clip, drawn, turn_clockwise
 
-from traces_core.digest import file_digest
 from traces_core.errors import VideoError
+from traces_core.store.digest import file_digest
 from traces_core.video import content_id, read_frames, write_video
 
 

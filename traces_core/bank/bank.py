@@ -1,6 +1,6 @@
 """The bank: what it is made of, how it changes, and what it answers.
 
-Belongs here: the class `Bank` and what a caller may ask of it. What it holds is in `holdings`, the
+Belongs here: the class `Bank` and what a caller may ask of it. What it holds is in `contents`, the
 arithmetic of a search in `search`, the index of a large side in `index`, the folder on disk in `folder`.
 """
 
@@ -15,14 +15,14 @@ import polars as pl
 from numpy.typing import NDArray
 
 from traces_core.bank.answers import Neighbours, Trace
+from traces_core.bank.chunked_vectors import unit_vectors
+from traces_core.bank.contents import BankContents
 from traces_core.bank.folder import read_bank_folder, write_bank_folder
-from traces_core.bank.holdings import Holdings
 from traces_core.bank.index import SideIndex
-from traces_core.bank.pages import unit_vectors
 from traces_core.bank.search import nearest_of_proposed, nearest_of_rows
-from traces_core.bank_settings import BankSettings
-from traces_core.digest import digest
+from traces_core.bank.settings import BankSettings
 from traces_core.errors import CorruptArtifactError, EmptySideError, MixedSpacesError, UnknownNameError
+from traces_core.store.digest import digest
 from traces_core.text.catalog import SIDES, Side
 from traces_core.types import Array
 
@@ -41,7 +41,7 @@ class Bank:
     """Which encoder the vectors come from."""
     settings: BankSettings
     """From how many traces on a side has an index, and which."""
-    holdings: Holdings
+    contents: BankContents
     """Traces and vectors, row by row."""
     indexes: Mapping[Side, SideIndex]
     """Of the sides that are too large to be searched exactly."""
@@ -73,12 +73,12 @@ class Bank:
             If there is not one vector per trace, or two traces share an id.
         """
         where = "Bank.build"
-        held = Holdings.of(corpus, vectors, where=where).checked(where=where)
+        held = BankContents.of(corpus, vectors, where=where).checked(where=where)
         return cls._of(space, settings or BankSettings(), held, {})
 
     @classmethod
     def _of(
-        cls, space: str, settings: BankSettings, held: Holdings, indexes: Mapping[Side, SideIndex | None]
+        cls, space: str, settings: BankSettings, held: BankContents, indexes: Mapping[Side, SideIndex | None]
     ) -> Bank:
         """A bank with an index for each large side: one of these where it is still good, else a new one."""
         kept: dict[Side, SideIndex] = {}
@@ -88,7 +88,7 @@ class Bank:
                 continue
             index = indexes.get(side)
             if index is None or index.replaced > settings.retrain_share * (stop - start):
-                index = SideIndex.train(held.pages, (start, stop), held.ids[start:stop], settings)
+                index = SideIndex.train(held.chunks, (start, stop), held.ids[start:stop], settings)
             kept[side] = index
         return cls(space, settings, held, kept)
 
@@ -116,10 +116,10 @@ class Bank:
         EmptySideError, NotFiniteError, NotUnitNormError, ValueError
             As `Bank.build`.
         """
-        held = self.holdings.with_contexts(came, gone, where="Bank.with_contexts")
+        held = self.contents.with_contexts(came, gone, where="Bank.with_contexts")
         changed = {*came, *gone}
         indexes = {
-            side: index.changed(*self.holdings.difference(held, side, changed))
+            side: index.changed(*self.contents.difference(held, side, changed))
             for side, index in self.indexes.items()
         }
         return Bank._of(self.space, self.settings, held, indexes)
@@ -135,33 +135,33 @@ class Bank:
 
     @property
     def _sides(self) -> dict[Side, tuple[int, int]]:
-        return {side: self.holdings.layout.side(side) for side in SIDES}
+        return {side: self.contents.layout.side(side) for side in SIDES}
 
     @property
     def corpus(self) -> pl.DataFrame:
         """Every trace, sorted by side, context, class and id."""
-        return self.holdings.corpus
+        return self.contents.corpus
 
     @property
     def fingerprint(self) -> str:
         """Of what it was built from: traces, vectors, space. Not of an index, which may differ in bytes."""
-        parts = {f"{part.side}/{part.context}": part.fingerprint for part in self.holdings.layout.parts}
+        parts = {f"{part.side}/{part.context}": part.fingerprint for part in self.contents.layout.parts}
         return digest([self.space, parts])
 
     @property
     def dimensions(self) -> int:
         """Length of a vector."""
-        return self.holdings.pages.dimensions
+        return self.contents.chunks.dimensions
 
     @property
     def contexts(self) -> tuple[str, ...]:
         """Names of the contexts it knows, sorted."""
-        return self.holdings.layout.contexts
+        return self.contents.layout.contexts
 
     @property
     def classes(self) -> tuple[str, ...]:
         """Names of the classes on the anomalous side, sorted."""
-        return self.holdings.layout.classes
+        return self.contents.layout.classes
 
     def trace(self, trace_id: int) -> Trace:
         """The sentence behind an id.
@@ -171,7 +171,7 @@ class Bank:
         UnknownNameError
             If no trace has it.
         """
-        row = int(self.holdings.rows_of(np.array([trace_id], np.int64))[0])
+        row = int(self.contents.rows_of(np.array([trace_id], np.int64))[0])
         if row < 0:
             raise UnknownNameError("trace", str(trace_id), (), where="Bank.trace")
         found = self.corpus.row(row, named=True)
@@ -189,7 +189,7 @@ class Bank:
         UnknownNameError
             If the bank has no such side, context or class.
         """
-        return self.holdings.ids_in(self.holdings.layout.spans(side, contexts, label))
+        return self.contents.ids_in(self.contents.layout.spans(side, contexts, label))
 
     def vectors(self, side: Side, contexts: Sequence[str] | None = None, label: str | None = None) -> Array:
         """float32 array of shape (N, D): the vectors of `trace_ids` of the same request, in its order.
@@ -199,8 +199,8 @@ class Bank:
         UnknownNameError
             If the bank has no such side, context or class.
         """
-        pages, spans = self.holdings.pages, self.holdings.layout.spans(side, contexts, label)
-        return np.concatenate([pages.copy(0, 0), *(page for span in spans for page in pages.rows(*span))])
+        chunks, spans = self.contents.chunks, self.contents.layout.spans(side, contexts, label)
+        return np.concatenate([chunks.copy(0, 0), *(chunk for span in spans for chunk in chunks.rows(*span))])
 
     def weights(self, side: Side, contexts: Sequence[str] | None = None) -> Array:
         """float32 array of shape (N,): how much each of `trace_ids` of the same request counts.
@@ -212,7 +212,7 @@ class Bank:
         UnknownNameError
             If the bank has no such side or context.
         """
-        spans = self.holdings.layout.spans(side, contexts)
+        spans = self.contents.layout.spans(side, contexts)
         if WEIGHT not in self.corpus.columns:
             return np.ones(sum(stop - start for start, stop in spans), np.float32)
         said = self.corpus[WEIGHT].to_numpy().astype(np.float32)
@@ -275,7 +275,7 @@ class Bank:
         if k < 1:
             raise ValueError(f"Bank.search: k is {k}, expected 1 or more")
         queries = self._asked(queries)
-        held = self.holdings
+        held = self.contents
         spans = held.layout.spans(side, contexts, label)
         if not spans:
             asked = ", ".join([contexts] if isinstance(contexts, str) else contexts or ())
@@ -285,13 +285,13 @@ class Bank:
         k = min(k, sum(stop - start for start, stop in spans))
         index = self.indexes.get(side)
         if index is None or spans != [held.layout.side(side)]:
-            cosines, rows = nearest_of_rows(held.pages, spans, queries, k)
+            cosines, rows = nearest_of_rows(held.chunks, spans, queries, k)
         else:
             count = min(len(index), max(self.settings.candidates, _PER_NEIGHBOUR * k))
             proposed = (
                 (some, held.rows_of(np.sort(ids, axis=1))) for some, ids in index.candidates(queries, count)
             )
-            cosines, rows = nearest_of_proposed(held.pages, proposed, k)
+            cosines, rows = nearest_of_proposed(held.chunks, proposed, k)
         return Neighbours(cosines, held.ids[rows])
 
     def _asked(self, queries: Array) -> Array:
@@ -310,7 +310,7 @@ class Bank:
         It is written beside the target and renamed, so that a reader finds the old bank or the new one.
         """
         about = {"space": self.space, "fingerprint": self.fingerprint, "settings": self.settings.model_dump()}
-        return write_bank_folder(Path(folder), self.holdings, self.indexes, about)
+        return write_bank_folder(Path(folder), self.contents, self.indexes, about)
 
     @classmethod
     def load(cls, folder: Path | str) -> Bank:

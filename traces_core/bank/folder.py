@@ -26,13 +26,13 @@ import numpy as np
 import polars as pl
 from pydantic import ValidationError
 
-from traces_core.bank.holdings import Holdings
+from traces_core.bank.chunked_vectors import ChunkedVectors
+from traces_core.bank.contents import BankContents
 from traces_core.bank.index import SideIndex
 from traces_core.bank.layout import Layout, Part, parts_of
-from traces_core.bank.pages import Pages
-from traces_core.bank_settings import BankSettings
-from traces_core.digest import file_digest
+from traces_core.bank.settings import BankSettings
 from traces_core.errors import CorruptArtifactError, MissingArtifactError
+from traces_core.store.digest import file_digest
 from traces_core.text.catalog import SIDES, Side
 from traces_core.types import Array
 
@@ -43,18 +43,18 @@ _LOOPS = 1 << 20
 
 
 def write_bank_folder(
-    folder: Path, held: Holdings, indexes: Mapping[Side, SideIndex], about: Mapping[str, Any]
+    folder: Path, held: BankContents, indexes: Mapping[Side, SideIndex], about: Mapping[str, Any]
 ) -> Path:
     """Write the files beside the target, then rename: a reader finds the old bank or the new one."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     _sweep(folder)
-    bench = folder.with_name(f".{folder.name}-{os.getpid()}-{uuid.uuid4().hex[:8]}")
-    bench.mkdir()
+    scratch = folder.with_name(f".{folder.name}-{os.getpid()}-{uuid.uuid4().hex[:8]}")
+    scratch.mkdir()
     try:
-        _write_vectors(held.pages, bench / "vectors.npy")
-        held.corpus.rechunk().write_parquet(bench / "traces.parquet")
+        _write_vectors(held.chunks, scratch / "vectors.npy")
+        held.corpus.rechunk().write_parquet(scratch / "traces.parquet")
         for side, index in indexes.items():
-            faiss.write_index(index.lists, str(bench / f"{side}.faiss"))
+            faiss.write_index(index.lists, str(scratch / f"{side}.faiss"))
         said = {
             "format": FORMAT,
             **about,
@@ -63,17 +63,17 @@ def write_bank_folder(
             ],
             "replaced": {side: index.replaced for side, index in indexes.items()},
             "files": {
-                path.name: file_digest(path) for path in sorted(bench.iterdir()) if path.suffix != ".npy"
+                path.name: file_digest(path) for path in sorted(scratch.iterdir()) if path.suffix != ".npy"
             },
         }
-        (bench / "bank.json").write_text(json.dumps(said, indent=1) + "\n", encoding="utf-8")
-        _swap(bench, folder)
+        (scratch / "bank.json").write_text(json.dumps(said, indent=1) + "\n", encoding="utf-8")
+        _swap(scratch, folder)
     finally:
-        shutil.rmtree(bench, ignore_errors=True)
+        shutil.rmtree(scratch, ignore_errors=True)
     return folder
 
 
-def read_bank_folder(folder: Path) -> tuple[Holdings, dict[Side, SideIndex], dict[str, Any]]:
+def read_bank_folder(folder: Path) -> tuple[BankContents, dict[Side, SideIndex], dict[str, Any]]:
     """What a bank holds, the index of each large side, and what the bank says about itself.
 
     Raises
@@ -102,7 +102,7 @@ def read_bank_folder(folder: Path) -> tuple[Holdings, dict[Side, SideIndex], dic
     held = _belonging(folder, about, corpus, vectors)
     for side, index in indexes.items():
         ids = held.ids[slice(*held.layout.side(side))]
-        if index.lists.d != held.pages.dimensions or not np.array_equal(index.ids(), np.sort(ids)):
+        if index.lists.d != held.chunks.dimensions or not np.array_equal(index.ids(), np.sort(ids)):
             raise CorruptArtifactError(folder / f"{side}.faiss", "this index is of other traces")
     return held, indexes, about
 
@@ -121,8 +121,8 @@ def parts_in(folder: Path) -> dict[str, dict[str, str]]:
     return found
 
 
-def _belonging(folder: Path, about: Mapping[str, Any], corpus: pl.DataFrame, vectors: Array) -> Holdings:
-    """Traces and vectors as the holdings of a bank, if they are what bank.json says the bank holds."""
+def _belonging(folder: Path, about: Mapping[str, Any], corpus: pl.DataFrame, vectors: Array) -> BankContents:
+    """Traces and vectors as the contents of a bank, if they are what bank.json says the bank holds."""
     expected = tuple(
         Part(side, context, tuple((name, count) for name, count in classes), fingerprint)
         for side, context, classes, fingerprint in about["parts"]
@@ -132,16 +132,16 @@ def _belonging(folder: Path, about: Mapping[str, Any], corpus: pl.DataFrame, vec
         raise CorruptArtifactError(folder / "vectors.npy", found)
     if parts_of(corpus, vectors) != expected:
         raise CorruptArtifactError(folder, "traces and vectors are not those that bank.json speaks of")
-    return Holdings(corpus, Layout(expected), Pages([vectors]))
+    return BankContents(corpus, Layout(expected), ChunkedVectors([vectors]))
 
 
-def _write_vectors(pages: Pages, path: Path) -> None:
+def _write_vectors(chunks: ChunkedVectors, path: Path) -> None:
     """One NumPy file of all pages, without ever holding them together in memory."""
-    header = {"descr": "<f4", "fortran_order": False, "shape": (len(pages), pages.dimensions)}
+    header = {"descr": "<f4", "fortran_order": False, "shape": (len(chunks), chunks.dimensions)}
     with path.open("wb") as stream:
         np.lib.format.write_array_header_1_0(stream, header)
-        for page in pages.arrays:
-            page.astype("<f4", copy=False).tofile(stream)
+        for chunk in chunks.arrays:
+            chunk.astype("<f4", copy=False).tofile(stream)
 
 
 def _swap(new: Path, target: Path) -> None:

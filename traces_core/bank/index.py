@@ -18,8 +18,8 @@ import faiss
 import numpy as np
 from numpy.typing import NDArray
 
-from traces_core.bank.pages import Pages
-from traces_core.bank_settings import BankSettings
+from traces_core.bank.chunked_vectors import ChunkedVectors
+from traces_core.bank.settings import BankSettings
 from traces_core.types import Array
 
 CODE_BITS = 4
@@ -45,7 +45,7 @@ class SideIndex:
 
     @classmethod
     def train(
-        cls, pages: Pages, rows: tuple[int, int], ids: NDArray[np.int64], how: BankSettings
+        cls, chunks: ChunkedVectors, rows: tuple[int, int], ids: NDArray[np.int64], how: BankSettings
     ) -> SideIndex:
         """The index of some rows, trained on a sample of them.
 
@@ -58,14 +58,14 @@ class SideIndex:
         how
             Coordinates that share a code.
         """
-        lists = _untrained(pages.dimensions, how.coordinates)
+        lists = _untrained(chunks.dimensions, how.coordinates)
         sample = np.random.default_rng(0).permutation(len(ids))[:_TRAINED_ON]
         with _one_thread():
-            lists.train(pages.take(rows[0] + np.sort(sample)))
+            lists.train(chunks.take(rows[0] + np.sort(sample)))
         done = 0
-        for page in pages.rows(*rows, at_most=_BATCH):
-            lists.add_with_ids(page, ids[done : done + len(page)])
-            done += len(page)
+        for chunk in chunks.rows(*rows, at_most=_BATCH):
+            lists.add_with_ids(chunk, ids[done : done + len(chunk)])
+            done += len(chunk)
         return cls(lists)
 
     def changed(self, left: NDArray[np.int64], came: NDArray[np.int64], vectors: Array) -> SideIndex:

@@ -1,6 +1,6 @@
 """Which rows of a bank are whose: every context of every side is one stretch, every class in it another.
 
-Belongs here: the order of a bank, its parts and their fingerprints. The vectors themselves are in `pages`.
+Belongs here: the order of a bank, its parts and their fingerprints. The vectors are in `chunked_vectors`.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from functools import cached_property
 import numpy as np
 import polars as pl
 
-from traces_core.digest import digest
 from traces_core.errors import EmptySideError, UnknownNameError
+from traces_core.store.digest import digest
 from traces_core.text.catalog import SIDES, Side
 from traces_core.types import Array
 

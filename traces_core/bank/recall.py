@@ -65,9 +65,9 @@ def recall_of_index(bank: Bank, side: Side, k: int, *, seed: int = 0) -> float:
         In [0, 1]; 1 where the side is searched exactly.
     """
     rng = np.random.default_rng(seed)
-    start, stop = bank.holdings.layout.side(side)
+    start, stop = bank.contents.layout.side(side)
     chosen = start + np.sort(rng.permutation(stop - start)[:QUERIES])
-    return recall_against_exact(bank, near(bank.holdings.pages.take(chosen), COSINE, rng), k, side)
+    return recall_against_exact(bank, near(bank.contents.chunks.take(chosen), COSINE, rng), k, side)
 
 
 def recall_against_exact(bank: Bank, queries: Array, k: int, side: Side, *, tolerance: float = 1e-5) -> float:
@@ -91,10 +91,10 @@ def recall_against_exact(bank: Bank, queries: Array, k: int, side: Side, *, tole
     float
         In [0, 1].
     """
-    held = bank.holdings
+    held = bank.contents
     answered = held.rows_of(bank.search(queries, k, side).trace_ids)  # (Q, K)
     start, stop = held.layout.side(side)
     rows = np.sort(np.where((answered >= start) & (answered < stop), answered, -1), axis=1)
     rows[:, 1:][rows[:, 1:] == rows[:, :-1]] = -1  # a trace counts once
-    best, _ = nearest_of_rows(held.pages, [(start, stop)], queries, rows.shape[1])
-    return float((held.pages.cosines(queries, rows) >= best[:, -1:] - tolerance).mean())
+    best, _ = nearest_of_rows(held.chunks, [(start, stop)], queries, rows.shape[1])
+    return float((held.chunks.cosines(queries, rows) >= best[:, -1:] - tolerance).mean())

@@ -11,19 +11,19 @@ import faiss
 import numpy as np
 from numpy.typing import NDArray
 
+from traces_core.bank.chunked_vectors import ChunkedVectors
 from traces_core.bank.layout import Span
-from traces_core.bank.pages import Pages
 from traces_core.types import Array
 
 
 def nearest_of_rows(
-    pages: Pages, spans: Iterable[Span], queries: Array, k: int
+    chunks: ChunkedVectors, spans: Iterable[Span], queries: Array, k: int
 ) -> tuple[Array, NDArray[np.int64]]:
     """The k largest cosines among some rows.
 
     Parameters
     ----------
-    pages
+    chunks
         The vectors.
     spans
         Which rows; at least k in all.
@@ -40,22 +40,22 @@ def nearest_of_rows(
     """
     best = faiss.ResultHeap(len(queries), k, keep_max=True)
     for start, stop in spans:
-        for page in pages.rows(start, stop):
-            cosines, rows = faiss.knn(queries, page, min(k, len(page)), metric=faiss.METRIC_INNER_PRODUCT)
+        for chunk in chunks.rows(start, stop):
+            cosines, rows = faiss.knn(queries, chunk, min(k, len(chunk)), metric=faiss.METRIC_INNER_PRODUCT)
             best.add_result(cosines, rows + start)
-            start += len(page)
+            start += len(chunk)
     best.finalize()
     return best.D, best.I
 
 
 def nearest_of_proposed(
-    pages: Pages, proposed: Iterable[tuple[Array, NDArray[np.int64]]], k: int
+    chunks: ChunkedVectors, proposed: Iterable[tuple[Array, NDArray[np.int64]]], k: int
 ) -> tuple[Array, NDArray[np.int64]]:
     """The k largest cosines among rows that were proposed for each query.
 
     Parameters
     ----------
-    pages
+    chunks
         The vectors.
     proposed : pairs of float32 array of shape (Q_i, D) and int64 array of shape (Q_i, C)
         Some queries, and the rows proposed for each of them: none twice, -1 for none, k or more.
@@ -69,7 +69,7 @@ def nearest_of_proposed(
     """
     best = [(np.empty((0, k), np.float32), np.empty((0, k), np.int64))]
     for queries, rows in proposed:
-        cosines = pages.cosines(queries, rows)  # (Q_i, C)
+        cosines = chunks.cosines(queries, rows)  # (Q_i, C)
         order = np.argpartition(-cosines, k - 1, axis=1)[:, :k]
         falling = np.argsort(-np.take_along_axis(cosines, order, axis=1), axis=1, kind="stable")
         order = np.take_along_axis(order, falling, axis=1)

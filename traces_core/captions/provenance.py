@@ -17,8 +17,8 @@ import polars as pl
 from traces_core.captions.settings import CaptionSettings
 from traces_core.captions.stream import STREAM, CaptionScorer
 from traces_core.captions.table import RULES, CaptionTable
-from traces_core.digest import canonical_json, digest, file_digest
 from traces_core.errors import CorruptArtifactError
+from traces_core.store.digest import canonical_json, digest, file_digest
 
 KEY = "traces"
 

@@ -18,7 +18,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from traces_core.bank import WEIGHT, Bank
+from traces_core.bank.bank import WEIGHT, Bank
 from traces_core.captions.background import BACKGROUND, PRACTICE, agrees
 from traces_core.captions.history import departures
 from traces_core.captions.sentences import split_sentences
@@ -31,7 +31,7 @@ from traces_core.scoring import score_vectors
 from traces_core.text.catalog import read_catalog
 from traces_core.text.corpus import write_corpus
 from traces_core.text.duplicates import find_repetitions
-from traces_core.text.scenes import Scene, scene_sentence
+from traces_core.text.scenes import SceneChoice, scene_sentence
 from traces_core.types import Array, ScoreTrack
 
 STREAM = "caption"
@@ -48,7 +48,7 @@ def catalog_corpus(
     contexts: Sequence[str] = (),
     classes: Sequence[str] = (),
     *,
-    scene: Scene = "matched",
+    scene: SceneChoice = "matched",
 ) -> pl.DataFrame:
     """The traces that captions are compared with, as `write_corpus` gives them.
 

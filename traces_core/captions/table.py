@@ -15,8 +15,8 @@ import polars as pl
 
 from traces_core.datasets import parse_rate
 from traces_core.datasets.table import read_text_table
-from traces_core.digest import digest
 from traces_core.errors import AnnotationError, CaptionError
+from traces_core.store.digest import digest
 
 RULES = (
     "where a table has frames and seconds, the frames count",

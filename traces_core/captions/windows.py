@@ -14,7 +14,7 @@ from PIL import Image
 
 from traces_core.errors import DamagedVideoError
 from traces_core.video import probe, read_frames
-from traces_core.video.film import Pixels
+from traces_core.video.open_video import Pixels
 from traces_core.video.sampling import SLACK_S, exact_rate
 
 JPEG_QUALITY = 85

@@ -21,8 +21,8 @@ import polars as pl
 from traces_core.captions.sentences import THOUGHT
 from traces_core.captions.settings import CaptionSettings
 from traces_core.captions.windows import JPEG_QUALITY, windows_of
-from traces_core.digest import digest
 from traces_core.errors import VideoError
+from traces_core.store.digest import digest
 from traces_core.text.writers.journal import Journal
 from traces_core.text.writers.openai_server import OpenAIModel
 from traces_core.text.writers.pairs import TRIES, Progress

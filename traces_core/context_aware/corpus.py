@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
-from traces_core.context_aware.model import Seen
+from traces_core.context_aware.model import BlockEvidence
 from traces_core.context_aware.views import Views
 from traces_core.errors import NotFiniteError, TrainingCorpusError
 from traces_core.types import Array
@@ -41,7 +41,7 @@ class NormalVideo:
 class Batch:
     """Clips of N consecutive blocks, and the captions of the blocks that have one."""
 
-    seen: Seen
+    seen: BlockEvidence
     """(B, N, ...)."""
     captioned: Tensor
     """(M,): places of the captioned blocks in the B N blocks of the batch."""
@@ -54,7 +54,7 @@ class Batch:
         """The same on a device."""
         seen = self.seen
         grids = None if seen.grids is None else seen.grids.to(device)
-        moved = Seen(seen.appearance.to(device), seen.time.to(device), seen.scenes.to(device), grids)
+        moved = BlockEvidence(seen.appearance.to(device), seen.time.to(device), seen.scenes.to(device), grids)
         return Batch(moved, *(part.to(device) for part in (self.captioned, self.captions, self.groups)))
 
 

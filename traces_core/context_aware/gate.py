@@ -20,7 +20,7 @@ import torch
 from torch import Tensor, nn
 
 from traces_core.context_aware.settings import GateKind
-from traces_core.model.adapters import zero_linear
+from traces_core.fusion.adapters import zero_linear
 
 
 class TextGate(nn.Module, ABC):

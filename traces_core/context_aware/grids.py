@@ -21,9 +21,9 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file
 
 from traces_core.encoders.base import Pixels, WindowEncoder
+from traces_core.encoders.parallel_calls import ParallelCalls
 from traces_core.errors import CorruptArtifactError, DamagedVideoError
-from traces_core.growing import GrowingArrays
-from traces_core.lanes import Lanes
+from traces_core.store.array_writer import ArrayWriter
 from traces_core.types import Array, Times
 from traces_core.video import FrameBatch, prefetch, read_frames, windows
 
@@ -83,15 +83,15 @@ def extract_grids(
     """
     facts: dict[str, Any] = {"blocks": 0, "broken": None}
     length = encoder.window_frames
-    with GrowingArrays(path) as arrays:
+    with ArrayWriter(path) as arrays:
         frames = (
             (encoder.resize(batch.pixels), batch.times_s)
             for batch in prefetch(_good_part(read_frames(video, sample_fps=sample_fps), facts))
         )
-        with Lanes() as lanes:
+        with ParallelCalls() as calls:
             for some in windows(frames, window_frames=length, hop=length, batch_windows=batch_blocks):
                 arrays.append("times_s", some.end_times_s)
-                lanes.put(partial(_grids, encoder, some.values), partial(arrays.append, "grids"))
+                calls.put(partial(_grids, encoder, some.values), partial(arrays.append, "grids"))
                 facts["blocks"] += len(some)
         arrays.finish()
     return facts

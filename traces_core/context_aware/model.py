@@ -18,14 +18,14 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from traces_core.context_aware.gate import GATES, TextGate
+from traces_core.context_aware.predictive.coder import Predictions, PredictiveCoder
 from traces_core.context_aware.settings import GateKind, HeadKind, JointSettings
 from traces_core.errors import ContextAwareError
-from traces_core.model.adapters import zero_linear
-from traces_core.predictive.coder import Predictions, PredictiveCoder
+from traces_core.fusion.adapters import zero_linear
 
 
 @dataclass(frozen=True)
-class Seen:
+class BlockEvidence:
     """What the frozen encoders saw at the ends of N consecutive blocks of B clips."""
 
     appearance: Tensor
@@ -167,7 +167,7 @@ class ContextAware(nn.Module):
         predicted = self.coder.head(before.flatten(0, 1)).unflatten(0, before.shape[:2])
         return Predictions(predicted, embedded[:, 1:], before), known.mean(dim=(3, 4))
 
-    def video(self, seen: Seen, known: Tensor | None) -> Tensor:
+    def video(self, seen: BlockEvidence, known: Tensor | None) -> Tensor:
         """The video's vector at the end of each block, unit norm.
 
         Parameters
@@ -186,7 +186,7 @@ class ContextAware(nn.Module):
         joined: Tensor = seen.appearance + self.head(torch.cat(evidence, dim=-1))
         return F.normalize(joined, dim=-1)
 
-    def forward(self, seen: Seen) -> tuple[Tensor, Predictions | None]:
+    def forward(self, seen: BlockEvidence) -> tuple[Tensor, Predictions | None]:
         """The video's vectors (B, N, D), and what was predicted; None without a predictor."""
         if self.coder is None or seen.grids is None:
             return self.video(seen, None), None

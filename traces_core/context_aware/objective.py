@@ -17,10 +17,10 @@ from torch.nn import functional as F
 from traces_core.context_aware.corpus import Batch
 from traces_core.context_aware.gate import TextGate
 from traces_core.context_aware.model import ContextAware
+from traces_core.context_aware.predictive.coder import Predictions
+from traces_core.context_aware.predictive.contrast import cpc_loss
 from traces_core.context_aware.settings import JointSettings
-from traces_core.model.objective import info_nce
-from traces_core.predictive.coder import Predictions
-from traces_core.predictive.contrast import cpc_loss
+from traces_core.fusion.objective import info_nce
 
 
 def gated_similarities(video: Tensor, texts: Tensor, scenes: Tensor, gate: TextGate) -> Tensor:

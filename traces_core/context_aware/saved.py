@@ -1,6 +1,6 @@
 """A context-aware model as one file: weights, what it was built as, and which encoders it was trained with.
 
-Safetensors with a JSON header, as for the fusion (`traces_core.model.saved`). The scenes of the training
+Safetensors with a JSON header, as for the fusion (`traces_core.fusion.saved`). The scenes of the training
 footage are in it, for a gate means nothing without them.
 """
 
@@ -12,20 +12,20 @@ from pathlib import Path
 import torch
 
 from traces_core.context_aware.model import ContextAware
+from traces_core.context_aware.predictive.building import coder_of
+from traces_core.context_aware.predictive.coder import PredictiveCoder
+from traces_core.context_aware.predictive.settings import PredictorSettings
 from traces_core.context_aware.scene import SceneReferences
 from traces_core.context_aware.settings import GateKind, JointSettings
 from traces_core.errors import ContextAwareError, CorruptArtifactError, MissingArtifactError, MixedSpacesError
-from traces_core.model.saved import read_tensors, write_tensors
-from traces_core.predictive.building import coder_of
-from traces_core.predictive.coder import PredictiveCoder
-from traces_core.predictive.settings import PredictorSettings
+from traces_core.fusion.saved import read_tensors, write_tensors
 
 FORMAT, CODER = "traces-context-aware-1", "traces-predictor-1"
 _SCENES = "scenes"
 
 
 @dataclass(frozen=True)
-class Origin:
+class ModelEncoders:
     """Which encoders a model was trained with; it is of no use with others."""
 
     space: str
@@ -68,7 +68,7 @@ class Blueprint:
 
 
 def save_model(
-    path: Path, model: ContextAware, blueprint: Blueprint, origin: Origin, references: SceneReferences
+    path: Path, model: ContextAware, blueprint: Blueprint, origin: ModelEncoders, references: SceneReferences
 ) -> None:
     """Write a model to a `.safetensors` file; an older file is replaced."""
     said = {
@@ -84,7 +84,7 @@ def save_model(
     write_tensors(path, {**model.state_dict(), _SCENES: scenes}, said)
 
 
-def load_model(path: Path, origin: Origin) -> tuple[ContextAware, SceneReferences]:
+def load_model(path: Path, origin: ModelEncoders) -> tuple[ContextAware, SceneReferences]:
     """Read a model that `save_model` wrote, in eval mode, with the scenes of its training footage.
 
     Raises

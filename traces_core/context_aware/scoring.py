@@ -18,15 +18,15 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from traces_core.bank import Bank
+from traces_core.bank.bank import Bank
 from traces_core.context_aware.gate import NoGate, TextGate
-from traces_core.context_aware.model import ContextAware, Seen
+from traces_core.context_aware.model import BlockEvidence, ContextAware
 from traces_core.context_aware.objective import gated_similarities
+from traces_core.context_aware.predictive.coder import Predictions
+from traces_core.context_aware.predictive.surprise import window_scores
 from traces_core.context_aware.scene import SceneReferences
 from traces_core.context_aware.settings import ContextGateSettings
 from traces_core.errors import EmptySideError
-from traces_core.predictive.coder import Predictions
-from traces_core.predictive.surprise import window_scores
 from traces_core.text.catalog import SIDES
 from traces_core.types import Array, ScoreTrack, Times
 
@@ -38,7 +38,7 @@ _SLACK_S = 1e-9
 
 
 @dataclass(frozen=True)
-class Found:
+class ContextAwareScores:
     """What was found in one video."""
 
     tracks: dict[str, ScoreTrack]
@@ -75,7 +75,9 @@ class ContextScorer:
     """What cosines were divided by when the predictor learned."""
 
     @torch.inference_mode()
-    def score(self, seen: Seen, times_s: Times, contexts: Sequence[str] | None) -> Found:
+    def score(
+        self, seen: BlockEvidence, times_s: Times, contexts: Sequence[str] | None
+    ) -> ContextAwareScores:
         """Score one video.
 
         Parameters
@@ -97,21 +99,23 @@ class ContextScorer:
         nearness = {side: self._nearness(side, video[0], scenes, contexts) for side in SIDES}
         alignment = (nearness["anomalous"] - nearness["normal"]).cpu().numpy()
         found = self._surprise(predictions, times_s)
-        return Found(
+        return ContextAwareScores(
             {ALIGNMENT: ScoreTrack(times_s, alignment, stream=ALIGNMENT), **found.tracks}, found.maps
         )
 
     @torch.inference_mode()
-    def surprise(self, seen: Seen, times_s: Times) -> Found:
+    def surprise(self, seen: BlockEvidence, times_s: Times) -> ContextAwareScores:
         """`score` without the alignment: no trace is asked."""
         return self._surprise(self.model.eval()(seen)[1], times_s)
 
-    def _surprise(self, predictions: Predictions | None, times_s: Times) -> Found:
+    def _surprise(self, predictions: Predictions | None, times_s: Times) -> ContextAwareScores:
         if predictions is None or len(times_s) < 2:
-            return Found({}, None)
+            return ContextAwareScores({}, None)
         maps = place_surprise(predictions, self.temperature)[0]  # (N - 1, G, G)
         scores = window_scores(maps, self.top_share).cpu().numpy()
-        return Found({SURPRISE: ScoreTrack(times_s[1:], scores, stream=SURPRISE)}, maps.cpu().numpy())
+        return ContextAwareScores(
+            {SURPRISE: ScoreTrack(times_s[1:], scores, stream=SURPRISE)}, maps.cpu().numpy()
+        )
 
     def _nearness(self, side: str, video: Tensor, scenes: Tensor, contexts: Sequence[str] | None) -> Tensor:
         """The mean cosine of each window with its k nearest traces of a side, (T,)."""

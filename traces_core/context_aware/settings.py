@@ -1,6 +1,6 @@
 """The settings of the context gate and of joint training: every number that changes their result.
 
-How blocks are predicted is in `traces_core.predictive.settings`.
+How blocks are predicted is in `traces_core.context_aware.predictive.settings`.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from traces_core.predictive.settings import PredictorSettings
+from traces_core.context_aware.predictive.settings import PredictorSettings
 
 GateKind = Literal["sigmoid", "film", "none"]
 HeadKind = Literal["residual_mlp", "linear", "none"]

@@ -21,14 +21,14 @@ from torch.optim.lr_scheduler import LambdaLR
 from traces_core.context_aware.model import ContextAware
 from traces_core.context_aware.objective import JointValidation
 from traces_core.context_aware.settings import JointSettings
-from traces_core.model.checkpoint import below, optimizer_tensors, restore_optimizer, with_prefix
-from traces_core.model.saved import read_tensors, write_tensors
-from traces_core.model.settings import FusionSettings
-from traces_core.model.training_loop import learning_rate
+from traces_core.fusion.checkpoint import below, optimizer_tensors, restore_optimizer, with_prefix
+from traces_core.fusion.saved import read_tensors, write_tensors
+from traces_core.fusion.settings import FusionSettings
+from traces_core.fusion.training_loop import learning_rate
 
 
 @dataclass(frozen=True, slots=True)
-class CurvePoint:
+class JointCurvePoint:
     """One validation during training."""
 
     step: int
@@ -49,7 +49,7 @@ class JointState:
     optimizer: torch.optim.AdamW
     schedule: LambdaLR
     step: int = 0
-    curve: list[CurvePoint] = field(default_factory=list)
+    curve: list[JointCurvePoint] = field(default_factory=list)
     best: dict[str, Tensor] = field(default_factory=dict)
     best_step: int = 0
 
@@ -75,7 +75,7 @@ class JointState:
         optimizer = torch.optim.AdamW(groups, betas=(0.9, 0.98))
         return cls(model, settings, log_temperature, optimizer, _schedule(optimizer, settings))
 
-    def record(self, point: CurvePoint) -> None:
+    def record(self, point: JointCurvePoint) -> None:
         """Add a validation; keep the weights where its loss is the lowest so far."""
         if not self.curve or point.validation.loss < self.best_point.validation.loss:
             self.best = copy.deepcopy(self.model.state_dict())
@@ -83,7 +83,7 @@ class JointState:
         self.curve.append(point)
 
     @property
-    def best_point(self) -> CurvePoint:
+    def best_point(self) -> JointCurvePoint:
         """The validation at the best step."""
         return next(point for point in self.curve if point.step == self.best_step)
 
@@ -118,7 +118,7 @@ class JointState:
         self.step, self.best_step = header["step"], header["best_step"]
         self.schedule = _schedule(self.optimizer, self.settings, self.step)
         self.curve = [
-            CurvePoint(point["step"], point["metrics"], JointValidation(**point["validation"]))
+            JointCurvePoint(point["step"], point["metrics"], JointValidation(**point["validation"]))
             for point in header["curve"]
         ]
 

@@ -23,11 +23,11 @@ from traces_core.context_aware.corpus import JointCorpus, NormalVideo
 from traces_core.context_aware.model import ContextAware
 from traces_core.context_aware.objective import JointValidation, joint_loss, validate
 from traces_core.context_aware.settings import JointSettings
-from traces_core.context_aware.state import CurvePoint, JointState
+from traces_core.context_aware.state import JointCurvePoint, JointState
 from traces_core.errors import NotFiniteError, TrainingCorpusError
-from traces_core.model.objective import Validation
-from traces_core.model.training import gate
-from traces_core.model.training_loop import SPLIT, STEPS, fixed_threads
+from traces_core.fusion.objective import Validation
+from traces_core.fusion.training import gate
+from traces_core.fusion.training_loop import SPLIT, STEPS, fixed_threads
 
 Progress = Callable[[int, Mapping[str, float]], None]
 
@@ -54,7 +54,7 @@ class JointlyTrained:
     """Steps done before the end or the early stop."""
     resumed_from: int
     """Step at which an interrupted training was taken up; 0 where it began anew."""
-    curve: tuple[CurvePoint, ...]
+    curve: tuple[JointCurvePoint, ...]
     """Every validation, rising by step."""
     videos: Mapping[str, tuple[str, ...]]
     """Names of the videos under `training` and `validation`."""
@@ -211,7 +211,7 @@ def train_mode(model: nn.Module) -> None:
 
 def _point(
     state: JointState, since: Sequence[Mapping[str, float]], validation: JointValidation
-) -> CurvePoint:
+) -> JointCurvePoint:
     losses = {f"training_{name}": float(np.mean([one[name] for one in since])) for name in (since or [{}])[0]}
     strength = getattr(state.model.gate, "strength", None)
     metrics = {
@@ -221,7 +221,7 @@ def _point(
         "temperature": float(state.log_temperature.detach().exp()),
         **({} if strength is None else {"gate_strength": float(strength.detach())}),
     }
-    return CurvePoint(state.step, metrics, validation)
+    return JointCurvePoint(state.step, metrics, validation)
 
 
 def _keep_and_tell(checkpoint: Path | None, progress: Progress | None) -> Callable[[JointState], None]:

@@ -1,6 +1,7 @@
 """What the frozen encoders saw of one video at the ends of its blocks, side by side.
 
-Frames and tokens come from `traces_core.features`, grids from `grids`; here they are only put in step.
+Frames and tokens come from `traces_core.encoders.features`, grids from `grids`; here they are put in
+step.
 """
 
 from __future__ import annotations
@@ -11,9 +12,9 @@ import numpy as np
 import torch
 
 from traces_core.context_aware.grids import PatchGrids
-from traces_core.context_aware.model import Seen
+from traces_core.context_aware.model import BlockEvidence
 from traces_core.context_aware.scene import running_scenes
-from traces_core.features import Features
+from traces_core.encoders.features import Features
 from traces_core.types import Array, Times
 from traces_core.video import window_frames_of
 
@@ -90,14 +91,14 @@ class Views:
         return Views(self.times_s[rows], self.appearance[rows], self.time[rows], self.scenes[rows], grids)
 
     @staticmethod
-    def stack(views: list[Views], device: str | torch.device = "cpu") -> Seen:
+    def stack(views: list[Views], device: str | torch.device = "cpu") -> BlockEvidence:
         """Clips of equal length as one batch of tensors (B, N, ...)."""
 
         def stacked(arrays: list[Array]) -> torch.Tensor:
             return torch.from_numpy(np.stack(arrays).astype(np.float32)).to(device)
 
         grids = [view.grids for view in views if view.grids is not None]
-        return Seen(
+        return BlockEvidence(
             appearance=stacked([view.appearance for view in views]),
             time=stacked([view.time for view in views]),
             scenes=stacked([view.scenes for view in views]),

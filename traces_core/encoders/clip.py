@@ -16,7 +16,6 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from traces_core.digest import digest, file_digest
 from traces_core.encoders.base import Pixels
 from traces_core.encoders.clip_source import CONFIG_FILE, ClipSource, find_clip
 from traces_core.encoders.pixels import Preprocess
@@ -24,6 +23,7 @@ from traces_core.encoders.settings import ClipSettings
 from traces_core.encoders.text_tower import encode_tokens
 from traces_core.encoders.torch_compat import mend_torchvision, quick_hub
 from traces_core.errors import NotFiniteError
+from traces_core.store.digest import digest, file_digest
 from traces_core.types import Array
 
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}

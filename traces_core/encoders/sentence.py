@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from traces_core.digest import digest, file_digest
 from traces_core.encoders.torch_compat import mend_torchvision, quick_hub
 from traces_core.errors import MissingWeightsError, NotFiniteError
+from traces_core.store.digest import digest, file_digest
 from traces_core.types import Array
 
 if TYPE_CHECKING:

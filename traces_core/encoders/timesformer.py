@@ -20,7 +20,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from traces_core.digest import digest, file_digest
 from traces_core.encoders.base import Pixels, WindowFeatures
 from traces_core.encoders.clip import DTYPES
 from traces_core.encoders.pixels import frames_tensor
@@ -29,6 +28,7 @@ from traces_core.encoders.settings import TimesformerSettings
 from traces_core.encoders.torch_compat import mend_torchvision, quick_hub
 from traces_core.encoders.window_input import WindowInput
 from traces_core.errors import MissingWeightsError, NotFiniteError
+from traces_core.store.digest import digest, file_digest
 from traces_core.types import Array
 
 CONFIG_FILE = "config.json"

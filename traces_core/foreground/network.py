@@ -24,7 +24,7 @@ from traces_core.errors import NotFiniteError
 from traces_core.foreground.places import SIDE, Places
 from traces_core.foreground.scene import Values
 from traces_core.foreground.settings import ForegroundSettings
-from traces_core.model.training_loop import fixed_threads
+from traces_core.fusion.training_loop import fixed_threads
 
 CODE, COMPONENTS = 16, 8
 """Width of the code, and components of the mixture."""

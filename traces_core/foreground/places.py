@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from traces_core.foreground.scene import Grey, Scene, Values
+from traces_core.foreground.scene import CameraBackground, Grey, Values
 from traces_core.foreground.settings import ForegroundSettings
 
 SIDE = 32
@@ -40,10 +40,10 @@ class Places:
         return len(self.where)
 
 
-class PlaceWatcher:
+class StreamingPlaces:
     """Watches one stream, frame by frame."""
 
-    def __init__(self, scene: Scene, settings: ForegroundSettings, rate: float) -> None:
+    def __init__(self, scene: CameraBackground, settings: ForegroundSettings, rate: float) -> None:
         """Begin a stream.
 
         Parameters

@@ -35,7 +35,7 @@ SHORTEST = 12.0
 
 
 @dataclass(frozen=True)
-class Scene:
+class CameraBackground:
     """The background of a camera, and its ground plane."""
 
     low: Values
@@ -48,7 +48,7 @@ class Scene:
     """Height of a person at row 0, and what each row adds, in pixels."""
 
     @classmethod
-    def learn(cls, videos: Sequence[Grey], settings: ForegroundSettings) -> Scene:
+    def learn(cls, videos: Sequence[Grey], settings: ForegroundSettings) -> CameraBackground:
         """Learn it from normal videos of one camera.
 
         Parameters

@@ -26,8 +26,8 @@ from safetensors.torch import load_file, save_file
 
 from traces_core.errors import CorruptArtifactError, TooLittleFootageError
 from traces_core.foreground.network import PlaceNetwork, errors_of, train_network
-from traces_core.foreground.places import Places, PlaceWatcher, joined
-from traces_core.foreground.scene import Grey, Scene, Values
+from traces_core.foreground.places import Places, StreamingPlaces, joined
+from traces_core.foreground.scene import CameraBackground, Grey, Values
 from traces_core.foreground.settings import ForegroundSettings
 
 EVIDENCE = ("motion_of_look", "motion_of_row", "look", "presence")
@@ -81,7 +81,7 @@ class ForegroundSurprise:
     """What normal footage of a still camera says about its foreground."""
 
     settings: ForegroundSettings
-    scene: Scene
+    scene: CameraBackground
     networks: list[PlaceNetwork]
     presence: Values
     """float32 (H, W): share of the time that foreground is there."""
@@ -110,7 +110,7 @@ class ForegroundSurprise:
             raise TooLittleFootageError(
                 f"foreground: {len(videos)} normal videos for {settings.folds} folds. Add videos."
             )
-        scene = Scene.learn(videos, settings)
+        scene = CameraBackground.learn(videos, settings)
         seen = [_looked(scene, video, settings, rate) for video in videos]
         if any(not len(frames) for frames in seen):
             raise TooLittleFootageError(
@@ -170,13 +170,13 @@ class ForegroundSurprise:
         scores : float64 (F, 4), nats, by evidence; their sum is the score of a frame.
         maps : float32 (F, H / CELL, W / CELL), nats: the surprise of each cell's oddest place, not smoothed.
         """
-        watcher = PlaceWatcher(self.scene, self.settings, rate)
+        streaming = StreamingPlaces(self.scene, self.settings, rate)
         shape = tuple(-(-edge // CELL) for edge in video.shape[1:])
         maps = np.zeros((len(video), *shape), np.float32)
         scores = np.tile(self.usual, (len(video), 1))
         young = self.settings.path_frames
         for number, frame in enumerate(video):
-            places = watcher(frame)
+            places = streaming(frame)
             if places is None:
                 continue
             scores[number] = 0.0
@@ -228,7 +228,7 @@ class ForegroundSurprise:
                 Tail(quantiles, settings.tail_quantile, float(pace))
                 for quantiles, pace in zip(kept["quantiles"], kept["paces"], strict=True)
             ]
-            scene = Scene(kept["low"], kept["usual"], kept["high"], (start, slope))
+            scene = CameraBackground(kept["low"], kept["usual"], kept["high"], (start, slope))
             return cls(settings, scene, networks, kept["presence"], tails, kept["score"])
         except (OSError, KeyError, ValueError, RuntimeError, SafetensorError) as error:
             raise CorruptArtifactError(path, f"what was learned cannot be read ({error})") from error
@@ -241,20 +241,20 @@ def _network(tensors: Mapping[str, torch.Tensor], number: int, settings: Foregro
     return network.eval()
 
 
-def _looked(scene: Scene, video: Grey, settings: ForegroundSettings, rate: float) -> list[Places]:
+def _looked(scene: CameraBackground, video: Grey, settings: ForegroundSettings, rate: float) -> list[Places]:
     """The places of the frames that are learned from, those without any left out."""
-    watcher = PlaceWatcher(scene, settings, rate)
-    found = [watcher(frame, looks=(number - 1) % settings.every == 0) for number, frame in enumerate(video)]
+    streaming = StreamingPlaces(scene, settings, rate)
+    found = [streaming(frame, looks=(number - 1) % settings.every == 0) for number, frame in enumerate(video)]
     return [one for one in found if one is not None and len(one)]
 
 
-def _heights(scene: Scene, places: Places) -> Values:
+def _heights(scene: CameraBackground, places: Places) -> Values:
     """Where in the frame each place is, float32 (N,): -1 at the top, 1 at the foot."""
     rows: Values = (places.where[:, 1] / (len(scene.usual) / 2) - 1).astype(np.float32)
     return rows
 
 
-def _pixels(scene: Scene, where: Values) -> tuple[Values, Values]:
+def _pixels(scene: CameraBackground, where: Values) -> tuple[Values, Values]:
     """Row and column of each place, within the frame."""
     rows, columns = scene.usual.shape
     at = np.round(where[:, :2]).astype(int)
@@ -262,7 +262,10 @@ def _pixels(scene: Scene, where: Values) -> tuple[Values, Values]:
 
 
 def _presence(
-    scene: Scene, seen: Sequence[Sequence[Places]], counts: Sequence[float], settings: ForegroundSettings
+    scene: CameraBackground,
+    seen: Sequence[Sequence[Places]],
+    counts: Sequence[float],
+    settings: ForegroundSettings,
 ) -> Values:
     """How often foreground is at a pixel, mean over videos, smoothed over half a person: float32 (H, W)."""
     grid = scene.places(settings.step)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from traces_core.report.benchmark import write_benchmark_report
 from traces_core.report.images import attention_layer, data_uri
-from traces_core.report.model import POCKET_NOTICE, BenchmarkReport, Figure, Moment, VideoReport
+from traces_core.report.model import POCKET_NOTICE, BenchmarkReport, ExplainedMoment, Figure, VideoReport
 from traces_core.report.plots import dots, score_curve, sparkline, training_curves
 from traces_core.report.terminal import result_table
 from traces_core.report.video import write_video_report
@@ -17,8 +17,8 @@ from traces_core.report.video import write_video_report
 __all__ = [
     "POCKET_NOTICE",
     "BenchmarkReport",
+    "ExplainedMoment",
     "Figure",
-    "Moment",
     "VideoReport",
     "attention_layer",
     "data_uri",

@@ -27,7 +27,7 @@ POCKET_NOTICE = "Pocket encoders know nothing of the real world: these numbers s
 
 
 @dataclass(frozen=True)
-class Moment:
+class ExplainedMoment:
     """One instant of a video, with what the detector found near it."""
 
     time_s: float
@@ -83,7 +83,7 @@ class VideoReport:
     """Episodes per stream; empty where there are none."""
     truth: Sequence[Interval] | None = None
     """Anomalous intervals; None where nobody annotated the video, empty where nothing happens."""
-    moments: Sequence[Moment] = ()
+    moments: Sequence[ExplainedMoment] = ()
     """The moments shown with frame and traces."""
     provenance: Mapping[str, str] = field(default_factory=dict)
     """Name → value: space, bank, code version, recipe, fingerprint of the ground truth."""

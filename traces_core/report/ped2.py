@@ -43,7 +43,7 @@ _NUMBERS = (
 
 
 @dataclass(frozen=True)
-class Moment:
+class ClipPeak:
     """The most surprising moment of a clip."""
 
     clip: str
@@ -95,7 +95,7 @@ def ped2_markdown(said: Mapping[str, Any]) -> str:
     return "\n\n".join(part.strip() for part in parts) + "\n"
 
 
-def ped2_picture(moments: Sequence[Moment]) -> bytes:
+def ped2_picture(moments: Sequence[ClipPeak]) -> bytes:
     """A PNG: of each clip a frame, its surprise laid over it, and the scores of the clip with its marks."""
     rows = -(-len(moments) // 3)
     figure = Figure(figsize=(16, 4.4 * rows), layout="constrained")
@@ -114,7 +114,7 @@ def ped2_picture(moments: Sequence[Moment]) -> bytes:
     return written.getvalue()
 
 
-def _frame(axes: Any, moment: Moment, highest: float) -> None:
+def _frame(axes: Any, moment: ClipPeak, highest: float) -> None:
     height, width = moment.frame.shape[:2]
     shown = np.clip(moment.surprise / highest, 0.0, 1.0)
     axes.imshow(moment.frame, extent=(0, width, height, 0))
@@ -130,7 +130,7 @@ def _opacity(shown: Array) -> Array:
     return opacity
 
 
-def _curve(axes: Any, moment: Moment, top: float) -> None:
+def _curve(axes: Any, moment: ClipPeak, top: float) -> None:
     axes.set_axis_on()
     times_s = moment.track.times_s
     for event in moment.events:

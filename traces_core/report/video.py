@@ -11,7 +11,7 @@ from typing import Any
 
 from traces_core.report.formatting import clock, number, plural
 from traces_core.report.images import attention_uri, frame_uri
-from traces_core.report.model import Moment, NearTrace, VideoReport
+from traces_core.report.model import ExplainedMoment, NearTrace, VideoReport
 from traces_core.report.page import write_page
 from traces_core.report.strips import (
     Scale,
@@ -134,7 +134,7 @@ def _summary(report: VideoReport, streams: Sequence[str]) -> str:
     return text[0].upper() + text[1:]
 
 
-def _moment(moment: Moment) -> dict[str, Any]:
+def _moment(moment: ExplainedMoment) -> dict[str, Any]:
     window = moment.window_attention
     return {
         "moment": moment,
@@ -148,7 +148,7 @@ def _moment(moment: Moment) -> dict[str, Any]:
     }
 
 
-def _layer(moment: Moment) -> tuple[str, str] | None:
+def _layer(moment: ExplainedMoment) -> tuple[str, str] | None:
     """What is laid over the frame, and what it says: what surprised where that is told, else attention."""
     if moment.surprise is not None:
         said = "Surprise over the frame: bright where it was not as predicted"

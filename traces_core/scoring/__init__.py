@@ -38,7 +38,7 @@ from traces_core.scoring.whitened_axes import WhitenedAxes
 from traces_core.types import Array
 
 if TYPE_CHECKING:
-    from traces_core.bank import Bank
+    from traces_core.bank.bank import Bank
 
 __all__ = [
     "ClassGap",

@@ -20,7 +20,7 @@ from traces_core.text.catalog import SIDES
 from traces_core.types import Array
 
 if TYPE_CHECKING:
-    from traces_core.bank import Bank
+    from traces_core.bank.bank import Bank
 
 Floats = NDArray[np.float64]
 Contexts = tuple[str, ...] | None
@@ -90,7 +90,7 @@ def checked(vectors: Array, bank: Bank) -> Array:
     NotFiniteError, NotUnitNormError, ValueError
         If they are no finite unit vectors, one a row.
     """
-    from traces_core.bank.pages import unit_vectors  # loads FAISS
+    from traces_core.bank.chunked_vectors import unit_vectors  # loads FAISS
 
     vectors = unit_vectors(vectors, where="scoring")
     if vectors.shape[1] != bank.dimensions:

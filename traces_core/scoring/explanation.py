@@ -12,7 +12,8 @@ from traces_core.text.catalog import Side
 from traces_core.types import Array
 
 if TYPE_CHECKING:
-    from traces_core.bank import Bank, Trace
+    from traces_core.bank.answers import Trace
+    from traces_core.bank.bank import Bank
 
 
 @dataclass(frozen=True, slots=True)

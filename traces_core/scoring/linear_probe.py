@@ -15,7 +15,7 @@ from traces_core.text.catalog import SIDES
 from traces_core.types import Array
 
 if TYPE_CHECKING:
-    from traces_core.bank import Bank
+    from traces_core.bank.bank import Bank
 
 _MOST = 20_000
 """Most sentences of a side that are fitted: hundreds for each dimension, and no million in memory twice."""

@@ -15,7 +15,7 @@ from traces_core.text.catalog import Side
 from traces_core.types import Array
 
 if TYPE_CHECKING:
-    from traces_core.bank import Bank
+    from traces_core.bank.bank import Bank
 
 
 class Difference(ScorerSettings):

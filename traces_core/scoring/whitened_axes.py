@@ -14,7 +14,7 @@ from traces_core.scoring.base import CHUNK, Contexts, FittedScorer, Floats, Scor
 from traces_core.types import Array
 
 if TYPE_CHECKING:
-    from traces_core.bank import Bank
+    from traces_core.bank.bank import Bank
 
 
 class WhitenedAxes(ScorerSettings):

@@ -1,6 +1,6 @@
 """Steps that ask why: the benchmark again, with one thing changed at a time.
 
-Each variant runs the same steps with other settings, on a shelf that makes nothing current; what it shares
+Each variant runs the same steps with other settings, in a store that makes nothing current; what it shares
 with the main run is found, not made. An ablation reports the trained fusion even where the gate would have
 shipped the identity: otherwise a training that does harm would look harmless.
 """
@@ -12,10 +12,10 @@ from typing import Any
 
 import polars as pl
 
-from traces_core.digest import code_digest
+from traces_core.project import Project
 from traces_core.steps import benchmark, detection, footage, knowledge, ladder
-from traces_core.steps.workshop import Workshop
 from traces_core.store import Artifact
+from traces_core.store.digest import code_digest
 from traces_core.streams import APPEARANCE, FUSED, LATE
 
 COMPARING = code_digest(["traces_core.steps.ablations"])
@@ -36,18 +36,18 @@ _KEPT = (
 )
 
 
-def streams_of(shop: Workshop, which: str = "candidate") -> dict[str, Row]:
+def streams_of(project: Project, which: str = "candidate") -> dict[str, Row]:
     """Rows of the result table by stream for these settings: the whole graph, found or made."""
-    practice = footage.practice_footage(shop)
-    listed = footage.videos(shop, practice)
-    manifests = [one.read() for one in _manifests(shop, practice, listed)]
-    index, _ = knowledge.bank(shop)
-    fusion = detection.adapters(shop, practice, listed, pl.concat(manifests))
-    measured = benchmark_with(shop, index, fusion, which)
+    practice = footage.practice_footage(project)
+    listed = footage.videos(project, practice)
+    manifests = [one.read() for one in _manifests(project, practice, listed)]
+    index, _ = knowledge.bank(project)
+    fusion = detection.adapters(project, practice, listed, pl.concat(manifests))
+    measured = benchmark_with(project, index, fusion, which)
     return {row["stream"]: row for row in measured.read()["rows"]}
 
 
-def benchmark_with(shop: Workshop, index: Artifact, fusion: Artifact, which: str = "fusion") -> Artifact:
+def benchmark_with(project: Project, index: Artifact, fusion: Artifact, which: str = "fusion") -> Artifact:
     """The benchmark of this footage with any bank and any fusion, found or made.
 
     Parameters
@@ -57,20 +57,20 @@ def benchmark_with(shop: Workshop, index: Artifact, fusion: Artifact, which: str
     which
         The fusion that ships, or the `candidate`.
     """
-    practice = footage.practice_footage(shop)
-    listed = footage.videos(shop, practice)
+    practice = footage.practice_footage(project)
+    listed = footage.videos(project, practice)
     scores = [
-        detection.anomaly_scores(shop, listed, part, index, fusion, which=which)
-        for part in _manifests(shop, practice, listed)
+        detection.anomaly_scores(project, listed, part, index, fusion, which=which)
+        for part in _manifests(project, practice, listed)
     ]
-    calibrated = detection.thresholds(shop, listed, scores)
-    truth = footage.checked_annotations(shop, practice, listed)
-    return benchmark.benchmark_metrics(shop, listed, truth, scores, calibrated)
+    calibrated = detection.thresholds(project, listed, scores)
+    truth = footage.checked_annotations(project, practice, listed)
+    return benchmark.benchmark_metrics(project, listed, truth, scores, calibrated)
 
 
-def _manifests(shop: Workshop, practice: Artifact, listed: Artifact) -> list[Artifact]:
-    shards = footage.shard_names(shop.settings.footage.shards)
-    return [footage.video_features(shop, practice, listed, shard) for shard in shards]
+def _manifests(project: Project, practice: Artifact, listed: Artifact) -> list[Artifact]:
+    shards = footage.shard_names(project.settings.footage.shards)
+    return [footage.video_features(project, practice, listed, shard) for shard in shards]
 
 
 def _row(variant: str, row: Row, settings: Mapping[str, Any], **more: Any) -> Row:
@@ -80,9 +80,9 @@ def _row(variant: str, row: Row, settings: Mapping[str, Any], **more: Any) -> Ro
     return {"variant": variant, "stream": row["stream"], **kept, "settings": changed, **more}
 
 
-def fusion(shop: Workshop) -> list[Row]:
+def fusion(project: Project) -> list[Row]:
     """No window, window mean, concatenation, cross-attention; three seeds where anything is trained."""
-    mean = streams_of(shop.variant(**_MEAN))
+    mean = streams_of(project.variant(**_MEAN))
     rows = [
         _row("none (frames)", mean[APPEARANCE], _MEAN),
         _row("window mean (identity)", mean[FUSED], _MEAN),
@@ -90,57 +90,57 @@ def fusion(shop: Workshop) -> list[Row]:
     for kind in ("concatenation", "cross_attention"):
         for seed in SEEDS:
             changed = {"training__fusion__kind": kind, "training__fusion__seed": seed}
-            rows.append(_row(kind, streams_of(shop.variant(**changed))[FUSED], changed, seed=seed))
+            rows.append(_row(kind, streams_of(project.variant(**changed))[FUSED], changed, seed=seed))
     return rows
 
 
-def window(shop: Workshop) -> list[Row]:
+def window(project: Project) -> list[Row]:
     """W of 8, 16 and 32 sampled frames; the time embedding is stretched to W."""
-    return _over(shop, "W", "timesformer__window_frames", (8, 16, 32), (FUSED, LATE))
+    return _over(project, "W", "timesformer__window_frames", (8, 16, 32), (FUSED, LATE))
 
 
-def neighbours(shop: Workshop) -> list[Row]:
+def neighbours(project: Project) -> list[Row]:
     """k of 1, 5, 10 and 20 nearest traces a side."""
-    return _over(shop, "k", "scoring__k", (1, 5, 10, 20), (APPEARANCE, FUSED, LATE))
+    return _over(project, "k", "scoring__k", (1, 5, 10, 20), (APPEARANCE, FUSED, LATE))
 
 
-def scorers(shop: Workshop) -> list[Row]:
+def scorers(project: Project) -> list[Row]:
     """Each formula that makes scores of similarities, with its parameters as set."""
     names = ("difference", "class_gap", "soft_vote", "whitened_axes", "linear_probe", "kernel_machine")
-    return _over(shop, "scorer", "scoring__scorer", names, (APPEARANCE, FUSED))
+    return _over(project, "scorer", "scoring__scorer", names, (APPEARANCE, FUSED))
 
 
-def scene(shop: Workshop) -> list[Row]:
+def scene(project: Project) -> list[Row]:
     """The scene sentence on the normal side: none, a generic one, the context's own, another context's."""
     kinds = ("none", "generic", "matched", "mismatched")
-    return _over(shop, "scene", "corpus__scene", kinds, (APPEARANCE, FUSED))
+    return _over(project, "scene", "corpus__scene", kinds, (APPEARANCE, FUSED))
 
 
-def bank_size(shop: Workshop) -> list[Row]:
+def bank_size(project: Project) -> list[Row]:
     """At most 5, 20, 50 and 200 traces a side and context."""
     return _over(
-        shop, "traces a side", "corpus__traces_per_side", (5, 20, 50, 200), (APPEARANCE, FUSED, LATE)
+        project, "traces a side", "corpus__traces_per_side", (5, 20, 50, 200), (APPEARANCE, FUSED, LATE)
     )
 
 
-def training_corpus(shop: Workshop) -> list[Row]:
+def training_corpus(project: Project) -> list[Row]:
     """Trained on clips of every kind, on normal clips only, not at all."""
-    rows = [_row("nothing (identity)", streams_of(shop.variant(**_MEAN))[FUSED], _MEAN)]
+    rows = [_row("nothing (identity)", streams_of(project.variant(**_MEAN))[FUSED], _MEAN)]
     for corpus in ("normal", "all"):
         for seed in SEEDS:
             changed = {"training__footage": corpus, "training__fusion__seed": seed}
-            found = streams_of(shop.variant(**changed))[FUSED]
+            found = streams_of(project.variant(**changed))[FUSED]
             rows.append(_row(f"{corpus} clips", found, changed, seed=seed))
     return rows
 
 
-def left_out_class(shop: Workshop) -> list[Row]:
+def left_out_class(project: Project) -> list[Row]:
     """Each class of the bank left out in turn: is it still found? AUC of its frames against normal ones."""
-    _, bank = knowledge.bank(shop)
-    with_all = streams_of(shop)
+    _, bank = knowledge.bank(project)
+    with_all = streams_of(project)
     rows = []
     for name in bank.classes:
-        without = streams_of(shop.variant(corpus__left_out_class=name))
+        without = streams_of(project.variant(corpus__left_out_class=name))
         for stream in (APPEARANCE, FUSED, LATE):
             if name in without[stream]["per_class"]:
                 rows.append(
@@ -155,27 +155,27 @@ def left_out_class(shop: Workshop) -> list[Row]:
     return rows
 
 
-def encoder_seeds(shop: Workshop) -> list[Row]:
+def encoder_seeds(project: Project) -> list[Row]:
     """Every stream, once for each pre-training seed of the encoders: how much of a number is luck."""
     rows = []
-    for number, model in enumerate(shop.settings.benchmark.pretraining_seeds):
+    for number, model in enumerate(project.settings.benchmark.pretraining_seeds):
         changed = {"clip__model": model, "timesformer__model": model}
-        for stream, row in sorted(streams_of(shop.variant(**changed)).items()):
+        for stream, row in sorted(streams_of(project.variant(**changed)).items()):
             rows.append(_row(stream, row, changed, seed=number))
     return rows
 
 
 def _over(
-    shop: Workshop, name: str, setting: str, values: Iterable[int | str], streams: Iterable[str]
+    project: Project, name: str, setting: str, values: Iterable[int | str], streams: Iterable[str]
 ) -> list[Row]:
     rows = []
     for value in values:
-        found = streams_of(shop.variant(**{setting: value}))
+        found = streams_of(project.variant(**{setting: value}))
         rows += [_row(f"{name} = {value}", found[stream], {setting: value}) for stream in streams]
     return rows
 
 
-ABLATIONS: dict[str, Callable[[Workshop], list[Row]]] = {
+ABLATIONS: dict[str, Callable[[Project], list[Row]]] = {
     "encoder_seeds": encoder_seeds,
     "fusion": fusion,
     "window": window,
@@ -190,15 +190,19 @@ ABLATIONS: dict[str, Callable[[Workshop], list[Row]]] = {
 """Every ablation by name."""
 
 
-def ablation(shop: Workshop, name: str, measured: Artifact) -> Artifact:
+def ablation(project: Project, name: str, measured: Artifact) -> Artifact:
     """The rows of one ablation, made anew whenever the main result, the settings or the code changed."""
     made_from = {
-        "settings": shop.settings.model_dump(),
+        "settings": project.settings.model_dump(),
         "main": measured.fingerprint,
-        "bank": shop.shelf.current("trace_index").fingerprint,
+        "bank": project.store.current("trace_index").fingerprint,
         "code": [detection.LEARNING, detection.SCORING, footage.SEEING, benchmark.MEASURING],
         **({"joint_code": ladder.CODE} if name in ladder.ABLATIONS else {}),
     }
-    return shop.shelf.remember(
-        "ablations", name, code=COMPARING, made_from=made_from, make=lambda: {"rows": ABLATIONS[name](shop)}
+    return project.store.remember(
+        "ablations",
+        name,
+        code=COMPARING,
+        made_from=made_from,
+        make=lambda: {"rows": ABLATIONS[name](project)},
     )

@@ -10,19 +10,24 @@ import numpy as np
 import polars as pl
 
 from traces_core.datasets import AnnotationRow, GroundTruth
-from traces_core.digest import code_digest
 from traces_core.metrics import evaluate
+from traces_core.project import Project
 from traces_core.steps.detection import Calibration, by_video, fingerprints_of, with_late
 from traces_core.steps.footage import clocks_of
-from traces_core.steps.workshop import Workshop
 from traces_core.store import Artifact
+from traces_core.store.digest import code_digest
 from traces_core.types import ScoreTrack
 
 MEASURING = code_digest(
-    [f"traces_core.{name}" for name in ("metrics", "datasets", "model.late", "steps.benchmark")]
-    + [
-        f"traces_core.steps.detection:{name}"
-        for name in ("by_video", "tracks_of", "with_late", "Calibration")
+    [
+        "traces_core.metrics",
+        "traces_core.datasets",
+        "traces_core.fusion.late",
+        "traces_core.steps.benchmark",
+        "traces_core.steps.detection:by_video",
+        "traces_core.steps.detection:tracks_of",
+        "traces_core.steps.detection:with_late",
+        "traces_core.steps.detection:Calibration",
     ]
 )
 
@@ -53,10 +58,10 @@ def tracks_of_set(
 
 
 def benchmark_metrics(
-    shop: Workshop, listed: Artifact, annotated: Artifact, scores: list[Artifact], calibrated: Artifact
+    project: Project, listed: Artifact, annotated: Artifact, scores: list[Artifact], calibrated: Artifact
 ) -> Artifact:
     """Every stream's row of the result table, with its provenance."""
-    settings = shop.settings.benchmark
+    settings = project.settings.benchmark
     clocks = clocks_of(listed, annotated.key)
 
     def measure() -> dict[str, Any]:
@@ -75,7 +80,7 @@ def benchmark_metrics(
                 resamples=settings.bootstrap,
             ).to_dict()
             rows.append({"data_set": truth.name, **row, **_at_recall(row, settings.event_recall)})
-        return {"rows": rows, "provenance": _provenance(shop, truth, calibrated)}
+        return {"rows": rows, "provenance": _provenance(project, truth, calibrated)}
 
     made_from = {
         "truth": annotated.fingerprint,
@@ -84,7 +89,7 @@ def benchmark_metrics(
         "thresholds": calibrated.fingerprint,
         "settings": settings.model_dump(exclude={"pretraining_seeds"}),
     }
-    return shop.shelf.remember(
+    return project.store.remember(
         "benchmark_metrics", annotated.key, code=MEASURING, made_from=made_from, make=measure
     )
 
@@ -108,12 +113,12 @@ def baseline_rows(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     ]
 
 
-def _provenance(shop: Workshop, truth: GroundTruth, calibrated: Artifact) -> dict[str, str]:
+def _provenance(project: Project, truth: GroundTruth, calibrated: Artifact) -> dict[str, str]:
     return {
         "data set": truth.name,
         "ground truth": truth.fingerprint,
-        "space": shop.clip.space,
-        "window encoder": shop.windows.fingerprint,
+        "space": project.clip.space,
+        "window encoder": project.windows.fingerprint,
         "thresholds": calibrated.fingerprint,
         "measuring code": MEASURING,
     }

@@ -19,16 +19,16 @@ from safetensors.numpy import load_file, save_file
 
 from traces_core.context_aware.grids import PatchGrids, extract_grids
 from traces_core.context_aware.views import Views
-from traces_core.digest import code_digest, digest
 from traces_core.encoders.base import ImageEncoder
 from traces_core.encoders.clip import ClipEncoder
+from traces_core.encoders.features import Features
 from traces_core.encoders.settings import ClipSettings
 from traces_core.encoders.timesformer import TimesformerEncoder
 from traces_core.errors import DamagedVideoError, VideoError
-from traces_core.features import Features
+from traces_core.project import Project
 from traces_core.steps import footage
-from traces_core.steps.workshop import Workshop
 from traces_core.store import Artifact
+from traces_core.store.digest import code_digest, digest
 from traces_core.types import Array
 from traces_core.video import read_frames
 
@@ -40,18 +40,18 @@ GRIDS = pl.Schema(
 """One row a video of a shard: its patch grids, or why it has none."""
 
 
-def is_predicting(shop: Workshop) -> bool:
+def is_predicting(project: Project) -> bool:
     """Whether the settings ask for a predictor at all."""
-    return "prediction" in shop.settings.joint.evidence
+    return "prediction" in project.settings.joint.evidence
 
 
-def block_encoder(shop: Workshop) -> TimesformerEncoder:
+def block_encoder(project: Project) -> TimesformerEncoder:
     """The window encoder with windows as long as a block."""
-    return shop.variant(timesformer__window_frames=shop.settings.predictor.block_frames).windows
+    return project.variant(timesformer__window_frames=project.settings.predictor.block_frames).windows
 
 
 def patch_grids(
-    shop: Workshop,
+    project: Project,
     practice: Artifact,
     listed: Artifact,
     shard: str,
@@ -63,21 +63,21 @@ def patch_grids(
     Training videos that are not normal are left out: nothing here may learn from them.
     """
     mine = listed.read().filter((pl.col("shard") == shard) & pl.col("reason").is_null())
-    normal = footage.normal_of_training(shop, practice, listed)["video"]
+    normal = footage.normal_of_training(project, practice, listed)["video"]
     mine = mine.filter((pl.col("set") != "training") | pl.col("video").is_in(normal.implode()))
     rows: list[tuple[Any, ...]] = []
     for entry in mine.unique("video_id", keep="first", maintain_order=True).iter_rows(named=True):
-        path = footage.set_folder(shop, practice, entry["set"]) / entry["video"]
+        path = footage.set_folder(project, practice, entry["set"]) / entry["video"]
         try:
-            _scene_frames_of(shop, entry["video_id"], path)
-            found = _grids_of(shop, entry["video_id"], path)
+            _scene_frames_of(project, entry["video_id"], path)
+            found = _grids_of(project, entry["video_id"], path)
         except VideoError as error:
             rows.append((entry["video_id"], None, 0, error.found))
             continue
         rows.append((entry["video_id"], found.fingerprint, found.facts["blocks"], found.facts["broken"]))
         if progress is not None and found.computed:
             progress(f"{entry['video']}: {found.facts['blocks']} blocks in {found.seconds:.1f} s")
-    return shop.shelf.remember(
+    return project.store.remember(
         "grid_manifest",
         shard,
         code=GRIDDING,
@@ -86,97 +86,99 @@ def patch_grids(
     )
 
 
-def _grid_recipe(shop: Workshop, video_id: str) -> dict[str, Any]:
+def _grid_recipe(project: Project, video_id: str) -> dict[str, Any]:
     return {
         "video": video_id,
-        "sample_fps": shop.settings.sampling.sample_fps,
-        "block_encoder": block_encoder(shop).fingerprint,
+        "sample_fps": project.settings.sampling.sample_fps,
+        "block_encoder": block_encoder(project).fingerprint,
     }
 
 
-def _grids_of(shop: Workshop, video_id: str, path: Path) -> Artifact:
+def _grids_of(project: Project, video_id: str, path: Path) -> Artifact:
     def extract(target: Path) -> tuple[Path, dict[str, Any]]:
         target = target.with_suffix(".safetensors")
-        fps = shop.settings.sampling.sample_fps
-        return target, extract_grids(path, block_encoder(shop), target, sample_fps=fps)
+        fps = project.settings.sampling.sample_fps
+        return target, extract_grids(path, block_encoder(project), target, sample_fps=fps)
 
-    return shop.shelf.remember_path(
-        "patch_grids", video_id, code=GRIDDING, made_from=_grid_recipe(shop, video_id), write=extract
+    return project.store.remember_path(
+        "patch_grids", video_id, code=GRIDDING, made_from=_grid_recipe(project, video_id), write=extract
     )
 
 
-def load_grids(shop: Workshop, video_id: str) -> PatchGrids:
+def load_grids(project: Project, video_id: str) -> PatchGrids:
     """The patch grids of a video that `patch_grids` has seen."""
-    found = shop.shelf.recall("patch_grids", video_id, code=GRIDDING, made_from=_grid_recipe(shop, video_id))
+    found = project.store.recall(
+        "patch_grids", video_id, code=GRIDDING, made_from=_grid_recipe(project, video_id)
+    )
     return PatchGrids.load(found.path)
 
 
-def scene_encoder(shop: Workshop) -> ImageEncoder:
+def scene_encoder(project: Project) -> ImageEncoder:
     """The image encoder that sees the scene: CLIP itself, or the one that the settings name."""
-    name = shop.settings.context_gate.scene_network
+    name = project.settings.context_gate.scene_network
     if name is None:
-        return shop.clip
+        return project.clip
     model, _, weights = name.partition(":")
-    return ClipEncoder.load(ClipSettings(model=model, pretrained=weights or None), shop.machine.device)
+    return ClipEncoder.load(ClipSettings(model=model, pretrained=weights or None), project.machine.device)
 
 
-def _scene_recipe(shop: Workshop, video_id: str) -> dict[str, Any]:
+def _scene_recipe(project: Project, video_id: str) -> dict[str, Any]:
     return {
         "video": video_id,
-        "sample_fps": shop.settings.sampling.sample_fps,
-        "scene_encoder": scene_encoder(shop).fingerprint,
+        "sample_fps": project.settings.sampling.sample_fps,
+        "scene_encoder": scene_encoder(project).fingerprint,
     }
 
 
-def _scene_frames_of(shop: Workshop, video_id: str, path: Path) -> None:
+def _scene_frames_of(project: Project, video_id: str, path: Path) -> None:
     """Have the scene network see a video; where CLIP is the network, the features have it already."""
-    if shop.settings.context_gate.scene_network is None:
+    if project.settings.context_gate.scene_network is None:
         return
 
     def see(target: Path) -> Path:
         target = target.with_suffix(".safetensors")
-        save_file({"frames": _see_scene(shop, path)}, target)
+        save_file({"frames": _see_scene(project, path)}, target)
         return target
 
-    shop.shelf.remember_path(
-        "scene_frames", video_id, code=GRIDDING, made_from=_scene_recipe(shop, video_id), write=see
+    project.store.remember_path(
+        "scene_frames", video_id, code=GRIDDING, made_from=_scene_recipe(project, video_id), write=see
     )
 
 
-def _see_scene(shop: Workshop, path: Path) -> Array:
+def _see_scene(project: Project, path: Path) -> Array:
     """float32 (F, S): every frame that can be decoded; those of CLIP are as many."""
-    encoder, seen = scene_encoder(shop), []
+    encoder, seen = scene_encoder(project), []
     with suppress(DamagedVideoError):
-        for batch in read_frames(path, sample_fps=shop.settings.sampling.sample_fps):
+        for batch in read_frames(path, sample_fps=project.settings.sampling.sample_fps):
             seen.append(encoder.encode_images(batch.pixels))
     return np.concatenate(seen)
 
 
-def _scene_frames(shop: Workshop, video_id: str) -> Array | None:
+def _scene_frames(project: Project, video_id: str) -> Array | None:
     """float32 (F, S): the frames of a video as the scene network sees them; None where that is CLIP."""
-    if shop.settings.context_gate.scene_network is None:
+    if project.settings.context_gate.scene_network is None:
         return None
-    found = shop.shelf.recall(
-        "scene_frames", video_id, code=GRIDDING, made_from=_scene_recipe(shop, video_id)
+    found = project.store.recall(
+        "scene_frames", video_id, code=GRIDDING, made_from=_scene_recipe(project, video_id)
     )
     frames: Array = load_file(found.path)["frames"]
     return frames
 
 
-def views_of(shop: Workshop, video_id: str) -> Views:
+def views_of(project: Project, video_id: str) -> Views:
     """What was seen at the end of each block of a video; without a predictor the blocks are the windows."""
-    features = footage.load_features(shop, video_id)
-    grids = load_grids(shop, video_id) if is_predicting(shop) else None
-    return _in_step(shop, features, grids, _scene_frames(shop, video_id))
+    features = footage.load_features(project, video_id)
+    grids = load_grids(project, video_id) if is_predicting(project) else None
+    return _in_step(project, features, grids, _scene_frames(project, video_id))
 
 
-def views_of_file(shop: Workshop, path: Path, features: Features) -> Views:
+def views_of_file(project: Project, path: Path, features: Features) -> Views:
     """`views_of` for a file that is not part of the graph; nothing is kept.
 
     Parameters
     ----------
     features
-        What the encoders of this workshop saw of it.
+        What the encoders of this project saw of it.
 
     Raises
     ------
@@ -184,17 +186,19 @@ def views_of_file(shop: Workshop, path: Path, features: Features) -> Views:
         If no frame can be read. A file that breaks later is seen up to there.
     """
     grids = None
-    if is_predicting(shop):
+    if is_predicting(project):
         with tempfile.TemporaryDirectory(prefix="traces-") as folder:
             target = Path(folder) / "grids.safetensors"
-            extract_grids(path, block_encoder(shop), target, sample_fps=shop.settings.sampling.sample_fps)
+            extract_grids(
+                path, block_encoder(project), target, sample_fps=project.settings.sampling.sample_fps
+            )
             grids = PatchGrids.load(target)
-    has_network = shop.settings.context_gate.scene_network is not None
-    return _in_step(shop, features, grids, _see_scene(shop, path) if has_network else None)
+    has_network = project.settings.context_gate.scene_network is not None
+    return _in_step(project, features, grids, _see_scene(project, path) if has_network else None)
 
 
 def _in_step(
-    shop: Workshop, features: Features, grids: PatchGrids | None, scene_frames: Array | None
+    project: Project, features: Features, grids: PatchGrids | None, scene_frames: Array | None
 ) -> Views:
-    readout = shop.settings.training.fusion.readout_frames
+    readout = project.settings.training.fusion.readout_frames
     return Views.of(features, grids, readout_frames=readout, scene_frames=scene_frames)

@@ -22,13 +22,13 @@ from traces_core.captions.stream import (
     sentences_of,
 )
 from traces_core.captions.table import CaptionTable, read_captions
-from traces_core.digest import code_digest
 from traces_core.encoders.base import TextEncoder
-from traces_core.steps.workshop import Workshop
+from traces_core.project import Project
 from traces_core.store import Artifact
+from traces_core.store.digest import code_digest
 from traces_core.text.findings import CorpusLimits, Finding
 from traces_core.text.gates import check_corpus
-from traces_core.text.scenes import Scene
+from traces_core.text.scenes import SceneChoice
 from traces_core.types import Array
 
 CUTTING = code_digest(
@@ -62,7 +62,7 @@ def caption_scorer(
     encoder: TextEncoder,
     catalog: Path,
     *,
-    scene: Scene = "matched",
+    scene: SceneChoice = "matched",
     shipped: Path | None = None,
 ) -> tuple[CaptionScorer, list[Finding]]:
     """The scorer that the settings choose, and what the gates say about its traces.
@@ -79,7 +79,7 @@ def caption_scorer(
 
 
 def _answering(
-    settings: CaptionSettings, encoder: TextEncoder, catalog: Path, scene: Scene
+    settings: CaptionSettings, encoder: TextEncoder, catalog: Path, scene: SceneChoice
 ) -> tuple[pl.DataFrame, Array, list[Finding]]:
     """The traces that answer, their vectors, and what the gates say about them."""
     corpus = catalog_corpus(catalog, settings.contexts, settings.classes, scene=scene)
@@ -88,12 +88,12 @@ def _answering(
     return corpus, vectors, check_corpus(corpus, vectors, limits=limits)
 
 
-def caption_embeddings(shop: Workshop) -> Artifact:
+def caption_embeddings(project: Project) -> Artifact:
     """A folder: `captions.parquet`, and each sentence once in `sentences.parquet` and `vectors.npy`.
 
     Without a sentence where the settings name no table.
     """
-    table = _table(shop)
+    table = _table(project)
 
     def embed(folder: Path) -> tuple[Path, Mapping[str, Any]]:
         folder.mkdir()
@@ -101,23 +101,23 @@ def caption_embeddings(shop: Workshop) -> Artifact:
         said.captions.write_parquet(folder / "captions.parquet")
         pl.DataFrame({"text": said.texts}).write_parquet(folder / "sentences.parquet")
         if said.texts:
-            shape = (len(said.texts), shop.sentences.dimensions)
+            shape = (len(said.texts), project.sentences.dimensions)
             vectors = np.lib.format.open_memmap(folder / "vectors.npy", "w+", np.float32, shape)
-            for start, unit in embedded(said.texts, shop.sentences):
+            for start, unit in embedded(said.texts, project.sentences):
                 vectors[start : start + len(unit)] = unit
             vectors.flush()
         return folder, {"captions": len(table), "sentences": len(said.texts)}
 
     made_from = {
         "table": table.fingerprint,
-        "text_encoder": shop.sentences.fingerprint if len(table) else None,
+        "text_encoder": project.sentences.fingerprint if len(table) else None,
     }
-    return shop.shelf.remember_path("caption_embeddings", code=CUTTING, made_from=made_from, write=embed)
+    return project.store.remember_path("caption_embeddings", code=CUTTING, made_from=made_from, write=embed)
 
 
-def caption_scores(shop: Workshop, embeddings: Artifact) -> Artifact:
+def caption_scores(project: Project, embeddings: Artifact) -> Artifact:
     """One score a stretch, as `score_captions` gives it; no row where the settings name no table."""
-    table, settings, machine = _table(shop), shop.settings.captions, shop.machine
+    table, settings, machine = _table(project), project.settings.captions, project.machine
 
     def judge() -> pl.DataFrame:
         if not len(table):
@@ -128,7 +128,7 @@ def caption_scores(shop: Workshop, embeddings: Artifact) -> Artifact:
         )
         vectors = np.load(embeddings.path / "vectors.npy", mmap_mode="r")
         scorer, _ = caption_scorer(
-            settings, shop.sentences, machine.catalog, scene=shop.settings.corpus.scene
+            settings, project.sentences, machine.catalog, scene=project.settings.corpus.scene
         )
         starts = range(0, len(vectors), CHUNK)
         scores = [scorer.score_vectors(vectors[start : start + CHUNK]) for start in starts]
@@ -138,20 +138,20 @@ def caption_scores(shop: Workshop, embeddings: Artifact) -> Artifact:
         "table": table.fingerprint,
         "embeddings": embeddings.fingerprint,
         "catalog": catalog_digest(machine.catalog, () if settings.background else settings.contexts),
-        "scene": shop.settings.corpus.scene,
+        "scene": project.settings.corpus.scene,
         "settings": judged_by(settings),
     }
-    return shop.shelf.remember("caption_scores", code=JUDGING, made_from=made_from, make=judge)
+    return project.store.remember("caption_scores", code=JUDGING, made_from=made_from, make=judge)
 
 
-def corpus_findings(shop: Workshop) -> list[Finding]:
+def corpus_findings(project: Project) -> list[Finding]:
     """What the gates say about the traces that captions are compared with; nothing where there are none."""
-    if shop.settings.captions.table is None:
+    if project.settings.captions.table is None:
         return []
-    settings, scene = shop.settings.captions, shop.settings.corpus.scene
-    return _answering(settings, shop.sentences, shop.machine.catalog, scene)[2]
+    settings, scene = project.settings.captions, project.settings.corpus.scene
+    return _answering(settings, project.sentences, project.machine.catalog, scene)[2]
 
 
-def _table(shop: Workshop) -> CaptionTable:
-    path = shop.settings.captions.table
+def _table(project: Project) -> CaptionTable:
+    path = project.settings.captions.table
     return NOTHING_SAID if path is None else read_captions(path)

@@ -14,10 +14,10 @@ import polars as pl
 
 from traces_core.datasets import GroundTruth
 from traces_core.metrics import FrameScores, LevelCounts
+from traces_core.project import Project
 from traces_core.steps.benchmark import tracks_of_set, truth_of
 from traces_core.steps.detection import Calibration
 from traces_core.steps.footage import shard_names
-from traces_core.steps.workshop import Workshop
 from traces_core.types import ScoreTrack
 
 NUMBERS = (
@@ -57,7 +57,7 @@ def stream_numbers(rows: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, flo
     }
 
 
-def curve_tables(shop: Workshop) -> dict[str, pl.DataFrame]:
+def curve_tables(project: Project) -> dict[str, pl.DataFrame]:
     """Tables by name: `precision` (stream, recall, precision) and `scores` (stream, time_s, score, video).
 
     The scores are those of the benchmark video with most events; the first by name of several.
@@ -67,10 +67,12 @@ def curve_tables(shop: Workshop) -> dict[str, pl.DataFrame]:
     MissingArtifactError
         If the benchmark has not been made.
     """
-    shelf = shop.shelf
-    listed, annotated = shelf.current("videos"), shelf.current("annotations", "benchmark")
-    scores = [shelf.current("anomaly_scores", shard) for shard in shard_names(shop.settings.footage.shards)]
-    calibration = Calibration.load(shelf.current("thresholds"))
+    store = project.store
+    listed, annotated = store.current("videos"), store.current("annotations", "benchmark")
+    scores = [
+        store.current("anomaly_scores", shard) for shard in shard_names(project.settings.footage.shards)
+    ]
+    calibration = Calibration.load(store.current("thresholds"))
     tracks = tracks_of_set(listed, scores, calibration, "benchmark")
     truth = truth_of(listed, annotated)
     return {"precision": _precision(tracks, truth), "scores": _scores(tracks, truth)}

@@ -16,14 +16,14 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from traces_core.bank import Bank
+from traces_core.bank.bank import Bank
 from traces_core.context_aware.corpus import JointCorpus, NormalVideo
-from traces_core.context_aware.saved import Blueprint, Origin, load_coder, save_coder, save_model
+from traces_core.context_aware.saved import Blueprint, ModelEncoders, load_coder, save_coder, save_model
 from traces_core.context_aware.scene import SceneReferences
 from traces_core.context_aware.settings import predictor_alone
 from traces_core.context_aware.training import JointlyTrained, Progress, train_jointly
 from traces_core.context_aware.views import Views
-from traces_core.digest import code_digest, digest
+from traces_core.project import Project
 from traces_core.steps import footage
 from traces_core.steps.block_views import (
     block_encoder,
@@ -32,22 +32,22 @@ from traces_core.steps.block_views import (
     scene_encoder,
     views_of,
 )
-from traces_core.steps.workshop import Workshop
 from traces_core.store import Artifact
+from traces_core.store.digest import code_digest, digest
 from traces_core.types import Array, Times
 
 _PACKAGE = "traces_core.context_aware"
 JOINING = code_digest(
     [f"{_PACKAGE}.{module}" for module in ("corpus", "gate", "model", "objective", "saved", "scene")]
     + [f"{_PACKAGE}.{module}" for module in ("settings", "state", "training", "views")]
-    + [f"traces_core.predictive.{module}" for module in ("coder", "contrast", "convgru")]
-    + [f"traces_core.model.{module}" for module in ("adapters", "objective", "saved", "training_loop")]
+    + [f"traces_core.context_aware.predictive.{module}" for module in ("coder", "contrast", "convgru")]
+    + [f"traces_core.fusion.{module}" for module in ("adapters", "objective", "saved", "training_loop")]
     + ["traces_core.encoders.clip", "traces_core.steps.block_views", "traces_core.steps.context_aware"]
 )
 
 
 def predictor(
-    shop: Workshop,
+    project: Project,
     practice: Artifact,
     listed: Artifact,
     grids: pl.DataFrame,
@@ -63,29 +63,29 @@ def predictor(
     progress
         Told (step, metrics) at every validation.
     """
-    settings = shop.settings.predictor
+    settings = project.settings.predictor
     usable = grids.filter(pl.col("blocks") > 0).select("video_id", "fingerprint")
-    videos = footage.normal_of_training(shop, practice, listed).join(usable, on="video_id").sort("video")
+    videos = footage.normal_of_training(project, practice, listed).join(usable, on="video_id").sort("video")
     made_from = {
         "predictor": settings.model_dump(),
         "grids": videos.select("video", "fingerprint").rows(),
-        "block_encoder": block_encoder(shop).fingerprint,
+        "block_encoder": block_encoder(project).fingerprint,
     }
 
     def learn(folder: Path) -> tuple[Path, dict[str, Any]]:
-        found = {row["video"]: load_grids(shop, row["video_id"]) for row in videos.iter_rows(named=True)}
+        found = {row["video"]: load_grids(project, row["video_id"]) for row in videos.iter_rows(named=True)}
         some = [
             NormalVideo(name, Views.of_grids(one), [None] * len(one.times_s)) for name, one in found.items()
         ]
         corpus = JointCorpus(some, {}, settings.blocks)
         alone, channels = predictor_alone(settings), some[0].views.channels
         trained = train_jointly(
-            Blueprint(alone, "none", settings, channels, 0, 0, 0).build().to(shop.machine.device),
+            Blueprint(alone, "none", settings, channels, 0, 0, 0).build().to(project.machine.device),
             corpus,
             alone,
             cpc_temperature=settings.temperature,
             progress=progress,
-            checkpoint=_unfinished(shop, "predictor", made_from),
+            checkpoint=_unfinished(project, "predictor", made_from),
         )
         folder.mkdir()
         save_coder(folder / "coder.safetensors", trained.candidate, settings, channels)
@@ -93,16 +93,16 @@ def predictor(
         (folder / "training.json").write_text(json.dumps(told, indent=1), encoding="utf-8")
         return folder, {name: told[name]["prediction"] for name in ("begin", "validation")}
 
-    return shop.shelf.remember_path("predictor", code=JOINING, made_from=made_from, write=learn)
+    return project.store.remember_path("predictor", code=JOINING, made_from=made_from, write=learn)
 
 
-def _unfinished(shop: Workshop, name: str, made_from: dict[str, Any]) -> Path:
+def _unfinished(project: Project, name: str, made_from: dict[str, Any]) -> Path:
     """Where a training that is killed leaves its state: named after all it depends on."""
-    return shop.shelf.root / name / "unfinished" / f"{digest([JOINING, made_from])}.safetensors"
+    return project.store.root / name / "unfinished" / f"{digest([JOINING, made_from])}.safetensors"
 
 
 def context_gate(
-    shop: Workshop,
+    project: Project,
     practice: Artifact,
     listed: Artifact,
     features: pl.DataFrame,
@@ -126,28 +126,28 @@ def context_gate(
         Told (step, metrics) at every validation.
     """
     seen = features.filter(pl.col("fingerprint").is_not_null()).select("video_id", "fingerprint")
-    videos = footage.normal_of_training(shop, practice, listed).join(seen, on="video_id").sort("video")
+    videos = footage.normal_of_training(project, practice, listed).join(seen, on="video_id").sort("video")
     if grids is not None:
         videos = videos.join(grids.filter(pl.col("blocks") > 0).select("video_id"), on="video_id", how="semi")
-    said = footage.captions(shop, practice, "training").join(videos, on="video", how="semi")
+    said = footage.captions(project, practice, "training").join(videos, on="video", how="semi")
     said = said.sort("video", "start_s", "end_s", "caption")
     made_from = {
-        **joint_recipe(shop),
+        **joint_recipe(project),
         "features": sorted(videos["fingerprint"].to_list()),
         "videos": videos.select("video", "video_id", "context").rows(),
         "grids": None if grids is None else sorted(grids["fingerprint"].drop_nulls().to_list()),
         "predictor": None if predicted is None else predicted.fingerprint,
-        "captions": said.write_ndjson() if shop.settings.joint.captions == "given" else index.fingerprint,
+        "captions": said.write_ndjson() if project.settings.joint.captions == "given" else index.fingerprint,
     }
 
     def learn(folder: Path) -> tuple[Path, dict[str, Any]]:
-        corpus, references = _joint_corpus(shop, videos, said, index)
-        blueprint = _blueprint(shop, corpus)
-        model = blueprint.build().to(shop.machine.device)
+        corpus, references = _joint_corpus(project, videos, said, index)
+        blueprint = _blueprint(project, corpus)
+        model = blueprint.build().to(project.machine.device)
         if model.coder is not None and predicted is not None:
             load_coder(predicted.path / "coder.safetensors", model)
         folder.mkdir()
-        if model.head is None and shop.settings.context_gate.kind == "none":
+        if model.head is None and project.settings.context_gate.kind == "none":
             candidate, told = (
                 model,
                 {"shipped": False, "reason": "nothing to train was asked for", "curve": []},
@@ -156,42 +156,42 @@ def context_gate(
             trained = train_jointly(
                 model,
                 corpus,
-                shop.settings.joint,
-                cpc_temperature=shop.settings.predictor.temperature,
+                project.settings.joint,
+                cpc_temperature=project.settings.predictor.temperature,
                 progress=progress,
-                checkpoint=_unfinished(shop, "context_gate", made_from),
+                checkpoint=_unfinished(project, "context_gate", made_from),
             )
             model, candidate, told = trained.model, trained.candidate, _report(trained)
         for name, one in (("model", model), ("candidate", candidate)):
-            save_model(folder / f"{name}.safetensors", one, blueprint, origin(shop), references)
+            save_model(folder / f"{name}.safetensors", one, blueprint, origin(project), references)
         (folder / "training.json").write_text(json.dumps(told, indent=1), encoding="utf-8")
         return folder, {"shipped": told["shipped"], "reason": told["reason"]}
 
-    return shop.shelf.remember_path("context_gate", code=JOINING, made_from=made_from, write=learn)
+    return project.store.remember_path("context_gate", code=JOINING, made_from=made_from, write=learn)
 
 
-def joint_recipe(shop: Workshop) -> dict[str, Any]:
+def joint_recipe(project: Project) -> dict[str, Any]:
     """What joint training depends on besides its footage."""
     return {
-        "joint": shop.settings.joint.model_dump(),
-        "gate": shop.settings.context_gate.kind,
-        "predictor_settings": shop.settings.predictor.model_dump() if is_predicting(shop) else None,
-        "readout_frames": shop.settings.training.fusion.readout_frames,
-        "origin": vars(origin(shop)),
+        "joint": project.settings.joint.model_dump(),
+        "gate": project.settings.context_gate.kind,
+        "predictor_settings": project.settings.predictor.model_dump() if is_predicting(project) else None,
+        "readout_frames": project.settings.training.fusion.readout_frames,
+        "origin": vars(origin(project)),
     }
 
 
-def origin(shop: Workshop) -> Origin:
+def origin(project: Project) -> ModelEncoders:
     """The encoders that a model is trained with."""
-    return Origin(shop.clip.space, shop.windows.fingerprint, scene_encoder(shop).fingerprint)
+    return ModelEncoders(project.clip.space, project.windows.fingerprint, scene_encoder(project).fingerprint)
 
 
-def _blueprint(shop: Workshop, corpus: JointCorpus) -> Blueprint:
+def _blueprint(project: Project, corpus: JointCorpus) -> Blueprint:
     one = corpus.videos[0].views
     return Blueprint(
-        joint=shop.settings.joint,
-        gate=shop.settings.context_gate.kind,
-        predictor=shop.settings.predictor,
+        joint=project.settings.joint,
+        gate=project.settings.context_gate.kind,
+        predictor=project.settings.predictor,
         grid_channels=one.channels,
         dimensions=one.appearance.shape[1],
         token_dimensions=one.time.shape[1],
@@ -200,32 +200,32 @@ def _blueprint(shop: Workshop, corpus: JointCorpus) -> Blueprint:
 
 
 def _joint_corpus(
-    shop: Workshop, videos: pl.DataFrame, said: pl.DataFrame, index: Artifact
+    project: Project, videos: pl.DataFrame, said: pl.DataFrame, index: Artifact
 ) -> tuple[JointCorpus, SceneReferences]:
     """The normal videos with the event of each block, the captions by event, and the scenes by context."""
     found: list[NormalVideo] = []
     scenes: dict[str, list[Array]] = {}
     captions: dict[str, Array] = {}
-    bank = Bank.load(index.path) if shop.settings.joint.captions == "nearest" else None
+    bank = Bank.load(index.path) if project.settings.joint.captions == "nearest" else None
     told = {} if bank is not None else said.partition_by("video", as_dict=True)
     for row in videos.iter_rows(named=True):
-        views = views_of(shop, row["video_id"])
+        views = views_of(project, row["video_id"])
         if bank is None:
             stretches = told.get((row["video"],), said.clear())
-            events = _events(views.times_s, stretches, row["context"], _readout_s(shop))
+            events = _events(views.times_s, stretches, row["context"], _readout_s(project))
         else:
             events, vectors = _nearest_normal(bank, views.appearance, row["context"])
             captions |= vectors
         scenes.setdefault(row["context"] or "", []).append(views.scenes[-1])
         found.append(NormalVideo(row["video"], views, events))
     if bank is None:
-        captions = _given_captions(shop, said, videos)
+        captions = _given_captions(project, said, videos)
     references = SceneReferences.from_scenes({name: np.stack(some) for name, some in scenes.items()})
-    return JointCorpus(found, captions, shop.settings.predictor.blocks), references
+    return JointCorpus(found, captions, project.settings.predictor.blocks), references
 
 
-def _readout_s(shop: Workshop) -> float:
-    return shop.settings.training.fusion.readout_frames / shop.settings.sampling.sample_fps
+def _readout_s(project: Project) -> float:
+    return project.settings.training.fusion.readout_frames / project.settings.sampling.sample_fps
 
 
 def _events(
@@ -240,14 +240,14 @@ def _events(
     return events
 
 
-def _given_captions(shop: Workshop, said: pl.DataFrame, videos: pl.DataFrame) -> dict[str, Array]:
+def _given_captions(project: Project, said: pl.DataFrame, videos: pl.DataFrame) -> dict[str, Array]:
     """Text vectors of the captions of each event, each sentence once."""
     known = said.join(videos.select("video", "context"), on="video")
     texts: dict[str, set[str]] = {}
     for row in known.iter_rows(named=True):
         texts.setdefault(f"{row['label']}|{row['context']}", set()).add(row["caption"])
     sentences = sorted({text for some in texts.values() for text in some})
-    vectors = dict(zip(sentences, shop.clip.encode_texts(sentences), strict=True))
+    vectors = dict(zip(sentences, project.clip.encode_texts(sentences), strict=True))
     return {event: np.stack([vectors[text] for text in sorted(some)]) for event, some in texts.items()}
 
 

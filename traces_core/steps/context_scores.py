@@ -15,14 +15,20 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from traces_core.bank import Bank
+from traces_core.bank.bank import Bank
 from traces_core.calibration import Threshold, calibrate_threshold
 from traces_core.context_aware.pvalues import NormalFootage, alone, either
 from traces_core.context_aware.saved import load_model
-from traces_core.context_aware.scoring import ALIGNMENT, CONTEXT_AWARE, SURPRISE, ContextScorer, Found
+from traces_core.context_aware.scoring import (
+    ALIGNMENT,
+    CONTEXT_AWARE,
+    SURPRISE,
+    ContextAwareScores,
+    ContextScorer,
+)
 from traces_core.context_aware.views import Views
-from traces_core.digest import code_digest, digest, file_digest
 from traces_core.metrics.events import find_episodes
+from traces_core.project import Project
 from traces_core.steps.block_views import views_of
 from traces_core.steps.context_aware import JOINING, origin
 from traces_core.steps.detection import (
@@ -35,15 +41,15 @@ from traces_core.steps.detection import (
     scores_table,
     tracks_of,
 )
-from traces_core.steps.workshop import Workshop
 from traces_core.store import Artifact
+from traces_core.store.digest import code_digest, digest, file_digest
 from traces_core.types import Array, ScoreTrack
 
 JUDGING = digest(
     [
         SCORING,
         JOINING,
-        code_digest(["traces_core.context_aware.scoring", "traces_core.predictive.surprise"]),
+        code_digest(["traces_core.context_aware.scoring", "traces_core.context_aware.predictive.surprise"]),
     ]
 )
 WEIGHING = digest(
@@ -54,12 +60,14 @@ BECAUSE = pl.Schema({**ALARMS, "because": pl.String()})
 """One row an episode: as `ALARMS`, and which streams mismatch at its peak, joined by `+`."""
 
 
-def context_scorer(shop: Workshop, learned: Artifact, index: Artifact, which: str = "model") -> ContextScorer:
+def context_scorer(
+    project: Project, learned: Artifact, index: Artifact, which: str = "model"
+) -> ContextScorer:
     """What turns what was seen into the two streams, from the model that ships (or the `candidate`)."""
-    model, references = load_model(learned.path / f"{which}.safetensors", origin(shop))
-    settings = shop.settings
+    model, references = load_model(learned.path / f"{which}.safetensors", origin(project))
+    settings = project.settings
     return ContextScorer(
-        model=model.to(shop.machine.device),
+        model=model.to(project.machine.device),
         bank=Bank.load(index.path),
         references=references,
         settings=settings.context_gate,
@@ -70,7 +78,7 @@ def context_scorer(shop: Workshop, learned: Artifact, index: Artifact, which: st
 
 
 def context_aware_scores(
-    shop: Workshop,
+    project: Project,
     listed: Artifact,
     features: Artifact,
     grids: Artifact | None,
@@ -94,12 +102,12 @@ def context_aware_scores(
 
     def score(video_id: str) -> pl.DataFrame:
         nonlocal scorer
-        scorer = scorer or context_scorer(shop, learned, index, which)
-        context = contexts[video_id] if shop.settings.scoring.by_context else None
-        return scores_table(video_id, findings(shop, scorer, views_of(shop, video_id), context).tracks)
+        scorer = scorer or context_scorer(project, learned, index, which)
+        context = contexts[video_id] if project.settings.scoring.by_context else None
+        return scores_table(video_id, findings(project, scorer, views_of(project, video_id), context).tracks)
 
     parts = [
-        shop.shelf.remember(
+        project.store.remember(
             "video_context_scores",
             video_id,
             code=JUDGING,
@@ -109,16 +117,16 @@ def context_aware_scores(
                 "context": contexts[video_id],
                 "bank": index.fingerprint,
                 "model": model,
-                "gate": shop.settings.context_gate.model_dump(include={"sides", "scene"}),
-                "scoring": shop.settings.scoring.model_dump(include={"k", "by_context"}),
-                "surprise": shop.settings.predictor.model_dump(include={"top_share", "temperature"}),
+                "gate": project.settings.context_gate.model_dump(include={"sides", "scene"}),
+                "scoring": project.settings.scoring.model_dump(include={"k", "by_context"}),
+                "surprise": project.settings.predictor.model_dump(include={"top_share", "temperature"}),
             },
             make=partial(score, video_id),
         )
         for video_id, fingerprint in usable.select("video_id", "fingerprint").rows()
         if video_id in blocks
     ]
-    return shop.shelf.remember(
+    return project.store.remember(
         "context_aware_scores",
         features.key,
         code=JUDGING,
@@ -127,23 +135,25 @@ def context_aware_scores(
     )
 
 
-def findings(shop: Workshop, scorer: ContextScorer, views: Views, context: str | None) -> Found:
+def findings(
+    project: Project, scorer: ContextScorer, views: Views, context: str | None
+) -> ContextAwareScores:
     """Streams and surprise maps of one video, compared with the traces of its context (all, if unknown)."""
     contexts = (context,) if context in scorer.bank.contexts else None
-    return scorer.score(Views.stack([views], shop.machine.device), views.times_s, contexts)
+    return scorer.score(Views.stack([views], project.machine.device), views.times_s, contexts)
 
 
-def surprise_at(shop: Workshop, video_id: str, at_s: float) -> Array | None:
+def surprise_at(project: Project, video_id: str, at_s: float) -> Array | None:
     """The surprise map (G, G) of a video that the graph scored, at the last block that ended by a moment.
 
     It is computed anew from what is kept; None where nothing was predicted by then.
     """
-    shelf, views = shop.shelf, views_of(shop, video_id)
-    scorer = context_scorer(shop, shelf.current("context_gate"), shelf.current("trace_index"))
-    return scorer.surprise(Views.stack([views], shop.machine.device), views.times_s).map_at(at_s)
+    store, views = project.store, views_of(project, video_id)
+    scorer = context_scorer(project, store.current("context_gate"), store.current("trace_index"))
+    return scorer.surprise(Views.stack([views], project.machine.device), views.times_s).map_at(at_s)
 
 
-def context_aware_thresholds(shop: Workshop, listed: Artifact, scores: list[Artifact]) -> Artifact:
+def context_aware_thresholds(project: Project, listed: Artifact, scores: list[Artifact]) -> Artifact:
     """What normal footage says about each stream, by scene, and the thresholds for the stated rate.
 
     Thresholds are in -log10 of p-values, and in the units of the stream for each scene.
@@ -154,7 +164,7 @@ def context_aware_thresholds(shop: Workshop, listed: Artifact, scores: list[Arti
         If there is too little normal footage for the rate that the settings ask for.
     """
     normal = listed.read().filter((pl.col("set") == "calibration") & pl.col("reason").is_null())
-    gate = shop.settings.context_gate
+    gate = project.settings.context_gate
 
     def calibrate() -> dict[str, Any]:
         contexts = dict(normal.select("video_id", "context").rows())
@@ -172,9 +182,9 @@ def context_aware_thresholds(shop: Workshop, listed: Artifact, scores: list[Arti
             name: calibrate_threshold(
                 {video: some[name] for video, some in said.items() if name in some},
                 durations,
-                false_alarms_per_hour=shop.settings.calibration.false_alarms_per_hour,
-                block_s=shop.settings.calibration.block_s,
-                rules=episode_rules(shop),
+                false_alarms_per_hour=project.settings.calibration.false_alarms_per_hour,
+                block_s=project.settings.calibration.block_s,
+                rules=episode_rules(project),
             )
             for name in names
         }
@@ -187,10 +197,12 @@ def context_aware_thresholds(shop: Workshop, listed: Artifact, scores: list[Arti
     made_from = {
         "scores": {entry.key: entry.fingerprint for entry in scores},
         "videos": normal.select("video_id", "context").sort("video_id").rows(),
-        "settings": shop.settings.calibration.model_dump(),
+        "settings": project.settings.calibration.model_dump(),
         "scene_scores": gate.scene_scores,
     }
-    return shop.shelf.remember("context_aware_thresholds", code=WEIGHING, made_from=made_from, make=calibrate)
+    return project.store.remember(
+        "context_aware_thresholds", code=WEIGHING, made_from=made_from, make=calibrate
+    )
 
 
 def _in_units(
@@ -219,7 +231,7 @@ def judged(
 
 
 def context_aware_alarms(
-    shop: Workshop, listed: Artifact, scores: Artifact, calibrated: Artifact
+    project: Project, listed: Artifact, scores: Artifact, calibrated: Artifact
 ) -> Artifact:
     """The episodes above the thresholds in one shard's videos, and why; columns as in `BECAUSE`."""
 
@@ -241,7 +253,7 @@ def context_aware_alarms(
         "thresholds": calibrated.fingerprint,
         "videos": listed.fingerprint,
     }
-    return shop.shelf.remember(
+    return project.store.remember(
         "context_aware_alarms", scores.key, code=WEIGHING, made_from=made_from, make=find
     )
 

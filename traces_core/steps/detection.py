@@ -12,38 +12,67 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from traces_core.bank import Bank
+from traces_core.bank.bank import Bank
 from traces_core.bank.folder import parts_in
 from traces_core.calibration import Threshold, calibrate_threshold
-from traces_core.digest import code_digest, file_digest
 from traces_core.errors import TrainingCorpusError
+from traces_core.fusion.late import LateFusion, StreamScale
+from traces_core.fusion.saved import load_fusion, save_fusion
+from traces_core.fusion.training import Trained, train_fusion
+from traces_core.fusion.window_fusion import MeanFusion, WindowFusion
 from traces_core.metrics.events import EpisodeRules, find_episodes
-from traces_core.model.fusion import MeanFusion, WindowFusion
-from traces_core.model.late import LateFusion, StreamScale
-from traces_core.model.saved import load_fusion, save_fusion
-from traces_core.model.training import Trained, train_fusion
+from traces_core.project import Project
 from traces_core.steps.footage import captions, clocks_of, load_features, normal_of_training
-from traces_core.steps.workshop import Workshop
 from traces_core.store import Artifact
+from traces_core.store.digest import code_digest, file_digest
 from traces_core.streams import LATE, Scorer
 from traces_core.types import ScoreTrack
 
 _HERE = "traces_core.steps.detection"
 _TEXT = ["traces_core.encoders.clip", "traces_core.encoders.text_tower"]
 LEARNING = code_digest(
-    ["traces_core.model", "traces_core.features:Features", "traces_core.steps.footage:captions", *_TEXT]
-    + [f"{_HERE}:{name}" for name in ("adapters", "_training_captions", "_train", "_readout_s")]
-    + [f"{_HERE}:_training_report"]
+    [
+        "traces_core.fusion",
+        "traces_core.encoders.features:Features",
+        "traces_core.steps.footage:captions",
+        *_TEXT,
+        "traces_core.steps.detection:adapters",
+        "traces_core.steps.detection:_training_captions",
+        "traces_core.steps.detection:_train",
+        "traces_core.steps.detection:_readout_s",
+        f"{_HERE}:_training_report",
+    ]
 )
 SCORING = code_digest(
-    [f"traces_core.{name}" for name in ("streams", "scoring", "bank", "model.fusion", "model.windows")]
-    + ["traces_core.features:Features", *_TEXT]
-    + [f"{_HERE}:{name}" for name in ("SCORES", "scorer", "anomaly_scores", "scores_table")]
+    [
+        "traces_core.streams",
+        "traces_core.scoring",
+        "traces_core.bank",
+        "traces_core.fusion.window_fusion",
+        "traces_core.fusion.windows",
+        "traces_core.encoders.features:Features",
+        *_TEXT,
+        "traces_core.steps.detection:SCORES",
+        "traces_core.steps.detection:scorer",
+        "traces_core.steps.detection:anomaly_scores",
+        "traces_core.steps.detection:scores_table",
+    ]
 )
 CALIBRATING = code_digest(
-    ["traces_core.calibration", "traces_core.metrics.events", "traces_core.model.late"]
-    + [f"{_HERE}:{name}" for name in ("thresholds", "_threshold", "episode_rules", "ALARMS", "alarms")]
-    + [f"{_HERE}:{name}" for name in ("by_video", "tracks_of", "with_late", "Calibration")]
+    [
+        "traces_core.calibration",
+        "traces_core.metrics.events",
+        "traces_core.fusion.late",
+        "traces_core.steps.detection:thresholds",
+        "traces_core.steps.detection:_threshold",
+        "traces_core.steps.detection:episode_rules",
+        "traces_core.steps.detection:ALARMS",
+        "traces_core.steps.detection:alarms",
+        "traces_core.steps.detection:by_video",
+        "traces_core.steps.detection:tracks_of",
+        "traces_core.steps.detection:with_late",
+        "traces_core.steps.detection:Calibration",
+    ]
 )
 
 SCORES = pl.Schema(
@@ -73,7 +102,7 @@ Progress = Callable[[int, Mapping[str, float]], None]
 
 
 def adapters(
-    shop: Workshop,
+    project: Project,
     practice: Artifact,
     listed: Artifact,
     manifest: pl.DataFrame,
@@ -89,21 +118,21 @@ def adapters(
     progress
         Told (step, metrics) at every validation.
     """
-    settings = shop.settings.training
-    told = _training_captions(shop, practice, listed, manifest)
+    settings = project.settings.training
+    told = _training_captions(project, practice, listed, manifest)
     features = manifest.filter(pl.col("video_id").is_in(told["video_id"].unique().to_list()))
 
     def learn(folder: Path) -> tuple[Path, dict[str, Any]]:
         if settings.fusion.kind == "mean":
-            shape = (shop.clip.dimensions, shop.windows.dimensions, shop.windows.window_frames)
+            shape = (project.clip.dimensions, project.windows.dimensions, project.windows.window_frames)
             fusion: WindowFusion = MeanFusion(*shape, settings.fusion.readout_frames)
             candidate = fusion
             said: dict[str, Any] = {"shipped": False, "reason": "the identity was asked for", "curve": []}
         else:
-            trained = _train(shop, told, progress)
+            trained = _train(project, told, progress)
             fusion, candidate, said = trained.fusion, trained.candidate, _training_report(trained)
         folder.mkdir()
-        about = {"space": shop.clip.space, "window_encoder": shop.windows.fingerprint}
+        about = {"space": project.clip.space, "window_encoder": project.windows.fingerprint}
         save_fusion(folder / "fusion.safetensors", fusion, settings.fusion, **about)
         save_fusion(folder / "candidate.safetensors", candidate, settings.fusion, **about)
         (folder / "training.json").write_text(json.dumps(said, indent=1), encoding="utf-8")
@@ -113,35 +142,35 @@ def adapters(
         "training": settings.model_dump(),
         "captions": told.write_ndjson(),
         "features": sorted(features["fingerprint"].drop_nulls().to_list()),
-        "space": shop.clip.space,
-        "text_encoder": shop.clip.fingerprint,
-        "window_encoder": shop.windows.fingerprint,
+        "space": project.clip.space,
+        "text_encoder": project.clip.fingerprint,
+        "window_encoder": project.windows.fingerprint,
     }
-    return shop.shelf.remember_path("adapters", code=LEARNING, made_from=made_from, write=learn)
+    return project.store.remember_path("adapters", code=LEARNING, made_from=made_from, write=learn)
 
 
 def _training_captions(
-    shop: Workshop, practice: Artifact, listed: Artifact, manifest: pl.DataFrame
+    project: Project, practice: Artifact, listed: Artifact, manifest: pl.DataFrame
 ) -> pl.DataFrame:
     """The captions of the clips to train on, with the ids of their videos; sorted."""
-    told = captions(shop, practice, "training")
+    told = captions(project, practice, "training")
     known = listed.read().filter(pl.col("set") == "training").select("video", "video_id", "context")
     usable = manifest.filter(pl.col("fingerprint").is_not_null()).select("video_id")
     told = told.join(known, on="video").join(usable, on="video_id", how="semi")
-    if shop.settings.training.footage == "normal":
-        told = told.join(normal_of_training(shop, practice, listed), on="video", how="semi")
+    if project.settings.training.footage == "normal":
+        told = told.join(normal_of_training(project, practice, listed), on="video", how="semi")
     return told.sort("video", "start_s", "end_s", "caption")
 
 
-def _train(shop: Workshop, told: pl.DataFrame, progress: Progress | None) -> Trained:
+def _train(project: Project, told: pl.DataFrame, progress: Progress | None) -> Trained:
     """One fusion, trained on the windows whose end lies within a captioned stretch."""
     frames, tokens, sentences, groups, clips = [], [], [], [], []
     for (video_id,), rows in told.group_by("video_id", maintain_order=True):
-        features = load_features(shop, str(video_id))
+        features = load_features(project, str(video_id))
         ends = features.window_times_s
         for (start_s, end_s), stretch in rows.group_by("start_s", "end_s", maintain_order=True):
             # The frames that are read out all show what the words say; those before them may not.
-            inside = (ends >= float(start_s) + _readout_s(shop)) & (ends < float(end_s) + 1e-6)
+            inside = (ends >= float(start_s) + _readout_s(project)) & (ends < float(end_s) + 1e-6)
             frames.append(features.window_frames[inside])
             tokens.append(features.tokens[inside])
             sentences += [tuple(stretch["caption"].to_list())] * int(inside.sum())
@@ -153,21 +182,21 @@ def _train(shop: Workshop, told: pl.DataFrame, progress: Progress | None) -> Tra
             "or set training.fusion.kind to mean."
         )
     texts = sorted({text for some in sentences for text in some})
-    vectors = dict(zip(texts, shop.clip.encode_texts(texts), strict=True))
+    vectors = dict(zip(texts, project.clip.encode_texts(texts), strict=True))
     return train_fusion(
         np.concatenate(frames),
         np.concatenate(tokens),
         [np.stack([vectors[text] for text in some]) for some in sentences],
         groups=groups,
         clips=clips,
-        settings=shop.settings.training.fusion,
+        settings=project.settings.training.fusion,
         progress=progress,
-        checkpoints=shop.shelf.root / "adapters" / "unfinished",
+        checkpoints=project.store.root / "adapters" / "unfinished",
     )
 
 
-def _readout_s(shop: Workshop) -> float:
-    return shop.settings.training.fusion.readout_frames / shop.settings.sampling.sample_fps
+def _readout_s(project: Project) -> float:
+    return project.settings.training.fusion.readout_frames / project.settings.sampling.sample_fps
 
 
 def _training_report(trained: Trained) -> dict[str, Any]:
@@ -183,18 +212,20 @@ def _training_report(trained: Trained) -> dict[str, Any]:
     }
 
 
-def scorer(shop: Workshop, index: Artifact, learned: Artifact, which: str = "fusion") -> Scorer:
+def scorer(project: Project, index: Artifact, learned: Artifact, which: str = "fusion") -> Scorer:
     """What turns features into scores, from the bank and the fusion that ships (or the `candidate`)."""
     fusion = load_fusion(
-        learned.path / f"{which}.safetensors", space=shop.clip.space, window_encoder=shop.windows.fingerprint
+        learned.path / f"{which}.safetensors",
+        space=project.clip.space,
+        window_encoder=project.windows.fingerprint,
     )
-    labels = shop.clip.encode_texts(list(shop.windows.labels))
-    how = shop.settings.scoring
-    return Scorer(Bank.load(index.path), fusion, labels, shop.clip.space, how.chosen, how.k)
+    labels = project.clip.encode_texts(list(project.windows.labels))
+    how = project.settings.scoring
+    return Scorer(Bank.load(index.path), fusion, labels, project.clip.space, how.chosen, how.k)
 
 
 def anomaly_scores(
-    shop: Workshop,
+    project: Project,
     listed: Artifact,
     manifest: Artifact,
     index: Artifact,
@@ -204,17 +235,17 @@ def anomaly_scores(
 ) -> Artifact:
     """The scores of one shard's videos, every stream; columns as in `SCORES`. One recipe a video."""
     usable = manifest.read().filter(pl.col("fingerprint").is_not_null())
-    contexts = _contexts_asked(shop, listed)
+    contexts = _contexts_asked(project, listed)
     answers = _answers(index)
     judge: Scorer | None = None
 
     def score(video_id: str) -> pl.DataFrame:
         nonlocal judge
-        judge = judge or scorer(shop, index, learned, which)
-        return scores_table(video_id, judge.score(load_features(shop, video_id), contexts[video_id]))
+        judge = judge or scorer(project, index, learned, which)
+        return scores_table(video_id, judge.score(load_features(project, video_id), contexts[video_id]))
 
     parts = [
-        shop.shelf.remember(
+        project.store.remember(
             "video_scores",
             video_id,
             code=SCORING,
@@ -223,9 +254,9 @@ def anomaly_scores(
                 "context": contexts[video_id],
                 "bank": answers.get(contexts[video_id], index.fingerprint),
                 "fusion": file_digest(learned.path / f"{which}.safetensors"),
-                "scoring": shop.settings.scoring.model_dump(),
-                "text_encoder": shop.clip.fingerprint,
-                "labels": list(shop.windows.labels),
+                "scoring": project.settings.scoring.model_dump(),
+                "text_encoder": project.clip.fingerprint,
+                "labels": list(project.windows.labels),
             },
             make=partial(score, video_id),
         )
@@ -239,14 +270,14 @@ def anomaly_scores(
         return path, {"videos": scored}
 
     made_from = {"videos": scored}
-    return shop.shelf.remember_path(
+    return project.store.remember_path(
         "anomaly_scores", manifest.key, code=SCORING, made_from=made_from, write=join
     )
 
 
-def _contexts_asked(shop: Workshop, listed: Artifact) -> dict[str, str | None]:
+def _contexts_asked(project: Project, listed: Artifact) -> dict[str, str | None]:
     """By video id: the context whose traces answer; None where all do."""
-    by_context = shop.settings.scoring.by_context
+    by_context = project.settings.scoring.by_context
     rows = listed.read().select("video_id", "context").rows()
     return {video_id: context if by_context else None for video_id, context in rows}
 
@@ -318,12 +349,12 @@ class Calibration:
         return cls(scales, {name: Threshold.from_dict(one) for name, one in said["thresholds"].items()})
 
 
-def episode_rules(shop: Workshop) -> EpisodeRules:
+def episode_rules(project: Project) -> EpisodeRules:
     """When a run of high scores is an episode, by the settings."""
-    return EpisodeRules(min_gap_s=shop.settings.calibration.min_gap_s)
+    return EpisodeRules(min_gap_s=project.settings.calibration.min_gap_s)
 
 
-def thresholds(shop: Workshop, listed: Artifact, scores: list[Artifact]) -> Artifact:
+def thresholds(project: Project, listed: Artifact, scores: list[Artifact]) -> Artifact:
     """Scales and thresholds from the calibration set, which holds normal footage only.
 
     Raises
@@ -342,31 +373,31 @@ def thresholds(shop: Workshop, listed: Artifact, scores: list[Artifact]) -> Arti
             video_id: scales.combine({name: by[video_id] for name, by in tracks.items()}, name=LATE)
             for video_id in ids
         }
-        found = {name: _threshold(shop, by, durations) for name, by in tracks.items()}
+        found = {name: _threshold(project, by, durations) for name, by in tracks.items()}
         return {"scales": [asdict(scale) for scale in scales.scales], "thresholds": found}
 
     made_from = {
         "scores": fingerprints_of(scores, ids),
         "durations_s": durations,
-        "settings": shop.settings.calibration.model_dump(),
+        "settings": project.settings.calibration.model_dump(),
     }
-    return shop.shelf.remember("thresholds", code=CALIBRATING, made_from=made_from, make=calibrate)
+    return project.store.remember("thresholds", code=CALIBRATING, made_from=made_from, make=calibrate)
 
 
 def _threshold(
-    shop: Workshop, tracks: Mapping[str, ScoreTrack], durations_s: Mapping[str, float]
+    project: Project, tracks: Mapping[str, ScoreTrack], durations_s: Mapping[str, float]
 ) -> dict[str, object]:
-    settings = shop.settings.calibration
+    settings = project.settings.calibration
     return calibrate_threshold(
         tracks,
         {video: durations_s[video] for video in tracks},
         false_alarms_per_hour=settings.false_alarms_per_hour,
         block_s=settings.block_s,
-        rules=episode_rules(shop),
+        rules=episode_rules(project),
     ).to_dict()
 
 
-def alarms(shop: Workshop, listed: Artifact, scores: Artifact, calibrated: Artifact) -> Artifact:
+def alarms(project: Project, listed: Artifact, scores: Artifact, calibrated: Artifact) -> Artifact:
     """The episodes above the thresholds in one shard's videos, every stream; columns as in `ALARMS`."""
 
     durations = dict(listed.read().select("video_id", "duration_s").rows())
@@ -386,7 +417,7 @@ def alarms(shop: Workshop, listed: Artifact, scores: Artifact, calibrated: Artif
         "thresholds": calibrated.fingerprint,
         "durations_s": {video: durations[video] for video in scores.facts["videos"]},
     }
-    return shop.shelf.remember("alarms", scores.key, code=CALIBRATING, made_from=made_from, make=find)
+    return project.store.remember("alarms", scores.key, code=CALIBRATING, made_from=made_from, make=find)
 
 
 def by_video(scores: pl.DataFrame) -> dict[str, dict[str, ScoreTrack]]:

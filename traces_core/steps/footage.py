@@ -13,15 +13,15 @@ import numpy as np
 import polars as pl
 
 from traces_core.datasets import GroundTruth, read_annotations
-from traces_core.digest import code_digest, file_digest
+from traces_core.encoders.features import Features, extract_features
 from traces_core.errors import AnnotationError, VideoError
-from traces_core.features import Features, extract_features
+from traces_core.practice import world
+from traces_core.project import Project
 from traces_core.steps.practice_sets import practice_plans
-from traces_core.steps.workshop import Workshop
 from traces_core.store import Artifact
+from traces_core.store.digest import code_digest, file_digest
 from traces_core.video import content_id, probe
-from traces_core.video.practice import world
-from traces_core.video.seen import Seen
+from traces_core.video.file_cache import FileCache
 
 SETS = ("training", "calibration", "benchmark")
 """What footage is for: the fusion learns, the thresholds are set, the numbers are measured."""
@@ -29,19 +29,23 @@ SETS = ("training", "calibration", "benchmark")
 SUFFIXES = {".mp4", ".avi", ".mkv", ".mov", ".webm", ".gif", ".ts", ".m4v", ".mpg", ".mpeg", ".h264"}
 
 DRAWING = code_digest(
-    ["traces_core.video.practice", "traces_core.video.writing", "traces_core.steps.practice_sets"]
+    ["traces_core.practice", "traces_core.video.writing", "traces_core.steps.practice_sets"]
 )
 _READING = [
-    f"traces_core.video.{module}"
-    for module in ("clock", "decode", "film", "sampling", "streams", "wholeness")
+    "traces_core.video.clock",
+    "traces_core.video.decode",
+    "traces_core.video.open_video",
+    "traces_core.video.sampling",
+    "traces_core.video.streams",
+    "traces_core.video.wholeness",
 ]
 LISTING = code_digest(
     ["traces_core.steps.footage", "traces_core.datasets", "traces_core.video.identity", *_READING]
 )
-IDENTIFYING = code_digest(["traces_core.digest", "traces_core.video.identity", *_READING])
+IDENTIFYING = code_digest(["traces_core.store.digest", "traces_core.video.identity", *_READING])
 SEEING = code_digest(
     [
-        "traces_core.features",
+        "traces_core.encoders.features",
         *_READING,
         *(
             f"traces_core.encoders.{module}"
@@ -94,9 +98,9 @@ def shard_of(video_id: str, shards: int) -> str:
     return shard_names(shards)[int(video_id, 16) % shards]
 
 
-def practice_footage(shop: Workshop) -> Artifact:
+def practice_footage(project: Project) -> Artifact:
     """A folder with the practice world's three sets: videos, annotations, captions."""
-    settings = shop.settings.practice
+    settings = project.settings.practice
 
     def draw(folder: Path) -> tuple[Path, dict[str, Any]]:
         plans = practice_plans(settings)
@@ -104,29 +108,29 @@ def practice_footage(shop: Workshop) -> Artifact:
             world.write_corpus(folder / name, plans[name], workers=DRAWERS)
         return folder, {name: len(plans[name]) for name in SETS}
 
-    return shop.shelf.remember_path(
+    return project.store.remember_path(
         "practice_footage", code=DRAWING, made_from=settings.model_dump(), write=draw
     )
 
 
-def set_folder(shop: Workshop, practice: Artifact, name: str) -> Path:
+def set_folder(project: Project, practice: Artifact, name: str) -> Path:
     """Where the videos of a set lie: the folder of the settings, else the practice world's."""
-    chosen: str | None = getattr(shop.settings.footage, name)
+    chosen: str | None = getattr(project.settings.footage, name)
     return practice.path / name if chosen is None else Path(chosen)
 
 
-def videos(shop: Workshop, practice: Artifact) -> Artifact:
+def videos(project: Project, practice: Artifact) -> Artifact:
     """The list of every video there is, with its id; columns as in `VIDEOS`."""
-    shards = shop.settings.footage.shards
-    contexts = {file.stem for file in shop.machine.catalog.glob("*.yaml")}
+    shards = project.settings.footage.shards
+    contexts = {file.stem for file in project.machine.catalog.glob("*.yaml")}
     found = [
         (path, name, path.relative_to(folder).as_posix(), _context_of(path.relative_to(folder), contexts))
         for name in SETS
-        if (folder := set_folder(shop, practice, name)).is_dir()
+        if (folder := set_folder(project, practice, name)).is_dir()
         for path in sorted(folder.rglob("*"))
         if path.suffix.lower() in SUFFIXES and path.is_file()
     ]
-    with Seen(shop.machine.data / ".seen", IDENTIFYING) as seen:
+    with FileCache(project.machine.data / ".seen", IDENTIFYING) as seen:
         ids = [seen.ask(content_id, path) for path, *_ in found]
         # The bytes, too: what a container states of rate and length is in the list, though not in the id.
         read = [seen.ask(file_digest, path) for path, *_ in found]
@@ -137,8 +141,8 @@ def videos(shop: Workshop, practice: Artifact) -> Artifact:
 
     listing = [[*entry, one, content] for (_, *entry), one, content in zip(found, ids, read, strict=True)]
     made_from = {"videos": listing, "shards": shards}
-    listed = shop.shelf.remember("videos", code=LISTING, made_from=made_from, make=describe)
-    _forget_others(shop, set(ids))
+    listed = project.store.remember("videos", code=LISTING, made_from=made_from, make=describe)
+    _forget_others(project, set(ids))
     return listed
 
 
@@ -147,12 +151,12 @@ def _context_of(path: Path, contexts: set[str]) -> str | None:
     return next((part for part in path.parts[:-1] if part in contexts), None)
 
 
-def _forget_others(shop: Workshop, ids: set[str]) -> None:
+def _forget_others(project: Project, ids: set[str]) -> None:
     """Nothing of a video or a shard that is gone stays current."""
     for name in ("video_features", "video_scores"):
-        shop.shelf.keep_only(name, ids)
+        project.store.keep_only(name, ids)
     for name in ("feature_manifest", "anomaly_scores", "alarms"):
-        shop.shelf.keep_only(name, shard_names(shop.settings.footage.shards))
+        project.store.keep_only(name, shard_names(project.settings.footage.shards))
 
 
 def _describe(
@@ -166,28 +170,28 @@ def _describe(
     return (*row, about.duration_s, None if about.rate is None else str(about.rate), None)
 
 
-def checked_annotations(shop: Workshop, practice: Artifact, listed: Artifact) -> Artifact:
+def checked_annotations(project: Project, practice: Artifact, listed: Artifact) -> Artifact:
     """The ground truth of the benchmark, as a checked table of anomalous stretches."""
-    source = _annotations_of(shop, practice, "benchmark")
+    source = _annotations_of(project, practice, "benchmark")
     made_from = {
         "table": None if source is None else file_digest(source),
         "videos": [[video, *clock] for video, _, *clock in clocks_of(listed, "benchmark")],
         "set": "benchmark",
     }
     make = partial(_stretches, listed, source, "benchmark")
-    return shop.shelf.remember("annotations", "benchmark", code=LISTING, made_from=made_from, make=make)
+    return project.store.remember("annotations", "benchmark", code=LISTING, made_from=made_from, make=make)
 
 
-def normal_of_training(shop: Workshop, practice: Artifact, listed: Artifact) -> pl.DataFrame:
+def normal_of_training(project: Project, practice: Artifact, listed: Artifact) -> pl.DataFrame:
     """The readable training videos in which nothing anomalous is annotated; columns as in `VIDEOS`."""
-    marked = _stretches(listed, _annotations_of(shop, practice, "training"), "training")
+    marked = _stretches(listed, _annotations_of(project, practice, "training"), "training")
     training = listed.read().filter((pl.col("set") == "training") & pl.col("reason").is_null())
     normal: pl.DataFrame = training.join(marked.select("video").unique(), on="video", how="anti")
     return normal.sort("video")
 
 
-def _annotations_of(shop: Workshop, practice: Artifact, name: str) -> Path | None:
-    return next(iter(_tables(set_folder(shop, practice, name), "annotations")), None)
+def _annotations_of(project: Project, practice: Artifact, name: str) -> Path | None:
+    return next(iter(_tables(set_folder(project, practice, name), "annotations")), None)
 
 
 def _stretches(listed: Artifact, source: Path | None, name: str) -> pl.DataFrame:
@@ -229,9 +233,9 @@ def _tables(folder: Path, stem: str) -> list[Path]:
     return [file for suffix in (".parquet", ".csv") if (file := folder / f"{stem}{suffix}").is_file()]
 
 
-def captions(shop: Workshop, practice: Artifact, name: str = "training") -> pl.DataFrame:
+def captions(project: Project, practice: Artifact, name: str = "training") -> pl.DataFrame:
     """The captions of a set: `video, start_s, end_s, caption, label`; empty where there are none."""
-    tables = _tables(set_folder(shop, practice, name), "captions")
+    tables = _tables(set_folder(project, practice, name), "captions")
     schema = {
         "video": pl.String,
         "start_s": pl.Float64,
@@ -249,18 +253,18 @@ def captions(shop: Workshop, practice: Artifact, name: str = "training") -> pl.D
     return table.select(list(schema)).cast(pl.Schema(schema))
 
 
-def feature_recipe(shop: Workshop) -> dict[str, Any]:
+def feature_recipe(project: Project) -> dict[str, Any]:
     """What features depend on besides the video itself."""
     return {
-        "sampling": shop.settings.sampling.model_dump(),
-        "image_encoder": shop.clip.fingerprint,
-        "window_encoder": shop.windows.fingerprint,
-        "window_frames": shop.settings.timesformer.window_frames,
+        "sampling": project.settings.sampling.model_dump(),
+        "image_encoder": project.clip.fingerprint,
+        "window_encoder": project.windows.fingerprint,
+        "window_frames": project.settings.timesformer.window_frames,
     }
 
 
 def video_features(
-    shop: Workshop, practice: Artifact, listed: Artifact, shard: str, *, progress: Progress | None = None
+    project: Project, practice: Artifact, listed: Artifact, shard: str, *, progress: Progress | None = None
 ) -> Artifact:
     """The features of one shard's videos, each kept under its own recipe; a table as in `FEATURES`.
 
@@ -274,9 +278,9 @@ def video_features(
         if entry["reason"] is not None:
             rows.append((entry["video_id"], None, 0, 0, None, None, entry["reason"]))
             continue
-        path = set_folder(shop, practice, entry["set"]) / entry["video"]
+        path = set_folder(project, practice, entry["set"]) / entry["video"]
         try:
-            found = features_of(shop, entry["video_id"], path)
+            found = features_of(project, entry["video_id"], path)
         except VideoError as error:
             rows.append((entry["video_id"], None, 0, 0, None, None, error.found))
             continue
@@ -286,7 +290,7 @@ def video_features(
         if progress is not None and found.computed:
             progress(f"{entry['video']}: {about['windows']} windows in {found.seconds:.1f} s")
     made_from = {"rows": [list(row) for row in rows], "shard": shard}
-    return shop.shelf.remember(
+    return project.store.remember(
         "feature_manifest",
         shard,
         code=LISTING,
@@ -295,7 +299,7 @@ def video_features(
     )
 
 
-def features_of(shop: Workshop, video_id: str, path: Path) -> Artifact:
+def features_of(project: Project, video_id: str, path: Path) -> Artifact:
     """The features of one video file, found or extracted.
 
     Raises
@@ -303,38 +307,38 @@ def features_of(shop: Workshop, video_id: str, path: Path) -> Artifact:
     VideoError
         If no frame can be read.
     """
-    sampling = shop.settings.sampling
+    sampling = project.settings.sampling
 
     def extract(target: Path) -> tuple[Path, dict[str, Any]]:
         target = target.with_suffix(".safetensors")
         facts = extract_features(
             path,
-            shop.clip,
-            shop.windows,
+            project.clip,
+            project.windows,
             target,
             sample_fps=sampling.sample_fps,
             hop_frames=sampling.hop_frames,
         )
         return target, facts
 
-    return shop.shelf.remember_path(
+    return project.store.remember_path(
         "video_features",
         video_id,
         code=SEEING,
-        made_from={"video": video_id, **feature_recipe(shop)},
+        made_from={"video": video_id, **feature_recipe(project)},
         write=extract,
     )
 
 
-def load_features(shop: Workshop, video_id: str) -> Features:
+def load_features(project: Project, video_id: str) -> Features:
     """The features of a video that `video_features` has seen."""
-    found = shop.shelf.recall(
-        "video_features", video_id, code=SEEING, made_from={"video": video_id, **feature_recipe(shop)}
+    found = project.store.recall(
+        "video_features", video_id, code=SEEING, made_from={"video": video_id, **feature_recipe(project)}
     )
     return Features.load(found.path)
 
 
-def feature_faults(shop: Workshop, row: dict[str, Any]) -> list[str]:
+def feature_faults(project: Project, row: dict[str, Any]) -> list[str]:
     """What is wrong with the features of one video, in words; empty where nothing is.
 
     Parameters
@@ -342,13 +346,13 @@ def feature_faults(shop: Workshop, row: dict[str, Any]) -> list[str]:
     row
         Its row of `FEATURES` joined with that of `VIDEOS`.
     """
-    features = load_features(shop, row["video_id"])
+    features = load_features(project, row["video_id"])
     faults = []
     if not np.all(np.diff(features.frame_times_s) > 0):
         faults.append(f"{row['video']}: the times of its frames do not rise strictly")
     if not all(np.isfinite(part).all() for part in (features.frames, features.tokens, features.labels)):
         faults.append(f"{row['video']}: its features hold NaN or infinity")
-    slack_s = 2 / shop.settings.sampling.sample_fps + 0.5
+    slack_s = 2 / project.settings.sampling.sample_fps + 0.5
     stated_s, seen_s = row["duration_s"], float(features.frame_times_s[-1])
     if stated_s is not None and seen_s + slack_s < stated_s:
         faults.append(f"{row['video']}: seen to {seen_s:.2f} s of {stated_s:.2f} s")

@@ -13,14 +13,14 @@ from typing import Any
 import polars as pl
 
 from traces_core.detector import Detector
-from traces_core.digest import code_digest, digest
+from traces_core.encoders.features import Features
 from traces_core.errors import VideoError
-from traces_core.features import Features
 from traces_core.inbox import file_named, inbox_folder, set_aside
+from traces_core.project import Project
 from traces_core.report import write_video_report
 from traces_core.steps import detection, footage, pages
-from traces_core.steps.workshop import Workshop
 from traces_core.store import Artifact
+from traces_core.store.digest import code_digest, digest
 from traces_core.streams import LATE
 from traces_core.video import content_id
 
@@ -43,7 +43,7 @@ EPISODES = pl.Schema(
 """One row an episode."""
 
 
-def inbox_scores(shop: Workshop, name: str) -> Artifact:
+def inbox_scores(project: Project, name: str) -> Artifact:
     """A folder with `scores.parquet`, `episodes.parquet` and `index.html` of one video of the inbox.
 
     A video that is read in part is scored up to there and set aside; `facts["broken"]` says why.
@@ -53,35 +53,37 @@ def inbox_scores(shop: Workshop, name: str) -> Artifact:
     VideoError
         If no such video is in the inbox, or nothing of it can be read; it is set aside then.
     """
-    folder = inbox_folder(shop.machine)
+    folder = inbox_folder(project.machine)
     path = file_named(folder, name)
     if path is None:
         raise VideoError(folder / name, "there is no such video in the inbox", do="Drop it there again.")
     try:
-        made = _scored(shop, name, path, _context(shop, path.relative_to(folder)))
+        made = _scored(project, name, path, _context(project, path.relative_to(folder)))
     except VideoError as error:
         set_aside(folder, path, f"Nothing of it could be scored: {error}")
         raise
     if made.facts["broken"]:
         until = f"Scored to {made.facts['length_s']:.2f} s, then: {made.facts['broken']}"
         set_aside(folder, path, until)
-    _publish(made, shop.machine.reports / "inbox" / name)
+    _publish(made, project.machine.reports / "inbox" / name)
     return made
 
 
-def _context(shop: Workshop, within: Path) -> str | None:
+def _context(project: Project, within: Path) -> str | None:
     """The kind of place that a sub-folder of the inbox names."""
-    known = shop.settings.corpus.contexts
+    known = project.settings.corpus.contexts
     return next((part for part in within.parts[:-1] if part in known), None)
 
 
-def _scored(shop: Workshop, name: str, path: Path, context: str | None) -> Artifact:
+def _scored(project: Project, name: str, path: Path, context: str | None) -> Artifact:
     video_id = content_id(path)
-    seen = footage.features_of(shop.variant(), video_id, path)  # of no video of the footage
-    parts = {part: shop.shelf.current(part).fingerprint for part in ("trace_index", "adapters", "thresholds")}
+    seen = footage.features_of(project.variant(), video_id, path)  # of no video of the footage
+    parts = {
+        part: project.store.current(part).fingerprint for part in ("trace_index", "adapters", "thresholds")
+    }
 
     def write(target: Path) -> tuple[Path, dict[str, Any]]:
-        detector = Detector.load(shop)
+        detector = Detector.load(project)
         scored = detector.judged(path, Features.load(seen.path), context, broken=seen.facts["broken"])
         episodes = [
             (stream, one.start_s, one.end_s, one.peak_s, one.peak_score)
@@ -106,9 +108,9 @@ def _scored(shop: Workshop, name: str, path: Path, context: str | None) -> Artif
         "features": seen.fingerprint,
         "file": path.name,
         "context": context,
-        "scoring": shop.settings.scoring.model_dump(),
+        "scoring": project.settings.scoring.model_dump(),
     }
-    return shop.shelf.remember_path("inbox_scores", name, code=JUDGING, made_from=made_from, write=write)
+    return project.store.remember_path("inbox_scores", name, code=JUDGING, made_from=made_from, write=write)
 
 
 def _publish(made: Artifact, target: Path) -> None:

@@ -10,11 +10,11 @@ import numpy as np
 import polars as pl
 from safetensors.numpy import save_file
 
-from traces_core.bank import Bank
-from traces_core.digest import code_digest, file_digest
+from traces_core.bank.bank import Bank
 from traces_core.errors import CorruptArtifactError, MissingArtifactError
-from traces_core.steps.workshop import Workshop
+from traces_core.project import Project
 from traces_core.store import Artifact
+from traces_core.store.digest import code_digest, file_digest
 from traces_core.text.catalog import read_catalog
 from traces_core.text.corpus import corpus_of, join_corpora, limit_traces, without_class
 from traces_core.text.coverage import Coverage, coverage
@@ -37,7 +37,11 @@ _HERE = "traces_core.steps.knowledge"
 WRITING = code_digest(
     [f"traces_core.text.{name}" for name in ("catalog", "corpus", "scenes")]
     + [f"traces_core.text.writers.{name}" for name in ("base", "shipped")]
-    + [f"{_HERE}:{name}" for name in ("trace_corpus", "DRAW", "_writer")]
+    + [
+        "traces_core.steps.knowledge:trace_corpus",
+        "traces_core.steps.knowledge:DRAW",
+        "traces_core.steps.knowledge:_writer",
+    ]
 )
 ASKING = code_digest(["traces_core.text.writers"])
 """Prompts among it: part of a corpus that a language model added to, and of no other."""
@@ -46,22 +50,27 @@ EMBEDDING = code_digest(
     + [f"{_HERE}:trace_embeddings"]
 )
 INDEXING = code_digest(
-    ["traces_core.bank", "traces_core.text.corpus:join_corpora"]
-    + [f"{_HERE}:{name}" for name in ("trace_index", "kept_traces", "_bank_to_start_from")]
+    [
+        "traces_core.bank",
+        "traces_core.text.corpus:join_corpora",
+        "traces_core.steps.knowledge:trace_index",
+        "traces_core.steps.knowledge:kept_traces",
+        "traces_core.steps.knowledge:_bank_to_start_from",
+    ]
 )
 
 DRAW = 0
 """Seed of the choice where the settings limit the traces."""
 
 
-def contexts_in_use(shop: Workshop) -> list[str]:
+def contexts_in_use(project: Project) -> list[str]:
     """The contexts that the settings name, sorted."""
-    return sorted(shop.settings.corpus.contexts)
+    return sorted(project.settings.corpus.contexts)
 
 
-def trace_corpus(shop: Workshop, context: str) -> Artifact:
+def trace_corpus(project: Project, context: str) -> Artifact:
     """The traces of one context as a table; columns as in `traces_core.text.corpus.SCHEMA`."""
-    settings, machine = shop.settings.corpus, shop.machine
+    settings, machine = project.settings.corpus, project.machine
     read_catalog(machine.catalog, [context])  # a file that says nothing sensible is refused by name
     scene = scene_sentence(settings.scene, context, settings.contexts, machine.catalog)
     made_from = {
@@ -70,11 +79,11 @@ def trace_corpus(shop: Workshop, context: str) -> Artifact:
         "settings": settings.model_dump(exclude={"contexts", "near_duplicate_cosine"}),
     }
     if settings.writer != "shipped":
-        made_from["writer"] = {"settings": _writer(shop).fingerprint, "code": ASKING}
+        made_from["writer"] = {"settings": _writer(project).fingerprint, "code": ASKING}
 
     def write(path: Path) -> tuple[Path, Mapping[str, int]]:
         with shown() as progress:
-            [said] = _writer(shop, progress).write([*read_catalog(machine.catalog, [context]).values()])
+            [said] = _writer(project, progress).write([*read_catalog(machine.catalog, [context]).values()])
         corpus = corpus_of([said], scenes={} if scene is None else {context: scene})
         left_out = settings.left_out_class
         if left_out is not None and left_out in corpus["class"].unique():
@@ -84,40 +93,42 @@ def trace_corpus(shop: Workshop, context: str) -> Artifact:
         corpus.write_parquet(path.with_suffix(".parquet"))
         return path.with_suffix(".parquet"), said.counts
 
-    return shop.shelf.remember_path("trace_corpus", context, code=WRITING, made_from=made_from, write=write)
+    return project.store.remember_path(
+        "trace_corpus", context, code=WRITING, made_from=made_from, write=write
+    )
 
 
-def write_ahead(shop: Workshop) -> dict[str, int]:
+def write_ahead(project: Project) -> dict[str, int]:
     """Sentences by context, had from the writer in one call: an engine's batch is full then.
 
     Makes no artifact. The replies of a language model wait in its journal, where `trace_corpus` finds them.
     """
     with shown() as progress:
-        catalog = read_catalog(shop.machine.catalog, contexts_in_use(shop))
-        said = _writer(shop, progress).write([*catalog.values()])
+        catalog = read_catalog(project.machine.catalog, contexts_in_use(project))
+        said = _writer(project, progress).write([*catalog.values()])
         return {manuscript.context.context: len(manuscript.drafts) for manuscript in said}
 
 
-def _writer(shop: Workshop, progress: Progress | None = None) -> Writer:
+def _writer(project: Project, progress: Progress | None = None) -> Writer:
     """Who writes, as the settings say; replies of a language model are kept beside the artifacts."""
-    if shop.settings.corpus.writer == "shipped":
+    if project.settings.corpus.writer == "shipped":
         return ShippedWriter()
-    model = language_model(shop.settings.corpus.writer, shop.settings.writing, Server.here())
-    return PairWriter(model, shop.clip, Journal(shop.shelf.root / "writer_replies"), progress)
+    model = language_model(project.settings.corpus.writer, project.settings.writing, Server.here())
+    return PairWriter(model, project.clip, Journal(project.store.root / "writer_replies"), progress)
 
 
-def trace_embeddings(shop: Workshop, corpus: Artifact) -> Artifact:
+def trace_embeddings(project: Project, corpus: Artifact) -> Artifact:
     """One unit vector a trace, in the order of the context's corpus, and which traces the bank takes.
 
     `kept` is 0 where a trace repeats another one, in the same words or nearly; `facts` counts them.
     """
-    near = shop.settings.corpus.near_duplicate_cosine
+    near = project.settings.corpus.near_duplicate_cosine
 
     def embed(path: Path) -> tuple[Path, Mapping[str, int]]:
         table = corpus.read()
         texts = table["text"].to_list()
-        vectors = shop.clip.encode_texts(texts)
-        readable = readable_rows(texts, shop.clip.unknown_words)
+        vectors = project.clip.encode_texts(texts)
+        readable = readable_rows(texts, project.clip.unknown_words)
         found = find_repetitions(table, vectors, near=near, readable=readable)
         arrays = {"vectors": vectors, "kept": found.kept.astype(np.uint8)}
         path = path.with_suffix(".safetensors")
@@ -126,10 +137,10 @@ def trace_embeddings(shop: Workshop, corpus: Artifact) -> Artifact:
 
     made_from = {
         "corpus": corpus.fingerprint,
-        "text_encoder": shop.clip.fingerprint,
+        "text_encoder": project.clip.fingerprint,
         "near_duplicate_cosine": near,
     }
-    return shop.shelf.remember_path(
+    return project.store.remember_path(
         "trace_embeddings", corpus.key, code=EMBEDDING, made_from=made_from, write=embed
     )
 
@@ -153,14 +164,14 @@ def corpus_coverage(corpora: list[Artifact], vectors: list[Artifact]) -> Coverag
     return coverage(*kept_traces(corpora, vectors))
 
 
-def corpus_findings(shop: Workshop, corpus: Artifact, vectors: Artifact | None = None) -> list[Finding]:
+def corpus_findings(project: Project, corpus: Artifact, vectors: Artifact | None = None) -> list[Finding]:
     """What the gates say about one context's traces."""
     unit = None if vectors is None else vectors.read()["vectors"]
-    limits = CorpusLimits(near_duplicate=shop.settings.corpus.near_duplicate_cosine)
-    return check_corpus(corpus.read(), unit, unknown_words=shop.clip.unknown_words, limits=limits)
+    limits = CorpusLimits(near_duplicate=project.settings.corpus.near_duplicate_cosine)
+    return check_corpus(corpus.read(), unit, unknown_words=project.clip.unknown_words, limits=limits)
 
 
-def trace_index(shop: Workshop, corpora: list[Artifact], vectors: list[Artifact]) -> Artifact:
+def trace_index(project: Project, corpora: list[Artifact], vectors: list[Artifact]) -> Artifact:
     """The bank of all contexts: a folder that `Bank.load` reads.
 
     It is made from the bank that is current, where that was made alike and fewer than half of the contexts
@@ -170,15 +181,15 @@ def trace_index(shop: Workshop, corpora: list[Artifact], vectors: list[Artifact]
     made_from = {
         "corpora": {name: corpus.fingerprint for name, (corpus, _) in parts.items()},
         "vectors": {name: unit.fingerprint for name, (_, unit) in parts.items()},
-        "space": shop.clip.space,
-        "settings": shop.settings.bank.model_dump(exclude={"recall_at_k", "minimum_recall"}),
+        "space": project.clip.space,
+        "settings": project.settings.bank.model_dump(exclude={"recall_at_k", "minimum_recall"}),
     }
 
     def build(folder: Path) -> tuple[Path, dict[str, Any]]:
-        start = _bank_to_start_from(shop, made_from)
+        start = _bank_to_start_from(project, made_from)
         if start is None:
             read = sorted(parts)
-            made = Bank.build(*kept_traces(corpora, vectors), shop.clip.space, shop.settings.bank)
+            made = Bank.build(*kept_traces(corpora, vectors), project.clip.space, project.settings.bank)
         else:
             old, changed = start
             read = sorted(changed & set(parts))
@@ -187,17 +198,17 @@ def trace_index(shop: Workshop, corpora: list[Artifact], vectors: list[Artifact]
         facts = {"traces": len(made), "contexts": len(made.contexts), "contexts_read": len(read)}
         return made.save(folder), facts
 
-    index = shop.shelf.remember_path("trace_index", code=INDEXING, made_from=made_from, write=build)
+    index = project.store.remember_path("trace_index", code=INDEXING, made_from=made_from, write=build)
     for name in ("trace_corpus", "trace_embeddings"):
-        shop.shelf.keep_only(name, parts)
+        project.store.keep_only(name, parts)
     return index
 
 
-def _bank_to_start_from(shop: Workshop, made_from: Mapping[str, Any]) -> tuple[Bank, set[str]] | None:
+def _bank_to_start_from(project: Project, made_from: Mapping[str, Any]) -> tuple[Bank, set[str]] | None:
     """The current bank and the contexts in which it differs, if it is worth starting from."""
     try:
-        current = shop.shelf.current("trace_index")
-        about = shop.shelf.recipe_of_current("trace_index")
+        current = project.store.current("trace_index")
+        about = project.store.recipe_of_current("trace_index")
         before = about["made_from"]
         alike = about["code"] == INDEXING and all(
             before.get(name) == made_from[name] for name in ("space", "settings")
@@ -214,9 +225,9 @@ def _bank_to_start_from(shop: Workshop, made_from: Mapping[str, Any]) -> tuple[B
         return None  # there is none, or none to rely on: it is built from all contexts
 
 
-def bank(shop: Workshop) -> tuple[Artifact, Bank]:
+def bank(project: Project) -> tuple[Artifact, Bank]:
     """The whole text side in one go, found or made: for ablations."""
-    corpora = [trace_corpus(shop, context) for context in contexts_in_use(shop)]
-    vectors = [trace_embeddings(shop, corpus) for corpus in corpora]
-    index = trace_index(shop, corpora, vectors)
+    corpora = [trace_corpus(project, context) for context in contexts_in_use(project)]
+    vectors = [trace_embeddings(project, corpus) for corpus in corpora]
+    index = trace_index(project, corpora, vectors)
     return index, Bank.load(index.path)

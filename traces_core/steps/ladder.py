@@ -15,12 +15,12 @@ import numpy as np
 import polars as pl
 
 from traces_core.context_aware.scoring import ALIGNMENT, CONTEXT_AWARE, SURPRISE
-from traces_core.digest import code_digest
 from traces_core.metrics import evaluate
+from traces_core.project import Project
 from traces_core.steps import block_views, context_aware, context_scores, footage, knowledge
 from traces_core.steps.benchmark import truth_of
-from traces_core.steps.workshop import Workshop
 from traces_core.store import Artifact
+from traces_core.store.digest import code_digest
 from traces_core.types import ScoreTrack
 
 CODE = [
@@ -61,14 +61,14 @@ CONTROLS: dict[str, dict[str, Any]] = {
 Row = dict[str, Any]
 
 
-def streams_of(shop: Workshop, which: str = "candidate") -> dict[str, Row]:
+def streams_of(project: Project, which: str = "candidate") -> dict[str, Row]:
     """Rows of the benchmark by stream for these settings: the whole graph, found or made.
 
     `alignment` and `surprise` are judged by their own scores; `context_aware` is the two of them by
     calibrated p-values, or the one there is.
     """
-    tracks, thresholds, truth = _tracks(shop, which)
-    settings = shop.settings.benchmark
+    tracks, thresholds, truth = _tracks(project, which)
+    settings = project.settings.benchmark
     rows = {}
     for stream, some in sorted(tracks.items()):
         threshold = thresholds.get(stream)
@@ -84,20 +84,20 @@ def streams_of(shop: Workshop, which: str = "candidate") -> dict[str, Row]:
     return rows
 
 
-def _tracks(shop: Workshop, which: str) -> tuple[dict[str, dict[str, ScoreTrack]], dict[str, Any], Any]:
+def _tracks(project: Project, which: str) -> tuple[dict[str, dict[str, ScoreTrack]], dict[str, Any], Any]:
     """Tracks by stream and video of the benchmark, the threshold of the fused stream, the ground truth."""
-    practice = footage.practice_footage(shop)
-    listed = footage.videos(shop, practice)
-    shards = footage.shard_names(shop.settings.footage.shards)
-    features = [footage.video_features(shop, practice, listed, shard) for shard in shards]
+    practice = footage.practice_footage(project)
+    listed = footage.videos(project, practice)
+    shards = footage.shard_names(project.settings.footage.shards)
+    features = [footage.video_features(project, practice, listed, shard) for shard in shards]
     grids: list[Artifact] | None = None
     predicted: Artifact | None = None
-    if block_views.is_predicting(shop):
-        grids = [block_views.patch_grids(shop, practice, listed, shard) for shard in shards]
-        predicted = context_aware.predictor(shop, practice, listed, _joined(grids))
-    index, _ = knowledge.bank(shop)
+    if block_views.is_predicting(project):
+        grids = [block_views.patch_grids(project, practice, listed, shard) for shard in shards]
+        predicted = context_aware.predictor(project, practice, listed, _joined(grids))
+    index, _ = knowledge.bank(project)
     learned = context_aware.context_gate(
-        shop,
+        project,
         practice,
         listed,
         _joined(features),
@@ -106,11 +106,11 @@ def _tracks(shop: Workshop, which: str) -> tuple[dict[str, dict[str, ScoreTrack]
         index,
     )
     scores = [
-        context_scores.context_aware_scores(shop, listed, part, cells, learned, index, which=which)
+        context_scores.context_aware_scores(project, listed, part, cells, learned, index, which=which)
         for part, cells in zip_longest(features, grids or [])
     ]
-    calibrated = context_scores.context_aware_thresholds(shop, listed, scores)
-    truth = truth_of(listed, footage.checked_annotations(shop, practice, listed))
+    calibrated = context_scores.context_aware_thresholds(project, listed, scores)
+    truth = truth_of(listed, footage.checked_annotations(project, practice, listed))
     return (*context_scores.benchmark_tracks(listed, scores, calibrated), truth)
 
 
@@ -129,10 +129,10 @@ def _row(variant: str, row: Mapping[str, Any], settings: Mapping[str, Any], **mo
     return {"variant": variant, "stream": row["stream"], **numbers, "settings": changed, **more}
 
 
-def ladder(shop: Workshop) -> list[Row]:
+def ladder(project: Project) -> list[Row]:
     """The paper's ladder: CLIP only, + TimeSformer, + DPC, + residual MLP, + gate; each seed from scratch."""
     rows = []
-    for seed, model in enumerate(shop.settings.benchmark.pretraining_seeds):
+    for seed, model in enumerate(project.settings.benchmark.pretraining_seeds):
         seeded = {
             "clip__model": model,
             "timesformer__model": model,
@@ -140,16 +140,16 @@ def ladder(shop: Workshop) -> list[Row]:
             "joint__seed": seed,
         }
         for rung, changed in RUNGS.items():
-            found = streams_of(shop.variant(**seeded, **changed))
+            found = streams_of(project.variant(**seeded, **changed))
             parts = {f"auc_{name}": found[name]["auc"] for name in (ALIGNMENT, SURPRISE) if name in found}
             rows.append(_row(rung, found[CONTEXT_AWARE], {**seeded, **changed}, seed=seed, **parts))
     return rows
 
 
-def gate_controls(shop: Workshop) -> list[Row]:
+def gate_controls(project: Project) -> list[Row]:
     """The context gate: its forms, on the normal side or both; its own scene, a generic one, another's."""
     return [
-        _row(name, streams_of(shop.variant(**changed))[ALIGNMENT], changed)
+        _row(name, streams_of(project.variant(**changed))[ALIGNMENT], changed)
         for name, changed in CONTROLS.items()
     ]
 

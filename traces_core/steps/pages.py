@@ -13,7 +13,7 @@ import polars as pl
 from traces_core.context_aware.scoring import CONTEXT_AWARE
 from traces_core.context_detector import CONTEXT_STREAMS
 from traces_core.detector import Detector, ScoredVideo
-from traces_core.digest import code_digest, digest, file_digest
+from traces_core.project import Project
 from traces_core.report import (
     POCKET_NOTICE,
     BenchmarkReport,
@@ -28,8 +28,8 @@ from traces_core.report.page import TEMPLATES
 from traces_core.steps.benchmark import baseline_rows, truth_of
 from traces_core.steps.detection import by_video, fingerprints_of, with_late
 from traces_core.steps.footage import clocks_of, load_features, set_folder, shard_names, shard_of
-from traces_core.steps.workshop import Workshop
 from traces_core.store import Artifact
+from traces_core.store.digest import code_digest, digest, file_digest
 from traces_core.streams import LATE
 from traces_core.types import Interval
 from traces_core.video import frames_at
@@ -59,7 +59,7 @@ def video_report(
     about = {
         "space": detector.judge.space,
         "bank": detector.judge.bank.fingerprint,
-        "window encoder": detector.shop.windows.fingerprint,
+        "window encoder": detector.project.windows.fingerprint,
         "streams": "causal: a score rests on frames up to its time",
     }
     return VideoReport(
@@ -82,21 +82,21 @@ def video_report(
     )
 
 
-def benchmark_pages(shop: Workshop) -> Artifact:
+def benchmark_pages(project: Project) -> Artifact:
     """A folder of pages: `index.html` for the benchmark, `videos/<video>.html` for its videos."""
-    shelf = shop.shelf
-    measured, listed = shelf.current("benchmark_metrics", "benchmark"), shelf.current("videos")
-    annotated, calibrated = shelf.current("annotations", "benchmark"), shelf.current("thresholds")
-    scores = [shelf.current("anomaly_scores", name) for name in shard_names(shop.settings.footage.shards)]
+    store = project.store
+    measured, listed = store.current("benchmark_metrics", "benchmark"), store.current("videos")
+    annotated, calibrated = store.current("annotations", "benchmark"), store.current("thresholds")
+    scores = [store.current("anomaly_scores", name) for name in shard_names(project.settings.footage.shards)]
     clocks = clocks_of(listed, "benchmark")
 
     def write(folder: Path) -> tuple[Path, dict[str, Any]]:
         (folder / "videos").mkdir(parents=True)
-        detector = Detector.load(shop)
+        detector = Detector.load(project)
         truth = truth_of(listed, annotated)
         rows = listed.read().filter((pl.col("set") == "benchmark") & pl.col("reason").is_null())
         for row in rows.iter_rows(named=True):
-            scored = _scored(shop, detector, row)
+            scored = _scored(project, detector, row)
             page = video_report(
                 detector,
                 scored,
@@ -104,42 +104,42 @@ def benchmark_pages(shop: Workshop) -> Artifact:
                 provenance={"ground truth": truth.fingerprint, "video": row["video_id"]},
             )
             write_video_report(folder / "videos" / f"{row['video'].replace('/', '__')}.html", page)
-        write_benchmark_report(folder / "index.html", _benchmark_report(shop, measured))
+        write_benchmark_report(folder / "index.html", _benchmark_report(project, measured))
         return folder, {"pages": len(rows) + 1}
 
     made_from = {
         "metrics": measured.fingerprint,
         "videos": clocks,
         "scores": fingerprints_of(scores, [video_id for _, video_id, _, _ in clocks]),
-        "scoring": shop.settings.scoring.model_dump(),
+        "scoring": project.settings.scoring.model_dump(),
         "truth": annotated.fingerprint,
         "thresholds": calibrated.fingerprint,
-        "bank": shelf.current("trace_index").fingerprint,
-        "fusion": shelf.current("adapters").fingerprint,
+        "bank": store.current("trace_index").fingerprint,
+        "fusion": store.current("adapters").fingerprint,
     }
-    return shelf.remember_path("benchmark_report", code=SHOWING, made_from=made_from, write=write)
+    return store.remember_path("benchmark_report", code=SHOWING, made_from=made_from, write=write)
 
 
-def _scored(shop: Workshop, detector: Detector, row: dict[str, Any]) -> ScoredVideo:
+def _scored(project: Project, detector: Detector, row: dict[str, Any]) -> ScoredVideo:
     """A video of the benchmark as the graph scored it, nothing computed anew."""
-    shelf = shop.shelf
-    shard = shard_of(row["video_id"], shop.settings.footage.shards)
-    scores = shelf.current("anomaly_scores", shard).read()
+    store = project.store
+    shard = shard_of(row["video_id"], project.settings.footage.shards)
+    scores = store.current("anomaly_scores", shard).read()
     tracks = with_late(detector.scales, by_video(scores)[row["video_id"]])
     return ScoredVideo(
-        path=set_folder(shop, shelf.current("practice_footage"), row["set"]) / row["video"],
-        context=row["context"] if shop.settings.scoring.by_context else None,
+        path=set_folder(project, store.current("practice_footage"), row["set"]) / row["video"],
+        context=row["context"] if project.settings.scoring.by_context else None,
         tracks=tracks,
         thresholds={name: detector.thresholds[name].value for name in tracks},
         episodes={name: detector.episodes_of(track) for name, track in tracks.items()},
-        features=load_features(shop, row["video_id"]),
+        features=load_features(project, row["video_id"]),
         broken=None,
     )
 
 
-def _benchmark_report(shop: Workshop, measured: Artifact) -> BenchmarkReport:
+def _benchmark_report(project: Project, measured: Artifact) -> BenchmarkReport:
     said = measured.read()
-    training = json.loads((shop.shelf.current("adapters").path / "training.json").read_text())
+    training = json.loads((project.store.current("adapters").path / "training.json").read_text())
     figures = []
     if training["curve"]:
         figures.append(Figure("Training of the fusion", training_picture(training)))
@@ -164,14 +164,14 @@ def training_picture(training: dict[str, Any]) -> bytes:
     )
 
 
-def example_picture(shop: Workshop) -> bytes:
+def example_picture(project: Project) -> bytes:
     """A score curve over the benchmark video with most events, its frames above: the README's picture."""
-    listed, annotated = shop.shelf.current("videos"), shop.shelf.current("annotations", "benchmark")
+    listed, annotated = project.store.current("videos"), project.store.current("annotations", "benchmark")
     truth = truth_of(listed, annotated)
     video = max(truth.videos, key=lambda name: len({one.label for one in truth.intervals[name]}))
     row = listed.read().filter((pl.col("set") == "benchmark") & (pl.col("video") == video)).row(0, named=True)
-    detector = Detector.load(shop)
-    scored = _scored(shop, detector, row)
+    detector = Detector.load(project)
+    scored = _scored(project, detector, row)
     middles = [(one.start_s + one.end_s) / 2 for one in truth.intervals[video]]
     times = sorted([*middles, *np.linspace(2.0, truth.durations_s[video] - 2.0, 8 - len(middles))])
     shown = frames_at(scored.path, times)
@@ -184,14 +184,14 @@ def example_picture(shop: Workshop) -> bytes:
     )
 
 
-def results_page(shop: Workshop) -> Artifact:
+def results_page(project: Project) -> Artifact:
     """A folder with `index.html`: every stream, every baseline, every ablation."""
-    measured = shop.shelf.current("benchmark_metrics", "benchmark")
-    compared = {name: shop.shelf.current("ablations", name) for name in shop.shelf.keys("ablations")}
+    measured = project.store.current("benchmark_metrics", "benchmark")
+    compared = {name: project.store.current("ablations", name) for name in project.store.keys("ablations")}
 
     def write(folder: Path) -> tuple[Path, dict[str, Any]]:
         folder.mkdir()
-        report = _benchmark_report(shop, measured)
+        report = _benchmark_report(project, measured)
         rows = {name: artifact.read()["rows"] for name, artifact in compared.items()}
         write_benchmark_report(folder / "index.html", replace(report, ablations=rows))
         return folder, {"ablations": len(rows)}
@@ -200,4 +200,4 @@ def results_page(shop: Workshop) -> Artifact:
         "metrics": measured.fingerprint,
         "ablations": {name: artifact.fingerprint for name, artifact in compared.items()},
     }
-    return shop.shelf.remember_path("results", code=SHOWING, made_from=made_from, write=write)
+    return project.store.remember_path("results", code=SHOWING, made_from=made_from, write=write)

@@ -3,8 +3,9 @@
     TRACES_REAL_DATA ─┬─> carried motion of the clips (once) ────────────┐
                       └─> training clips ─> coder, expectation (a seed) ─┴─> scores of the test clips
 
-No label is read here. The coder is that of the practice benchmark (`traces_core.predictive`) with the
-settings of the section `ped2`. What the foreground says is in `ped2_foreground`, the numbers in
+No label is read here. The coder is that of the practice benchmark
+(`traces_core.context_aware.predictive`) with the settings of the section `ped2`.
+What the foreground says is in `ped2_foreground`, the numbers in
 `ped2_results`.
 """
 
@@ -21,27 +22,33 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from traces_core.context_aware.predictive.advected_motion import AdvectedMotion, speed_of
+from traces_core.context_aware.predictive.building import build_coder
+from traces_core.context_aware.predictive.clips import PixelVideos
+from traces_core.context_aware.predictive.coder import PredictiveCoder
+from traces_core.context_aware.predictive.expectation import MotionExpectation
+from traces_core.context_aware.predictive.luminance import read_luminance
+from traces_core.context_aware.predictive.settings import Ped2Settings
+from traces_core.context_aware.predictive.streaming_coder import StreamingCoder
+from traces_core.context_aware.predictive.surprise import window_scores
+from traces_core.context_aware.predictive.training import TrainingPoint, train_coder
 from traces_core.datasets import GroundTruth
 from traces_core.datasets.masks import read_ucsd_intervals
-from traces_core.digest import code_digest, digest, file_digest
 from traces_core.errors import RealDataError
-from traces_core.predictive.building import build_coder
-from traces_core.predictive.carried import CarriedMotion, speed_of
-from traces_core.predictive.clips import PixelVideos
-from traces_core.predictive.coder import PredictiveCoder
-from traces_core.predictive.expectation import MotionExpectation
-from traces_core.predictive.luminance import read_luminance
-from traces_core.predictive.settings import Ped2Settings
-from traces_core.predictive.surprise import window_scores
-from traces_core.predictive.training import TrainingPoint, train_coder
-from traces_core.predictive.watching import Watcher
+from traces_core.project import Project
 from traces_core.steps.real import VARIABLE
-from traces_core.steps.workshop import Workshop
 from traces_core.store import Artifact
+from traces_core.store.digest import code_digest, digest, file_digest
 from traces_core.types import Array
 
-_PACKAGE = "traces_core.predictive"
-MOVING = code_digest([f"{_PACKAGE}.{name}" for name in ("carried", "flow", "luminance")])
+_PACKAGE = "traces_core.context_aware.predictive"
+MOVING = code_digest(
+    [
+        "traces_core.context_aware.predictive.advected_motion",
+        "traces_core.context_aware.predictive.flow",
+        "traces_core.context_aware.predictive.luminance",
+    ]
+)
 LEARNING = code_digest(
     [f"{_PACKAGE}.{name}" for name in ("blocks", "building", "clips", "coder", "contrast", "convgru")]
     + [f"{_PACKAGE}.{name}" for name in ("encoder3d", "luminance", "training")]
@@ -50,7 +57,13 @@ LEARNING = code_digest(
 WATCHING = digest(
     [
         LEARNING,
-        code_digest([f"{_PACKAGE}.{name}" for name in ("expectation", "surprise", "watching")]),
+        code_digest(
+            [
+                "traces_core.context_aware.predictive.expectation",
+                "traces_core.context_aware.predictive.surprise",
+                "traces_core.context_aware.predictive.streaming_coder",
+            ]
+        ),
         code_digest(["traces_core.steps.ped2"]),
     ]
 )
@@ -109,12 +122,12 @@ def ped2_data() -> Ped2:
     return Ped2(folder, clips["train"], clips["test"], digest(every))
 
 
-def ped2_motion(shop: Workshop, part: str) -> Artifact:
+def ped2_motion(project: Project, part: str) -> Artifact:
     """Carried motion of the clips of a part (`train`, `test`): float32 (F, G, G), pixels a frame.
 
     The places are those of the coder. The fact `cpu_s` is the processor time it took, of all threads.
     """
-    clips, settings = ped2_data(), shop.settings.ped2
+    clips, settings = ped2_data(), project.settings.ped2
     motion = settings.motion
 
     def move(path: Path) -> tuple[Path, Mapping[str, Any]]:
@@ -122,7 +135,7 @@ def ped2_motion(shop: Workshop, part: str) -> Artifact:
         found: dict[str, Tensor] = {}
         for name, clip in clips.parts[part].items():
             luminance, _ = read_luminance(clip, settings.shrink)
-            carrier = CarriedMotion(motion.newest_share, motion.least_weight)
+            carrier = AdvectedMotion(motion.newest_share, motion.least_weight)
             grid = _grid(settings, luminance)
             carried = (carrier(part) for part in torch.split(luminance, CHUNK))
             found[name] = torch.cat([speed_of(part, grid, motion.reach) for part in carried])
@@ -130,7 +143,7 @@ def ped2_motion(shop: Workshop, part: str) -> Artifact:
         save_file(found, path)
         return path, {"cpu_s": round(time.process_time() - began, 1)}
 
-    return shop.shelf.remember_path(
+    return project.store.remember_path(
         "ped2_motion",
         part,
         code=MOVING,
@@ -145,13 +158,13 @@ def ped2_motion(shop: Workshop, part: str) -> Artifact:
 
 
 def ped2_predictor(
-    shop: Workshop, seed: int, *, progress: Callable[[TrainingPoint], None] | None = None
+    project: Project, seed: int, *, progress: Callable[[TrainingPoint], None] | None = None
 ) -> Artifact:
     """The weights of a coder trained on the normal clips.
 
     The facts are its `curve`, its `best_step` and `cpu_s`, the processor time it took, of all threads.
     """
-    clips, settings = ped2_data(), _seeded(shop.settings.ped2, seed)
+    clips, settings = ped2_data(), _seeded(project.settings.ped2, seed)
 
     def train(path: Path) -> tuple[Path, Mapping[str, Any]]:
         began = time.process_time()
@@ -169,7 +182,7 @@ def ped2_predictor(
             "curve": [asdict(point) for point in trained.curve],
         }
 
-    return shop.shelf.remember_path(
+    return project.store.remember_path(
         "ped2_predictor",
         str(seed),
         code=LEARNING,
@@ -181,10 +194,10 @@ def ped2_predictor(
     )
 
 
-def ped2_expectation(shop: Workshop, seed: int) -> Artifact:
+def ped2_expectation(project: Project, seed: int) -> Artifact:
     """What the coder of a seed expects of the normal clips: readout and scale. The fact `cpu_s` as above."""
-    clips, settings = ped2_data(), _seeded(shop.settings.ped2, seed)
-    predictor, motion = ped2_predictor(shop, seed), ped2_motion(shop, "train")
+    clips, settings = ped2_data(), _seeded(project.settings.ped2, seed)
+    predictor, motion = ped2_predictor(project, seed), ped2_motion(project, "train")
 
     def fit(path: Path) -> tuple[Path, Mapping[str, Any]]:
         began = time.process_time()
@@ -199,7 +212,7 @@ def ped2_expectation(shop: Workshop, seed: int) -> Artifact:
         save_file({name: value.contiguous() for name, value in kept.items()}, path)
         return path, {"cpu_s": round(time.process_time() - began, 1)}
 
-    return shop.shelf.remember_path(
+    return project.store.remember_path(
         "ped2_expectation",
         str(seed),
         code=WATCHING,
@@ -212,14 +225,14 @@ def ped2_expectation(shop: Workshop, seed: int) -> Artifact:
     )
 
 
-def ped2_scores(shop: Workshop, seed: int) -> Artifact:
+def ped2_scores(project: Project, seed: int) -> Artifact:
     """Surprise of the test clips: `<clip>/maps` (F, G, G), `<clip>/scores` (F,), `<clip>/times_s` (F,).
 
     The fact `cpu_s` is the processor time that watching took, `motion` not included.
     """
-    clips, settings = ped2_data(), _seeded(shop.settings.ped2, seed)
-    predictor, expectation = ped2_predictor(shop, seed), ped2_expectation(shop, seed)
-    motion = ped2_motion(shop, "test")
+    clips, settings = ped2_data(), _seeded(project.settings.ped2, seed)
+    predictor, expectation = ped2_predictor(project, seed), ped2_expectation(project, seed)
+    motion = ped2_motion(project, "test")
 
     def score(path: Path) -> tuple[Path, Mapping[str, Any]]:
         coder, speeds = _coder(predictor, settings), motion.read()
@@ -237,7 +250,7 @@ def ped2_scores(shop: Workshop, seed: int) -> Artifact:
         save_file(found, path)
         return path, {"cpu_s": round(cpu_s, 1)}
 
-    return shop.shelf.remember_path(
+    return project.store.remember_path(
         "ped2_scores",
         str(seed),
         code=WATCHING,
@@ -264,8 +277,8 @@ def _expected(kept: Mapping[str, Array], settings: Ped2Settings) -> MotionExpect
 
 def watched(coder: PredictiveCoder, luminance: Tensor, settings: Ped2Settings) -> Tensor:
     """The context of every frame of a clip: float32 (F, K, G, G)."""
-    watcher = Watcher(coder, block_frames=settings.predictor.block_frames)
-    return torch.cat([watcher(part) for part in torch.split(luminance, CHUNK)])
+    streaming = StreamingCoder(coder, block_frames=settings.predictor.block_frames)
+    return torch.cat([streaming(part) for part in torch.split(luminance, CHUNK)])
 
 
 def _seeded(settings: Ped2Settings, seed: int) -> Ped2Settings:

@@ -16,30 +16,30 @@ import numpy as np
 import torch
 from safetensors.torch import save_file
 
-from traces_core.digest import code_digest, digest
+from traces_core.context_aware.predictive.luminance import read_luminance
 from traces_core.foreground.scene import Grey
 from traces_core.foreground.settings import ForegroundSettings
 from traces_core.foreground.surprise import ForegroundSurprise
-from traces_core.predictive.luminance import read_luminance
+from traces_core.project import Project
 from traces_core.steps.ped2 import ped2_data
-from traces_core.steps.workshop import Workshop
 from traces_core.store import Artifact
+from traces_core.store.digest import code_digest, digest
 from traces_core.types import Times
 
 LEARNING = digest(
     [
         code_digest(
             [f"traces_core.foreground.{name}" for name in ("network", "places", "scene", "surprise")]
-            + ["traces_core.predictive.luminance"]
+            + ["traces_core.context_aware.predictive.luminance"]
         ),
         code_digest(["traces_core.steps.ped2_foreground"]),
     ]
 )
 
 
-def ped2_foreground(shop: Workshop, seed: int) -> Artifact:
+def ped2_foreground(project: Project, seed: int) -> Artifact:
     """What the normal clips say of their foreground. The fact `cpu_s` is processor time, of all threads."""
-    clips, settings = ped2_data(), _seeded(shop, seed)
+    clips, settings = ped2_data(), _seeded(project, seed)
 
     def learn(path: Path) -> tuple[Path, Mapping[str, Any]]:
         began = time.process_time()
@@ -49,7 +49,7 @@ def ped2_foreground(shop: Workshop, seed: int) -> Artifact:
         ForegroundSurprise.fit(videos, settings, _rate([times_s for _, times_s in read])).save(path)
         return path, {"cpu_s": round(time.process_time() - began, 1)}
 
-    return shop.shelf.remember_path(
+    return project.store.remember_path(
         "ped2_foreground",
         str(seed),
         code=LEARNING,
@@ -58,15 +58,15 @@ def ped2_foreground(shop: Workshop, seed: int) -> Artifact:
     )
 
 
-def ped2_foreground_scores(shop: Workshop, seed: int) -> Artifact:
+def ped2_foreground_scores(project: Project, seed: int) -> Artifact:
     """Surprise of the test clips: `<clip>/maps`, `/evidence` (F, 4), `/scores` (F,), `/times_s` (F,).
 
     The fact `cpu_s` is the processor time of all threads.
     """
-    clips, learned = ped2_data(), ped2_foreground(shop, seed)
+    clips, learned = ped2_data(), ped2_foreground(project, seed)
 
     def score(path: Path) -> tuple[Path, Mapping[str, Any]]:
-        normal = ForegroundSurprise.load(learned.path, _seeded(shop, seed))
+        normal = ForegroundSurprise.load(learned.path, _seeded(project, seed))
         found, began = {}, time.process_time()
         for name, clip in clips.test.items():
             video, times_s = _read(clip)
@@ -79,7 +79,7 @@ def ped2_foreground_scores(shop: Workshop, seed: int) -> Artifact:
         save_file(found, path)
         return path, {"cpu_s": round(time.process_time() - began, 1)}
 
-    return shop.shelf.remember_path(
+    return project.store.remember_path(
         "ped2_foreground_scores",
         str(seed),
         code=LEARNING,
@@ -88,8 +88,8 @@ def ped2_foreground_scores(shop: Workshop, seed: int) -> Artifact:
     )
 
 
-def _seeded(shop: Workshop, seed: int) -> ForegroundSettings:
-    return shop.settings.ped2.foreground.model_copy(update={"seed": seed})
+def _seeded(project: Project, seed: int) -> ForegroundSettings:
+    return project.settings.ped2.foreground.model_copy(update={"seed": seed})
 
 
 def _read(clip: Path) -> tuple[Grey, Times]:

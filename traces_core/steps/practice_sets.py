@@ -1,21 +1,21 @@
 """Which practice footage the graph draws: how many plans of each set, by the settings.
 
-What a plan is, and how it is drawn, belongs in `traces_core.video.practice`.
+What a plan is, and how it is drawn, belongs in `traces_core.practice`.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
 
-from traces_core.settings import PracticeSettings
-from traces_core.video.practice import KINDS, Plan, plan_video
-from traces_core.video.practice.plans import generator
-from traces_core.video.practice.world import (
+from traces_core.practice import KINDS, Plan, plan_video
+from traces_core.practice.plans import generator
+from traces_core.practice.world import (
     FIRST_SEED,
     benchmark_plans,
     calibration_plans,
     training_plans,
 )
+from traces_core.settings import PracticeSettings
 
 
 def practice_plans(settings: PracticeSettings) -> dict[str, list[Plan]]:

@@ -2,7 +2,7 @@
 
     TRACES_REAL_DATA ──> sentences (vectors, once a table) ──> their scores (once a bank) ──> rows
 
-What rows share is kept on the shelf: a row costs arithmetic only. Captions are never kept, only vectors and
+What rows share is kept in the store: a row costs arithmetic only. Captions are never kept, only vectors and
 scores of their sentences. Which rows there are is in `real_rows`, the page in `traces_core.report.real`.
 """
 
@@ -31,12 +31,12 @@ from traces_core.captions.stream import (
 )
 from traces_core.captions.table import CaptionTable, read_captions
 from traces_core.datasets import GroundTruth, VideoNames, read_lengths, read_ucf_crime
-from traces_core.digest import digest, file_digest
 from traces_core.errors import RealDataError
+from traces_core.project import Project
 from traces_core.steps.captions import CUTTING, JUDGING
-from traces_core.steps.workshop import Workshop
 from traces_core.store import Artifact
-from traces_core.text.scenes import Scene
+from traces_core.store.digest import digest, file_digest
+from traces_core.text.scenes import SceneChoice
 from traces_core.types import Array, ScoreTrack
 
 Value = TypeVar("Value")
@@ -106,11 +106,11 @@ def _read(folder: Path, _files: tuple[str, ...]) -> RealData:
     return RealData(folder, official, vera, tables)
 
 
-def real_sentences(shop: Workshop, name: str) -> Artifact:
+def real_sentences(project: Project, name: str) -> Artifact:
     """Unit vectors of the distinct sentences of a table, in the order of `sentences_of`."""
     material = real_data()
-    encoder = shop.sentences
-    return shop.shelf.remember(
+    encoder = project.sentences
+    return project.store.remember(
         "real_sentences",
         name,
         code=CUTTING,
@@ -123,8 +123,8 @@ def real_sentences(shop: Workshop, name: str) -> Artifact:
 class Bench:
     """One table, ready to be judged by any bank that the catalog makes."""
 
-    shop: Workshop
-    """Catalog, settings, encoder, shelf."""
+    project: Project
+    """Catalog, settings, encoder, store."""
     material: RealData
     """Captions and ground truths."""
     name: str
@@ -138,7 +138,7 @@ class Bench:
     @cached_property
     def sentences(self) -> Artifact:
         """What `real_sentences` made."""
-        return real_sentences(self.shop, self.name)
+        return real_sentences(self.project, self.name)
 
     @cached_property
     def vectors(self) -> Array:
@@ -148,27 +148,29 @@ class Bench:
 
     def settings(self, **changed: Any) -> CaptionSettings:
         """The settings of the graph, with all contexts that answer by default, and some changed."""
-        return self.shop.settings.captions.model_copy(update={"contexts": (), "classes": (), **changed})
+        return self.project.settings.captions.model_copy(update={"contexts": (), "classes": (), **changed})
 
-    def corpus(self, settings: CaptionSettings, scene: Scene | None = None) -> pl.DataFrame:
+    def corpus(self, settings: CaptionSettings, scene: SceneChoice | None = None) -> pl.DataFrame:
         """The traces that answer by these settings."""
-        chosen = scene or self.shop.settings.corpus.scene
-        return catalog_corpus(self.shop.machine.catalog, settings.contexts, settings.classes, scene=chosen)
+        chosen = scene or self.project.settings.corpus.scene
+        return catalog_corpus(self.project.machine.catalog, settings.contexts, settings.classes, scene=chosen)
 
     def background(self, settings: CaptionSettings) -> pl.DataFrame:
         """The traces that stand behind those that answer by these settings."""
         corpus = self.corpus(settings)
-        return background_corpus(self.shop.machine.catalog, corpus, set(corpus["context"]), settings.classes)
+        return background_corpus(
+            self.project.machine.catalog, corpus, set(corpus["context"]), settings.classes
+        )
 
     def scorer(self, corpus: pl.DataFrame, settings: CaptionSettings, behind: pl.DataFrame) -> CaptionScorer:
         """The bank of a corpus, and of what stands behind it; their sentences are not encoded anew."""
         return CaptionScorer.build(
             corpus,
-            self.shop.sentences,
+            self.project.sentences,
             settings,
-            vectors=_trace_vectors(self.shop, corpus),
+            vectors=_trace_vectors(self.project, corpus),
             background=behind,
-            background_vectors=_trace_vectors(self.shop, behind),
+            background_vectors=_trace_vectors(self.project, behind),
         )
 
     def judged(self, scorer: CaptionScorer) -> Array:
@@ -183,13 +185,13 @@ class Bench:
         behind = self.background(settings) if behind is None else behind
         made_from = {
             "sentences": self.sentences.fingerprint,
-            "text_encoder": self.shop.sentences.fingerprint,
+            "text_encoder": self.project.sentences.fingerprint,
             "corpus": digest(corpus.write_ndjson()),
             "background": [settings.background, digest(behind.write_ndjson())],
             "near_duplicate_cosine": settings.near_duplicate_cosine,
             "scorer": {"name": settings.scoring.scorer, **settings.scoring.chosen.model_dump()},
         }
-        kept = self.shop.shelf.aside().remember(
+        kept = self.project.store.aside().remember(
             "real_scores",
             self.name,
             code=JUDGING,
@@ -217,12 +219,12 @@ class Bench:
         return {names.find(video, where=self.name): value for video, value in of_videos.items()}
 
 
-def _trace_vectors(shop: Workshop, corpus: pl.DataFrame) -> Array:
+def _trace_vectors(project: Project, corpus: pl.DataFrame) -> Array:
     """Vectors of a corpus out of those of all that the catalog can say: encoded once for all rows."""
-    known = _all_texts(shop.machine.catalog, file_digest(shop.machine.catalog))
+    known = _all_texts(project.machine.catalog, file_digest(project.machine.catalog))
     every = tuple(sorted({*known, *corpus["text"]}))
-    encoder = shop.sentences
-    kept = shop.shelf.aside().remember(
+    encoder = project.sentences
+    kept = project.store.aside().remember(
         "real_traces",
         code=CUTTING,
         made_from={"texts": digest(every), "text_encoder": encoder.fingerprint},
@@ -235,7 +237,7 @@ def _trace_vectors(shop: Workshop, corpus: pl.DataFrame) -> Array:
 
 @lru_cache(maxsize=1)
 def _all_texts(catalog: Path, _digest: str) -> tuple[str, ...]:
-    scenes: tuple[Scene, ...] = ("matched", "generic")
+    scenes: tuple[SceneChoice, ...] = ("matched", "generic")
     corpora = [catalog_corpus(catalog, scene=scene) for scene in scenes]
     corpora.append(background_corpus(catalog, corpora[0], ()))
     return tuple(sorted({text for corpus in corpora for text in corpus["text"]}))

@@ -21,16 +21,16 @@ from traces_core.captions.settings import CaptionSettings
 from traces_core.captions.stream import STREAM
 from traces_core.captions.trailing import trailing_means
 from traces_core.datasets import GroundTruth
-from traces_core.digest import code_digest
 from traces_core.encoders.sentence import WEIGHTS_FILE, chosen_model, find_sentence_encoder
 from traces_core.metrics import FrameScores, LevelCounts, auc_anomalous, evaluate, scores_at
+from traces_core.project import Project
 from traces_core.scoring.choice import ScorerChoice
 from traces_core.steps.captions import CUTTING, JUDGING
 from traces_core.steps.real import TABLES, Bench, real_data
-from traces_core.steps.workshop import Workshop
 from traces_core.store import Artifact
+from traces_core.store.digest import code_digest
 from traces_core.text.corpus import limit_traces, without_class
-from traces_core.text.scenes import Scene
+from traces_core.text.scenes import SceneChoice
 from traces_core.types import ScoreTrack
 
 COMPARING = code_digest(
@@ -202,7 +202,7 @@ def scene(bench: Bench) -> list[Row]:
     settings = _named_classes(bench)
     return [
         _brief(name, bench.tracks(bench.corpus(settings, name), settings), bench.material.official)
-        for name in get_args(Scene)
+        for name in get_args(SceneChoice)
     ]
 
 
@@ -258,7 +258,7 @@ def speed(bench: Bench) -> list[Row]:
             "over_time_s": ended - judged,
             "captions_per_s": len(bench.table) / (bench.sentences.seconds + ended - began),
             "threads": torch.get_num_threads(),
-            "device": bench.shop.machine.device,
+            "device": bench.project.machine.device,
             "weights_mib": weights.stat().st_size / 2**20,
         }
     ]
@@ -318,22 +318,22 @@ EXPERIMENTS: dict[str, Callable[[Bench], list[Row]]] = {
 """Every experiment by name."""
 
 
-def real_rows(shop: Workshop, name: str) -> Artifact:
+def real_rows(project: Project, name: str) -> Artifact:
     """The rows of one experiment, both tables, made anew when data, settings, catalog or code changed."""
     material = real_data()
     made_from = {
         "data": material.fingerprints,
-        "text_encoder": shop.sentences.fingerprint,
-        "catalog": catalog_digest(shop.machine.catalog),
-        "settings": shop.settings.captions.model_dump(),
-        "scene": shop.settings.corpus.scene,
+        "text_encoder": project.sentences.fingerprint,
+        "catalog": catalog_digest(project.machine.catalog),
+        "settings": project.settings.captions.model_dump(),
+        "scene": project.settings.corpus.scene,
         "code": [CUTTING, JUDGING],
     }
 
     def measure() -> dict[str, Any]:
-        return {"rows": list(_labelled(name, (Bench(shop, material, table) for table in TABLES)))}
+        return {"rows": list(_labelled(name, (Bench(project, material, table) for table in TABLES)))}
 
-    return shop.shelf.remember("real", name, code=COMPARING, made_from=made_from, make=measure)
+    return project.store.remember("real", name, code=COMPARING, made_from=made_from, make=measure)
 
 
 def _labelled(name: str, benches: Iterable[Bench]) -> Iterable[Row]:
@@ -342,9 +342,9 @@ def _labelled(name: str, benches: Iterable[Bench]) -> Iterable[Row]:
             yield {"experiment": name, "table": bench.name, **row}
 
 
-def real_results(shop: Workshop, commit: str) -> Artifact:
+def real_results(project: Project, commit: str) -> Artifact:
     """`rows`, `baselines` and `provenance` of all experiments, as the results page shows them."""
-    measured = [shop.shelf.current("real", name) for name in EXPERIMENTS]
+    measured = [project.store.current("real", name) for name in EXPERIMENTS]
 
     def gather() -> dict[str, Any]:
         rows = [row for part in measured for row in part.read()["rows"]]
@@ -354,19 +354,19 @@ def real_results(shop: Workshop, commit: str) -> Artifact:
             "provenance": {
                 "date": time.strftime("%Y-%m-%d"),
                 "commit": commit,
-                "space": shop.sentences.space,
-                "text encoder": shop.sentences.fingerprint,
-                "catalog": catalog_digest(shop.machine.catalog),
+                "space": project.sentences.space,
+                "text encoder": project.sentences.fingerprint,
+                "catalog": catalog_digest(project.machine.catalog),
                 **real_data().fingerprints,
-                **_judged_with(shop),
+                **_judged_with(project),
             },
         }
 
     made_from = {"commit": commit, "rows": [part.fingerprint for part in measured]}
-    return shop.shelf.remember("real_results", code=COMPARING, made_from=made_from, make=gather)
+    return project.store.remember("real_results", code=COMPARING, made_from=made_from, make=gather)
 
 
-def _judged_with(shop: Workshop) -> dict[str, str]:
+def _judged_with(project: Project) -> dict[str, str]:
     """The settings that every row has that does not say otherwise, as text."""
-    judged = judged_by(shop.settings.captions)
+    judged = judged_by(project.settings.captions)
     return {name: str(value) for name, value in judged.items() if name not in ("contexts", "classes")}

@@ -1,6 +1,6 @@
 """Steps that try another bank: what a language model writes with a new seed, judged before it is used.
 
-Everything is made on a shelf that makes nothing current, so that a bank that is not taken changes nothing.
+Everything is made in a store that makes nothing current, so that a bank that is not taken changes nothing.
 Who asks for it, and when, is in `pipelines`.
 """
 
@@ -14,12 +14,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from traces_core.bank import Bank, recall_of_index
+from traces_core.bank.bank import Bank
+from traces_core.bank.recall import recall_of_index
 from traces_core.errors import SettingsError
+from traces_core.project import Project
 from traces_core.settings import BASE_FILE, Settings
 from traces_core.steps import knowledge
 from traces_core.steps.ablations import streams_of
-from traces_core.steps.workshop import Workshop
 from traces_core.streams import LATE
 from traces_core.text.catalog import SIDES
 
@@ -28,7 +29,7 @@ MEASURES = ("auc", "average_precision")
 
 
 @dataclass(frozen=True)
-class Verdict:
+class BankVerdict:
     """Whether a bank written with another seed is as good as the present one."""
 
     seed: int
@@ -47,12 +48,12 @@ class Verdict:
         return asdict(self)
 
 
-def judged(shop: Workshop, seed: int) -> Verdict:
+def judged(project: Project, seed: int) -> BankVerdict:
     """Write a bank with another seed, put it through the gates and the benchmark, and compare.
 
     Parameters
     ----------
-    shop
+    project
         Its settings are those of the present bank; only `writing.seed` differs in the new one.
     seed
         What the language model draws with.
@@ -62,31 +63,31 @@ def judged(shop: Workshop, seed: int) -> Verdict:
     WriterUnavailableError, BudgetSpentError
         If the language model cannot be asked; the replies that it gave are kept.
     """
-    other = shop.variant(writing__seed=seed)
+    other = project.variant(writing__seed=seed)
     faults = _faults(other)
     if faults:
-        return Verdict(seed, False, f"it does not pass the gates: {'; '.join(faults)}", {}, {})
-    present, new = (_measures(one) for one in (shop.variant(), other))
+        return BankVerdict(seed, False, f"it does not pass the gates: {'; '.join(faults)}", {}, {})
+    present, new = (_measures(one) for one in (project.variant(), other))
     fallen = [name for name in MEASURES if new[name] < present[name]]
     if fallen:
         said = ", ".join(f"{name} {present[name]:.4f} -> {new[name]:.4f}" for name in fallen)
-        return Verdict(seed, False, f"the benchmark gets worse: {said}", present, new)
-    return Verdict(seed, True, "it passes the gates, and the benchmark does not get worse", present, new)
+        return BankVerdict(seed, False, f"the benchmark gets worse: {said}", present, new)
+    return BankVerdict(seed, True, "it passes the gates, and the benchmark does not get worse", present, new)
 
 
-def _faults(shop: Workshop) -> list[str]:
+def _faults(project: Project) -> list[str]:
     """What the gates say against the bank of these settings, in words; empty where nothing stops it."""
-    corpora = [knowledge.trace_corpus(shop, context) for context in knowledge.contexts_in_use(shop)]
-    vectors = [knowledge.trace_embeddings(shop, corpus) for corpus in corpora]
+    corpora = [knowledge.trace_corpus(project, context) for context in knowledge.contexts_in_use(project)]
+    vectors = [knowledge.trace_embeddings(project, corpus) for corpus in corpora]
     faults = [
         f"{corpus.key}: {one.name}: {one.text}"
         for corpus, unit in zip(corpora, vectors, strict=True)
-        for one in knowledge.corpus_findings(shop, corpus, unit)
+        for one in knowledge.corpus_findings(project, corpus, unit)
         if not one.passed and one.severity == "error"
     ]
     if faults:
         return faults
-    bank, wanted = Bank.load(knowledge.trace_index(shop, corpora, vectors).path), shop.settings.bank
+    bank, wanted = Bank.load(knowledge.trace_index(project, corpora, vectors).path), project.settings.bank
     recalls = {side: recall_of_index(bank, side, wanted.recall_at_k) for side in SIDES}
     return [
         f"recall on the {side} side is {recall:.3f}, asked for {wanted.minimum_recall}"
@@ -95,8 +96,8 @@ def _faults(shop: Workshop) -> list[str]:
     ]
 
 
-def _measures(shop: Workshop) -> dict[str, float]:
-    row = streams_of(shop, which="fusion")[LATE]
+def _measures(project: Project) -> dict[str, float]:
+    row = streams_of(project, which="fusion")[LATE]
     return {name: float(row[name]) for name in MEASURES}
 
 

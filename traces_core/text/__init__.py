@@ -9,7 +9,7 @@ from __future__ import annotations
 from traces_core.text.catalog import Context, catalog_schema, read_catalog
 from traces_core.text.corpus import join_corpora, limit_traces, trace_id, without_class, write_corpus
 from traces_core.text.gates import CorpusLimits, Finding, check_corpus
-from traces_core.text.writers import Draft, Manuscript, Origin, ShippedWriter, Writer
+from traces_core.text.writers import Draft, Manuscript, ShippedWriter, TraceOrigin, Writer
 
 __all__ = [
     "Context",
@@ -17,8 +17,8 @@ __all__ = [
     "Draft",
     "Finding",
     "Manuscript",
-    "Origin",
     "ShippedWriter",
+    "TraceOrigin",
     "Writer",
     "catalog_schema",
     "check_corpus",

@@ -12,13 +12,15 @@ from typing import Literal
 from traces_core.errors import CatalogError
 from traces_core.text.catalog import read_context
 
-Scene = Literal["none", "matched", "generic", "mismatched"]
+SceneChoice = Literal["none", "matched", "generic", "mismatched"]
 
 GENERIC = "A place seen by a fixed camera."
 """The sentence about every place: what a scene sentence is worth that says nothing about the scene."""
 
 
-def scene_sentence(scene: Scene, context: str, in_use: Iterable[str], catalog: Path | str) -> str | None:
+def scene_sentence(
+    scene: SceneChoice, context: str, in_use: Iterable[str], catalog: Path | str
+) -> str | None:
     """The sentence about the place that a context's normal side gets.
 
     Parameters

@@ -1,8 +1,8 @@
 """Video in and out: frames that never travel without their times.
 
-Reading is `decode` (over `film`, which joins `streams`, `clock` and `wholeness`), the arithmetic of times
-and windows is `sampling`, work ahead on a thread `prefetching`, files are made by `writing`. What is drawn
-for practice belongs in `practice`; what a frame means belongs in `traces_core.encoders`.
+Reading is `decode` (over `open_video`, which joins `streams`, `clock` and `wholeness`), the arithmetic of
+times and windows is `sampling`, work ahead on a thread `prefetching`, files are made by `writing`. What is
+drawn for practice belongs in `traces_core.practice`; what a frame means belongs in `traces_core.encoders`.
 """
 
 from __future__ import annotations

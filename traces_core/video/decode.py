@@ -1,7 +1,7 @@
 """Video in: what a file is, its frames with their times, a frame at a moment.
 
-Opening, decoding, clock and damage belong in `film` and what it joins, the choice of frames in `sampling`;
-this module turns chosen pictures into batches of pixels.
+Opening, decoding, clock and damage belong in `open_video` and what it joins, the choice of frames in
+`sampling`; this module turns chosen pictures into batches of pixels.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import av
 import numpy as np
 
 from traces_core.types import Times
-from traces_core.video.film import Film, Pixels, rgb
+from traces_core.video.open_video import OpenVideo, Pixels, rgb
 from traces_core.video.sampling import Ticks
 from traces_core.video.streams import rate_of
 
@@ -68,15 +68,15 @@ def probe(path: Path | str) -> VideoInfo:
         No such file, a folder, empty, no video in it (audio only, text, rubbish), or no picture that
         can be decoded.
     """
-    with Film.opened(path) as film:
-        first, _ = next(film.pictures())
+    with OpenVideo.opened(path) as source:
+        first, _ = next(source.pictures())
         height, width = rgb(first).shape[:2]
-        stream, duration_s = film.stream, None
+        stream, duration_s = source.stream, None
         if stream.duration:
             duration_s = float(stream.duration * stream.time_base)
-        elif film.container.duration:
-            duration_s = film.container.duration / av.time_base
-        return VideoInfo(film.path, width, height, rate_of(stream), duration_s, stream.codec_context.name)
+        elif source.container.duration:
+            duration_s = source.container.duration / av.time_base
+        return VideoInfo(source.path, width, height, rate_of(stream), duration_s, stream.codec_context.name)
 
 
 def read_frames(
@@ -131,26 +131,26 @@ FrameBatch(pixels=(2, 32, 48, 3), 0.800..0.920 s)]
     """
     if batch_size < 1:
         raise ValueError(f"batch_size is {batch_size}; a batch holds one frame or more.")
-    batch: _Growing | None = None
-    with Film.opened(path) as film:
-        ticks = Ticks(sample_fps, film.unit)
-        for picture, time in film.pictures():
+    batch: _BatchBuffer | None = None
+    with OpenVideo.opened(path) as source:
+        ticks = Ticks(sample_fps, source.unit)
+        for picture, time in source.pictures():
             if not ticks.keeps(time):
                 continue
             pixels = rgb(picture, batch.shape if batch else None)
-            batch = batch or _Growing(pixels.shape, batch_size)
-            batch.add(pixels, film.seconds(time))
+            batch = batch or _BatchBuffer(pixels.shape, batch_size)
+            batch.add(pixels, source.seconds(time))
             if batch.is_full:
                 yield batch.given()
         if batch and len(batch.times_s):
             yield batch.given()
-        film.refuse_damage()
+        source.refuse_damage()
 
 
 _NONE = np.empty((0, 0, 0, 3), dtype=np.uint8)
 
 
-class _Growing:
+class _BatchBuffer:
     """A batch being filled in place: one copy of its pixels, none of them kept once it is given."""
 
     def __init__(self, shape: tuple[int, ...], batch_size: int) -> None:
@@ -198,17 +198,17 @@ def frames_at(path: Path | str, times_s: Sequence[float]) -> FrameBatch:
     wanted = np.asarray(times_s, dtype=np.float64)
     order = np.argsort(wanted, kind="stable").tolist()
     chosen: dict[int, tuple[Pixels, float]] = {}  # filled in the order of time
-    with Film.opened(path) as film:
-        shown = film.pictures()
+    with OpenVideo.opened(path) as source:
+        shown = source.pictures()
         before = next(shown)
         for now in shown:
-            while len(chosen) < len(order) and wanted[order[len(chosen)]] < film.seconds(now[1]):
-                chosen[order[len(chosen)]] = (rgb(before[0]), film.seconds(before[1]))
+            while len(chosen) < len(order) and wanted[order[len(chosen)]] < source.seconds(now[1]):
+                chosen[order[len(chosen)]] = (rgb(before[0]), source.seconds(before[1]))
             if len(chosen) == len(order):
                 break
             before = now
         for which in order[len(chosen) :]:
-            chosen[which] = (rgb(before[0]), film.seconds(before[1]))
+            chosen[which] = (rgb(before[0]), source.seconds(before[1]))
     if not chosen:
         return FrameBatch(_NONE, wanted)
     gathered = [chosen[which] for which in range(len(order))]

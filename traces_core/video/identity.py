@@ -12,10 +12,10 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from traces_core.digest import LENGTH, Stamp, canonical_json, file_digest, file_stamp
 from traces_core.errors import VideoError
+from traces_core.store.digest import LENGTH, Stamp, canonical_json, file_digest, file_stamp
 from traces_core.video.clock import JOINED_S
-from traces_core.video.film import Film
+from traces_core.video.open_video import OpenVideo
 from traces_core.video.streams import packets
 from traces_core.video.wholeness import missing_bytes
 
@@ -68,18 +68,18 @@ def _stream_digest(path: Path) -> str | None:
     """Digest of the video stream; None where the packets alone do not decide what is shown."""
     if missing_bytes(path) is not None:
         return None
-    with Film.opened(path) as film:
-        picture, _ = next(film.pictures())
-        sha = hashlib.sha256(canonical_json(_parameters(film.stream.codec_context, picture)).encode())
-        sha.update(film.stream.codec_context.extradata or b"")
+    with OpenVideo.opened(path) as source:
+        picture, _ = next(source.pictures())
+        sha = hashlib.sha256(canonical_json(_parameters(source.stream.codec_context, picture)).encode())
+        sha.update(source.stream.codec_context.extradata or b"")
     moments: list[tuple[Fraction, bool] | None] = []
-    with Film.opened(path) as film:
-        for packet in packets(film.container, film.stream, film.damage):
+    with OpenVideo.opened(path) as source:
+        for packet in packets(source.container, source.stream, source.damage):
             if packet.size:
                 sha.update(len(memoryview(packet)).to_bytes(8, "little"))
                 sha.update(packet)
-                moments.append(None if packet.pts is None else (packet.pts * film.unit, packet.is_discard))
-        if film.damage.found:
+                moments.append(None if packet.pts is None else (packet.pts * source.unit, packet.is_discard))
+        if source.damage.found:
             return None
     times = _plain_times(moments)
     if times is None:

@@ -1,6 +1,6 @@
 """Frames and their times into a video file: H.264, real time stamps, whole or not there at all.
 
-Drawing the frames does not belong here (see `traces_core.video.practice`), nor does reading them back
+Drawing the frames does not belong here (see `traces_core.practice`), nor does reading them back
 (see `traces_core.video.decode`).
 """
 

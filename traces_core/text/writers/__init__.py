@@ -11,7 +11,7 @@ it may answer in `replies`, what it has answered before in `journal`. Judging a 
 
 from __future__ import annotations
 
-from traces_core.text.writers.base import SHIPPED, Draft, Manuscript, Origin, Writer
+from traces_core.text.writers.base import SHIPPED, Draft, Manuscript, TraceOrigin, Writer
 from traces_core.text.writers.choice import language_model, look
 from traces_core.text.writers.journal import Journal
 from traces_core.text.writers.pairs import LanguageModel, PairWriter, Progress
@@ -26,11 +26,11 @@ __all__ = [
     "Journal",
     "LanguageModel",
     "Manuscript",
-    "Origin",
     "PairWriter",
     "Progress",
     "Server",
     "ShippedWriter",
+    "TraceOrigin",
     "Writer",
     "WritingSettings",
     "language_model",

@@ -13,7 +13,7 @@ from traces_core.text.catalog import Context, Side
 
 
 @dataclass(frozen=True, slots=True)
-class Origin:
+class TraceOrigin:
     """Where a trace comes from."""
 
     writer: str
@@ -28,7 +28,7 @@ class Origin:
     """How often the sentence was sent back before it was taken."""
 
 
-SHIPPED = Origin("shipped")
+SHIPPED = TraceOrigin("shipped")
 """The origin of every sentence of the catalog, whoever writes more."""
 
 
@@ -42,7 +42,7 @@ class Draft:
     """Its class. On the normal side: the class it is the look-alike of; empty in the catalog."""
     text: str
     """The sentence."""
-    origin: Origin = SHIPPED
+    origin: TraceOrigin = SHIPPED
     """Where it comes from."""
 
 

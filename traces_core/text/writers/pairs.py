@@ -15,13 +15,13 @@ from typing import Protocol
 
 import numpy as np
 
-from traces_core.digest import digest
 from traces_core.encoders.base import TextEncoder
 from traces_core.errors import ReplyError
+from traces_core.store.digest import digest
 from traces_core.text.catalog import Context
-from traces_core.text.writers.base import Draft, Manuscript, Origin
+from traces_core.text.writers.base import Draft, Manuscript, TraceOrigin
+from traces_core.text.writers.class_pairs import ClassPairs
 from traces_core.text.writers.journal import Journal
-from traces_core.text.writers.page import Page
 from traces_core.text.writers.prompts import (
     PAIRS_A_QUESTION,
     PROMPT_VERSION,
@@ -112,13 +112,13 @@ class PairWriter:
             As the model raises them. Every reply had until then is in the journal.
         """
         taken = {one.context: {plain(text) for _, text in one.sentences()} for one in contexts}
-        pages = [Page(one, label, taken[one.context]) for one in contexts for label in one.anomalous]
+        pages = [ClassPairs(one, label, taken[one.context]) for one in contexts for label in one.anomalous]
         self._fill(pages)
         self._judge(pages)
         for context in contexts:
             yield self._manuscript(context, [page for page in pages if page.context is context])
 
-    def _fill(self, pages: list[Page]) -> None:
+    def _fill(self, pages: list[ClassPairs]) -> None:
         wanted = self._model.settings.pairs_per_class
         for turn in range(-(-wanted // PAIRS_A_QUESTION) + SPARE_QUESTIONS):
             short = [page for page in pages if page.missing(wanted)]
@@ -135,7 +135,7 @@ class PairWriter:
                 else:
                     page.count("unanswered")
 
-    def _judge(self, pages: list[Page]) -> None:
+    def _judge(self, pages: list[ClassPairs]) -> None:
         """Send back the normal sentences that are too near the anomalous ones; drop them in the end."""
         rounds = self._model.settings.rewriting_rounds
         centroids = [self._centroid(page) for page in pages]
@@ -155,13 +155,13 @@ class PairWriter:
         for page in near:
             page.count("dropped", len(page.waiting))
 
-    def _centroid(self, page: Page) -> Array:
+    def _centroid(self, page: ClassPairs) -> Array:
         """Direction of the class: the mean of its sentences, people's and the model's; (D,), length 1."""
         texts = [*page.context.anomalous[page.label], *page.anomalous]
         mean: Array = self._encoder.encode_texts(texts).mean(axis=0)
         return mean / np.float32(np.linalg.norm(mean))
 
-    def _let_pass(self, page: Page, centroid: Array, turn: int) -> None:
+    def _let_pass(self, page: ClassPairs, centroid: Array, turn: int) -> None:
         if not page.waiting:
             return
         cosines = self._encoder.encode_texts(page.waiting) @ centroid  # (N,)
@@ -203,7 +203,7 @@ class PairWriter:
         asked = [question.messages(), question.schema()]
         return digest([self._model.name, said.model, asked, sampling])
 
-    def _manuscript(self, context: Context, pages: list[Page]) -> Manuscript:
+    def _manuscript(self, context: Context, pages: list[ClassPairs]) -> Manuscript:
         said = self._model.settings
         drafts = list(catalog_drafts(context))
         counts: dict[str, int] = {"short": 0}
@@ -215,9 +215,9 @@ class PairWriter:
                 counts[what] = counts.get(what, 0) + number
         return Manuscript(context, tuple(drafts), counts)
 
-    def _origin(self, turn: int) -> Origin:
+    def _origin(self, turn: int) -> TraceOrigin:
         said = self._model.settings
-        return Origin(self._model.name, said.model or "", PROMPT_VERSION, said.seed, turn)
+        return TraceOrigin(self._model.name, said.model or "", PROMPT_VERSION, said.seed, turn)
 
 
 def writer_fingerprint(name: str, settings: WritingSettings, encoder: TextEncoder) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from traces_core.digest import digest
+from traces_core.store.digest import digest
 from traces_core.text.catalog import Context
 from traces_core.text.gates import CorpusLimits
 

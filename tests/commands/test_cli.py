@@ -1,0 +1,210 @@
+"""The command line: what it writes, what it says, how it ends."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+from click.testing import Result
+from typer.testing import CliRunner
+
+from traces_core.commands import main as cli
+from traces_core.errors import MissingArtifactError
+from traces_core.project import Project
+
+pytestmark = pytest.mark.usefixtures("at_home")
+
+
+@pytest.fixture(autouse=True)
+def _wide(monkeypatch: pytest.MonkeyPatch) -> None:
+    for console in (cli.out, cli.err):
+        monkeypatch.setattr(console, "_width", 400)
+
+
+def _run(*words: object) -> Result:
+    return CliRunner().invoke(cli.app, [str(word) for word in words])
+
+
+def _main(monkeypatch: pytest.MonkeyPatch, *words: object) -> int:
+    """The status of the process."""
+    monkeypatch.setattr(sys, "argv", ["traces", *map(str, words)])
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    return int(ended.value.code or 0)
+
+
+@pytest.fixture(scope="module")
+def garbage(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("garbage") / "garbage.mp4"
+    path.write_bytes(np.random.default_rng(0).bytes(5000))
+    return path
+
+
+def test_a_file_that_cannot_be_read_is_named_and_the_others_are_scored(
+    fights: dict[str, Path], garbage: Path, tmp_path: Path
+) -> None:
+    done = _run("score", fights["half"], garbage, fights["one"], "--context", "street", "--out", tmp_path)
+    assert done.exit_code == 1
+    assert f"{garbage}: " in done.stderr
+    assert "1 of 3 videos" in done.stderr
+    scores = pl.read_parquet(tmp_path / "scores.parquet")
+    assert scores.columns == ["video", "time_s", "stream", "score"]
+    assert set(scores["video"]) == {str(fights["half"]), str(fights["one"])}
+    assert set(scores["stream"]) == {"appearance", "fused", "action", "late"}
+    episodes = pl.read_parquet(tmp_path / "episodes.parquet")
+    assert episodes.columns == ["video", "stream", "start_s", "end_s", "peak_s", "peak_score"]
+    for name in ("half", "one"):
+        assert f"{name}.mkv" in (tmp_path / f"{name}.html").read_text()
+    assert {path.name for path in tmp_path.iterdir()} == {
+        *("scores.parquet", "episodes.parquet", "half.html", "one.html")
+    }
+
+
+def test_when_every_file_is_read_the_status_is_zero(fights: dict[str, Path], tmp_path: Path) -> None:
+    done = _run("score", fights["one"], "--out", tmp_path)
+    assert done.exit_code == 0, done.output
+    assert str(tmp_path / "scores.parquet") in done.stdout
+
+
+def test_a_file_cut_short_is_scored_named_and_counted_as_failed(
+    fights: dict[str, Path], tmp_path: Path
+) -> None:
+    done = _run("score", fights["cut"], "--out", tmp_path)
+    assert done.exit_code == 1
+    assert "cut.mkv" in done.stderr
+    assert len(pl.read_parquet(tmp_path / "scores.parquet")) > 0
+    assert "ends early" in (tmp_path / "cut.html").read_text()
+
+
+def test_two_videos_of_one_name_get_a_page_each(fights: dict[str, Path], tmp_path: Path) -> None:
+    twin = tmp_path / "elsewhere" / "one.mkv"
+    twin.parent.mkdir()
+    twin.write_bytes(fights["one"].read_bytes())
+    assert _run("score", fights["one"], twin, "--out", tmp_path / "out").exit_code == 0
+    assert {path.name for path in (tmp_path / "out").glob("*.html")} == {"one.html", "one-2.html"}
+
+
+def test_explain_prints_the_score_and_the_traces_of_both_sides(
+    fights: dict[str, Path], tmp_path: Path
+) -> None:
+    page = tmp_path / "why.html"
+    done = _run("explain", fights["half"], "--at", "1.5", "--context", "street", "--out", page)
+    assert done.exit_code == 0, done.output
+    assert "at 1.50 s: late" in done.stdout
+    assert "its threshold" in done.stdout
+    assert done.stdout.count("anomalous") == 3
+    assert done.stdout.count("normal") == 3
+    assert page.is_file()
+
+
+def test_a_moment_after_the_end_is_an_error_in_words(fights: dict[str, Path]) -> None:
+    done = _run("explain", fights["one"], "--at", "99")
+    assert done.exit_code == 1
+    assert "no moment at 99.0 s" in done.stderr
+
+
+def test_settings_lists_every_setting_with_its_value_and_bounds() -> None:
+    done = _run("settings")
+    assert done.exit_code == 0
+    row = next(line for line in done.stdout.splitlines() if "scoring.k" in line)
+    assert "3" in row
+    assert "≥ 1" in row
+    for name in ("timesformer.window_frames", "training.fusion.steps", "corpus.contexts", "footage.shards"):
+        assert name in done.stdout
+
+
+def test_doctor_finds_this_checkout_well() -> None:
+    done = _run("doctor")
+    assert done.exit_code == 0, done.output
+    assert "trace_index" in done.stdout
+
+
+def test_doctor_fails_where_something_needed_is_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TRACES_CATALOG", str(tmp_path))
+    done = _run("doctor")
+    assert done.exit_code == 1
+    assert "set TRACES_CATALOG" in done.stdout
+
+
+def test_help_lists_the_commands() -> None:
+    done = _run("--help")
+    assert done.exit_code == 0
+    for command in ("score", "explain", "make", "benchmark", "settings", "doctor"):
+        assert command in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "handed"),
+    [
+        (("make", "+key:context_gate"), ["assets", "--select", "+key:context_gate"]),
+        (("benchmark",), ["demo"]),
+        (("benchmark", "--ablations"), ["benchmark"]),
+    ],
+)
+def test_the_graph_is_handed_to_the_orchestrator_and_its_status_is_ours(
+    words: tuple[str, ...], handed: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+    ended = subprocess.CompletedProcess([], 3)
+    monkeypatch.setattr(subprocess, "run", lambda command, **_: asked.append(command) or ended)
+    assert _run(*words).exit_code == 3
+    assert asked == [[sys.executable, "-m", "pipelines.run", *handed]]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("score",),
+        ("score", "a.mp4", "--loud"),
+        ("explain", "a.mp4"),
+        ("explain", "a.mp4", "--at", "x"),
+        ("dance",),
+    ],
+)
+def test_a_command_that_is_not_understood_ends_with_status_two(words: tuple[str, ...]) -> None:
+    assert _run(*words).exit_code == 2
+
+
+def test_a_stream_that_is_none_ends_with_status_two(fights: dict[str, Path]) -> None:
+    done = _run("explain", fights["one"], "--at", "0", "--stream", "smell")
+    assert done.exit_code == 2
+    assert "'smell' is none of" in done.stderr
+
+
+def test_an_unknown_context_is_a_sentence_with_the_nearest_name(
+    fights: dict[str, Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    words = ("score", fights["one"], "--context", "streat", "--out", tmp_path / "out")
+    assert _main(monkeypatch, *words) == 1
+    said = capsys.readouterr().err
+    assert "Did you mean 'street'" in said
+    assert "Traceback" not in said
+    assert not (tmp_path / "out").exists()
+
+
+def test_without_a_graph_the_error_says_how_to_make_one(
+    fights: dict[str, Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("TRACES_DATA", str(tmp_path))
+    assert _main(monkeypatch, "score", fights["one"], "--out", tmp_path / "out") == 1
+    assert "make demo" in capsys.readouterr().err
+
+
+def test_the_small_graph_is_what_the_command_line_uses(small_project: Project, tmp_path: Path) -> None:
+    here = Project.here()
+    assert here.settings == small_project.settings
+    assert here.store.root == small_project.store.root
+    with pytest.raises(MissingArtifactError):
+        here.store.current("benchmark_report")

@@ -1,0 +1,256 @@
+"""The command line: `traces score | explain | evaluate | captions | bank | make | benchmark | ...`.
+
+Words and exit statuses only: what is computed is computed elsewhere. Status 0: done; 1: something could
+not be read or made, and is named; 2: the command was not understood.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, NoReturn
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from traces_core.commands import bank as cli_bank
+from traces_core.commands import captions as cli_captions
+from traces_core.commands.evaluate import evaluate
+from traces_core.errors import TracesError
+
+if TYPE_CHECKING:
+    from traces_core.detector import Detector, ScoredVideo
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Find in video what must not happen, by comparing it with sentences.",
+)
+app.command()(evaluate)
+app.add_typer(cli_bank.app, name="bank")
+app.add_typer(cli_captions.app, name="captions")
+out, err = Console(), Console(stderr=True)
+
+Context = Annotated[
+    str | None, typer.Option(help="The kind of place it shows, as in catalog/; all of them if not given.")
+]
+_STREAMS = "late, fused, action, appearance, context_aware, alignment, surprise"
+
+
+@app.command()
+def score(
+    videos: Annotated[list[Path], typer.Argument(help="Video files; any container and codec.")],
+    context: Context = None,
+    out_dir: Annotated[Path, typer.Option("--out", help="Folder for the scores and pages.")] = Path("scores"),
+    context_aware: Annotated[
+        bool, typer.Option(help="Add the streams alignment, surprise and context_aware; reads a video twice.")
+    ] = False,
+) -> None:
+    """Score videos: DIR/scores.parquet, DIR/episodes.parquet, a page for each video."""
+    import polars as pl
+
+    detector = _detector(context, context_aware)
+    out_dir.mkdir(parents=True, exist_ok=True)
+    names = _page_names(videos)
+    scores, episodes, failed = [], [], 0
+    for video, name in zip(videos, names, strict=True):
+        try:
+            scored = _score_with_progress(detector, video, context)
+        except TracesError as error:
+            failed += 1
+            err.print(f"[bold red]not scored[/bold red]  {error}", highlight=False, soft_wrap=True)
+            continue
+        failed += scored.broken is not None
+        scores.append(scored.table())
+        episodes += _episode_rows(scored)
+        page = out_dir / f"{name}.html"
+        _write_page(detector, scored, page)
+        _say(scored, page)
+    if scores:
+        _write_table(pl.concat(scores), out_dir / "scores.parquet")
+        _write_table(pl.DataFrame(episodes, schema=_EPISODES, orient="row"), out_dir / "episodes.parquet")
+        out.print(f"scores    {out_dir / 'scores.parquet'}", highlight=False, soft_wrap=True)
+        out.print(f"episodes  {out_dir / 'episodes.parquet'}", highlight=False, soft_wrap=True)
+    if failed:
+        err.print(f"{failed} of {len(videos)} videos could not be read to their end", highlight=False)
+        raise typer.Exit(1)
+
+
+@app.command()
+def explain(
+    video: Annotated[Path, typer.Argument(help="A video file.")],
+    at: Annotated[float, typer.Option(help="The moment to explain (seconds).")],
+    context: Context = None,
+    stream: Annotated[str, typer.Option(help=f"One of: {_STREAMS}.")] = "late",
+    page: Annotated[Path | None, typer.Option("--out", help="Write it as a page, too.")] = None,
+) -> None:
+    """Say why one moment has its score: the nearest traces on both sides."""
+    from dataclasses import replace
+
+    from traces_core.context_detector import CONTEXT_STREAMS
+    from traces_core.report import write_video_report
+    from traces_core.steps.pages import video_report
+
+    detector = _detector(context, context_aware=stream in CONTEXT_STREAMS)
+    try:
+        scored = detector.score(video, context)
+        if stream not in scored.tracks:
+            raise typer.BadParameter(
+                f"{stream!r} is none of {', '.join(scored.tracks)}", param_hint="--stream"
+            )
+        moment = detector.explain(scored, at, stream)
+    except (TracesError, ValueError) as error:
+        _fail(str(error))
+    threshold = scored.thresholds[stream]
+    side = "above" if moment.score > threshold else "below"
+    said = f"{stream} {moment.score:+.3f}, {side} its threshold {threshold:+.3f}"
+    if detector.context_aware is not None and (why := detector.context_aware.because(scored.tracks, at)):
+        said += f"; mismatch: {why}"
+    out.print(f"{video} at {moment.time_s:.2f} s: {said}", highlight=False, soft_wrap=True)
+    table = Table("side", "similarity", "class", "trace")
+    for name, near in (("anomalous", moment.anomalous), ("normal", moment.normal)):
+        for text, similarity, label in near:
+            table.add_row(name, f"{similarity:.3f}", label, text)
+    out.print(table)
+    if page is not None:
+        write_video_report(page, replace(video_report(detector, scored), moments=(moment,)))
+        out.print(f"page  {page}", highlight=False, soft_wrap=True)
+
+
+@app.command()
+def benchmark(
+    ablations: Annotated[bool, typer.Option(help="Make the ablations, too (an hour on two cores).")] = False,
+) -> None:
+    """Make the result table of the checkout: what `make demo` does, or `make benchmark`."""
+    _run_graph("benchmark" if ablations else "demo")
+
+
+@app.command()
+def make(
+    selection: Annotated[
+        str,
+        typer.Argument(
+            help="Dagster's: '+key:context_gate' is it and all it needs, 'adapters+' what follows."
+        ),
+    ],
+) -> None:
+    """Make assets of the graph, every part of them; what is found by its recipe is not computed."""
+    _run_graph("assets", "--select", selection)
+
+
+@app.command()
+def settings() -> None:
+    """List every setting with its value, bounds and meaning."""
+    from traces_core.commands.doctor import settings_table
+
+    try:
+        out.print(settings_table())
+    except TracesError as error:
+        _fail(str(error))
+
+
+@app.command()
+def doctor() -> None:
+    """Check versions, weights, device, folders and what the graph has made; say what to do."""
+    from traces_core.commands.doctor import examine
+
+    findings = examine()
+    table = Table("", "what", "found", "do", box=None, pad_edge=False)
+    for one in findings:
+        table.add_row("[green]ok[/green]" if one.is_well else "[red]no[/red]", one.what, one.found, one.do)
+    out.print(table)
+    if any(one.is_needed and not one.is_well for one in findings):
+        raise typer.Exit(1)
+
+
+def main() -> None:
+    """Run the command line; an error of ours is a sentence, not a traceback."""
+    try:
+        app()
+    except TracesError as error:
+        err.print(f"[bold red]error[/bold red]  {error}", highlight=False, soft_wrap=True)
+        sys.exit(1)
+
+
+_EPISODES = ["video", "stream", "start_s", "end_s", "peak_s", "peak_score"]
+
+
+def _run_graph(*words: str) -> NoReturn:
+    """Hand over to the orchestrator, in a process of its own."""
+    from traces_core.settings import project_root
+
+    command = [sys.executable, "-m", "pipelines.run", *words]
+    raise typer.Exit(subprocess.run(command, cwd=project_root(), check=False).returncode)
+
+
+def _detector(context: str | None, context_aware: bool = False) -> Detector:
+    from traces_core.detector import Detector
+
+    with err.status("loading encoders and bank"):
+        detector = Detector.load(context_aware=context_aware)
+    if context is not None:
+        detector.judge.bank.trace_ids("normal", [context])  # refuses an unknown name, with the nearest one
+    return detector
+
+
+def _score_with_progress(detector: Detector, video: Path, context: str | None) -> ScoredVideo:
+    with err.status(f"{video.name}") as status:
+        return detector.score(
+            video, context, progress=lambda at_s: status.update(f"{video.name}: {at_s:.0f} s seen")
+        )
+
+
+def _episode_rows(scored: ScoredVideo) -> list[tuple[str, str, float, float, float, float]]:
+    return [
+        (str(scored.path), stream, one.start_s, one.end_s, one.peak_s, one.peak_score)
+        for stream, episodes in scored.episodes.items()
+        for one in episodes
+    ]
+
+
+def _write_page(detector: Detector, scored: ScoredVideo, page: Path) -> None:
+    from traces_core.report import write_video_report
+    from traces_core.steps.pages import video_report
+
+    write_video_report(page, video_report(detector, scored))
+
+
+def _say(scored: ScoredVideo, page: Path) -> None:
+    late = scored.episodes["late"]
+    where = ", ".join(f"{one.start_s:.1f}-{one.end_s:.1f} s" for one in late[:5]) or "none"
+    more = f" and {len(late) - 5} more" if len(late) > 5 else ""
+    out.print(f"[bold]{scored.path.name}[/bold]  {scored.end_s:.1f} s", highlight=False, soft_wrap=True)
+    out.print(f"  episodes above the threshold: {where}{more}", highlight=False, soft_wrap=True)
+    out.print(f"  page {page}", highlight=False, soft_wrap=True)
+    if scored.broken is not None:
+        err.print(f"[bold red]broken[/bold red]  {scored.broken}", highlight=False, soft_wrap=True)
+
+
+def _page_names(videos: Sequence[Path]) -> list[str]:
+    """A file name for each video's page; equal stems get their folder, then a number."""
+    names: list[str] = []
+    for video in videos:
+        name, number = video.stem, 2
+        while name in names:
+            name, number = f"{video.stem}-{number}", number + 1
+        names.append(name)
+    return names
+
+
+def _write_table(table: object, path: Path) -> None:
+    temporary = path.with_name(f".{path.name}")
+    table.write_parquet(temporary)  # type: ignore[attr-defined]
+    temporary.replace(path)
+
+
+def _fail(message: str) -> None:
+    err.print(f"[bold red]error[/bold red]  {message}", highlight=False, soft_wrap=True)
+    raise typer.Exit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,364 @@
+"""The store: every artifact beside the recipe that made it. Computes a thing once, remembers it for good.
+
+    data/<name>/<key>/<recipe>.<kind>      the artifact: Parquet, safetensors, JSON, or a folder
+    data/<name>/<key>/<recipe>.recipe.json what it was made from, and the fingerprint of what came out
+    data/<name>/<key>/current              which recipe the graph last asked for
+
+An artifact lives under its recipe, so going back to an earlier setting finds the earlier result, variants
+of an ablation share whatever they have in common, and two runs at once never overwrite each other.
+What an artifact *means* is not known here.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import shutil
+import time
+import uuid
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.numpy import load_file, save_file
+
+from traces_core.errors import CorruptArtifactError, MissingArtifactError
+from traces_core.store.digest import canonical_json, digest, file_digest
+
+Arrays = dict[str, NDArray[Any]]
+ONLY = "all"
+"""The key of an artifact that has no parts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Artifact:
+    """Something made, where it lies, and what it was made from."""
+
+    name: str
+    """Which asset it belongs to."""
+    key: str
+    """Which part of it: a context, a shard, a video; `all` where there are no parts."""
+    path: Path
+    """The file or folder."""
+    recipe: str
+    """Fingerprint of everything it was made from."""
+    fingerprint: str
+    """Fingerprint of its content."""
+    computed: bool
+    """Whether this call computed it; False where it was found."""
+    seconds: float
+    """How long the computation took when it was made."""
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    """Small numbers about it that its maker wanted kept."""
+
+    def read(self) -> Any:
+        """Load the value: a data frame, arrays by name, or what JSON holds; a folder gives its path."""
+        try:
+            match self.path.suffix:
+                case ".parquet":
+                    return pl.read_parquet(self.path)
+                case ".safetensors":
+                    return load_file(self.path)
+                case ".json":
+                    return json.loads(self.path.read_text(encoding="utf-8"))
+                case _:
+                    return self.path
+        except (OSError, ValueError, SafetensorError, pl.exceptions.PolarsError) as error:
+            raise CorruptArtifactError(self.path, f"cannot be read ({error})") from error
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """A store that is open: remembers what was made under one root folder."""
+
+    root: Path
+    publishes: bool = True
+    """Whether what is remembered becomes current; False for ablations, which only look and add."""
+    log: list[Artifact] = field(default_factory=list, compare=False)
+    """Every artifact asked for through this store, in order: who computed and who was found."""
+
+    def aside(self) -> Store:
+        """The same store, without making anything current: for variants and trials."""
+        return replace(self, publishes=False)
+
+    def remember(
+        self,
+        name: str,
+        key: str = ONLY,
+        *,
+        code: str,
+        made_from: Mapping[str, Any],
+        make: Callable[[], Any],
+    ) -> Artifact:
+        """The artifact of this recipe: found where it exists and is intact, else computed and kept.
+
+        Parameters
+        ----------
+        name, key
+            Which asset, and which part of it.
+        code
+            Digest of the code that makes it.
+        made_from
+            Everything else it depends on: fingerprints of inputs, settings. Part of the recipe.
+        make
+            Computes the value: a polars DataFrame (Parquet), a dict of arrays (safetensors) or
+            something JSON can hold.
+
+        Returns
+        -------
+        Artifact
+            `computed` says which of the two happened.
+        """
+        return self.remember_path(
+            name, key, code=code, made_from=made_from, write=lambda path: _write(make(), path)
+        )
+
+    def remember_path(
+        self,
+        name: str,
+        key: str = ONLY,
+        *,
+        code: str,
+        made_from: Mapping[str, Any],
+        write: Callable[[Path], Path | tuple[Path, Mapping[str, Any]]],
+    ) -> Artifact:
+        """Like `remember`, for what writes itself: `write` gets a free path and gives the one it wrote.
+
+        Parameters
+        ----------
+        write
+            Takes a path without a suffix, writes a file (adding its suffix) or a folder there, and
+            returns that path, or the path and small facts to keep. Nothing it leaves behind when it
+            raises is ever taken for an artifact.
+        """
+        recipe = recipe_of(name, key, code, made_from)
+        folder = self._folder(name, key)
+        found = self.find(name, key, recipe)
+        if found is None:
+            folder.mkdir(parents=True, exist_ok=True)
+            with _scratch_folder(folder) as scratch:
+                started = time.monotonic()
+                written = write(scratch / recipe)
+                seconds = time.monotonic() - started
+                path, facts = written if isinstance(written, tuple) else (written, {})
+                about = {
+                    "name": name,
+                    "key": key,
+                    "recipe": recipe,
+                    "code": code,
+                    "made_from": made_from,
+                    "file": path.name,
+                    "sha256": file_digest(path),
+                    "fingerprint": _fingerprint(path),
+                    "seconds": round(seconds, 3),
+                    "facts": facts,
+                }
+                with _alone(folder):
+                    found = self.find(name, key, recipe)  # another process made it, too: somebody may read it
+                    if found is None:
+                        _move(path, folder / path.name)
+                        kept = json.dumps(json.loads(canonical_json(about)), indent=1)
+                        _write_text(folder / f"{recipe}.recipe.json", kept)
+                        found = replace(self._read(name, key, recipe, about), computed=True)
+        if self.publishes:
+            _write_text(folder / "current", recipe)
+        self.log.append(found)
+        return found
+
+    def find(self, name: str, key: str, recipe: str) -> Artifact | None:
+        """The artifact of a recipe, if it is there and intact."""
+        about_path = self._folder(name, key) / f"{recipe}.recipe.json"
+        try:
+            about = json.loads(about_path.read_text(encoding="utf-8"))
+            path = about_path.parent / about["file"]
+            intact = file_digest(path) == about["sha256"]
+        except (OSError, ValueError, KeyError):
+            return None  # not there, or half-written: it is made anew
+        return self._read(name, key, recipe, about) if intact else None
+
+    def recall(self, name: str, key: str = ONLY, *, code: str, made_from: Mapping[str, Any]) -> Artifact:
+        """The artifact of this recipe, which must have been made before.
+
+        Raises
+        ------
+        MissingArtifactError
+            If it has not, or is no longer intact.
+        """
+        found = self.find(name, key, recipe_of(name, key, code, made_from))
+        if found is None:
+            raise MissingArtifactError(name, self.root, None if key == ONLY else key)
+        return found
+
+    def current(self, name: str, key: str = ONLY) -> Artifact:
+        """The artifact that the graph made last under this name and key.
+
+        Raises
+        ------
+        MissingArtifactError
+            If it has not been made.
+        CorruptArtifactError
+            If the file is not the one that was written.
+        """
+        recipe = self.pointer(name, key)
+        if recipe is None:
+            raise MissingArtifactError(name, self.root, None if key == ONLY else key)
+        found = self.find(name, key, recipe)
+        if found is None:
+            path = self._folder(name, key) / recipe
+            raise CorruptArtifactError(path, "the file is missing, cut short or changed")
+        return found
+
+    def pointer(self, name: str, key: str = ONLY) -> str | None:
+        """The recipe that is current, its file intact or not; None where there is none."""
+        with contextlib.suppress(FileNotFoundError):
+            return (self._folder(name, key) / "current").read_text(encoding="utf-8").strip()
+        return None
+
+    def recipe_of_current(self, name: str, key: str = ONLY) -> dict[str, Any]:
+        """What the current artifact was made from: `code`, `made_from`, and what came out.
+
+        Raises
+        ------
+        MissingArtifactError
+            If nothing is current.
+        CorruptArtifactError
+            If its recipe cannot be read.
+        """
+        recipe = self.pointer(name, key)
+        if recipe is None:
+            raise MissingArtifactError(name, self.root, None if key == ONLY else key)
+        path = self._folder(name, key) / f"{recipe}.recipe.json"
+        try:
+            about: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise CorruptArtifactError(path, f"cannot be read ({error})") from error
+        return about
+
+    def keys(self, name: str) -> list[str]:
+        """Every key under which an asset has a current artifact, sorted."""
+        folder = self.root / name
+        if not folder.is_dir():
+            return []
+        return sorted(pointer.parent.name for pointer in folder.glob("*/current"))
+
+    def keep_only(self, name: str, keys: Collection[str]) -> None:
+        """Forget every part of an asset but these; nothing in a store that makes nothing current."""
+        for key in set(self.keys(name)) - set(keys) if self.publishes else ():
+            self.forget(name, key)
+
+    def forget(self, name: str, key: str) -> None:
+        """Make a part current no longer: its video or context is gone. Its files stay until `prune`."""
+        with contextlib.suppress(FileNotFoundError):
+            (self._folder(name, key) / "current").unlink()
+
+    def prune(self) -> int:
+        """Delete what is not current and what killed writers left; returns the bytes that became free."""
+        left = [scratch for scratch in self.root.glob("*/*/.making-*") if not _writer_lives(scratch)]
+        freed = sum(item.stat().st_size for scratch in left for item in scratch.rglob("*") if item.is_file())
+        for scratch in left:
+            shutil.rmtree(scratch)
+        for recipe_file in list(self.root.glob("*/*/*.recipe.json")):
+            folder, recipe = recipe_file.parent, recipe_file.name.removesuffix(".recipe.json")
+            pointer = folder / "current"
+            if pointer.exists() and pointer.read_text(encoding="utf-8").strip() == recipe:
+                continue
+            for path in folder.glob(f"{recipe}*"):
+                freed += sum(item.stat().st_size for item in [path, *path.rglob("*")] if item.is_file())
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
+        return freed
+
+    def _folder(self, name: str, key: str) -> Path:
+        return self.root / name / key
+
+    def _read(self, name: str, key: str, recipe: str, about: Mapping[str, Any]) -> Artifact:
+        return Artifact(
+            name=name,
+            key=key,
+            path=self._folder(name, key) / about["file"],
+            recipe=recipe,
+            fingerprint=about["fingerprint"],
+            computed=False,
+            seconds=about["seconds"],
+            facts=about["facts"],
+        )
+
+
+def recipe_of(name: str, key: str, code: str, made_from: Mapping[str, Any]) -> str:
+    """Fingerprint of everything that an artifact is made from: what it is filed under."""
+    return digest({"name": name, "key": key, "code": code, "made_from": made_from})
+
+
+def _write(value: Any, path: Path) -> Path:
+    if isinstance(value, pl.DataFrame):
+        path = path.with_suffix(".parquet")
+        value.write_parquet(path)
+    elif isinstance(value, dict) and value and all(isinstance(v, np.ndarray) for v in value.values()):
+        path = path.with_suffix(".safetensors")
+        save_file({name: np.ascontiguousarray(array) for name, array in value.items()}, path)
+    else:
+        path = path.with_suffix(".json")
+        path.write_text(json.dumps(json.loads(canonical_json(value)), indent=1), encoding="utf-8")
+    return path
+
+
+def _fingerprint(path: Path) -> str:
+    """Of content, not of bytes, where a library's next version may write the same table differently."""
+    if path.suffix == ".parquet":
+        table = pl.read_parquet(path)
+        schema = {name: str(kind) for name, kind in table.schema.items()}
+        return digest([schema, table.write_ndjson()])
+    return file_digest(path)
+
+
+@contextlib.contextmanager
+def _scratch_folder(folder: Path) -> Iterator[Path]:
+    """A folder beside the artifact, on the same disk, that vanishes whatever happens in it."""
+    scratch = folder / f".making-{os.getpid()}-{uuid.uuid4().hex[:8]}"
+    scratch.mkdir()
+    try:
+        yield scratch
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _writer_lives(scratch: Path) -> bool:
+    """Whether the process that a scratch folder is named after still runs on this machine."""
+    try:
+        os.kill(int(scratch.name.split("-")[1]), 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:  # somebody else's process
+        return True
+    return True
+
+
+@contextlib.contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Within, nobody else puts anything into a store; on a disk that knows no locks, everybody may."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        with contextlib.suppress(OSError):
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _move(source: Path, target: Path) -> None:
+    """Rename; a folder there goes first: it failed its check."""
+    if target.is_dir():
+        shutil.rmtree(target)
+    source.replace(target)
+
+
+def _write_text(path: Path, text: str) -> None:
+    temporary = path.with_name(f".{path.name}-{uuid.uuid4().hex[:8]}")
+    temporary.write_text(text, encoding="utf-8")
+    temporary.replace(path)

@@ -1,0 +1,170 @@
+"""What is out of date, and why, without computing anything.
+
+A `DryRun` is a store that only looks. A step that works with it asks for its artifact as always; the dry run
+compares the recipe that would be used now with the one that was used last, and stops the step there. So the
+expected recipes come from the steps themselves, and nothing has to be kept in agreement with them.
+
+Which assets there are, and in which order to look at them, is known to `pipelines.reconcile`.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from traces_core.errors import CorruptArtifactError, MissingArtifactError, TracesError
+from traces_core.store.artifacts import ONLY, Artifact, Store, recipe_of
+from traces_core.store.digest import LENGTH, canonical_json
+
+_SHOWN = 3
+"""Differences that a reason names; more are counted."""
+_LONGEST = 40
+"""Characters of a value that a reason quotes."""
+_FINGERPRINT = re.compile(f"[0-9a-f]{{{LENGTH}}}")
+
+
+@dataclass(frozen=True, slots=True)
+class Stale:
+    """Something that would not come out as it is, were it made now."""
+
+    asset: str
+    """Which asset, parts of its key joined by slashes."""
+    partition: str | None
+    """Which context or shard; None where the asset has no parts."""
+    reason: str
+    """What differs, in words."""
+
+    def __str__(self) -> str:
+        part = f" [{self.partition}]" if self.partition else ""
+        return f"{self.asset}{part}: {self.reason}"
+
+
+class _Answered(Exception):  # noqa: N818  # no error: it ends a look
+    """The dry run has its answer; the rest of the step is not run."""
+
+
+@dataclass(frozen=True, slots=True)
+class DryRun(Store):
+    """A store that is looked at: a step that asks it for an artifact is stopped once the answer is known."""
+
+    own: tuple[str, str | None] = ("", None)
+    """Name, and key where it has several, of the artifact that the step at hand is about."""
+    reasons: list[str] = field(default_factory=list, compare=False)
+    """Why the step at hand is out of date, in the order of finding."""
+    expected: dict[tuple[str, str], Artifact | None] = field(default_factory=dict, compare=False)
+    """What the steps so far would give now; None where only a computation would tell."""
+    waiting: set[str] = field(default_factory=set, compare=False)
+    """Names of artifacts not asked for, since what they are made from has to be computed first."""
+
+    def look(self, own: tuple[str, str | None], step: Callable[[DryRun], object]) -> str | None:
+        """Why an artifact is out of date: a reason, or None where it is not or what it needs must come first.
+
+        Parameters
+        ----------
+        own
+            Its name, and its key where it has several.
+        step
+            Asks the dry run it is handed for the artifact, among whatever else it does.
+        """
+        dry_run = replace(self, own=own, reasons=[])
+        try:
+            step(dry_run)
+        except _Answered:
+            pass
+        except TracesError as error:
+            dry_run.reasons.append(f"cannot be looked at: {error}")
+        if not any(name == own[0] and own[1] in (None, key) for name, key in self.expected):
+            self.waiting.add(own[0])
+        return "; ".join(dict.fromkeys(dry_run.reasons)) or None
+
+    def remember_path(
+        self,
+        name: str,
+        key: str = ONLY,
+        *,
+        code: str,
+        made_from: Mapping[str, Any],
+        write: Callable[[Path], Path | tuple[Path, Mapping[str, Any]]],
+    ) -> Artifact:
+        """As in a store where it is found, and the end of the step where it is not."""
+        recipe = recipe_of(name, key, code, made_from)
+        found = self.find(name, key, recipe)
+        if self.publishes:
+            self.expected[name, key] = found
+        if found is None or (self.publishes and self.pointer(name, key) != recipe):
+            why = self._why(name, key, recipe, code, made_from)
+            about = "" if name == self.own[0] else f"{name} [{key}] "
+            self.reasons.append(f"{about}{why}")
+        if found is None or (name == self.own[0] and self.own[1] in (None, key)):
+            raise _Answered
+        return found
+
+    def forget(self, name: str, key: str) -> None:
+        """Nothing: a dry run leaves everything as it is."""
+
+    def current(self, name: str, key: str = ONLY) -> Artifact:
+        """What is expected there; the end of the step where that has to be computed first."""
+        if (name, key) not in self.expected and name not in self.waiting:
+            return Store.current(self, name, key)
+        found = self.expected.get((name, key))
+        if found is None:
+            raise _Answered
+        return found
+
+    def _why(self, name: str, key: str, recipe: str, code: str, made_from: Mapping[str, Any]) -> str:
+        before = self.pointer(name, key)
+        if before is None:
+            return "has not been made"
+        if before == recipe:
+            return "its file is missing, or is not the one that was written"
+        try:
+            about = self.recipe_of_current(name, key)
+        except (MissingArtifactError, CorruptArtifactError):
+            return "what it was made from cannot be read"
+        said = [] if about["code"] == code else ["its code, or a library it computes with, changed"]
+        said += differences(about["made_from"], json.loads(canonical_json(made_from)))
+        more = len(said) - _SHOWN
+        return "; ".join(said[:_SHOWN] + ([f"and {more} more"] if more > 0 else [])) or "its recipe changed"
+
+
+def differences(before: Any, after: Any, at: str = "") -> list[str]:
+    """What differs between two values of JSON, in words.
+
+    Examples
+    --------
+    >>> differences({"scoring": {"k": 5}, "bank": "0123456789abcdef"}, {"scoring": {"k": 3}, "bank": None})
+    ['bank changed', 'scoring.k: 5 -> 3']
+    >>> differences({"videos": [["a"], ["b"]]}, {"videos": [["b"], ["c"], ["d"]]})
+    ['videos: 2 new, 1 gone']
+    """
+    if before == after:
+        return []
+    if isinstance(before, dict) and isinstance(after, dict):
+        return [text for key in sorted({*before, *after}) for text in _of_key(before, after, key, at)]
+    if isinstance(before, list) and isinstance(after, list):
+        was, now = ({canonical_json(item) for item in items} for items in (before, after))
+        counts = f"{len(now - was)} new, {len(was - now)} gone"
+        return [f"{at}: {counts}" if was != now else f"{at}: in another order"]
+    if all(_is_short(value) for value in (before, after)):
+        return [f"{at}: {before} -> {after}"]
+    return [f"{at} changed"]
+
+
+def _of_key(before: dict[str, Any], after: dict[str, Any], key: str, at: str) -> Iterator[str]:
+    path = f"{at}.{key}" if at else key
+    if key not in before:
+        yield f"{path} is new"
+    elif key not in after:
+        yield f"{path} is gone"
+    else:
+        yield from differences(before[key], after[key], path)
+
+
+def _is_short(value: Any) -> bool:
+    if isinstance(value, dict | list):
+        return False
+    return len(str(value)) <= _LONGEST and not _FINGERPRINT.fullmatch(str(value))
