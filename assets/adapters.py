@@ -18,12 +18,13 @@ from pipelines.resources import ProjectResource, TrackerResource
 from traces_core.project import Project
 from traces_core.steps import detection, footage
 from traces_core.steps.pages import training_picture
+from traces_core.store.code import code_of
 
 
 @dg.asset(
     kinds={"torch"},
     deps=["video_features", "videos", "practice_footage", *settings("training", "clip", "timesformer")],
-    code_version=detection.LEARNING,
+    code_version=code_of(detection.adapters),
     automation_condition=WHEN_INPUTS_CHANGE,
     pool=GPU,
 )

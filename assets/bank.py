@@ -11,13 +11,14 @@ from pipelines.partitions import CONTEXTS
 from pipelines.reporting import report, shown_coverage
 from pipelines.resources import ProjectResource
 from traces_core.steps import knowledge
+from traces_core.store.code import code_of
 
 
 @dg.asset(
     kinds={"clip"},
     partitions_def=CONTEXTS,
     deps=["trace_corpus", *settings("clip", "corpus")],
-    code_version=knowledge.EMBEDDING,
+    code_version=code_of(knowledge.trace_embeddings),
     automation_condition=WHEN_INPUTS_CHANGE,
 )
 def trace_embeddings(context: dg.AssetExecutionContext, project: ProjectResource) -> dg.MaterializeResult:
@@ -32,7 +33,7 @@ def trace_embeddings(context: dg.AssetExecutionContext, project: ProjectResource
 @dg.asset(
     kinds={"faiss"},
     deps=["trace_corpus", "trace_embeddings", *settings("clip", "bank")],
-    code_version=knowledge.INDEXING,
+    code_version=code_of(knowledge.trace_index),
     automation_condition=WHEN_INPUTS_CHANGE,
 )
 def trace_index(project: ProjectResource) -> dg.MaterializeResult:

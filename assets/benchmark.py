@@ -16,12 +16,13 @@ from pipelines.mlflow_runs import benchmark_run, report_in_run
 from pipelines.reporting import report, shown_rows
 from pipelines.resources import ProjectResource, TrackerResource
 from traces_core.steps import benchmark, footage, pages
+from traces_core.store.code import code_of
 
 
 @dg.asset(
     kinds={"mlflow"},
     deps=["annotations", "videos", "anomaly_scores", "thresholds", *settings("benchmark")],
-    code_version=benchmark.MEASURING,
+    code_version=code_of(benchmark.benchmark_metrics),
     automation_condition=WHEN_INPUTS_CHANGE,
 )
 def benchmark_metrics(
@@ -50,7 +51,7 @@ def benchmark_metrics(
 @dg.asset(
     kinds={"html"},
     deps=["benchmark_metrics", "alarms", "trace_index"],
-    code_version=pages.SHOWING,
+    code_version=code_of(pages.benchmark_pages),
     automation_condition=WHEN_INPUTS_CHANGE,
 )
 def benchmark_report(

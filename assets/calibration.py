@@ -11,12 +11,13 @@ from pipelines.partitions import SHARDS
 from pipelines.reporting import report, table
 from pipelines.resources import ProjectResource
 from traces_core.steps import detection, footage
+from traces_core.store.code import code_of
 
 
 @dg.asset(
     kinds={"json"},
     deps=["anomaly_scores", "videos", *settings("calibration")],
-    code_version=detection.CALIBRATING,
+    code_version=code_of(detection.thresholds),
     automation_condition=WHEN_INPUTS_CHANGE,
 )
 def thresholds(project: ProjectResource) -> dg.MaterializeResult:
@@ -38,7 +39,7 @@ def thresholds(project: ProjectResource) -> dg.MaterializeResult:
     kinds={"polars"},
     partitions_def=SHARDS,
     deps=["anomaly_scores", "thresholds", "videos"],
-    code_version=detection.CALIBRATING,
+    code_version=code_of(detection.alarms),
     automation_condition=WHEN_INPUTS_CHANGE,
 )
 def alarms(context: dg.AssetExecutionContext, project: ProjectResource) -> dg.MaterializeResult:

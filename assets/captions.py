@@ -13,12 +13,13 @@ from pipelines.automation import GPU, WHEN_INPUTS_CHANGE
 from pipelines.reporting import report
 from pipelines.resources import ProjectResource
 from traces_core.steps import captions
+from traces_core.store.code import code_of
 
 
 @dg.asset(
     kinds={"sentence_transformers"},
     deps=settings("captions"),
-    code_version=captions.CUTTING,
+    code_version=code_of(captions.caption_embeddings),
     automation_condition=WHEN_INPUTS_CHANGE,
     pool=GPU,
 )
@@ -31,7 +32,7 @@ def caption_embeddings(project: ProjectResource) -> dg.MaterializeResult:
 @dg.asset(
     kinds={"polars"},
     deps=["caption_embeddings", "catalog", *settings("captions", "corpus")],
-    code_version=captions.JUDGING,
+    code_version=code_of(captions.caption_scores),
     automation_condition=WHEN_INPUTS_CHANGE,
 )
 def caption_scores(project: ProjectResource) -> dg.MaterializeResult:

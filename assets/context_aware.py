@@ -25,13 +25,14 @@ from traces_core.context_aware.scoring import ALIGNMENT, CONTEXT_AWARE
 from traces_core.project import Project
 from traces_core.steps import block_views, context_aware, context_scores, footage
 from traces_core.store import Artifact
+from traces_core.store.code import code_of
 
 
 @dg.asset(
     kinds={"timesformer"},
     partitions_def=SHARDS,
     deps=["videos", "practice_footage", *settings("sampling", "timesformer", "predictor", "context_gate")],
-    code_version=block_views.GRIDDING,
+    code_version=code_of(block_views.patch_grids),
     automation_condition=WHEN_INPUTS_CHANGE,
     pool=GPU,
 )
@@ -47,7 +48,7 @@ def patch_grids(context: dg.AssetExecutionContext, project: ProjectResource) -> 
 @dg.asset(
     kinds={"torch"},
     deps=["patch_grids", "videos", "practice_footage", *settings("predictor")],
-    code_version=context_aware.JOINING,
+    code_version=code_of(context_aware.predictor),
     automation_condition=WHEN_INPUTS_CHANGE,
     pool=GPU,
 )
@@ -82,7 +83,7 @@ def predictor(
         "trace_index",
         *settings("joint", "context_gate", "predictor", "training", "clip", "timesformer"),
     ],
-    code_version=context_aware.JOINING,
+    code_version=code_of(context_aware.context_gate),
     automation_condition=WHEN_INPUTS_CHANGE,
     pool=GPU,
 )
@@ -126,7 +127,7 @@ def context_gate(
         "videos",
         *settings("context_gate", "scoring", "predictor"),
     ],
-    code_version=context_scores.JUDGING,
+    code_version=code_of(context_scores.context_aware_scores),
     automation_condition=WHEN_INPUTS_CHANGE,
     pool=GPU,
 )
@@ -154,7 +155,7 @@ def context_aware_scores(context: dg.AssetExecutionContext, project: ProjectReso
 @dg.asset(
     kinds={"json"},
     deps=["context_aware_scores", "videos", *settings("calibration", "context_gate")],
-    code_version=context_scores.WEIGHING,
+    code_version=code_of(context_scores.context_aware_thresholds),
     automation_condition=WHEN_INPUTS_CHANGE,
 )
 def context_aware_thresholds(project: ProjectResource) -> dg.MaterializeResult:
@@ -180,7 +181,7 @@ def context_aware_thresholds(project: ProjectResource) -> dg.MaterializeResult:
     kinds={"polars"},
     partitions_def=SHARDS,
     deps=["context_aware_scores", "context_aware_thresholds", "videos"],
-    code_version=context_scores.WEIGHING,
+    code_version=code_of(context_scores.context_aware_alarms),
     automation_condition=WHEN_INPUTS_CHANGE,
 )
 def context_aware_alarms(context: dg.AssetExecutionContext, project: ProjectResource) -> dg.MaterializeResult:

@@ -11,13 +11,14 @@ from pipelines.partitions import CONTEXTS
 from pipelines.reporting import report, table
 from pipelines.resources import ProjectResource
 from traces_core.steps import knowledge
+from traces_core.store.code import code_of
 
 
 @dg.asset(
     kinds={"polars"},
     partitions_def=CONTEXTS,
     deps=["catalog", *settings("corpus", "writing", "clip")],
-    code_version=knowledge.WRITING,
+    code_version=code_of(knowledge.trace_corpus),
     automation_condition=WHEN_INPUTS_CHANGE,
     pool=LLM,
 )

@@ -12,13 +12,14 @@ from pipelines.partitions import SHARDS
 from pipelines.reporting import report
 from pipelines.resources import ProjectResource
 from traces_core.steps import footage
+from traces_core.store.code import code_of
 
 
 @dg.asset(
     kinds={"clip", "timesformer"},
     partitions_def=SHARDS,
     deps=["videos", *settings("sampling", "clip", "timesformer")],
-    code_version=footage.SEEING,
+    code_version=code_of(footage.features_of),
     automation_condition=WHEN_INPUTS_CHANGE,
     pool=GPU,
 )

@@ -11,12 +11,13 @@ from pipelines.automation import LOOKED_AT_NIGHTLY, WHEN_INPUTS_CHANGE
 from pipelines.reporting import report, table
 from pipelines.resources import ProjectResource
 from traces_core.steps import footage
+from traces_core.store.code import code_of
 
 
 @dg.asset(
     kinds={"h264"},
     deps=settings("practice"),
-    code_version=footage.DRAWING,
+    code_version=code_of(footage.practice_footage),
     automation_condition=WHEN_INPUTS_CHANGE,
 )
 def practice_footage(project: ProjectResource) -> dg.MaterializeResult:
@@ -28,7 +29,7 @@ def practice_footage(project: ProjectResource) -> dg.MaterializeResult:
 @dg.asset(
     kinds={"polars"},
     deps=["practice_footage", *settings("footage")],
-    code_version=footage.LISTING,
+    code_version=code_of(footage.videos),
     automation_condition=WHEN_INPUTS_CHANGE,
     freshness_policy=LOOKED_AT_NIGHTLY,
 )
@@ -52,7 +53,7 @@ def videos(project: ProjectResource) -> dg.MaterializeResult:
 @dg.asset(
     kinds={"polars"},
     deps=["practice_footage", "videos"],
-    code_version=footage.LISTING,
+    code_version=code_of(footage.checked_annotations),
     automation_condition=WHEN_INPUTS_CHANGE,
     freshness_policy=LOOKED_AT_NIGHTLY,
 )

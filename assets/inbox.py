@@ -16,6 +16,7 @@ from pipelines.reporting import picture, report, table
 from pipelines.resources import ProjectResource
 from traces_core.report.plots import sparkline
 from traces_core.steps import inbox
+from traces_core.store.code import code_of
 from traces_core.streams import LATE
 
 
@@ -23,7 +24,7 @@ from traces_core.streams import LATE
     kinds={"html"},
     partitions_def=INBOX,
     deps=["trace_index", "adapters", "thresholds"],
-    code_version=inbox.JUDGING,
+    code_version=code_of(inbox.inbox_scores, deep=True),
     pool=GPU,
 )
 def inbox_scores(context: dg.AssetExecutionContext, project: ProjectResource) -> dg.MaterializeResult:

@@ -15,12 +15,13 @@ from pipelines.mlflow_links import mlflow_run
 from pipelines.reporting import report
 from pipelines.resources import ProjectResource, TrackerResource
 from traces_core import portable
+from traces_core.store.code import code_of
 
 
 @dg.asset(
     kinds={"mlflow"},
     deps=["benchmark_metrics", *portable.PARTS, *settings(*portable.SECTIONS)],
-    code_version=portable.CODE,
+    code_version=code_of(portable.detector_card, deep=True),
     automation_condition=WHEN_INPUTS_CHANGE,
 )
 def detector_model(

@@ -26,6 +26,7 @@ from traces_core.steps import ped2, ped2_foreground
 from traces_core.steps import ped2_results as ped2_results_steps
 from traces_core.steps.ped2_results import CODED, FOREGROUND
 from traces_core.store import Artifact
+from traces_core.store.code import code_of
 
 EXPERIMENT = "traces ped2"
 SEEDS = Settings.load().ped2.seeds
@@ -35,7 +36,7 @@ def _motion(part: str) -> dg.AssetsDefinition:
     @dg.asset(
         key=["ped2_motion", part],
         kinds={"pytorch"},
-        code_version=ped2.MOVING,
+        code_version=code_of(ped2.ped2_motion),
         description=f"Carried motion of the clips of {part}/: how fast what is at a place has been moving.",
         pool=GPU,
     )
@@ -50,7 +51,7 @@ def _predictor(seed: int) -> dg.AssetsDefinition:
     @dg.asset(
         key=["ped2_predictor", str(seed)],
         kinds={"pytorch"},
-        code_version=ped2.LEARNING,
+        code_version=code_of(ped2.ped2_predictor),
         description=f"The coder trained on the normal clips, with seed {seed}.",
         pool=GPU,
     )
@@ -69,7 +70,7 @@ def _expectation(seed: int) -> dg.AssetsDefinition:
         key=["ped2_expectation", str(seed)],
         kinds={"pytorch"},
         deps=[["ped2_motion", "train"], ["ped2_predictor", str(seed)]],
-        code_version=ped2.WATCHING,
+        code_version=code_of(ped2.ped2_expectation),
         description=f"How much motion the coder of seed {seed} expects at each place of the normal clips.",
         pool=GPU,
     )
@@ -85,7 +86,7 @@ def _scores(seed: int) -> dg.AssetsDefinition:
         key=["ped2_scores", str(seed)],
         kinds={"mlflow"},
         deps=[["ped2_motion", "test"], ["ped2_expectation", str(seed)]],
-        code_version=ped2.WATCHING,
+        code_version=code_of(ped2.ped2_scores),
         description=f"Surprise maps and scores of the test clips, of seed {seed}; and its numbers in MLflow.",
         pool=GPU,
     )
@@ -103,7 +104,7 @@ def _foreground(seed: int) -> dg.AssetsDefinition:
     @dg.asset(
         key=["ped2_foreground", str(seed)],
         kinds={"pytorch"},
-        code_version=ped2_foreground.LEARNING,
+        code_version=code_of(ped2_foreground.ped2_foreground),
         description=f"What the foreground of the normal clips does and looks like, learned with seed {seed}.",
         pool=GPU,
     )
@@ -119,7 +120,7 @@ def _foreground_scores(seed: int) -> dg.AssetsDefinition:
         key=["ped2_foreground_scores", str(seed)],
         kinds={"mlflow"},
         deps=[["ped2_foreground", str(seed)]],
-        code_version=ped2_foreground.LEARNING,
+        code_version=code_of(ped2_foreground.ped2_foreground_scores),
         description=f"Surprise of the test clips' foreground, of seed {seed}; and its numbers in MLflow.",
         pool=GPU,
     )
@@ -186,7 +187,7 @@ FOREGROUND_SCORES = [_foreground_scores(seed) for seed in SEEDS]
 @dg.asset(
     kinds={"markdown"},
     deps=[[name, str(seed)] for name in ("ped2_scores", "ped2_foreground_scores") for seed in SEEDS],
-    code_version=ped2_results_steps.JUDGING,
+    code_version=code_of(ped2_results_steps.ped2_results),
 )
 def ped2_results(project: ProjectResource) -> dg.MaterializeResult:
     """All seeds against the labels, with baselines: `reports/ped2.json`."""

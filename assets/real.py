@@ -15,14 +15,14 @@ from pipelines.mlflow_runs import real_run
 from pipelines.reporting import report
 from pipelines.resources import ProjectResource, TrackerResource, git_commit
 from traces_core.steps import real, real_rows
-from traces_core.steps.captions import CUTTING
+from traces_core.store.code import code_of
 
 
 def _sentences(table: str) -> dg.AssetsDefinition:
     @dg.asset(
         key=["real_sentences", table],
         kinds={"huggingface"},
-        code_version=CUTTING,
+        code_version=code_of(real.real_sentences),
         description=f"Unit vectors of the sentences of {real.TABLES[table]}.",
         pool=GPU,
     )
@@ -37,7 +37,7 @@ def _rows(name: str) -> dg.AssetsDefinition:
         key=["real", name],
         kinds={"mlflow"},
         deps=[["real_sentences", table] for table in real.TABLES],
-        code_version=real_rows.COMPARING,
+        code_version=code_of(real_rows.real_rows),
         description=real_rows.EXPERIMENTS[name].__doc__,
         pool=GPU,
     )
@@ -58,7 +58,7 @@ MEASURED = [_rows(name) for name in real_rows.EXPERIMENTS]
 @dg.asset(
     kinds={"markdown"},
     deps=[["real", name] for name in real_rows.EXPERIMENTS],
-    code_version=real_rows.COMPARING,
+    code_version=code_of(real_rows.real_results),
 )
 def real_results(project: ProjectResource) -> dg.MaterializeResult:
     """Every row of every experiment, with what it was made from: what the results page shows."""

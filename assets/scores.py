@@ -13,6 +13,7 @@ from pipelines.partitions import SHARDS
 from pipelines.reporting import report, shown_peak
 from pipelines.resources import ProjectResource
 from traces_core.steps import detection
+from traces_core.store.code import code_of
 from traces_core.streams import FUSED
 
 
@@ -20,7 +21,7 @@ from traces_core.streams import FUSED
     kinds={"faiss"},
     partitions_def=SHARDS,
     deps=["video_features", "videos", "trace_index", "adapters", *settings("scoring", "clip", "timesformer")],
-    code_version=detection.SCORING,
+    code_version=code_of(detection.anomaly_scores),
     automation_condition=WHEN_INPUTS_CHANGE,
     pool=GPU,
 )

@@ -16,10 +16,10 @@ import yaml
 
 from traces_core.project import Project
 from traces_core.settings import BASE_FILE, Machine, Settings
-from traces_core.steps.detection import CALIBRATING, SCORING
-from traces_core.steps.footage import SEEING
+from traces_core.steps.detection import alarms, anomaly_scores
+from traces_core.steps.footage import features_of
 from traces_core.store import Artifact, Store
-from traces_core.store.digest import code_digest, digest
+from traces_core.store.code import code_of, made_with, step
 
 PARTS = ("trace_index", "adapters", "thresholds")
 """Artifacts that a detector is made of."""
@@ -28,10 +28,7 @@ SECTIONS = ("sampling", "clip", "timesformer", "corpus", "bank", "scoring", "cal
 """Settings that it follows; where footage lies and how anything was trained is not among them."""
 
 
-CODE = digest([SEEING, SCORING, CALIBRATING, code_digest(["traces_core.portable"])])
-"""Everything that runs when a saved detector scores a video."""
-
-
+@step
 def detector_card(project: Project) -> Artifact:
     """What the detector is that the graph made last, in words: its recipe tells it from every other.
 
@@ -52,7 +49,10 @@ def detector_card(project: Project) -> Artifact:
         "window_encoder": project.windows.fingerprint,
         "settings": project.settings.model_dump(mode="json", include=set(SECTIONS)),
     }
-    return project.store.remember("detector_model", code=CODE, made_from=card, make=lambda: card)
+    scoring = [code_of(one) for one in (features_of, anomaly_scores, alarms)]
+    encoders = [made_with(project.clip), made_with(project.windows)]
+    made_from = {**card, "scoring": scoring, "encoders": encoders}
+    return project.store.remember("detector_model", made_from=made_from, make=lambda: card)
 
 
 def save_detector(project: Project, folder: Path) -> Path:

@@ -12,6 +12,15 @@ from traces_core.encoders.settings import ClipSettings, TimesformerSettings
 from traces_core.encoders.timesformer import TimesformerEncoder
 from traces_core.settings import Machine, Settings
 from traces_core.store import Store
+from traces_core.text.writers import (
+    Journal,
+    PairWriter,
+    Progress,
+    Server,
+    ShippedWriter,
+    Writer,
+    language_model,
+)
 
 
 @dataclass(frozen=True)
@@ -49,6 +58,13 @@ class Project:
     def sentences(self) -> SentenceEncoder:
         """The encoder of captions, loaded when first asked for."""
         return _load_sentences(chosen_model(self.settings.captions.text_encoder), self.machine.device)
+
+    def writer(self, progress: Progress | None = None) -> Writer:
+        """Who writes the traces, as the settings say; a language model's replies are kept in the store."""
+        if self.settings.corpus.writer == "shipped":
+            return ShippedWriter()
+        model = language_model(self.settings.corpus.writer, self.settings.writing, Server.here())
+        return PairWriter(model, self.clip, Journal(self.store.root / "writer_replies"), progress)
 
 
 @lru_cache(maxsize=4)

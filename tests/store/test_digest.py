@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import importlib
 import os
-import shutil
-import sys
-from collections.abc import Callable, Iterator
 from fractions import Fraction
 from pathlib import Path
 
@@ -16,135 +12,17 @@ from hypothesis import strategies as st
 
 from traces_core.store.digest import (
     LENGTH,
-    LIBRARIES,
     _known_digest,
-    _part,
-    _source,
     canonical_json,
-    code_digest,
     digest,
     file_digest,
-    release,
-    source_digest,
 )
-
-PLAIN = """
-def double(value):
-    return 2 * value
-"""
-REWORDED = '''
-"""A module about doubling."""
-
-def double(
-    value,  # any number
-):
-    """Twice the value."""
-    # two times
-    return (2 * value)
-'''
 
 LEAVES = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=5)
 VALUES = st.recursive(
     LEAVES,
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
 )
-
-
-def test_comments_docstrings_and_formatting_do_not_change_the_fingerprint_of_code() -> None:
-    assert source_digest(PLAIN) == source_digest(REWORDED)
-
-
-@pytest.mark.parametrize("changed", ["return 3 * value", "return 2 * value + 0", "return value * 2"])
-def test_a_change_of_code_changes_its_fingerprint(changed: str) -> None:
-    assert source_digest(PLAIN) != source_digest(PLAIN.replace("return 2 * value", changed))
-
-
-def test_a_string_that_is_used_is_code_and_not_a_docstring() -> None:
-    assert source_digest("x = 'a'") != source_digest("x = 'b'")
-
-
-def _forget() -> None:
-    for known in (_part, _source, release):
-        known.cache_clear()
-
-
-def test_a_package_stands_for_every_module_below_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.syspath_prepend(str(tmp_path))
-    package = tmp_path / "wares" / "inner"
-    package.mkdir(parents=True)
-    for folder in (package, package.parent):
-        (folder / "__init__.py").write_text("")
-    found = []
-    for body in ("x = 1", "x = 1  # one", "x = 2"):
-        (package / "deep.py").write_text(body)
-        _forget()
-        found.append(code_digest(["wares"]))
-    assert found[0] == found[1] != found[2]
-
-
-STEPS = """
-import {library}
-
-LIMIT = 5
-
-def first():
-    return 1
-
-def second(): return {value}
-"""
-
-
-@pytest.fixture
-def steps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., dict[str, str]]]:
-    """Digests of the definitions of a module that is written anew each time."""
-    monkeypatch.syspath_prepend(str(tmp_path))
-
-    def written(value: int = 2, library: str = "json") -> dict[str, str]:
-        (tmp_path / "steps_of_ours.py").write_text(STEPS.format(value=value, library=library))
-        _forget()
-        importlib.invalidate_caches()
-        names = ("", ":first", ":second", ":LIMIT")
-        return {name: code_digest([f"steps_of_ours{name}"]) for name in names}
-
-    yield written
-    _forget()
-    sys.modules.pop("steps_of_ours", None)
-
-
-def test_a_definition_is_told_from_the_others_of_its_module(steps: Callable[..., dict[str, str]]) -> None:
-    before, after = steps(), steps(value=3)
-    assert {name for name in before if before[name] != after[name]} == {"", ":second"}
-
-
-def test_a_definition_that_is_not_there_is_named(steps: Callable[..., dict[str, str]]) -> None:
-    steps()
-    with pytest.raises(ModuleNotFoundError, match="third"):
-        code_digest(["steps_of_ours:third"])
-
-
-def _installed(folder: Path, name: str, release_: str) -> None:
-    """A release of a library as `importlib.metadata` finds it."""
-    for old in folder.glob("*.dist-info"):
-        shutil.rmtree(old)
-    about = folder / f"{name.replace('-', '_')}-{release_}.dist-info"
-    about.mkdir()
-    (about / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: {release_}\n")
-
-
-def test_another_release_of_an_imported_numerical_library_is_other_code(
-    steps: Callable[..., dict[str, str]], tmp_path: Path
-) -> None:
-    _installed(tmp_path, "torch", "2.13.0+cpu")
-    here, plain = steps(library="torch.nn"), steps()
-    _installed(tmp_path, "torch", "2.13.0+cu130")
-    assert steps(library="torch.nn") == here
-    _installed(tmp_path, "torch", "2.13.1")
-    assert all(steps(library="torch.nn")[name] != here[name] for name in here)
-    assert steps() == plain
-
-
-def test_every_numerical_library_is_known_by_its_release() -> None:
-    assert [name for name in LIBRARIES if not release(name)] == []
 
 
 def test_a_file_that_changes_under_its_old_time_stamp_has_another_fingerprint(
@@ -169,16 +47,6 @@ def test_a_settled_file_is_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert file_digest(path) == file_digest(path)
     after = _known_digest.cache_info()
     assert (after.misses - before.misses, after.hits - before.hits) == (1, 1)
-
-
-def test_the_order_in_which_modules_are_named_does_not_matter() -> None:
-    names = ["traces_core.types", "traces_core.errors"]
-    assert code_digest(names) == code_digest([*names[::-1], names[0]]) != code_digest(names[:1])
-
-
-def test_a_module_that_is_not_there_is_named() -> None:
-    with pytest.raises(ModuleNotFoundError, match="nothing_like_it"):
-        code_digest(["traces_core.nothing_like_it"])
 
 
 @given(st.dictionaries(st.text(max_size=4), VALUES, max_size=5))

@@ -189,9 +189,11 @@ class ClipEncoder:
 
         A tokenizer that cuts words into pieces knows none and forgets none: then the answer is ().
         """
+        from tokenizers.models import WordLevel  # comes with the tokenizer, and only then
+
         inner = getattr(self._tokenizer, "tokenizer", None)
         backend = getattr(inner, "backend_tokenizer", None)
-        if inner is None or backend is None or type(backend.model).__name__ != "WordLevel":
+        if inner is None or backend is None or not isinstance(backend.model, WordLevel):
             return ()
         plain = backend.normalizer.normalize_str(text)
         words = [word for word, _ in backend.pre_tokenizer.pre_tokenize_str(plain)]

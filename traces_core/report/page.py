@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from traces_core.report import formatting
 
@@ -29,7 +29,7 @@ TEMPLATES = Path(__file__).parent / "templates"
 @cache
 def _templates() -> Environment:
     templates = Environment(
-        loader=PackageLoader("traces_core.report"),
+        loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,

@@ -15,10 +15,8 @@ import polars as pl
 from traces_core.project import Project
 from traces_core.steps import benchmark, detection, footage, knowledge, ladder
 from traces_core.store import Artifact
-from traces_core.store.digest import code_digest
+from traces_core.store.code import code_of, made_with, step
 from traces_core.streams import APPEARANCE, FUSED, LATE
-
-COMPARING = code_digest(["traces_core.steps.ablations"])
 
 SEEDS = (0, 1, 2)
 """Seeds of the fusion's training."""
@@ -190,19 +188,18 @@ ABLATIONS: dict[str, Callable[[Project], list[Row]]] = {
 """Every ablation by name."""
 
 
-def ablation(project: Project, name: str, measured: Artifact) -> Artifact:
+@step
+def ablation(
+    project: Project, name: str, compare: Callable[[Project], list[Row]], measured: Artifact
+) -> Artifact:
     """The rows of one ablation, made anew whenever the main result, the settings or the code changed."""
     made_from = {
         "settings": project.settings.model_dump(),
         "main": measured.fingerprint,
         "bank": project.store.current("trace_index").fingerprint,
-        "code": [detection.LEARNING, detection.SCORING, footage.SEEING, benchmark.MEASURING],
-        **({"joint_code": ladder.CODE} if name in ladder.ABLATIONS else {}),
+        "code": code_of(compare, deep=True),
+        "encoders": [made_with(project.clip), made_with(project.windows)],
     }
     return project.store.remember(
-        "ablations",
-        name,
-        code=COMPARING,
-        made_from=made_from,
-        make=lambda: {"rows": ABLATIONS[name](project)},
+        "ablations", name, made_from=made_from, make=lambda: {"rows": compare(project)}
     )

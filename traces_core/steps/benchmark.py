@@ -15,21 +15,8 @@ from traces_core.project import Project
 from traces_core.steps.detection import Calibration, by_video, fingerprints_of, with_late
 from traces_core.steps.footage import clocks_of
 from traces_core.store import Artifact
-from traces_core.store.digest import code_digest
+from traces_core.store.code import code_of, step
 from traces_core.types import ScoreTrack
-
-MEASURING = code_digest(
-    [
-        "traces_core.metrics",
-        "traces_core.datasets",
-        "traces_core.fusion.late",
-        "traces_core.steps.benchmark",
-        "traces_core.steps.detection:by_video",
-        "traces_core.steps.detection:tracks_of",
-        "traces_core.steps.detection:with_late",
-        "traces_core.steps.detection:Calibration",
-    ]
-)
 
 
 def truth_of(listed: Artifact, annotated: Artifact) -> GroundTruth:
@@ -57,6 +44,7 @@ def tracks_of_set(
     return found
 
 
+@step
 def benchmark_metrics(
     project: Project, listed: Artifact, annotated: Artifact, scores: list[Artifact], calibrated: Artifact
 ) -> Artifact:
@@ -89,9 +77,7 @@ def benchmark_metrics(
         "thresholds": calibrated.fingerprint,
         "settings": settings.model_dump(exclude={"pretraining_seeds"}),
     }
-    return project.store.remember(
-        "benchmark_metrics", annotated.key, code=MEASURING, made_from=made_from, make=measure
-    )
+    return project.store.remember("benchmark_metrics", annotated.key, made_from=made_from, make=measure)
 
 
 def _at_recall(row: Mapping[str, Any], recall: float) -> dict[str, float | None]:
@@ -120,5 +106,5 @@ def _provenance(project: Project, truth: GroundTruth, calibrated: Artifact) -> d
         "space": project.clip.space,
         "window encoder": project.windows.fingerprint,
         "thresholds": calibrated.fingerprint,
-        "measuring code": MEASURING,
+        "measuring code": code_of(benchmark_metrics),
     }

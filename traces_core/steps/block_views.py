@@ -28,11 +28,9 @@ from traces_core.errors import DamagedVideoError, VideoError
 from traces_core.project import Project
 from traces_core.steps import footage
 from traces_core.store import Artifact
-from traces_core.store.digest import code_digest, digest
+from traces_core.store.code import code_of, made_with, step
 from traces_core.types import Array
 from traces_core.video import read_frames
-
-GRIDDING = digest([footage.SEEING, code_digest(["traces_core.context_aware.grids"])])
 
 GRIDS = pl.Schema(
     {"video_id": pl.String(), "fingerprint": pl.String(), "blocks": pl.Int64(), "reason": pl.String()}
@@ -50,6 +48,7 @@ def block_encoder(project: Project) -> TimesformerEncoder:
     return project.variant(timesformer__window_frames=project.settings.predictor.block_frames).windows
 
 
+@step
 def patch_grids(
     project: Project,
     practice: Artifact,
@@ -80,7 +79,6 @@ def patch_grids(
     return project.store.remember(
         "grid_manifest",
         shard,
-        code=GRIDDING,
         made_from={"rows": [list(row) for row in rows], "shard": shard},
         make=lambda: pl.DataFrame(rows, schema=GRIDS, orient="row"),
     )
@@ -90,10 +88,11 @@ def _grid_recipe(project: Project, video_id: str) -> dict[str, Any]:
     return {
         "video": video_id,
         "sample_fps": project.settings.sampling.sample_fps,
-        "block_encoder": block_encoder(project).fingerprint,
+        "block_encoder": made_with(block_encoder(project)),
     }
 
 
+@step
 def _grids_of(project: Project, video_id: str, path: Path) -> Artifact:
     def extract(target: Path) -> tuple[Path, dict[str, Any]]:
         target = target.with_suffix(".safetensors")
@@ -101,14 +100,14 @@ def _grids_of(project: Project, video_id: str, path: Path) -> Artifact:
         return target, extract_grids(path, block_encoder(project), target, sample_fps=fps)
 
     return project.store.remember_path(
-        "patch_grids", video_id, code=GRIDDING, made_from=_grid_recipe(project, video_id), write=extract
+        "patch_grids", video_id, made_from=_grid_recipe(project, video_id), write=extract
     )
 
 
 def load_grids(project: Project, video_id: str) -> PatchGrids:
     """The patch grids of a video that `patch_grids` has seen."""
     found = project.store.recall(
-        "patch_grids", video_id, code=GRIDDING, made_from=_grid_recipe(project, video_id)
+        "patch_grids", video_id, code=code_of(_grids_of), made_from=_grid_recipe(project, video_id)
     )
     return PatchGrids.load(found.path)
 
@@ -126,10 +125,11 @@ def _scene_recipe(project: Project, video_id: str) -> dict[str, Any]:
     return {
         "video": video_id,
         "sample_fps": project.settings.sampling.sample_fps,
-        "scene_encoder": scene_encoder(project).fingerprint,
+        "scene_encoder": made_with(scene_encoder(project)),
     }
 
 
+@step
 def _scene_frames_of(project: Project, video_id: str, path: Path) -> None:
     """Have the scene network see a video; where CLIP is the network, the features have it already."""
     if project.settings.context_gate.scene_network is None:
@@ -141,7 +141,7 @@ def _scene_frames_of(project: Project, video_id: str, path: Path) -> None:
         return target
 
     project.store.remember_path(
-        "scene_frames", video_id, code=GRIDDING, made_from=_scene_recipe(project, video_id), write=see
+        "scene_frames", video_id, made_from=_scene_recipe(project, video_id), write=see
     )
 
 
@@ -159,7 +159,7 @@ def _scene_frames(project: Project, video_id: str) -> Array | None:
     if project.settings.context_gate.scene_network is None:
         return None
     found = project.store.recall(
-        "scene_frames", video_id, code=GRIDDING, made_from=_scene_recipe(project, video_id)
+        "scene_frames", video_id, code=code_of(_scene_frames_of), made_from=_scene_recipe(project, video_id)
     )
     frames: Array = load_file(found.path)["frames"]
     return frames

@@ -25,28 +25,11 @@ from traces_core.captions.table import CaptionTable, read_captions
 from traces_core.encoders.base import TextEncoder
 from traces_core.project import Project
 from traces_core.store import Artifact
-from traces_core.store.digest import code_digest
+from traces_core.store.code import made_with, step
 from traces_core.text.findings import CorpusLimits, Finding
 from traces_core.text.gates import check_corpus
 from traces_core.text.scenes import SceneChoice
 from traces_core.types import Array
-
-CUTTING = code_digest(
-    [f"traces_core.captions.{module}" for module in ("sentences", "table")]
-    + ["traces_core.encoders.sentence", "traces_core.steps.captions"]
-)
-JUDGING = code_digest(
-    [
-        "traces_core.captions.background",
-        "traces_core.captions.history",
-        "traces_core.captions.stream",
-        "traces_core.captions.trailing",
-        "traces_core.scoring",
-        "traces_core.bank",
-    ]
-    + [f"traces_core.text.{module}" for module in ("catalog", "corpus", "duplicates", "scenes")]
-    + ["traces_core.steps.captions"]
-)
 
 NOTHING_SAID = CaptionTable(
     pl.DataFrame(
@@ -88,6 +71,7 @@ def _answering(
     return corpus, vectors, check_corpus(corpus, vectors, limits=limits)
 
 
+@step
 def caption_embeddings(project: Project) -> Artifact:
     """A folder: `captions.parquet`, and each sentence once in `sentences.parquet` and `vectors.npy`.
 
@@ -110,11 +94,12 @@ def caption_embeddings(project: Project) -> Artifact:
 
     made_from = {
         "table": table.fingerprint,
-        "text_encoder": project.sentences.fingerprint if len(table) else None,
+        "text_encoder": made_with(project.sentences) if len(table) else None,
     }
-    return project.store.remember_path("caption_embeddings", code=CUTTING, made_from=made_from, write=embed)
+    return project.store.remember_path("caption_embeddings", made_from=made_from, write=embed)
 
 
+@step
 def caption_scores(project: Project, embeddings: Artifact) -> Artifact:
     """One score a stretch, as `score_captions` gives it; no row where the settings name no table."""
     table, settings, machine = _table(project), project.settings.captions, project.machine
@@ -141,7 +126,7 @@ def caption_scores(project: Project, embeddings: Artifact) -> Artifact:
         "scene": project.settings.corpus.scene,
         "settings": judged_by(settings),
     }
-    return project.store.remember("caption_scores", code=JUDGING, made_from=made_from, make=judge)
+    return project.store.remember("caption_scores", made_from=made_from, make=judge)
 
 
 def corpus_findings(project: Project) -> list[Finding]:

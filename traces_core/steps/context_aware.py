@@ -33,19 +33,12 @@ from traces_core.steps.block_views import (
     views_of,
 )
 from traces_core.store import Artifact
-from traces_core.store.digest import code_digest, digest
+from traces_core.store.code import code_of_running_step, made_with, step
+from traces_core.store.digest import digest
 from traces_core.types import Array, Times
 
-_PACKAGE = "traces_core.context_aware"
-JOINING = code_digest(
-    [f"{_PACKAGE}.{module}" for module in ("corpus", "gate", "model", "objective", "saved", "scene")]
-    + [f"{_PACKAGE}.{module}" for module in ("settings", "state", "training", "views")]
-    + [f"traces_core.context_aware.predictive.{module}" for module in ("coder", "contrast", "convgru")]
-    + [f"traces_core.fusion.{module}" for module in ("adapters", "objective", "saved", "training_loop")]
-    + ["traces_core.encoders.clip", "traces_core.steps.block_views", "traces_core.steps.context_aware"]
-)
 
-
+@step
 def predictor(
     project: Project,
     practice: Artifact,
@@ -69,7 +62,7 @@ def predictor(
     made_from = {
         "predictor": settings.model_dump(),
         "grids": videos.select("video", "fingerprint").rows(),
-        "block_encoder": block_encoder(project).fingerprint,
+        "block_encoder": made_with(block_encoder(project)),
     }
 
     def learn(folder: Path) -> tuple[Path, dict[str, Any]]:
@@ -93,14 +86,20 @@ def predictor(
         (folder / "training.json").write_text(json.dumps(told, indent=1), encoding="utf-8")
         return folder, {name: told[name]["prediction"] for name in ("begin", "validation")}
 
-    return project.store.remember_path("predictor", code=JOINING, made_from=made_from, write=learn)
+    return project.store.remember_path("predictor", made_from=made_from, write=learn)
 
 
 def _unfinished(project: Project, name: str, made_from: dict[str, Any]) -> Path:
     """Where a training that is killed leaves its state: named after all it depends on."""
-    return project.store.root / name / "unfinished" / f"{digest([JOINING, made_from])}.safetensors"
+    return (
+        project.store.root
+        / name
+        / "unfinished"
+        / f"{digest([code_of_running_step(), made_from])}.safetensors"
+    )
 
 
+@step
 def context_gate(
     project: Project,
     practice: Artifact,
@@ -167,7 +166,7 @@ def context_gate(
         (folder / "training.json").write_text(json.dumps(told, indent=1), encoding="utf-8")
         return folder, {"shipped": told["shipped"], "reason": told["reason"]}
 
-    return project.store.remember_path("context_gate", code=JOINING, made_from=made_from, write=learn)
+    return project.store.remember_path("context_gate", made_from=made_from, write=learn)
 
 
 def joint_recipe(project: Project) -> dict[str, Any]:
@@ -178,6 +177,7 @@ def joint_recipe(project: Project) -> dict[str, Any]:
         "predictor_settings": project.settings.predictor.model_dump() if is_predicting(project) else None,
         "readout_frames": project.settings.training.fusion.readout_frames,
         "origin": vars(origin(project)),
+        "encoders": [made_with(one) for one in (project.clip, project.windows, scene_encoder(project))],
     }
 
 

@@ -30,31 +30,19 @@ from traces_core.context_aware.views import Views
 from traces_core.metrics.events import find_episodes
 from traces_core.project import Project
 from traces_core.steps.block_views import views_of
-from traces_core.steps.context_aware import JOINING, origin
+from traces_core.steps.context_aware import origin
 from traces_core.steps.detection import (
     ALARMS,
-    CALIBRATING,
     SCORES,
-    SCORING,
     by_video,
     episode_rules,
     scores_table,
     tracks_of,
 )
 from traces_core.store import Artifact
-from traces_core.store.digest import code_digest, digest, file_digest
+from traces_core.store.code import step
+from traces_core.store.digest import file_digest
 from traces_core.types import Array, ScoreTrack
-
-JUDGING = digest(
-    [
-        SCORING,
-        JOINING,
-        code_digest(["traces_core.context_aware.scoring", "traces_core.context_aware.predictive.surprise"]),
-    ]
-)
-WEIGHING = digest(
-    [CALIBRATING, code_digest(["traces_core.context_aware.pvalues", "traces_core.steps.context_scores"])]
-)
 
 BECAUSE = pl.Schema({**ALARMS, "because": pl.String()})
 """One row an episode: as `ALARMS`, and which streams mismatch at its peak, joined by `+`."""
@@ -77,6 +65,7 @@ def context_scorer(
     )
 
 
+@step
 def context_aware_scores(
     project: Project,
     listed: Artifact,
@@ -110,7 +99,6 @@ def context_aware_scores(
         project.store.remember(
             "video_context_scores",
             video_id,
-            code=JUDGING,
             made_from={
                 "features": fingerprint,
                 "grids": blocks[video_id],
@@ -129,7 +117,6 @@ def context_aware_scores(
     return project.store.remember(
         "context_aware_scores",
         features.key,
-        code=JUDGING,
         made_from={"videos": {part.key: part.fingerprint for part in parts}},
         make=lambda: pl.concat([SCORES.to_frame(), *(part.read() for part in parts)]),
     )
@@ -153,6 +140,7 @@ def surprise_at(project: Project, video_id: str, at_s: float) -> Array | None:
     return scorer.surprise(Views.stack([views], project.machine.device), views.times_s).map_at(at_s)
 
 
+@step
 def context_aware_thresholds(project: Project, listed: Artifact, scores: list[Artifact]) -> Artifact:
     """What normal footage says about each stream, by scene, and the thresholds for the stated rate.
 
@@ -200,9 +188,7 @@ def context_aware_thresholds(project: Project, listed: Artifact, scores: list[Ar
         "settings": project.settings.calibration.model_dump(),
         "scene_scores": gate.scene_scores,
     }
-    return project.store.remember(
-        "context_aware_thresholds", code=WEIGHING, made_from=made_from, make=calibrate
-    )
+    return project.store.remember("context_aware_thresholds", made_from=made_from, make=calibrate)
 
 
 def _in_units(
@@ -230,6 +216,7 @@ def judged(
     return {**found, CONTEXT_AWARE: either(some, normal, scene, name=CONTEXT_AWARE)}
 
 
+@step
 def context_aware_alarms(
     project: Project, listed: Artifact, scores: Artifact, calibrated: Artifact
 ) -> Artifact:
@@ -253,9 +240,7 @@ def context_aware_alarms(
         "thresholds": calibrated.fingerprint,
         "videos": listed.fingerprint,
     }
-    return project.store.remember(
-        "context_aware_alarms", scores.key, code=WEIGHING, made_from=made_from, make=find
-    )
+    return project.store.remember("context_aware_alarms", scores.key, made_from=made_from, make=find)
 
 
 def calibration_of(calibrated: Artifact) -> tuple[NormalFootage, dict[str, Threshold]]:

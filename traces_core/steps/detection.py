@@ -24,56 +24,10 @@ from traces_core.metrics.events import EpisodeRules, find_episodes
 from traces_core.project import Project
 from traces_core.steps.footage import captions, clocks_of, load_features, normal_of_training
 from traces_core.store import Artifact
-from traces_core.store.digest import code_digest, file_digest
+from traces_core.store.code import made_with, step
+from traces_core.store.digest import file_digest
 from traces_core.streams import LATE, Scorer
 from traces_core.types import ScoreTrack
-
-_HERE = "traces_core.steps.detection"
-_TEXT = ["traces_core.encoders.clip", "traces_core.encoders.text_tower"]
-LEARNING = code_digest(
-    [
-        "traces_core.fusion",
-        "traces_core.encoders.features:Features",
-        "traces_core.steps.footage:captions",
-        *_TEXT,
-        "traces_core.steps.detection:adapters",
-        "traces_core.steps.detection:_training_captions",
-        "traces_core.steps.detection:_train",
-        "traces_core.steps.detection:_readout_s",
-        f"{_HERE}:_training_report",
-    ]
-)
-SCORING = code_digest(
-    [
-        "traces_core.streams",
-        "traces_core.scoring",
-        "traces_core.bank",
-        "traces_core.fusion.window_fusion",
-        "traces_core.fusion.windows",
-        "traces_core.encoders.features:Features",
-        *_TEXT,
-        "traces_core.steps.detection:SCORES",
-        "traces_core.steps.detection:scorer",
-        "traces_core.steps.detection:anomaly_scores",
-        "traces_core.steps.detection:scores_table",
-    ]
-)
-CALIBRATING = code_digest(
-    [
-        "traces_core.calibration",
-        "traces_core.metrics.events",
-        "traces_core.fusion.late",
-        "traces_core.steps.detection:thresholds",
-        "traces_core.steps.detection:_threshold",
-        "traces_core.steps.detection:episode_rules",
-        "traces_core.steps.detection:ALARMS",
-        "traces_core.steps.detection:alarms",
-        "traces_core.steps.detection:by_video",
-        "traces_core.steps.detection:tracks_of",
-        "traces_core.steps.detection:with_late",
-        "traces_core.steps.detection:Calibration",
-    ]
-)
 
 SCORES = pl.Schema(
     {
@@ -101,6 +55,7 @@ ALARMS = pl.Schema(
 Progress = Callable[[int, Mapping[str, float]], None]
 
 
+@step
 def adapters(
     project: Project,
     practice: Artifact,
@@ -143,10 +98,10 @@ def adapters(
         "captions": told.write_ndjson(),
         "features": sorted(features["fingerprint"].drop_nulls().to_list()),
         "space": project.clip.space,
-        "text_encoder": project.clip.fingerprint,
-        "window_encoder": project.windows.fingerprint,
+        "text_encoder": made_with(project.clip),
+        "window_encoder": made_with(project.windows),
     }
-    return project.store.remember_path("adapters", code=LEARNING, made_from=made_from, write=learn)
+    return project.store.remember_path("adapters", made_from=made_from, write=learn)
 
 
 def _training_captions(
@@ -224,6 +179,7 @@ def scorer(project: Project, index: Artifact, learned: Artifact, which: str = "f
     return Scorer(Bank.load(index.path), fusion, labels, project.clip.space, how.chosen, how.k)
 
 
+@step
 def anomaly_scores(
     project: Project,
     listed: Artifact,
@@ -248,14 +204,13 @@ def anomaly_scores(
         project.store.remember(
             "video_scores",
             video_id,
-            code=SCORING,
             made_from={
                 "features": fingerprint,
                 "context": contexts[video_id],
                 "bank": answers.get(contexts[video_id], index.fingerprint),
                 "fusion": file_digest(learned.path / f"{which}.safetensors"),
                 "scoring": project.settings.scoring.model_dump(),
-                "text_encoder": project.clip.fingerprint,
+                "text_encoder": made_with(project.clip),
                 "labels": list(project.windows.labels),
             },
             make=partial(score, video_id),
@@ -270,9 +225,7 @@ def anomaly_scores(
         return path, {"videos": scored}
 
     made_from = {"videos": scored}
-    return project.store.remember_path(
-        "anomaly_scores", manifest.key, code=SCORING, made_from=made_from, write=join
-    )
+    return project.store.remember_path("anomaly_scores", manifest.key, made_from=made_from, write=join)
 
 
 def _contexts_asked(project: Project, listed: Artifact) -> dict[str, str | None]:
@@ -354,6 +307,7 @@ def episode_rules(project: Project) -> EpisodeRules:
     return EpisodeRules(min_gap_s=project.settings.calibration.min_gap_s)
 
 
+@step
 def thresholds(project: Project, listed: Artifact, scores: list[Artifact]) -> Artifact:
     """Scales and thresholds from the calibration set, which holds normal footage only.
 
@@ -381,7 +335,7 @@ def thresholds(project: Project, listed: Artifact, scores: list[Artifact]) -> Ar
         "durations_s": durations,
         "settings": project.settings.calibration.model_dump(),
     }
-    return project.store.remember("thresholds", code=CALIBRATING, made_from=made_from, make=calibrate)
+    return project.store.remember("thresholds", made_from=made_from, make=calibrate)
 
 
 def _threshold(
@@ -397,6 +351,7 @@ def _threshold(
     ).to_dict()
 
 
+@step
 def alarms(project: Project, listed: Artifact, scores: Artifact, calibrated: Artifact) -> Artifact:
     """The episodes above the thresholds in one shard's videos, every stream; columns as in `ALARMS`."""
 
@@ -417,7 +372,7 @@ def alarms(project: Project, listed: Artifact, scores: Artifact, calibrated: Art
         "thresholds": calibrated.fingerprint,
         "durations_s": {video: durations[video] for video in scores.facts["videos"]},
     }
-    return project.store.remember("alarms", scores.key, code=CALIBRATING, made_from=made_from, make=find)
+    return project.store.remember("alarms", scores.key, made_from=made_from, make=find)
 
 
 def by_video(scores: pl.DataFrame) -> dict[str, dict[str, ScoreTrack]]:

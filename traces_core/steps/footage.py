@@ -19,7 +19,8 @@ from traces_core.practice import world
 from traces_core.project import Project
 from traces_core.steps.practice_sets import practice_plans
 from traces_core.store import Artifact
-from traces_core.store.digest import code_digest, file_digest
+from traces_core.store.code import code_of, made_with, step
+from traces_core.store.digest import digest, file_digest
 from traces_core.video import content_id, probe
 from traces_core.video.file_cache import FileCache
 
@@ -28,31 +29,6 @@ SETS = ("training", "calibration", "benchmark")
 
 SUFFIXES = {".mp4", ".avi", ".mkv", ".mov", ".webm", ".gif", ".ts", ".m4v", ".mpg", ".mpeg", ".h264"}
 
-DRAWING = code_digest(
-    ["traces_core.practice", "traces_core.video.writing", "traces_core.steps.practice_sets"]
-)
-_READING = [
-    "traces_core.video.clock",
-    "traces_core.video.decode",
-    "traces_core.video.open_video",
-    "traces_core.video.sampling",
-    "traces_core.video.streams",
-    "traces_core.video.wholeness",
-]
-LISTING = code_digest(
-    ["traces_core.steps.footage", "traces_core.datasets", "traces_core.video.identity", *_READING]
-)
-IDENTIFYING = code_digest(["traces_core.store.digest", "traces_core.video.identity", *_READING])
-SEEING = code_digest(
-    [
-        "traces_core.encoders.features",
-        *_READING,
-        *(
-            f"traces_core.encoders.{module}"
-            for module in ("clip", "motion", "pixels", "timesformer", "window_input")
-        ),
-    ]
-)
 
 DRAWERS = min(4, os.cpu_count() or 1)
 """Processes that draw practice footage; they change the time it takes, not a byte of it."""
@@ -98,6 +74,7 @@ def shard_of(video_id: str, shards: int) -> str:
     return shard_names(shards)[int(video_id, 16) % shards]
 
 
+@step
 def practice_footage(project: Project) -> Artifact:
     """A folder with the practice world's three sets: videos, annotations, captions."""
     settings = project.settings.practice
@@ -108,9 +85,7 @@ def practice_footage(project: Project) -> Artifact:
             world.write_corpus(folder / name, plans[name], workers=DRAWERS)
         return folder, {name: len(plans[name]) for name in SETS}
 
-    return project.store.remember_path(
-        "practice_footage", code=DRAWING, made_from=settings.model_dump(), write=draw
-    )
+    return project.store.remember_path("practice_footage", made_from=settings.model_dump(), write=draw)
 
 
 def set_folder(project: Project, practice: Artifact, name: str) -> Path:
@@ -119,6 +94,7 @@ def set_folder(project: Project, practice: Artifact, name: str) -> Path:
     return practice.path / name if chosen is None else Path(chosen)
 
 
+@step
 def videos(project: Project, practice: Artifact) -> Artifact:
     """The list of every video there is, with its id; columns as in `VIDEOS`."""
     shards = project.settings.footage.shards
@@ -130,7 +106,9 @@ def videos(project: Project, practice: Artifact) -> Artifact:
         for path in sorted(folder.rglob("*"))
         if path.suffix.lower() in SUFFIXES and path.is_file()
     ]
-    with FileCache(project.machine.data / ".seen", IDENTIFYING) as seen:
+    with FileCache(
+        project.machine.data / ".seen", digest([code_of(content_id), code_of(file_digest)])
+    ) as seen:
         ids = [seen.ask(content_id, path) for path, *_ in found]
         # The bytes, too: what a container states of rate and length is in the list, though not in the id.
         read = [seen.ask(file_digest, path) for path, *_ in found]
@@ -141,7 +119,7 @@ def videos(project: Project, practice: Artifact) -> Artifact:
 
     listing = [[*entry, one, content] for (_, *entry), one, content in zip(found, ids, read, strict=True)]
     made_from = {"videos": listing, "shards": shards}
-    listed = project.store.remember("videos", code=LISTING, made_from=made_from, make=describe)
+    listed = project.store.remember("videos", made_from=made_from, make=describe)
     _forget_others(project, set(ids))
     return listed
 
@@ -170,6 +148,7 @@ def _describe(
     return (*row, about.duration_s, None if about.rate is None else str(about.rate), None)
 
 
+@step
 def checked_annotations(project: Project, practice: Artifact, listed: Artifact) -> Artifact:
     """The ground truth of the benchmark, as a checked table of anomalous stretches."""
     source = _annotations_of(project, practice, "benchmark")
@@ -179,7 +158,7 @@ def checked_annotations(project: Project, practice: Artifact, listed: Artifact) 
         "set": "benchmark",
     }
     make = partial(_stretches, listed, source, "benchmark")
-    return project.store.remember("annotations", "benchmark", code=LISTING, made_from=made_from, make=make)
+    return project.store.remember("annotations", "benchmark", made_from=made_from, make=make)
 
 
 def normal_of_training(project: Project, practice: Artifact, listed: Artifact) -> pl.DataFrame:
@@ -257,12 +236,13 @@ def feature_recipe(project: Project) -> dict[str, Any]:
     """What features depend on besides the video itself."""
     return {
         "sampling": project.settings.sampling.model_dump(),
-        "image_encoder": project.clip.fingerprint,
-        "window_encoder": project.windows.fingerprint,
+        "image_encoder": made_with(project.clip),
+        "window_encoder": made_with(project.windows),
         "window_frames": project.settings.timesformer.window_frames,
     }
 
 
+@step
 def video_features(
     project: Project, practice: Artifact, listed: Artifact, shard: str, *, progress: Progress | None = None
 ) -> Artifact:
@@ -293,12 +273,12 @@ def video_features(
     return project.store.remember(
         "feature_manifest",
         shard,
-        code=LISTING,
         made_from=made_from,
         make=lambda: pl.DataFrame(rows, schema=FEATURES, orient="row"),
     )
 
 
+@step
 def features_of(project: Project, video_id: str, path: Path) -> Artifact:
     """The features of one video file, found or extracted.
 
@@ -324,7 +304,6 @@ def features_of(project: Project, video_id: str, path: Path) -> Artifact:
     return project.store.remember_path(
         "video_features",
         video_id,
-        code=SEEING,
         made_from={"video": video_id, **feature_recipe(project)},
         write=extract,
     )
@@ -333,7 +312,10 @@ def features_of(project: Project, video_id: str, path: Path) -> Artifact:
 def load_features(project: Project, video_id: str) -> Features:
     """The features of a video that `video_features` has seen."""
     found = project.store.recall(
-        "video_features", video_id, code=SEEING, made_from={"video": video_id, **feature_recipe(project)}
+        "video_features",
+        video_id,
+        code=code_of(features_of),
+        made_from={"video": video_id, **feature_recipe(project)},
     )
     return Features.load(found.path)
 

@@ -18,18 +18,11 @@ from traces_core.errors import VideoError
 from traces_core.inbox import file_named, inbox_folder, set_aside
 from traces_core.project import Project
 from traces_core.report import write_video_report
-from traces_core.steps import detection, footage, pages
+from traces_core.steps import footage, pages
 from traces_core.store import Artifact
-from traces_core.store.digest import code_digest, digest
+from traces_core.store.code import step
 from traces_core.streams import LATE
 from traces_core.video import content_id
-
-JUDGING = digest(
-    [
-        code_digest(["traces_core.steps.inbox"]),
-        *(footage.SEEING, detection.SCORING, detection.CALIBRATING, pages.SHOWING),
-    ]
-)
 
 EPISODES = pl.Schema(
     {
@@ -75,6 +68,7 @@ def _context(project: Project, within: Path) -> str | None:
     return next((part for part in within.parts[:-1] if part in known), None)
 
 
+@step
 def _scored(project: Project, name: str, path: Path, context: str | None) -> Artifact:
     video_id = content_id(path)
     seen = footage.features_of(project.variant(), video_id, path)  # of no video of the footage
@@ -110,7 +104,7 @@ def _scored(project: Project, name: str, path: Path, context: str | None) -> Art
         "context": context,
         "scoring": project.settings.scoring.model_dump(),
     }
-    return project.store.remember_path("inbox_scores", name, code=JUDGING, made_from=made_from, write=write)
+    return project.store.remember_path("inbox_scores", name, made_from=made_from, write=write)
 
 
 def _publish(made: Artifact, target: Path) -> None:

@@ -14,50 +14,16 @@ from traces_core.bank.bank import Bank
 from traces_core.errors import CorruptArtifactError, MissingArtifactError
 from traces_core.project import Project
 from traces_core.store import Artifact
-from traces_core.store.digest import code_digest, file_digest
+from traces_core.store.code import code_of, made_with, step
+from traces_core.store.digest import file_digest
 from traces_core.text.catalog import read_catalog
 from traces_core.text.corpus import corpus_of, join_corpora, limit_traces, without_class
 from traces_core.text.coverage import Coverage, coverage
 from traces_core.text.duplicates import find_repetitions, readable_rows
 from traces_core.text.gates import CorpusLimits, Finding, check_corpus
 from traces_core.text.scenes import scene_sentence
-from traces_core.text.writers import (
-    Journal,
-    PairWriter,
-    Progress,
-    Server,
-    ShippedWriter,
-    Writer,
-    language_model,
-)
 from traces_core.text.writers.progress import shown
 from traces_core.types import Array
-
-_HERE = "traces_core.steps.knowledge"
-WRITING = code_digest(
-    [f"traces_core.text.{name}" for name in ("catalog", "corpus", "scenes")]
-    + [f"traces_core.text.writers.{name}" for name in ("base", "shipped")]
-    + [
-        "traces_core.steps.knowledge:trace_corpus",
-        "traces_core.steps.knowledge:DRAW",
-        "traces_core.steps.knowledge:_writer",
-    ]
-)
-ASKING = code_digest(["traces_core.text.writers"])
-"""Prompts among it: part of a corpus that a language model added to, and of no other."""
-EMBEDDING = code_digest(
-    [f"traces_core.{name}" for name in ("encoders.clip", "encoders.text_tower", "text.duplicates")]
-    + [f"{_HERE}:trace_embeddings"]
-)
-INDEXING = code_digest(
-    [
-        "traces_core.bank",
-        "traces_core.text.corpus:join_corpora",
-        "traces_core.steps.knowledge:trace_index",
-        "traces_core.steps.knowledge:kept_traces",
-        "traces_core.steps.knowledge:_bank_to_start_from",
-    ]
-)
 
 DRAW = 0
 """Seed of the choice where the settings limit the traces."""
@@ -68,22 +34,23 @@ def contexts_in_use(project: Project) -> list[str]:
     return sorted(project.settings.corpus.contexts)
 
 
+@step
 def trace_corpus(project: Project, context: str) -> Artifact:
     """The traces of one context as a table; columns as in `traces_core.text.corpus.SCHEMA`."""
     settings, machine = project.settings.corpus, project.machine
     read_catalog(machine.catalog, [context])  # a file that says nothing sensible is refused by name
     scene = scene_sentence(settings.scene, context, settings.contexts, machine.catalog)
+    writer = project.writer()
     made_from = {
+        "writer": [made_with(writer), writer.model and code_of(type(writer.model))],
         "file": file_digest(machine.catalog / f"{context}.yaml"),
         "scene": scene,
         "settings": settings.model_dump(exclude={"contexts", "near_duplicate_cosine"}),
     }
-    if settings.writer != "shipped":
-        made_from["writer"] = {"settings": _writer(project).fingerprint, "code": ASKING}
 
     def write(path: Path) -> tuple[Path, Mapping[str, int]]:
         with shown() as progress:
-            [said] = _writer(project, progress).write([*read_catalog(machine.catalog, [context]).values()])
+            [said] = project.writer(progress).write([*read_catalog(machine.catalog, [context]).values()])
         corpus = corpus_of([said], scenes={} if scene is None else {context: scene})
         left_out = settings.left_out_class
         if left_out is not None and left_out in corpus["class"].unique():
@@ -93,9 +60,7 @@ def trace_corpus(project: Project, context: str) -> Artifact:
         corpus.write_parquet(path.with_suffix(".parquet"))
         return path.with_suffix(".parquet"), said.counts
 
-    return project.store.remember_path(
-        "trace_corpus", context, code=WRITING, made_from=made_from, write=write
-    )
+    return project.store.remember_path("trace_corpus", context, made_from=made_from, write=write)
 
 
 def write_ahead(project: Project) -> dict[str, int]:
@@ -105,18 +70,11 @@ def write_ahead(project: Project) -> dict[str, int]:
     """
     with shown() as progress:
         catalog = read_catalog(project.machine.catalog, contexts_in_use(project))
-        said = _writer(project, progress).write([*catalog.values()])
+        said = project.writer(progress).write([*catalog.values()])
         return {manuscript.context.context: len(manuscript.drafts) for manuscript in said}
 
 
-def _writer(project: Project, progress: Progress | None = None) -> Writer:
-    """Who writes, as the settings say; replies of a language model are kept beside the artifacts."""
-    if project.settings.corpus.writer == "shipped":
-        return ShippedWriter()
-    model = language_model(project.settings.corpus.writer, project.settings.writing, Server.here())
-    return PairWriter(model, project.clip, Journal(project.store.root / "writer_replies"), progress)
-
-
+@step
 def trace_embeddings(project: Project, corpus: Artifact) -> Artifact:
     """One unit vector a trace, in the order of the context's corpus, and which traces the bank takes.
 
@@ -137,12 +95,10 @@ def trace_embeddings(project: Project, corpus: Artifact) -> Artifact:
 
     made_from = {
         "corpus": corpus.fingerprint,
-        "text_encoder": project.clip.fingerprint,
+        "text_encoder": made_with(project.clip),
         "near_duplicate_cosine": near,
     }
-    return project.store.remember_path(
-        "trace_embeddings", corpus.key, code=EMBEDDING, made_from=made_from, write=embed
-    )
+    return project.store.remember_path("trace_embeddings", corpus.key, made_from=made_from, write=embed)
 
 
 def kept_traces(corpora: list[Artifact], vectors: list[Artifact]) -> tuple[pl.DataFrame, Array]:
@@ -171,6 +127,7 @@ def corpus_findings(project: Project, corpus: Artifact, vectors: Artifact | None
     return check_corpus(corpus.read(), unit, unknown_words=project.clip.unknown_words, limits=limits)
 
 
+@step
 def trace_index(project: Project, corpora: list[Artifact], vectors: list[Artifact]) -> Artifact:
     """The bank of all contexts: a folder that `Bank.load` reads.
 
@@ -198,7 +155,7 @@ def trace_index(project: Project, corpora: list[Artifact], vectors: list[Artifac
         facts = {"traces": len(made), "contexts": len(made.contexts), "contexts_read": len(read)}
         return made.save(folder), facts
 
-    index = project.store.remember_path("trace_index", code=INDEXING, made_from=made_from, write=build)
+    index = project.store.remember_path("trace_index", made_from=made_from, write=build)
     for name in ("trace_corpus", "trace_embeddings"):
         project.store.keep_only(name, parts)
     return index
@@ -210,7 +167,7 @@ def _bank_to_start_from(project: Project, made_from: Mapping[str, Any]) -> tuple
         current = project.store.current("trace_index")
         about = project.store.recipe_of_current("trace_index")
         before = about["made_from"]
-        alike = about["code"] == INDEXING and all(
+        alike = about["code"] == code_of(trace_index) and all(
             before.get(name) == made_from[name] for name in ("space", "settings")
         )
         was, now = (

@@ -20,17 +20,7 @@ from traces_core.project import Project
 from traces_core.steps import block_views, context_aware, context_scores, footage, knowledge
 from traces_core.steps.benchmark import truth_of
 from traces_core.store import Artifact
-from traces_core.store.digest import code_digest
 from traces_core.types import ScoreTrack
-
-CODE = [
-    code_digest(["traces_core.steps.ladder"]),
-    block_views.GRIDDING,
-    context_aware.JOINING,
-    context_scores.JUDGING,
-    context_scores.WEIGHING,
-]
-"""What its rows depend on, besides what every ablation does."""
 
 _BARE = {"joint__evidence": ("time",), "joint__alpha": 1.0, "context_gate__kind": "none"}
 _PREDICTED = {"joint__evidence": ("time", "prediction"), "context_gate__kind": "none"}

@@ -24,22 +24,14 @@ from traces_core.report import (
     write_benchmark_report,
     write_video_report,
 )
-from traces_core.report.page import TEMPLATES
 from traces_core.steps.benchmark import baseline_rows, truth_of
 from traces_core.steps.detection import by_video, fingerprints_of, with_late
 from traces_core.steps.footage import clocks_of, load_features, set_folder, shard_names, shard_of
 from traces_core.store import Artifact
-from traces_core.store.digest import code_digest, digest, file_digest
+from traces_core.store.code import step
 from traces_core.streams import LATE
 from traces_core.types import Interval
 from traces_core.video import frames_at
-
-SHOWING = digest(
-    [
-        code_digest(["traces_core.report", "traces_core.steps.pages", "traces_core.detector"]),
-        file_digest(TEMPLATES),
-    ]
-)
 
 STREAM_ORDER = ("late", "fused", "action", "appearance", *CONTEXT_STREAMS)
 
@@ -82,6 +74,7 @@ def video_report(
     )
 
 
+@step
 def benchmark_pages(project: Project) -> Artifact:
     """A folder of pages: `index.html` for the benchmark, `videos/<video>.html` for its videos."""
     store = project.store
@@ -117,7 +110,7 @@ def benchmark_pages(project: Project) -> Artifact:
         "bank": store.current("trace_index").fingerprint,
         "fusion": store.current("adapters").fingerprint,
     }
-    return store.remember_path("benchmark_report", code=SHOWING, made_from=made_from, write=write)
+    return store.remember_path("benchmark_report", made_from=made_from, write=write)
 
 
 def _scored(project: Project, detector: Detector, row: dict[str, Any]) -> ScoredVideo:
@@ -184,6 +177,7 @@ def example_picture(project: Project) -> bytes:
     )
 
 
+@step
 def results_page(project: Project) -> Artifact:
     """A folder with `index.html`: every stream, every baseline, every ablation."""
     measured = project.store.current("benchmark_metrics", "benchmark")
@@ -200,4 +194,4 @@ def results_page(project: Project) -> Artifact:
         "metrics": measured.fingerprint,
         "ablations": {name: artifact.fingerprint for name, artifact in compared.items()},
     }
-    return project.store.remember_path("results", code=SHOWING, made_from=made_from, write=write)
+    return project.store.remember_path("results", made_from=made_from, write=write)

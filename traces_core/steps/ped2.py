@@ -38,35 +38,9 @@ from traces_core.errors import RealDataError
 from traces_core.project import Project
 from traces_core.steps.real import VARIABLE
 from traces_core.store import Artifact
-from traces_core.store.digest import code_digest, digest, file_digest
+from traces_core.store.code import step
+from traces_core.store.digest import digest, file_digest
 from traces_core.types import Array
-
-_PACKAGE = "traces_core.context_aware.predictive"
-MOVING = code_digest(
-    [
-        "traces_core.context_aware.predictive.advected_motion",
-        "traces_core.context_aware.predictive.flow",
-        "traces_core.context_aware.predictive.luminance",
-    ]
-)
-LEARNING = code_digest(
-    [f"{_PACKAGE}.{name}" for name in ("blocks", "building", "clips", "coder", "contrast", "convgru")]
-    + [f"{_PACKAGE}.{name}" for name in ("encoder3d", "luminance", "training")]
-    + ["traces_core.encoders.motion"]
-)
-WATCHING = digest(
-    [
-        LEARNING,
-        code_digest(
-            [
-                "traces_core.context_aware.predictive.expectation",
-                "traces_core.context_aware.predictive.surprise",
-                "traces_core.context_aware.predictive.streaming_coder",
-            ]
-        ),
-        code_digest(["traces_core.steps.ped2"]),
-    ]
-)
 
 TITLE = "UCSD Ped2"
 LABELS = "test_frame_labels.csv"
@@ -122,6 +96,7 @@ def ped2_data() -> Ped2:
     return Ped2(folder, clips["train"], clips["test"], digest(every))
 
 
+@step
 def ped2_motion(project: Project, part: str) -> Artifact:
     """Carried motion of the clips of a part (`train`, `test`): float32 (F, G, G), pixels a frame.
 
@@ -146,7 +121,6 @@ def ped2_motion(project: Project, part: str) -> Artifact:
     return project.store.remember_path(
         "ped2_motion",
         part,
-        code=MOVING,
         made_from={
             "clips": clips.fingerprint,
             "shrink": settings.shrink,
@@ -157,6 +131,7 @@ def ped2_motion(project: Project, part: str) -> Artifact:
     )
 
 
+@step
 def ped2_predictor(
     project: Project, seed: int, *, progress: Callable[[TrainingPoint], None] | None = None
 ) -> Artifact:
@@ -185,7 +160,6 @@ def ped2_predictor(
     return project.store.remember_path(
         "ped2_predictor",
         str(seed),
-        code=LEARNING,
         made_from={
             "clips": clips.fingerprint,
             "settings": settings.model_dump(include={"predictor", "shrink", "crop_rows", "crop_columns"}),
@@ -194,6 +168,7 @@ def ped2_predictor(
     )
 
 
+@step
 def ped2_expectation(project: Project, seed: int) -> Artifact:
     """What the coder of a seed expects of the normal clips: readout and scale. The fact `cpu_s` as above."""
     clips, settings = ped2_data(), _seeded(project.settings.ped2, seed)
@@ -215,7 +190,6 @@ def ped2_expectation(project: Project, seed: int) -> Artifact:
     return project.store.remember_path(
         "ped2_expectation",
         str(seed),
-        code=WATCHING,
         made_from={
             "predictor": predictor.fingerprint,
             "motion": motion.fingerprint,
@@ -225,6 +199,7 @@ def ped2_expectation(project: Project, seed: int) -> Artifact:
     )
 
 
+@step
 def ped2_scores(project: Project, seed: int) -> Artifact:
     """Surprise of the test clips: `<clip>/maps` (F, G, G), `<clip>/scores` (F,), `<clip>/times_s` (F,).
 
@@ -253,7 +228,6 @@ def ped2_scores(project: Project, seed: int) -> Artifact:
     return project.store.remember_path(
         "ped2_scores",
         str(seed),
-        code=WATCHING,
         made_from={
             "motion": motion.fingerprint,
             "predictor": predictor.fingerprint,

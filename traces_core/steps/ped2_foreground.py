@@ -23,20 +23,11 @@ from traces_core.foreground.surprise import ForegroundSurprise
 from traces_core.project import Project
 from traces_core.steps.ped2 import ped2_data
 from traces_core.store import Artifact
-from traces_core.store.digest import code_digest, digest
+from traces_core.store.code import step
 from traces_core.types import Times
 
-LEARNING = digest(
-    [
-        code_digest(
-            [f"traces_core.foreground.{name}" for name in ("network", "places", "scene", "surprise")]
-            + ["traces_core.context_aware.predictive.luminance"]
-        ),
-        code_digest(["traces_core.steps.ped2_foreground"]),
-    ]
-)
 
-
+@step
 def ped2_foreground(project: Project, seed: int) -> Artifact:
     """What the normal clips say of their foreground. The fact `cpu_s` is processor time, of all threads."""
     clips, settings = ped2_data(), _seeded(project, seed)
@@ -52,12 +43,12 @@ def ped2_foreground(project: Project, seed: int) -> Artifact:
     return project.store.remember_path(
         "ped2_foreground",
         str(seed),
-        code=LEARNING,
         made_from={"clips": clips.fingerprint, "settings": settings.model_dump()},
         write=learn,
     )
 
 
+@step
 def ped2_foreground_scores(project: Project, seed: int) -> Artifact:
     """Surprise of the test clips: `<clip>/maps`, `/evidence` (F, 4), `/scores` (F,), `/times_s` (F,).
 
@@ -82,7 +73,6 @@ def ped2_foreground_scores(project: Project, seed: int) -> Artifact:
     return project.store.remember_path(
         "ped2_foreground_scores",
         str(seed),
-        code=LEARNING,
         made_from={"clips": clips.fingerprint, "learned": learned.fingerprint},
         write=score,
     )

@@ -21,21 +21,10 @@ from traces_core.report.ped2 import ClipPeak
 from traces_core.steps import ped2, ped2_foreground
 from traces_core.steps.ped2 import LABELS, ped2_data
 from traces_core.store import Artifact
-from traces_core.store.digest import code_digest, digest, file_digest
+from traces_core.store.code import step
+from traces_core.store.digest import file_digest
 from traces_core.types import Array, ScoreTrack
 from traces_core.video import frame_at
-
-JUDGING = digest(
-    [
-        code_digest(["traces_core.metrics", "traces_core.datasets", "traces_core.steps.ped2_results"]),
-        code_digest(
-            [
-                "traces_core.context_aware.predictive.expectation",
-                "traces_core.context_aware.predictive.surprise",
-            ]
-        ),
-    ]
-)
 
 FOREGROUND, CODED = "foreground", "surprise"
 """The two streams: what the foreground says, and dense predictive coding."""
@@ -89,6 +78,7 @@ def ped2_baselines(project: Project) -> dict[str, dict[str, Any]]:
     return {name: {key: row.get(key) for key in names} for name, row in {**rows, **free}.items()}
 
 
+@step
 def ped2_results(project: Project) -> Artifact:
     """The numbers of all seeds together, as `reports/ped2.json` holds them."""
     seeds = project.settings.ped2.seeds
@@ -121,7 +111,6 @@ def ped2_results(project: Project) -> Artifact:
 
     return project.store.remember(
         "ped2_results",
-        code=JUDGING,
         made_from={
             "scores": {str(seed): found.fingerprint for seed, found in scores.items()},
             "dense_predictive_coding": {str(seed): found.fingerprint for seed, found in coded.items()},

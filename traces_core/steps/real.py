@@ -33,8 +33,8 @@ from traces_core.captions.table import CaptionTable, read_captions
 from traces_core.datasets import GroundTruth, VideoNames, read_lengths, read_ucf_crime
 from traces_core.errors import RealDataError
 from traces_core.project import Project
-from traces_core.steps.captions import CUTTING, JUDGING
 from traces_core.store import Artifact
+from traces_core.store.code import code_of, made_with, step
 from traces_core.store.digest import digest, file_digest
 from traces_core.text.scenes import SceneChoice
 from traces_core.types import Array, ScoreTrack
@@ -106,6 +106,7 @@ def _read(folder: Path, _files: tuple[str, ...]) -> RealData:
     return RealData(folder, official, vera, tables)
 
 
+@step
 def real_sentences(project: Project, name: str) -> Artifact:
     """Unit vectors of the distinct sentences of a table, in the order of `sentences_of`."""
     material = real_data()
@@ -113,8 +114,7 @@ def real_sentences(project: Project, name: str) -> Artifact:
     return project.store.remember(
         "real_sentences",
         name,
-        code=CUTTING,
-        made_from={"table": material.tables[name].fingerprint, "text_encoder": encoder.fingerprint},
+        made_from={"table": material.tables[name].fingerprint, "text_encoder": made_with(encoder)},
         make=lambda: {"vectors": encoder.encode_texts(material.said[name].texts)},
     )
 
@@ -185,7 +185,7 @@ class Bench:
         behind = self.background(settings) if behind is None else behind
         made_from = {
             "sentences": self.sentences.fingerprint,
-            "text_encoder": self.project.sentences.fingerprint,
+            "text_encoder": made_with(self.project.sentences),
             "corpus": digest(corpus.write_ndjson()),
             "background": [settings.background, digest(behind.write_ndjson())],
             "near_duplicate_cosine": settings.near_duplicate_cosine,
@@ -194,7 +194,7 @@ class Bench:
         kept = self.project.store.aside().remember(
             "real_scores",
             self.name,
-            code=JUDGING,
+            code=code_of(Bench),
             made_from=made_from,
             make=lambda: {"scores": self.judged(self.scorer(corpus, settings, behind))},
         )
@@ -219,6 +219,7 @@ class Bench:
         return {names.find(video, where=self.name): value for video, value in of_videos.items()}
 
 
+@step
 def _trace_vectors(project: Project, corpus: pl.DataFrame) -> Array:
     """Vectors of a corpus out of those of all that the catalog can say: encoded once for all rows."""
     known = _all_texts(project.machine.catalog, file_digest(project.machine.catalog))
@@ -226,8 +227,7 @@ def _trace_vectors(project: Project, corpus: pl.DataFrame) -> Array:
     encoder = project.sentences
     kept = project.store.aside().remember(
         "real_traces",
-        code=CUTTING,
-        made_from={"texts": digest(every), "text_encoder": encoder.fingerprint},
+        made_from={"texts": digest(every), "text_encoder": made_with(encoder)},
         make=lambda: {"vectors": encoder.encode_texts(every)},
     )
     rows = {text: row for row, text in enumerate(every)}

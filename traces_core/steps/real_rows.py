@@ -25,18 +25,12 @@ from traces_core.encoders.sentence import WEIGHTS_FILE, chosen_model, find_sente
 from traces_core.metrics import FrameScores, LevelCounts, auc_anomalous, evaluate, scores_at
 from traces_core.project import Project
 from traces_core.scoring.choice import ScorerChoice
-from traces_core.steps.captions import CUTTING, JUDGING
 from traces_core.steps.real import TABLES, Bench, real_data
 from traces_core.store import Artifact
-from traces_core.store.digest import code_digest
+from traces_core.store.code import code_of, made_with, step
 from traces_core.text.corpus import limit_traces, without_class
 from traces_core.text.scenes import SceneChoice
 from traces_core.types import ScoreTrack
-
-COMPARING = code_digest(
-    [f"traces_core.steps.{name}" for name in ("real", "real_rows")]
-    + [f"traces_core.{name}" for name in ("metrics", "datasets", "offline")]
-)
 
 _SPELLED_ALIKE = (
     *("abuse", "arrest", "arson", "assault", "burglary", "explosion"),
@@ -318,22 +312,23 @@ EXPERIMENTS: dict[str, Callable[[Bench], list[Row]]] = {
 """Every experiment by name."""
 
 
+@step
 def real_rows(project: Project, name: str) -> Artifact:
     """The rows of one experiment, both tables, made anew when data, settings, catalog or code changed."""
     material = real_data()
     made_from = {
         "data": material.fingerprints,
-        "text_encoder": project.sentences.fingerprint,
+        "text_encoder": made_with(project.sentences),
         "catalog": catalog_digest(project.machine.catalog),
         "settings": project.settings.captions.model_dump(),
         "scene": project.settings.corpus.scene,
-        "code": [CUTTING, JUDGING],
+        "code": code_of(EXPERIMENTS[name], deep=True),
     }
 
     def measure() -> dict[str, Any]:
         return {"rows": list(_labelled(name, (Bench(project, material, table) for table in TABLES)))}
 
-    return project.store.remember("real", name, code=COMPARING, made_from=made_from, make=measure)
+    return project.store.remember("real", name, made_from=made_from, make=measure)
 
 
 def _labelled(name: str, benches: Iterable[Bench]) -> Iterable[Row]:
@@ -342,6 +337,7 @@ def _labelled(name: str, benches: Iterable[Bench]) -> Iterable[Row]:
             yield {"experiment": name, "table": bench.name, **row}
 
 
+@step
 def real_results(project: Project, commit: str) -> Artifact:
     """`rows`, `baselines` and `provenance` of all experiments, as the results page shows them."""
     measured = [project.store.current("real", name) for name in EXPERIMENTS]
@@ -363,7 +359,7 @@ def real_results(project: Project, commit: str) -> Artifact:
         }
 
     made_from = {"commit": commit, "rows": [part.fingerprint for part in measured]}
-    return project.store.remember("real_results", code=COMPARING, made_from=made_from, make=gather)
+    return project.store.remember("real_results", made_from=made_from, make=gather)
 
 
 def _judged_with(project: Project) -> dict[str, str]:

@@ -30,6 +30,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
 from traces_core.errors import CorruptArtifactError, MissingArtifactError
+from traces_core.store.code import code_of_running_step
 from traces_core.store.digest import canonical_json, digest, file_digest
 
 Arrays = dict[str, NDArray[Any]]
@@ -93,9 +94,9 @@ class Store:
         name: str,
         key: str = ONLY,
         *,
-        code: str,
         made_from: Mapping[str, Any],
         make: Callable[[], Any],
+        code: str | None = None,
     ) -> Artifact:
         """The artifact of this recipe: found where it exists and is intact, else computed and kept.
 
@@ -103,13 +104,13 @@ class Store:
         ----------
         name, key
             Which asset, and which part of it.
-        code
-            Digest of the code that makes it.
         made_from
-            Everything else it depends on: fingerprints of inputs, settings. Part of the recipe.
+            Everything it depends on besides code: fingerprints of inputs, settings. Part of the recipe.
         make
             Computes the value: a polars DataFrame (Parquet), a dict of arrays (safetensors) or
             something JSON can hold.
+        code
+            Digest of the code that makes it; that of the step that runs, by default.
 
         Returns
         -------
@@ -117,7 +118,7 @@ class Store:
             `computed` says which of the two happened.
         """
         return self.remember_path(
-            name, key, code=code, made_from=made_from, write=lambda path: _write(make(), path)
+            name, key, made_from=made_from, write=lambda path: _write(make(), path), code=code
         )
 
     def remember_path(
@@ -125,9 +126,9 @@ class Store:
         name: str,
         key: str = ONLY,
         *,
-        code: str,
         made_from: Mapping[str, Any],
         write: Callable[[Path], Path | tuple[Path, Mapping[str, Any]]],
+        code: str | None = None,
     ) -> Artifact:
         """Like `remember`, for what writes itself: `write` gets a free path and gives the one it wrote.
 
@@ -138,6 +139,7 @@ class Store:
             returns that path, or the path and small facts to keep. Nothing it leaves behind when it
             raises is ever taken for an artifact.
         """
+        code = code or code_of_running_step()
         recipe = recipe_of(name, key, code, made_from)
         folder = self._folder(name, key)
         found = self.find(name, key, recipe)

@@ -1,42 +1,21 @@
-"""Fingerprints: of values, of files and of code. Two equal digests mean equal content.
+"""Fingerprints of values and of files. Two equal digests mean equal content.
 
-What a fingerprint is used for (whether to compute, whom to tell) is in `store`.
+Those of code are in `code`; what they are for (whether to compute, whom to tell) is in `store`.
 """
 
 from __future__ import annotations
 
-import ast
 import hashlib
-import importlib.util
 import json
 import time
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import suppress
+from collections.abc import Mapping
 from fractions import Fraction
-from functools import cache, lru_cache
-from importlib.metadata import PackageNotFoundError, version
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 LENGTH = 16
 """Hexadecimal digits kept: 64 bits, a collision in a million artifacts has a chance of 3e-8."""
-
-LIBRARIES = {
-    "PIL": ("pillow",),
-    "av": ("av",),
-    "faiss": ("faiss-cpu", "faiss-gpu"),
-    "matplotlib": ("matplotlib",),
-    "numpy": ("numpy",),
-    "open_clip": ("open_clip_torch",),
-    "polars": ("polars",),
-    "scipy": ("scipy",),
-    "sentence_transformers": ("sentence-transformers",),
-    "sklearn": ("scikit-learn",),
-    "torch": ("torch",),
-    "transformers": ("transformers",),
-}
-"""Libraries whose release can change a result, by the name they are imported under: where they come from.
-A step is made anew after an upgrade of those that its own modules import (decision 17)."""
 
 Stamp = tuple[int, int, int, int, int]
 
@@ -126,116 +105,3 @@ def _known_digest(path: Path, _stamp: Stamp) -> str:
 def _bytes_digest(path: Path) -> str:
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()[:LENGTH]
-
-
-def code_digest(names: Iterable[str]) -> str:
-    """Fingerprint of what code does: its syntax without docstrings, comments and layout, and the releases of
-    the libraries that compute for it.
-
-    Parameters
-    ----------
-    names
-        Modules, such as `traces_core.scoring`, and single definitions, such as
-        `traces_core.steps.detection:thresholds`. A package stands for every module below it.
-
-    Returns
-    -------
-    str
-        16 hexadecimal digits; equal after reformatting or rewording, different after a change of code, and
-        after another release of a library of `LIBRARIES` that a named module imports.
-
-    Raises
-    ------
-    ModuleNotFoundError
-        If there is no such module, or no such definition in it.
-    """
-    parts = {name: _part(name) for name in sorted(set(names))}
-    libraries = sorted({library for _, imported in parts.values() for library in imported})
-    return digest(
-        {
-            "code": {name: code for name, (code, _) in parts.items()},
-            "libraries": {library: release(library) for library in libraries},
-        }
-    )
-
-
-@cache
-def release(library: str) -> str | None:
-    """The release of a library of `LIBRARIES` that is installed, such as `2.13.0`; None where it is not.
-
-    Without what says how it was built (`+cpu`, `+cu130`): that belongs to the machine.
-    """
-    for distribution in LIBRARIES[library]:
-        with suppress(PackageNotFoundError):
-            return version(distribution).partition("+")[0]
-    return None
-
-
-@cache
-def _part(name: str) -> tuple[str, frozenset[str]]:
-    """Digest of a module, a package or a definition, and the libraries that its modules import."""
-    module, _, definition = name.partition(":")
-    spec = importlib.util.find_spec(module)
-    if spec is None or spec.origin is None:
-        raise ModuleNotFoundError(f"{name}: no source to fingerprint")
-    origin = Path(spec.origin)
-    files = sorted(origin.parent.rglob("*.py")) if origin.name == "__init__.py" else [origin]
-    sources = [_source(file) for file in files]
-    trees: list[ast.AST] = [tree for tree, _ in sources]
-    if definition:
-        trees = [node for tree, _ in sources for node in tree.body if definition in _defined(node)]
-    if not trees:
-        raise ModuleNotFoundError(f"{name}: {module} defines no {definition}")
-    return digest([_tree_digest(tree) for tree in trees]), frozenset().union(*(used for _, used in sources))
-
-
-@cache
-def _source(file: Path) -> tuple[ast.Module, frozenset[str]]:
-    """The syntax of a file, and the libraries of `LIBRARIES` that it imports."""
-    tree = ast.parse(file.read_text(encoding="utf-8"))
-    return tree, frozenset(LIBRARIES.keys() & set(_imports(tree)))
-
-
-def _imports(tree: ast.AST) -> Iterator[str]:
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            yield from (alias.name.partition(".")[0] for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            yield node.module.partition(".")[0]
-
-
-def _defined(node: ast.stmt) -> set[str]:
-    """Names that a statement of a module defines."""
-    if isinstance(node, ast.FunctionDef | ast.ClassDef):
-        return {node.name}
-    targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
-    return {target.id for target in targets if isinstance(target, ast.Name)}
-
-
-def source_digest(source: str) -> str:
-    """Fingerprint of Python source, blind to docstrings, comments and layout.
-
-    Examples
-    --------
-    >>> source_digest("x = 1  # one") == source_digest("'''About.'''\\nx = (1)")
-    True
-    >>> source_digest("x = 1") == source_digest("x = 2")
-    False
-    """
-    return _tree_digest(ast.parse(source))
-
-
-def _tree_digest(tree: ast.AST) -> str:
-    for node in ast.walk(tree):
-        body = getattr(node, "body", None)
-        if isinstance(body, list):
-            node.body = [item for item in body if not _is_bare_text(item)]  # type: ignore[attr-defined]
-    return digest(ast.dump(tree))
-
-
-def _is_bare_text(node: ast.stmt) -> bool:
-    return (
-        isinstance(node, ast.Expr)
-        and isinstance(node.value, ast.Constant)
-        and isinstance(node.value.value, str)
-    )

@@ -18,6 +18,7 @@ from typing import Any
 
 from traces_core.errors import CorruptArtifactError, MissingArtifactError, TracesError
 from traces_core.store.artifacts import ONLY, Artifact, Store, recipe_of
+from traces_core.store.code import code_of_running_step
 from traces_core.store.digest import LENGTH, canonical_json
 
 _SHOWN = 3
@@ -86,11 +87,12 @@ class DryRun(Store):
         name: str,
         key: str = ONLY,
         *,
-        code: str,
         made_from: Mapping[str, Any],
         write: Callable[[Path], Path | tuple[Path, Mapping[str, Any]]],
+        code: str | None = None,
     ) -> Artifact:
         """As in a store where it is found, and the end of the step where it is not."""
+        code = code or code_of_running_step()
         recipe = recipe_of(name, key, code, made_from)
         found = self.find(name, key, recipe)
         if self.publishes:

@@ -51,7 +51,7 @@ from traces_core.practice.pretraining.footage import (
     video_digest,
 )
 from traces_core.practice.pretraining.measures import measure_clip, measure_on_videos, measure_timesformer
-from traces_core.practice.pretraining.recipe import CODE, round_weights, save_weights, write_recipe
+from traces_core.practice.pretraining.recipe import round_weights, save_weights, write_recipe
 from traces_core.practice.pretraining.timesformer import (
     TimesformerTraining,
     build_timesformer,
@@ -60,7 +60,7 @@ from traces_core.practice.pretraining.timesformer import (
     train_on_clips,
     train_on_videos,
 )
-from traces_core.store.digest import code_digest
+from traces_core.store.code import code_of
 
 TOWERS = ("clip", "timesformer")
 MEASURED_PER_KIND = 12
@@ -128,7 +128,7 @@ def pretrain_clip(
 ) -> dict[str, float]:
     """Make the CLIP tower of a seed, and write weights, tokenizer, configuration and recipe to `folder`."""
     training, footage = training or ClipTraining(), footage or PretrainingClipSettings()
-    with _scene(seed, folder) as scratch:
+    with _scene("clip", seed, folder) as scratch:
         model, tokenizer = build_clip(folder)
         drawn = _drawn(seed, footage, (clip_preprocess(), FRAME_STEP), scratch, measured_per_kind, workers)
         plans, pixels, test_plans, test_pixels = drawn
@@ -161,7 +161,7 @@ def pretrain_timesformer(
     footage = footage or PretrainingClipSettings(open_set=False)
     videos = videos or VideoSettings()
     weights = folder / "model.safetensors"
-    with _scene(seed, folder) as scratch:
+    with _scene("timesformer", seed, folder) as scratch:
         model = build_timesformer()
         size = (WindowInput.from_recipe(window_recipe()).frames, 1)
         plans, pixels, test_plans, test_pixels = _drawn(
@@ -212,9 +212,9 @@ def settle_timesformer(
 
 
 @contextmanager
-def _scene(seed: int, folder: Path) -> Iterator[Path]:
+def _scene(tower: str, seed: int, folder: Path) -> Iterator[Path]:
     """One thread, the seed set, an empty folder for the drawn clips."""
-    code_digest(CODE)  # kept from here on: what runs is what the recipe states, whoever edits meanwhile
+    code_of(_JOBS[tower])  # kept from here on: what runs is what the recipe states, whoever edits meanwhile
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     folder.mkdir(parents=True, exist_ok=True)
@@ -270,6 +270,7 @@ def _stated(
         "footage": footage_digest(seed, footage, told),
         "measured_per_kind": measured_per_kind,
         "metrics": {name: round(value, 4) for name, value in metrics.items()},
+        "code": code_of(_JOBS[tower]),
     }
 
 

@@ -17,23 +17,8 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from traces_core.encoders.pocket_models import write_json
-from traces_core.store.digest import code_digest
 
 RECIPE_FILE = "recipe.json"
-CODE = (
-    "traces_core.practice",
-    "traces_core.encoders.motion",
-    "traces_core.encoders.pixels",
-    "traces_core.encoders.pocket_models",
-    "traces_core.encoders.window_input",
-    "traces_core.practice.pretraining.augmentation",
-    "traces_core.practice.pretraining.clip",
-    "traces_core.practice.pretraining.footage",
-    "traces_core.practice.pretraining.optimisation",
-    "traces_core.practice.pretraining.timesformer",
-    "traces_core.encoders.text_tower",
-)
-"""Modules that decide what weights come out."""
 
 
 def sha256(path: Path) -> str:
@@ -73,7 +58,6 @@ def write_recipe(folder: Path, weights: Path, recipe: Mapping[str, Any]) -> None
     files = sorted(path for path in folder.iterdir() if path.is_file() and path.name != RECIPE_FILE)
     stated = {
         **recipe,
-        "code": code_digest(CODE),
         "weights": weights.name,
         "sha256": {path.name: sha256(path) for path in files},
     }

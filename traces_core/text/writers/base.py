@@ -65,5 +65,9 @@ class Writer(Protocol):
     def fingerprint(self) -> str:
         """Everything about the writer that changes what it writes: model, prompt version, seed."""
 
+    @property
+    def model(self) -> object | None:
+        """The language model that it asks; None where it asks none."""
+
     def write(self, contexts: Sequence[Context]) -> Iterator[Manuscript]:
         """One manuscript a context, in the order given; the others do not change what is in it."""

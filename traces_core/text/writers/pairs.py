@@ -91,14 +91,14 @@ class PairWriter:
         journal: Journal,
         progress: Progress | None = None,
     ) -> None:
-        self._model, self._encoder, self._journal = model, encoder, journal
+        self.model, self._encoder, self._journal = model, encoder, journal
         self._progress = progress or (lambda had, wanted, what: None)
         self._had = self._wanted = 0
 
     @property
     def fingerprint(self) -> str:
         """Model, prompt version, seed, sampling, number, threshold, rounds and text space."""
-        return writer_fingerprint(self._model.name, self._model.settings, self._encoder)
+        return writer_fingerprint(self.model.name, self.model.settings, self._encoder)
 
     def write(self, contexts: Sequence[Context]) -> Iterator[Manuscript]:
         """One manuscript a context: what people wrote first, then the pairs of each class.
@@ -119,7 +119,7 @@ class PairWriter:
             yield self._manuscript(context, [page for page in pages if page.context is context])
 
     def _fill(self, pages: list[ClassPairs]) -> None:
-        wanted = self._model.settings.pairs_per_class
+        wanted = self.model.settings.pairs_per_class
         for turn in range(-(-wanted // PAIRS_A_QUESTION) + SPARE_QUESTIONS):
             short = [page for page in pages if page.missing(wanted)]
             questions = []
@@ -137,7 +137,7 @@ class PairWriter:
 
     def _judge(self, pages: list[ClassPairs]) -> None:
         """Send back the normal sentences that are too near the anomalous ones; drop them in the end."""
-        rounds = self._model.settings.rewriting_rounds
+        rounds = self.model.settings.rewriting_rounds
         centroids = [self._centroid(page) for page in pages]
         for turn in range(rounds + 1):
             for page, centroid in zip(pages, centroids, strict=True):
@@ -165,7 +165,7 @@ class PairWriter:
         if not page.waiting:
             return
         cosines = self._encoder.encode_texts(page.waiting) @ centroid  # (N,)
-        near = cosines > self._model.settings.maximum_cosine
+        near = cosines > self.model.settings.maximum_cosine
         page.normal += [(text, turn) for text, is_near in zip(page.waiting, near, strict=True) if not is_near]
         page.waiting = [text for text, is_near in zip(page.waiting, near, strict=True) if is_near]
 
@@ -176,7 +176,7 @@ class PairWriter:
         unusable is asked again with the next seed, and not kept: a better server may answer. What stays
         unusable is handed over as the error that it is.
         """
-        seed = self._model.settings.seed + turn * TRIES
+        seed = self.model.settings.seed + turn * TRIES
         keys = {question: self._key(question, seed) for question in questions}
         left = [one for one in questions if self._journal.find(one, keys[one]) is None]
         self._wanted += len(left)
@@ -185,7 +185,7 @@ class PairWriter:
             if not left:
                 break
             refused = {}
-            for question, reply in self._model.ask(left, seed + once_more):
+            for question, reply in self.model.ask(left, seed + once_more):
                 try:
                     check_reply(question, reply)
                 except ReplyError as error:
@@ -198,13 +198,13 @@ class PairWriter:
         return [refused.get(one) or Reply(self._journal.find(one, keys[one]) or "") for one in questions]
 
     def _key(self, question: Question, seed: int) -> str:
-        said = self._model.settings
+        said = self.model.settings
         sampling = [seed, said.temperature, said.top_p, said.max_tokens]
         asked = [question.messages(), question.schema()]
-        return digest([self._model.name, said.model, asked, sampling])
+        return digest([self.model.name, said.model, asked, sampling])
 
     def _manuscript(self, context: Context, pages: list[ClassPairs]) -> Manuscript:
-        said = self._model.settings
+        said = self.model.settings
         drafts = list(catalog_drafts(context))
         counts: dict[str, int] = {"short": 0}
         for page in pages:
@@ -216,8 +216,8 @@ class PairWriter:
         return Manuscript(context, tuple(drafts), counts)
 
     def _origin(self, turn: int) -> TraceOrigin:
-        said = self._model.settings
-        return TraceOrigin(self._model.name, said.model or "", PROMPT_VERSION, said.seed, turn)
+        said = self.model.settings
+        return TraceOrigin(self.model.name, said.model or "", PROMPT_VERSION, said.seed, turn)
 
 
 def writer_fingerprint(name: str, settings: WritingSettings, encoder: TextEncoder) -> str:

@@ -23,6 +23,7 @@ class ShippedWriter:
     """
 
     fingerprint: str = "shipped"
+    model: None = None
 
     def write(self, contexts: Sequence[Context]) -> Iterator[Manuscript]:
         """Each sentence of each file, in its order."""

@@ -1,0 +1,105 @@
+"""Every function of ours, and every library, that runs while a step does: what a closure is held against."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+import sys
+import threading
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cache
+from types import CodeType, FrameType
+from typing import Any
+
+from traces_core.store import code
+from traces_core.store.source import find_module
+
+
+@dataclass
+class Recorded:
+    """What ran, by `module:name` of the step that ran innermost."""
+
+    functions: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
+    """Top-level definitions, as `module:name`."""
+    libraries: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
+    """Packages outside the standard library that these called."""
+
+
+@contextmanager
+def recording() -> Iterator[Recorded]:
+    """Within, whatever a step runs is noted, in every thread."""
+    for package in code.OURS:  # what runs at import belongs to no step
+        _import_all(package)
+    recorded, current = Recorded(), [""]
+    main = threading.get_ident()
+
+    def note(frame: FrameType, event: str, argument: Any) -> None:
+        if event not in ("call", "c_call"):
+            return
+        if threading.get_ident() == main:
+            function = code._running.get()
+            current[0] = "" if function is None else f"{function.__module__}:{function.__qualname__}"
+        step = current[0]
+        if not step:
+            return
+        if event == "c_call":
+            if _own(frame):
+                owner = getattr(argument, "__module__", None)
+                owner = owner or type(getattr(argument, "__self__", 0)).__module__
+                recorded.libraries[step].add(str(owner).partition(".")[0])
+            return
+        own = _own(frame)
+        if own:
+            recorded.functions[step].add(own)
+            return
+        caller = frame.f_back
+        if caller is not None and _own(caller):
+            recorded.libraries[step].add(str(frame.f_globals.get("__name__")).partition(".")[0])
+
+    threading.setprofile(note)
+    sys.setprofile(note)
+    try:
+        yield recorded
+    finally:
+        sys.setprofile(None)
+        threading.setprofile(None)
+
+
+def _own(frame: FrameType) -> str | None:
+    """The top-level definition that runs in a frame, as `module:name`; None where it is not ours."""
+    module = str(frame.f_globals.get("__name__"))
+    if not frame.f_code.co_filename.startswith("<"):
+        return _definition(frame.f_code, module)
+    owner = type(frame.f_locals.get("self"))  # a dataclass's own methods are written at run time
+    name = f"{owner.__module__}:{owner.__qualname__.partition('.')[0]}"
+    return name if owner.__module__.partition(".")[0] in code.OURS else None
+
+
+@cache
+def _definition(running: CodeType, module: str) -> str | None:
+    """The top-level definition that a piece of code is part of; None where it is not ours."""
+    if module.partition(".")[0] not in code.OURS:
+        return None
+    if running.co_name == "<module>":
+        return None
+    line = running.co_firstlineno
+    source = find_module(module)
+    for name, definition in () if source is None else source.definitions.items():
+        for statement in definition.statements:
+            first = min([statement.lineno, *(one.lineno for one in getattr(statement, "decorator_list", ()))])
+            if first <= line <= (statement.end_lineno or first):
+                return f"{module}:{name}"
+    return f"{module}:{running.co_qualname}"
+
+
+def _import_all(package: str) -> None:
+    try:
+        top = importlib.import_module(package)
+    except ModuleNotFoundError:
+        return
+    for one in pkgutil.walk_packages(top.__path__, f"{package}."):
+        if not one.name.endswith("__main__"):
+            importlib.import_module(one.name)

@@ -1,0 +1,152 @@
+"""What a step can reach, held against what it ran: every function of ours, every library.
+
+The small graph runs once under a profiler. A step may run what its closure holds, and what the classes of the
+objects hold that it was handed and whose code stands in its recipe.
+`python -m pytest tests/test_closures.py -s` prints the size of each closure.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterator
+from dataclasses import replace
+from importlib.metadata import packages_distributions
+from pathlib import Path
+
+import polars as pl
+import pytest
+from context_aware.small_context import SMALL
+from recorded_steps import Recorded, recording
+from small_graph import make_graph
+
+from traces_core.project import Project
+from traces_core.steps import (
+    benchmark,
+    block_views,
+    captions,
+    context_aware,
+    context_scores,
+    detection,
+    footage,
+    inbox,
+    pages,
+)
+from traces_core.store.code import LEFT_OUT, LIBRARIES_LEFT_OUT, OURS, Closure, closure_of
+from traces_core.store.source import find_module
+
+DRAWN = {
+    "practice__training_clips": 28,
+    "practice__training_clip_s": 1.0,
+    "practice__training_videos": 1,
+    "practice__benchmark_videos": 6,
+    "practice__benchmark_video_s": 20.0,
+}
+WHOLE = len(list((Path(__file__).parents[1] / "traces_core").rglob("*.py")))
+pytestmark = pytest.mark.timeout(900)
+
+
+def run_every_step(home: Path) -> Project:
+    """All chapters that the small graph has footage for, one after the other."""
+    project = make_graph(home)
+    project = replace(project, settings=project.settings.with_values(**SMALL))
+    current = project.store.current
+    practice, listed, index = (current(name) for name in ("practice_footage", "videos", "trace_index"))
+    shards = footage.shard_names(project.settings.footage.shards)
+    scores = [current("anomaly_scores", shard) for shard in shards]
+    truth = footage.checked_annotations(project, practice, listed)
+    for part in scores:
+        detection.alarms(project, listed, part, current("thresholds"))
+    benchmark.benchmark_metrics(project, listed, truth, scores, current("thresholds"))
+    pages.benchmark_pages(project)
+    pages.results_page(project)
+    features = [current("feature_manifest", shard) for shard in shards]
+    grids = [block_views.patch_grids(project, practice, listed, shard) for shard in shards]
+    manifests = [pl.concat([part.read() for part in some]) for some in (features, grids)]
+    predicted = context_aware.predictor(project, practice, listed, manifests[1])
+    learned = context_aware.context_gate(project, practice, listed, *manifests, predicted, index)
+    judged = [
+        context_scores.context_aware_scores(project, listed, *parts, learned, index)
+        for parts in zip(features, grids, strict=True)
+    ]
+    calibrated = context_scores.context_aware_thresholds(project, listed, judged)
+    for part in judged:
+        context_scores.context_aware_alarms(project, listed, part, calibrated)
+    captions.caption_scores(project, captions.caption_embeddings(project))
+    (home / "inbox").mkdir()
+    (home / "inbox" / "clip.mp4").write_bytes(next((home / "calibration").rglob("*.mp4")).read_bytes())
+    inbox.inbox_scores(project, "clip.mp4")
+    footage.practice_footage(project.variant(**DRAWN))
+    return project
+
+
+@pytest.fixture(scope="module")
+def ran(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Recorded, Project]]:
+    drawers, footage.DRAWERS = footage.DRAWERS, 1  # another process is not recorded
+    try:
+        with recording() as recorded:
+            project = run_every_step(tmp_path_factory.mktemp("home"))
+        yield recorded, project
+    finally:
+        footage.DRAWERS = drawers
+
+
+def _closure(step: str) -> Closure:
+    module, _, name = step.partition(":")
+    return closure_of(getattr(importlib.import_module(module), name))
+
+
+def _handed(project: Project) -> list[Closure]:
+    """Of the objects that steps are handed and whose code stands in their recipes."""
+    return [closure_of(type(one)) for one in (project.clip, project.windows, project.writer())]
+
+
+def _is_left_out(definition: str) -> bool:
+    module = definition.partition(":")[0]
+    return definition in LEFT_OUT or any(module == one or module.startswith(f"{one}.") for one in LEFT_OUT)
+
+
+def test_a_step_runs_nothing_that_its_closure_does_not_hold(ran: tuple[Recorded, Project]) -> None:
+    recorded, project = ran
+    handed = {name for closure in _handed(project) for name in closure.definitions}
+    escaped = {
+        step: sorted(
+            one
+            for one in executed - _closure(step).definitions.keys() - handed
+            if f"{one}()" not in _closure(step).definitions and not _is_left_out(one)
+        )
+        for step, executed in recorded.functions.items()
+    }
+    assert len(escaped) >= 20
+    assert {step: names for step, names in escaped.items() if names} == {}
+
+
+def test_a_step_calls_no_library_whose_release_is_not_in_its_recipe(ran: tuple[Recorded, Project]) -> None:
+    recorded, project = ran
+    handed = {name for closure in _handed(project) for name in closure.libraries}
+    installed = packages_distributions().keys() - {*OURS, *LIBRARIES_LEFT_OUT}
+    missing = {
+        step: sorted(called & installed - _closure(step).libraries.keys() - handed)
+        for step, called in recorded.libraries.items()
+    }
+    assert {step: names for step, names in missing.items() if names} == {}
+
+
+def test_no_closure_is_the_whole_package(ran: tuple[Recorded, Project]) -> None:
+    recorded, _ = ran
+    files = {}
+    for step in sorted(recorded.functions):
+        closure = _closure(step)
+        files[step] = len({name.partition(":")[0] for name in closure.definitions})
+        print(f"{step:50} {len(closure.definitions):4} definitions in {files[step]:3} files")
+    assert max(files.values()) < WHOLE / 2
+    numbers = [step for step in files if step.split(":")[1] not in ("benchmark_pages", "_scored")]
+    assert max(files[step] for step in numbers) < WHOLE / 4
+
+
+def test_what_is_left_out_exists_and_has_a_reason() -> None:
+    for name, reason in LEFT_OUT.items():
+        module, _, definition = name.partition(":")
+        source = find_module(module)
+        assert reason
+        assert source is not None, name
+        assert not definition or definition in source.definitions, name

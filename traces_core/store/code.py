@@ -1,0 +1,334 @@
+"""Fingerprints of code: what a step does is what it can reach, and nothing is listed by hand.
+
+    @step
+    def thresholds(project, ...): ...          code_of(thresholds) -> 16 digits
+
+From a function through the names it uses, their attributes, classes and re-exports, as far as our own
+packages go; the releases of the libraries used on the way; data files named beside `__file__`; environment
+variables. It stops at other steps, whose results have fingerprints of their own. What is handed in (encoders,
+settings, the store) is not followed: an encoder's recipe carries its own code (`made_with`), settings are in
+a recipe by value, and of their classes only the behaviour counts here. How source becomes definitions is in
+`source`.
+"""
+
+from __future__ import annotations
+
+import ast
+import functools
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from contextvars import ContextVar
+from dataclasses import dataclass
+from functools import cache
+from importlib.metadata import packages_distributions, version
+from sys import stdlib_module_names
+from typing import Any, ParamSpec, Protocol, TypeVar
+
+from traces_core.store.digest import digest, file_digest
+from traces_core.store.source import Chain, Definition, Import, Module, find_module
+
+P = ParamSpec("P")
+Result = TypeVar("Result")
+
+OURS = ("traces_core", "experiments")
+"""Packages that are followed; everything else is a library, which counts by its release."""
+
+SETTINGS = ("traces_core.settings", "Settings")
+"""The class whose fields are the sections of the settings."""
+
+LEFT_OUT = {
+    "traces_core.store.code": "says which code runs, and is none of it",
+    "traces_core.store.source": "the same",
+    "traces_core.settings": "values are in a recipe; what its sections do counts where they are read",
+    "traces_core.project": "what is handed in; its encoders say in a recipe who they are",
+    "traces_core.store.artifacts": "keeps what a step makes; what is kept does not depend on it",
+    "traces_core.encoders.pocket_models:FOLDER": "weights: an encoder's fingerprint is that of its files",
+}
+"""Modules and definitions that no closure holds, and why."""
+
+LIBRARIES_LEFT_OUT = {
+    "diskcache": "remembers what was asked",
+    "pydantic": "checks settings and replies; their values are in the recipe",
+    "rich": "draws progress",
+}
+"""Libraries whose release changes no result, and why."""
+
+MACHINE = {
+    "TRACES_REAL_DATA": "where data lies; what lies there is in the recipe by content",
+    **dict.fromkeys(("ALL_PROXY", "HTTPS_PROXY", "all_proxy", "https_proxy"), "how a network is reached"),
+}
+"""Environment variables that belong to the machine and change no result, and why."""
+
+
+class HasFingerprint(Protocol):
+    """What is handed to a step and says by a fingerprint who it is, such as an encoder."""
+
+    @property
+    def fingerprint(self) -> str:
+        """Fingerprint of its weights and of how they are used."""
+
+
+@dataclass(frozen=True)
+class Closure:
+    """What a piece of code can reach."""
+
+    definitions: dict[str, str]
+    """By `module:name`: digest of the syntax and of what each of its names stands for. An empty name is what
+    the module does when it is imported."""
+    libraries: dict[str, str]
+    """Release of each library that is used on the way, without how it was built (`+cpu`)."""
+    files: dict[str, str]
+    """Digest of each data file that is named beside `__file__`."""
+    environment: dict[str, str | None]
+    """Value of each environment variable that is read, but for those of the machine."""
+
+    @property
+    def digest(self) -> str:
+        """16 hexadecimal digits."""
+        return digest([self.definitions, self.libraries, self.files, self.environment])
+
+
+_running: ContextVar[Callable[..., Any] | None] = ContextVar("step", default=None)
+
+
+def step(function: Callable[P, Result]) -> Callable[P, Result]:
+    """Mark a function that makes artifacts: while it runs, they are filed under its code."""
+
+    @functools.wraps(function)
+    def run(*args: P.args, **kwargs: P.kwargs) -> Result:
+        outer = _running.set(function)
+        try:
+            return function(*args, **kwargs)
+        finally:
+            _running.reset(outer)
+
+    return run
+
+
+def code_of_running_step() -> str:
+    """Fingerprint of the step that runs now.
+
+    Raises
+    ------
+    RuntimeError
+        If none does: the function that makes the artifact lacks `@step`.
+    """
+    function = _running.get()
+    if function is None:
+        raise RuntimeError("no step runs: mark the function that makes the artifact with @step")
+    return code_of(function)
+
+
+def made_with(thing: HasFingerprint) -> list[str]:
+    """What a recipe says of an object that was handed in: who it is, and what its class does."""
+    return [thing.fingerprint, code_of(type(thing))]
+
+
+def code_of(thing: Callable[..., Any], *, deep: bool = False) -> str:
+    """Fingerprint of all that a function or class can reach.
+
+    Parameters
+    ----------
+    thing
+        A function or a class at the top of a module.
+    deep
+        Whether to go on through other steps: for what runs them itself, such as an ablation.
+
+    Returns
+    -------
+    str
+        16 hexadecimal digits; equal after reformatting or rewording, different after a change of code that
+        can be reached, of a data file or of a library's release.
+
+    Raises
+    ------
+    ModuleNotFoundError
+        If it has no source.
+    """
+    return closure_of(thing, deep=deep).digest
+
+
+def closure_of(thing: Callable[..., Any], *, deep: bool = False) -> Closure:
+    """All that a function or class can reach; see `code_of`."""
+    return _closure(thing.__module__, thing.__qualname__.partition(".")[0], deep)
+
+
+@cache
+def _closure(module: str, name: str, deep: bool) -> Closure:
+    start = find_module(module)
+    if start is None or name not in start.definitions:
+        raise ModuleNotFoundError(f"{module}:{name}: no source to fingerprint")
+    first = start.definitions[name]
+    reached: dict[str, Definition] = {}
+    named: dict[str, dict[str, str]] = {}
+    libraries: set[str] = set()
+    waiting = deque([first])
+    while waiting:
+        one = waiting.popleft()
+        key = f"{one.module}:{one.name}"
+        if key in reached or key in LEFT_OUT or (one.is_step and one is not first and not deep):
+            continue
+        reached[key] = one
+        for label, target in _targets(one):
+            if isinstance(target, str):
+                libraries.add(target)
+            else:
+                waiting.append(target)
+                target = f"{target.module}:{target.name}"
+            named.setdefault(key, {})[label] = target
+    variables = {name for one in reached.values() for name in _variables(one)} - MACHINE.keys()
+    return Closure(
+        definitions={key: digest([one.text, named.get(key, {})]) for key, one in sorted(reached.items())},
+        libraries={one: release(one) for one in sorted(libraries - LIBRARIES_LEFT_OUT.keys())},
+        files=dict(sorted(pair for one in reached.values() for pair in _files(one))),
+        environment={name: os.environ.get(name) for name in sorted(variables)},
+    )
+
+
+def _targets(one: Definition) -> Iterator[tuple[str, Definition | str]]:
+    """What a definition refers to, and by which name: definitions of ours, or a library."""
+    module = find_module(one.module)
+    if module is None:
+        return
+    for effects in _effects(one.module):
+        yield f"import {effects.module}", effects
+    for chain in one.references.chains:
+        yield from ((".".join(chain), target) for target in _resolve(module, chain))
+    for brought in one.references.imports:
+        label = f"{brought.module}.{brought.attribute or ''}"
+        yield from ((label, target) for target in _of_import(brought, ()))
+    for section in one.references.sections:
+        yield from ((f"settings.{section}", target) for target in _behaviour(section))
+
+
+@cache
+def _effects(module: str) -> tuple[Definition, ...]:
+    """What importing a module does: its own statements and those of the packages around it."""
+    parts = module.split(".")
+    names = [".".join(parts[: length + 1]) for length in range(len(parts))]
+    found = (find_module(name) for name in names)
+    return tuple(one.effects for one in found if one is not None and one.effects.statements)
+
+
+def _resolve(module: Module, chain: Chain) -> Iterator[Definition | str]:
+    """What a chain of names stands for in a module."""
+    first, *rest = chain
+    if first in module.definitions:
+        yield module.definitions[first]
+    elif first in module.imports:
+        yield from _of_import(module.imports[first], tuple(rest))
+
+
+def _of_import(brought: Import, rest: Chain) -> Iterator[Definition | str]:
+    """What an imported name, and attributes of it, stand for."""
+    top = brought.module.partition(".")[0]
+    if top not in OURS:
+        if top not in stdlib_module_names:
+            yield top
+        return
+    if _is_left_out(brought.module):
+        return
+    name, names = brought.module, [*([brought.attribute] if brought.attribute else []), *rest]
+    while names:
+        module = find_module(name)
+        if module is not None and names[0] in (*module.definitions, *module.imports):
+            yield from _resolve(module, tuple(names))
+            return
+        if find_module(f"{name}.{names[0]}") is None:
+            return
+        name = f"{name}.{names.pop(0)}"
+        if _is_left_out(name):
+            return
+    module = find_module(name)  # a module as a value: all of it may be used
+    yield from module.definitions.values() if module is not None else ()
+
+
+def _is_left_out(module: str) -> bool:
+    return any(module == one or module.startswith(f"{one}.") for one in LEFT_OUT)
+
+
+@cache
+def _behaviour(section: str) -> tuple[Definition, ...]:
+    """The methods of the classes of a section of the settings, and of the sections within it."""
+    home = find_module(SETTINGS[0])
+    field = None if home is None else _annotations(home.definitions[SETTINGS[1]]).get(section)
+    return tuple(_methods(home, field)) if home is not None and field is not None else ()
+
+
+def _methods(module: Module, names: Iterable[str]) -> Iterator[Definition]:
+    for name in names:
+        for found in _resolve(module, (name,)):
+            if isinstance(found, str) or not isinstance(found.statements[0], ast.ClassDef):
+                continue
+            there = find_module(found.module)
+            body = found.statements[0].body
+            methods = tuple(one for one in body if isinstance(one, ast.FunctionDef))
+            if methods:
+                yield Definition(found.module, f"{found.name}()", methods)
+            if there is not None:
+                inner = {one for some in _annotations(found).values() for one in some}
+                bases = {one.id for one in found.statements[0].bases if isinstance(one, ast.Name)}
+                yield from _methods(there, sorted(inner | bases))
+
+
+def _annotations(definition: Definition) -> dict[str, tuple[str, ...]]:
+    """By field of a class: the names in its annotation."""
+    return {
+        one.target.id: tuple(
+            sorted({part.id for part in ast.walk(one.annotation) if isinstance(part, ast.Name)})
+        )
+        for statement in definition.statements
+        if isinstance(statement, ast.ClassDef)
+        for one in statement.body
+        if isinstance(one, ast.AnnAssign) and isinstance(one.target, ast.Name)
+    }
+
+
+def _files(one: Definition) -> Iterator[tuple[str, str]]:
+    """The data files that a definition names beside its module, folders file by file."""
+    if ("__file__",) not in one.references.chains:
+        return
+    module = find_module(one.module)
+    for text in one.references.strings if module is not None else ():
+        path = module.path.parent / text if module is not None and text else None
+        if path is not None and path.exists() and path.suffix != ".py":
+            yield f"{one.module}:{text}", file_digest(path)
+
+
+def _variables(one: Definition) -> Iterator[str]:
+    """The environment variables that a definition reads by a constant name."""
+    module = find_module(one.module)
+    if module is None or not one.references.chains & _READERS:
+        return
+    known = {name for name in one.references.strings if _is_variable(name)}
+    for chain in one.references.chains:
+        for target in _resolve(module, chain[:1]):
+            if isinstance(target, Definition) and len(target.references.strings) == 1:
+                known |= {name for name in target.references.strings if _is_variable(name)}
+    yield from known
+
+
+_READERS = {("os", "environ"), ("os", "environ", "get"), ("os", "getenv")}
+
+
+def _is_variable(text: str) -> bool:
+    return text.replace("_", "").isalnum() and (
+        text.isupper() or (text.islower() and text.endswith("_proxy"))
+    )
+
+
+@cache
+def release(library: str) -> str:
+    """The installed release of a library by the name it is imported under, such as `2.13.0`.
+
+    Without what says how it was built (`+cpu`, `+cu130`): that belongs to the machine. Empty where it is not
+    installed.
+    """
+    known = _distributions().get(library, [])
+    return ", ".join(version(one).partition("+")[0] for one in sorted(set(known)))
+
+
+@cache
+def _distributions() -> dict[str, list[str]]:
+    return {name: list(some) for name, some in packages_distributions().items()}

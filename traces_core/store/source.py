@@ -1,0 +1,333 @@
+"""Source read as definitions: what a module defines, imports and does when it is imported.
+
+Only syntax is read; nothing is imported or run. Which definitions a step reaches is decided in `code`.
+"""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import importlib.util
+import sys
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from functools import cache, cached_property
+from pathlib import Path
+
+Chain = tuple[str, ...]
+"""A name and its attributes: `world.write_corpus` is `("world", "write_corpus")`."""
+
+_WORDS = {"description", "title"}
+"""Keywords of a settings field that only people read."""
+
+
+@dataclass(frozen=True)
+class Import:
+    """What a name stands for that an import statement brought: a module, or something of a module."""
+
+    module: str
+    attribute: str | None
+
+
+@dataclass(frozen=True)
+class Definition:
+    """One definition of a module: a function, a class, a constant, or what the module does when imported."""
+
+    module: str
+    name: str
+    statements: tuple[ast.stmt, ...] = field(compare=False, repr=False)
+
+    @cached_property
+    def is_step(self) -> bool:
+        """Whether it makes artifacts of its own, under a recipe of its own (`@step`)."""
+        decorators = getattr(self.statements[0], "decorator_list", ()) if self.statements else ()
+        return any(ast.unparse(one).rpartition(".")[2] == "step" for one in decorators)
+
+    @cached_property
+    def text(self) -> str:
+        """Its syntax without docstrings, comments, layout and what settings say to people."""
+        return "\n".join(map(ast.dump, self.statements))
+
+    @cached_property
+    def references(self) -> References:
+        """What it names of the world outside itself."""
+        reader = _Reader(self.module)
+        for statement in self.statements:
+            reader.visit(statement)
+        return References(
+            frozenset(reader.chains), frozenset(reader.imports), frozenset(reader.sections), reader.strings
+        )
+
+
+@dataclass(frozen=True)
+class References:
+    """What a definition names: resolved by whoever follows them."""
+
+    chains: frozenset[Chain]
+    """Global names with the attributes taken of them."""
+    imports: frozenset[Import]
+    """Imports within its own functions."""
+    sections: frozenset[str]
+    """Sections of the settings that it reads: `settings.<section>`."""
+    strings: tuple[str, ...]
+    """Its string constants, for those that name a file beside the module."""
+
+
+@dataclass(frozen=True)
+class Module:
+    """One parsed file."""
+
+    name: str
+    path: Path
+    definitions: dict[str, Definition]
+    imports: dict[str, Import]
+    effects: Definition
+    """Statements that do something when the module is imported, such as `cv2.setNumThreads(1)`."""
+
+
+def find_module(name: str) -> Module | None:
+    """The module of a dotted name, parsed; None where there is no such source file."""
+    path = _path_of(name)
+    return None if path is None else _parsed(name, path)
+
+
+@cache
+def _path_of(name: str) -> Path | None:
+    loaded = sys.modules.get(name)
+    known = getattr(loaded, "__file__", None)
+    if known is not None and known.endswith(".py"):
+        return Path(known)
+    try:
+        spec = importlib.util.find_spec(name)
+    except (ModuleNotFoundError, ValueError):
+        return None
+    origin = None if spec is None else spec.origin
+    return Path(origin) if origin is not None and origin.endswith(".py") else None
+
+
+@cache
+def _parsed(name: str, path: Path) -> Module:
+    definitions: dict[str, Definition] = {}
+    imports: dict[str, Import] = {}
+    effects: list[ast.stmt] = []
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    _Bare().visit(tree)
+    for statement in tree.body:
+        if isinstance(statement, ast.Import | ast.ImportFrom):
+            imports |= dict(imported(statement, name, is_package=path.name == "__init__.py"))
+        elif _is_guarded(statement):
+            continue
+        elif names := list(_defined(statement)):
+            for one in names:
+                before = definitions[one].statements if one in definitions else ()
+                definitions[one] = Definition(name, one, (*before, statement))
+        else:
+            effects.append(statement)
+        if isinstance(statement, ast.If | ast.Try | ast.With) and not _is_guarded(statement):
+            for inner in ast.walk(statement):
+                if isinstance(inner, ast.Import | ast.ImportFrom):
+                    imports |= dict(imported(inner, name, is_package=path.name == "__init__.py"))
+    return Module(name, path, definitions, imports, Definition(name, "", tuple(effects)))
+
+
+def imported(
+    statement: ast.Import | ast.ImportFrom, module: str, *, is_package: bool
+) -> Iterator[tuple[str, Import]]:
+    """The names that an import statement binds, and what they stand for."""
+    if isinstance(statement, ast.Import):
+        for alias in statement.names:
+            top = alias.name.partition(".")[0]
+            yield (alias.asname, Import(alias.name, None)) if alias.asname else (top, Import(top, None))
+        return
+    source = statement.module or ""
+    if statement.level:
+        kept = module.split(".")
+        kept = kept[: len(kept) - statement.level + is_package]
+        source = ".".join([*kept, *([source] if source else [])])
+    for alias in statement.names:
+        yield alias.asname or alias.name, Import(source, alias.name)
+
+
+def _defined(statement: ast.stmt) -> Iterator[str]:
+    """Names that a statement of a module defines."""
+    match statement:
+        case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
+            yield statement.name
+        case ast.Assign():
+            for target in statement.targets:
+                yield from (one.id for one in ast.walk(target) if _is_stored(one))  # type: ignore[attr-defined]
+        case ast.AnnAssign(target=ast.Name(id=name)) | ast.AugAssign(target=ast.Name(id=name)):
+            yield name
+        case ast.If() | ast.Try() | ast.With() | ast.For():
+            for inner in (*statement.body, *getattr(statement, "orelse", ()), *_handlers(statement)):
+                yield from _defined(inner)
+
+
+def _handlers(statement: ast.stmt) -> Iterator[ast.stmt]:
+    if isinstance(statement, ast.Try):
+        for handler in statement.handlers:
+            yield from handler.body
+
+
+def _is_stored(node: ast.AST) -> bool:
+    return isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
+
+
+def _is_text(statement: ast.stmt) -> bool:
+    return (
+        isinstance(statement, ast.Expr)
+        and isinstance(statement.value, ast.Constant)
+        and isinstance(statement.value.value, str)
+    )
+
+
+def _is_guarded(statement: ast.stmt) -> bool:
+    """Whether a statement runs for a type checker, or for a module run as a program, alone."""
+    return isinstance(statement, ast.If) and ast.unparse(statement.test) in (
+        "TYPE_CHECKING",
+        "typing.TYPE_CHECKING",
+        "__name__ == '__main__'",
+    )
+
+
+class _Bare(ast.NodeTransformer):
+    """Leaves out what no computer reads."""
+
+    def visit(self, node: ast.AST) -> ast.AST:
+        node = self.generic_visit(node)
+        body = getattr(node, "body", None)
+        if isinstance(body, list):
+            node.body = [one for one in body if not _is_text(one)]  # type: ignore[attr-defined]
+        if isinstance(node, ast.Call) and ast.unparse(node.func).rpartition(".")[2] == "Field":
+            node.keywords = [one for one in node.keywords if one.arg not in _WORDS]
+        return node
+
+
+class _Reader(ast.NodeVisitor):
+    """Collects the global names of a definition, by Python's own rules of scope; annotations are not read."""
+
+    def __init__(self, module: str) -> None:
+        self.module = module
+        self.chains: set[Chain] = set()
+        self.imports: set[Import] = set()
+        self.sections: set[str] = set()
+        self.strings: tuple[str, ...] = ()
+        self._scopes: list[set[str]] = []
+
+    def visit_FunctionDef(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> None:
+        self._visit_all([*node.decorator_list, *node.args.defaults, *filter(None, node.args.kw_defaults)])
+        self._inside(node.body, _arguments(node.args) | _stored(node.body))
+
+    visit_AsyncFunctionDef = visit_FunctionDef  # noqa: N815
+
+    def visit_Lambda(self, node: ast.Lambda) -> None:
+        self._visit_all([*node.args.defaults, *filter(None, node.args.kw_defaults)])
+        self._inside([node.body], _arguments(node.args))
+
+    def visit_ClassDef(self, node: ast.ClassDef) -> None:
+        self._visit_all([*node.decorator_list, *node.bases, *(one.value for one in node.keywords)])
+        self._visit_all(node.body)  # names of a class body are no names of its methods
+        if node.bases:  # pydantic builds the fields of a model from their annotations
+            self._visit_all(one.annotation for one in node.body if isinstance(one, ast.AnnAssign))
+
+    def _visit_comprehension(
+        self, node: ast.ListComp | ast.SetComp | ast.GeneratorExp | ast.DictComp
+    ) -> None:
+        self.visit(node.generators[0].iter)
+        parts = [node.key, node.value] if isinstance(node, ast.DictComp) else [node.elt]
+        bound = {one.id for loop in node.generators for one in ast.walk(loop.target) if _is_stored(one)}  # type: ignore[attr-defined]
+        conditions = [one for loop in node.generators for one in loop.ifs]
+        self._inside([*conditions, *(loop.iter for loop in node.generators[1:]), *parts], bound)
+
+    visit_ListComp = visit_SetComp = visit_GeneratorExp = visit_DictComp = _visit_comprehension  # noqa: N815
+
+    def visit_AnnAssign(self, node: ast.AnnAssign) -> None:
+        self._visit_all([node.target, *([node.value] if node.value else [])])
+
+    def visit_Import(self, node: ast.Import | ast.ImportFrom) -> None:
+        # An import within a function counts as used.
+        self.imports.update(one for _, one in imported(node, self.module, is_package=False))
+
+    visit_ImportFrom = visit_Import  # noqa: N815
+
+    def visit_Constant(self, node: ast.Constant) -> None:
+        if isinstance(node.value, str):
+            self.strings = (*self.strings, node.value)
+
+    def visit_Name(self, node: ast.Name) -> None:
+        if isinstance(node.ctx, ast.Load):
+            self._note((node.id,))
+
+    def visit_Attribute(self, node: ast.Attribute) -> None:
+        if _is_settings(node.value):
+            self.sections.add(node.attr)
+        chain = _chain(node)
+        if chain is None:
+            self.visit(node.value)
+        else:
+            self._note(chain)
+
+    def _note(self, chain: Chain) -> None:
+        if not any(chain[0] in scope for scope in self._scopes) and not hasattr(builtins, chain[0]):
+            self.chains.add(chain)
+
+    def _visit_all(self, nodes: Iterable[ast.AST]) -> None:
+        for node in nodes:
+            self.visit(node)
+
+    def _inside(self, nodes: Iterable[ast.AST], bound: set[str]) -> None:
+        self._scopes.append(bound)
+        self._visit_all(nodes)
+        self._scopes.pop()
+
+
+def _chain(node: ast.expr) -> Chain | None:
+    parts: list[str] = []
+    while isinstance(node, ast.Attribute):
+        parts.append(node.attr)
+        node = node.value
+    return (node.id, *reversed(parts)) if isinstance(node, ast.Name) else None
+
+
+def _is_settings(node: ast.expr) -> bool:
+    return (isinstance(node, ast.Attribute) and node.attr == "settings") or (
+        isinstance(node, ast.Name) and node.id == "settings"
+    )
+
+
+def _arguments(arguments: ast.arguments) -> set[str]:
+    some = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]
+    return {one.arg for one in [*some, arguments.vararg, arguments.kwarg] if one is not None}
+
+
+def _stored(body: Iterable[ast.AST]) -> set[str]:
+    """Names that a function binds itself, in whatever way; not those of scopes within it."""
+    found: set[str] = set()
+    freed: set[str] = set()
+    waiting = list(body)
+    while waiting:
+        node = waiting.pop()
+        match node:
+            case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
+                found.add(node.name)
+                continue
+            case ast.Lambda() | ast.ListComp() | ast.SetComp() | ast.GeneratorExp() | ast.DictComp():
+                # A walrus within a comprehension binds outside it.
+                found |= {one.target.id for one in ast.walk(node) if isinstance(one, ast.NamedExpr)}
+                continue
+            case ast.Import() | ast.ImportFrom():
+                found |= {alias.asname or alias.name.partition(".")[0] for alias in node.names}
+            case ast.Global():
+                freed |= set(node.names)
+            case ast.Name(ctx=ast.Store() | ast.Del()):
+                found.add(node.id)
+            case (
+                ast.ExceptHandler(name=str(name))
+                | ast.MatchAs(name=str(name))
+                | ast.MatchStar(name=str(name))
+            ):
+                found.add(name)
+            case ast.MatchMapping(rest=str(name)):
+                found.add(name)
+        waiting.extend(ast.iter_child_nodes(node))
+    return found - freed
