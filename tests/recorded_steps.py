@@ -46,7 +46,7 @@ def recording() -> Iterator[Recorded]:
         if not step:
             return
         if event == "c_call":
-            if _own(frame):
+            if _follows(frame):
                 owner = getattr(argument, "__module__", None)
                 owner = owner or type(getattr(argument, "__self__", 0)).__module__
                 recorded.libraries[step].add(str(owner).partition(".")[0])
@@ -56,7 +56,7 @@ def recording() -> Iterator[Recorded]:
             recorded.functions[step].add(own)
             return
         caller = frame.f_back
-        if caller is not None and _own(caller):
+        if caller is not None and _follows(caller):
             recorded.libraries[step].add(str(frame.f_globals.get("__name__")).partition(".")[0])
 
     threading.setprofile(note)
@@ -66,6 +66,12 @@ def recording() -> Iterator[Recorded]:
     finally:
         sys.setprofile(None)
         threading.setprofile(None)
+
+
+def _follows(frame: FrameType) -> bool:
+    """Whether a frame is of ours, and of what closures hold: what the store calls is left out with it."""
+    own = _own(frame)
+    return own is not None and not code._is_left_out(own.partition(":")[0])
 
 
 def _own(frame: FrameType) -> str | None:

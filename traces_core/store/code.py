@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import ast
 import functools
+import importlib
 import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -36,6 +37,9 @@ OURS = ("traces_core", "experiments")
 
 SETTINGS = ("traces_core.settings", "Settings")
 """The class whose fields are the sections of the settings."""
+
+PROJECT = ("traces_core.project", "Project")
+"""The class of what a step is handed."""
 
 LEFT_OUT = {
     "traces_core.store.code": "says which code runs, and is none of it",
@@ -82,6 +86,8 @@ class Closure:
     """Digest of each data file that is named beside `__file__`."""
     environment: dict[str, str | None]
     """Value of each environment variable that is read, but for those of the machine."""
+    handed: frozenset[str]
+    """What is read of the project that a step is handed: `clip`, `settings.scoring`, `machine.catalog`."""
 
     @property
     def digest(self) -> str:
@@ -183,6 +189,7 @@ def _closure(module: str, name: str, deep: bool) -> Closure:
         libraries={one: release(one) for one in sorted(libraries - LIBRARIES_LEFT_OUT.keys())},
         files=dict(sorted(pair for one in reached.values() for pair in _files(one))),
         environment={name: os.environ.get(name) for name in sorted(variables)},
+        handed=frozenset(part for one in reached.values() for part in one.references.handed),
     )
 
 
@@ -198,8 +205,9 @@ def _targets(one: Definition) -> Iterator[tuple[str, Definition | str]]:
     for brought in one.references.imports:
         label = f"{brought.module}.{brought.attribute or ''}"
         yield from ((label, target) for target in _of_import(brought, ()))
-    for section in one.references.sections:
-        yield from ((f"settings.{section}", target) for target in _behaviour(section))
+    for part in one.references.handed:
+        if part.startswith("settings."):
+            yield from ((part, target) for target in _behaviour(part.partition(".")[2]))
 
 
 @cache
@@ -332,3 +340,45 @@ def release(library: str) -> str:
 @cache
 def _distributions() -> dict[str, list[str]]:
     return {name: list(some) for name, some in packages_distributions().items()}
+
+
+def steps_called(function: Callable[..., Any]) -> tuple[Callable[..., Any], ...]:
+    """The steps that a function names itself, in the order of their names."""
+    module = find_module(function.__module__)
+    if module is None:
+        return ()
+    one = module.definitions[function.__qualname__.partition(".")[0]]
+    named = {target for chain in one.references.chains for target in _resolve(module, chain)}
+    steps = [target for target in named if isinstance(target, Definition) and target.is_step]
+    steps.sort(key=lambda step: (step.module, step.name))
+    return tuple(getattr(importlib.import_module(step.module), step.name) for step in steps)
+
+
+def sections_read(function: Callable[..., Any]) -> frozenset[str]:
+    """The sections of the settings that a step reads, itself or through what it is handed; `catalog`, too."""
+    handed = closure_of(function, deep=True).handed
+    known = {part for name in handed for part in (name, *_of_project().get(name, ()))}
+    sections = {part.partition(".")[2] for part in known if part.startswith("settings.")}
+    return frozenset(sections & _sections() | {"catalog"} & {part.rpartition(".")[2] for part in known})
+
+
+@cache
+def _sections() -> frozenset[str]:
+    home = find_module(SETTINGS[0])
+    return frozenset() if home is None else frozenset(_annotations(home.definitions[SETTINGS[1]]))
+
+
+@cache
+def _of_project() -> dict[str, frozenset[str]]:
+    """By attribute of the project: what it reads of the project itself."""
+    home = find_module(PROJECT[0])
+    [statement] = () if home is None else home.definitions[PROJECT[1]].statements
+    found: dict[str, frozenset[str]] = {}
+    for method in statement.body if isinstance(statement, ast.ClassDef) else ():
+        if isinstance(method, ast.FunctionDef):
+            own = ast.parse(ast.unparse(method).replace("self.", "project."))
+            found[method.name] = Definition(PROJECT[0], method.name, tuple(own.body)).references.handed
+    return {
+        name: frozenset(parts | {inner for part in parts for inner in found.get(part, ())})
+        for name, parts in found.items()
+    }

@@ -17,6 +17,10 @@ from pathlib import Path
 Chain = tuple[str, ...]
 """A name and its attributes: `world.write_corpus` is `("world", "write_corpus")`."""
 
+_PROJECT = {"project", "shop"}
+"""Names by which steps know what they are handed."""
+_PARTS = {"settings", "machine"}
+"""Its parts whose own parts are told apart."""
 _WORDS = {"description", "title"}
 """Keywords of a settings field that only people read."""
 
@@ -53,9 +57,10 @@ class Definition:
         """What it names of the world outside itself."""
         reader = _Reader(self.module)
         for statement in self.statements:
+            reader.note_aliases(statement)
             reader.visit(statement)
         return References(
-            frozenset(reader.chains), frozenset(reader.imports), frozenset(reader.sections), reader.strings
+            frozenset(reader.chains), frozenset(reader.imports), frozenset(reader.handed), reader.strings
         )
 
 
@@ -67,8 +72,8 @@ class References:
     """Global names with the attributes taken of them."""
     imports: frozenset[Import]
     """Imports within its own functions."""
-    sections: frozenset[str]
-    """Sections of the settings that it reads: `settings.<section>`."""
+    handed: frozenset[str]
+    """What it reads of the project that a step is handed: `clip`, `settings.scoring`, `machine.catalog`."""
     strings: tuple[str, ...]
     """Its string constants, for those that name a file beside the module."""
 
@@ -210,7 +215,8 @@ class _Reader(ast.NodeVisitor):
         self.module = module
         self.chains: set[Chain] = set()
         self.imports: set[Import] = set()
-        self.sections: set[str] = set()
+        self.handed: set[str] = set()
+        self._aliases: dict[str, str] = {}
         self.strings: tuple[str, ...] = ()
         self._scopes: list[set[str]] = []
 
@@ -259,13 +265,43 @@ class _Reader(ast.NodeVisitor):
             self._note((node.id,))
 
     def visit_Attribute(self, node: ast.Attribute) -> None:
-        if _is_settings(node.value):
-            self.sections.add(node.attr)
+        inner: ast.expr = node
+        while isinstance(inner, ast.Attribute):
+            self._note_handed(inner)
+            inner = inner.value
         chain = _chain(node)
         if chain is None:
             self.visit(node.value)
         else:
             self._note(chain)
+
+    def visit_Call(self, node: ast.Call) -> None:
+        if ast.unparse(node.func).rpartition(".")[2] != "code_of":  # who asks for code does not run it
+            self.generic_visit(node)
+
+    def _note_handed(self, node: ast.Attribute) -> None:
+        if _is_project(node.value):
+            if node.attr not in _PARTS:
+                self.handed.add(node.attr)
+        elif (part := self._part_of_project(node.value)) is not None:
+            self.handed.add(f"{part}.{node.attr}")
+
+    def note_aliases(self, statement: ast.stmt) -> None:
+        """Remember the local names of the project's parts: `settings, machine = project.settings, ...`."""
+        for node in ast.walk(statement):
+            if isinstance(node, ast.Assign) and len(node.targets) == 1:
+                target, value = node.targets[0], node.value
+                both = isinstance(target, ast.Tuple) and isinstance(value, ast.Tuple)
+                pairs = zip(target.elts, value.elts, strict=False) if both else [(target, value)]  # type: ignore[attr-defined]
+                for name, part in pairs:
+                    if isinstance(name, ast.Name) and isinstance(part, ast.Attribute) and part.attr in _PARTS:
+                        self._aliases |= {name.id: part.attr} if _is_project(part.value) else {}
+
+    def _part_of_project(self, node: ast.expr) -> str | None:
+        if isinstance(node, ast.Name):
+            return self._aliases.get(node.id)
+        is_part = isinstance(node, ast.Attribute) and node.attr in _PARTS and _is_project(node.value)
+        return node.attr if is_part else None  # type: ignore[attr-defined]
 
     def _note(self, chain: Chain) -> None:
         if not any(chain[0] in scope for scope in self._scopes) and not hasattr(builtins, chain[0]):
@@ -289,10 +325,16 @@ def _chain(node: ast.expr) -> Chain | None:
     return (node.id, *reversed(parts)) if isinstance(node, ast.Name) else None
 
 
-def _is_settings(node: ast.expr) -> bool:
-    return (isinstance(node, ast.Attribute) and node.attr == "settings") or (
-        isinstance(node, ast.Name) and node.id == "settings"
-    )
+def _is_project(node: ast.expr) -> bool:
+    """Whether an expression is the project that a step was handed, or a variant of it."""
+    match node:
+        case ast.Name(id=name):
+            return name in _PROJECT
+        case ast.Attribute(attr=name):
+            return name in _PROJECT
+        case ast.Call(func=ast.Attribute(value=inner, attr="variant")):
+            return _is_project(inner)
+    return False
 
 
 def _arguments(arguments: ast.arguments) -> set[str]:
