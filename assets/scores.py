@@ -13,7 +13,7 @@ from pipelines.partitions import SHARDS
 from pipelines.reporting import report, shown_peak
 from pipelines.resources import ProjectResource
 from traces_core.steps import detection
-from traces_core.streams import FUSED
+from traces_core.streams.table import FUSED
 
 
 @dg.asset(

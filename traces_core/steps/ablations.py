@@ -16,7 +16,7 @@ from traces_core.project import Project
 from traces_core.steps import benchmark, detection, footage, knowledge, ladder
 from traces_core.store import Artifact
 from traces_core.store.digest import code_digest
-from traces_core.streams import APPEARANCE, FUSED, LATE
+from traces_core.streams.table import APPEARANCE, FUSED, LATE
 
 COMPARING = code_digest(["traces_core.steps.ablations"])
 

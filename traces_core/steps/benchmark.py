@@ -12,23 +12,18 @@ import polars as pl
 from traces_core.datasets import AnnotationRow, GroundTruth
 from traces_core.metrics import evaluate
 from traces_core.project import Project
-from traces_core.steps.detection import Calibration, by_video, fingerprints_of, with_late
+from traces_core.steps.detection import by_video, fingerprints_of
 from traces_core.steps.footage import clocks_of
 from traces_core.store import Artifact
 from traces_core.store.digest import code_digest
+from traces_core.streams.calibration import Calibration, with_late
+from traces_core.streams.table import in_order
 from traces_core.types import ScoreTrack
 
 MEASURING = code_digest(
-    [
-        "traces_core.metrics",
-        "traces_core.datasets",
-        "traces_core.fusion.late",
-        "traces_core.steps.benchmark",
-        "traces_core.steps.detection:by_video",
-        "traces_core.steps.detection:tracks_of",
-        "traces_core.steps.detection:with_late",
-        "traces_core.steps.detection:Calibration",
-    ]
+    [f"traces_core.{name}" for name in ("metrics", "datasets", "steps.benchmark")]
+    + [f"traces_core.streams.{name}" for name in ("late", "calibration", "episodes")]
+    + ["traces_core.steps.detection:by_video", "traces_core.steps.detection:tracks_of"]
 )
 
 
@@ -68,7 +63,9 @@ def benchmark_metrics(
         truth = truth_of(listed, annotated)
         calibration = Calibration.load(calibrated)
         rows = []
-        for stream, tracks in sorted(tracks_of_set(listed, scores, calibration, annotated.key).items()):
+        by_stream = tracks_of_set(listed, scores, calibration, annotated.key)
+        for stream in in_order(by_stream):
+            tracks = by_stream[stream]
             threshold = calibration.thresholds[stream]
             row = evaluate(
                 tracks,

@@ -22,11 +22,10 @@ from traces_core.store import Artifact
 from traces_core.store.digest import code_digest, file_digest
 from traces_core.video import content_id, probe
 from traces_core.video.file_cache import FileCache
+from traces_core.video.sources import SUFFIXES
 
 SETS = ("training", "calibration", "benchmark")
 """What footage is for: the fusion learns, the thresholds are set, the numbers are measured."""
-
-SUFFIXES = {".mp4", ".avi", ".mkv", ".mov", ".webm", ".gif", ".ts", ".m4v", ".mpg", ".mpeg", ".h264"}
 
 DRAWING = code_digest(
     ["traces_core.practice", "traces_core.video.writing", "traces_core.steps.practice_sets"]
@@ -36,6 +35,7 @@ _READING = [
     "traces_core.video.decode",
     "traces_core.video.open_video",
     "traces_core.video.sampling",
+    "traces_core.video.sources",
     "traces_core.video.streams",
     "traces_core.video.wholeness",
 ]
