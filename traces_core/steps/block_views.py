@@ -19,6 +19,7 @@ from safetensors.numpy import load_file, save_file
 from traces_core.context_aware.encoders import block_encoder, is_predicting, scene_encoder
 from traces_core.context_aware.grids import PatchGrids, extract_grids
 from traces_core.context_aware.views import Views
+from traces_core.encoders.evidence import Evidence
 from traces_core.errors import DamagedVideoError, VideoError
 from traces_core.project import Project
 from traces_core.steps import footage
@@ -141,13 +142,18 @@ def _scene_frames(project: Project, video_id: str) -> Array | None:
     return frames
 
 
-def views_of(project: Project, video_id: str) -> Views:
-    """What was seen at the end of each block of a video; without a predictor the blocks are the windows."""
+def evidence_of(project: Project, video_id: str) -> Evidence:
+    """All that was seen of a video, patch grids and scene among it where the settings ask for them."""
     features = footage.load_features(project, video_id)
     grids = load_grids(project, video_id) if is_predicting(project) else None
-    evidence = features.evidence(
+    return features.evidence(
         scene_frames=_scene_frames(project, video_id),
         block_times_s=None if grids is None else grids.times_s,
         grids=None if grids is None else grids.grids,
     )
-    return Views.of(evidence, readout_frames=project.settings.training.fusion.readout_frames)
+
+
+def views_of(project: Project, video_id: str) -> Views:
+    """What was seen at the end of each block of a video; without a predictor the blocks are the windows."""
+    readout = project.settings.training.fusion.readout_frames
+    return Views.of(evidence_of(project, video_id), readout_frames=readout)
