@@ -12,6 +12,7 @@ from pipelines.reporting import report, table
 from pipelines.resources import ProjectResource
 from traces_core.steps import detection, footage
 from traces_core.store.code import code_of
+from traces_core.streams.calibration import Calibration
 
 
 @dg.asset(
@@ -26,7 +27,7 @@ def thresholds(project: ProjectResource) -> dg.MaterializeResult:
     shards = footage.shard_names(project.settings.footage.shards)
     scores = [project.store.current("anomaly_scores", shard) for shard in shards]
     calibrated = detection.thresholds(project, project.store.current("videos"), scores)
-    found = detection.Calibration.load(calibrated).thresholds
+    found = Calibration.load(calibrated).thresholds
     return report(
         calibrated,
         blocks=next(iter(found.values())).blocks,
@@ -52,11 +53,12 @@ def alarms(context: dg.AssetExecutionContext, project: ProjectResource) -> dg.Ma
     highest = (
         episodes.sort("peak_score", descending=True)
         .head(8)
+        .rename({"video": "video_id"})
         .join(listed.read(), on="video_id", maintain_order="left")
     )
     return report(
         found,
         episodes=len(episodes),
-        videos=episodes["video_id"].n_unique(),
+        videos=episodes["video"].n_unique(),
         highest=table(highest.to_dicts(), ["set", "video", "stream", "start_s", "end_s", "peak_score"]),
     )

@@ -22,10 +22,10 @@ from pipelines.reporting import sound_scores
 from pipelines.resources import ProjectResource
 from traces_core.bank.bank import Bank
 from traces_core.bank.recall import recall_of_index
-from traces_core.calibration import enough_normal_footage
 from traces_core.steps import captions, footage, knowledge
 from traces_core.steps.benchmark import baseline_rows
-from traces_core.streams import LATE
+from traces_core.streams.table import LATE
+from traces_core.streams.thresholds import enough_normal_footage
 from traces_core.text.catalog import SIDES
 
 

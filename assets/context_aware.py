@@ -21,11 +21,13 @@ from pipelines.partitions import SHARDS
 from pipelines.reporting import report, shown_alarm, shown_peak, sound_scores, table
 from pipelines.resources import ProjectResource, TrackerResource
 from pipelines.tracking import TRAININGS, TrackedRun, Tracker
-from traces_core.context_aware.scoring import ALIGNMENT, CONTEXT_AWARE
+from traces_core.context_aware.calibration import ContextCalibration
+from traces_core.context_aware.encoders import is_predicting
 from traces_core.project import Project
 from traces_core.steps import block_views, context_aware, context_scores, footage
 from traces_core.store import Artifact
 from traces_core.store.code import code_of
+from traces_core.streams.table import ALIGNMENT, CONTEXT_AWARE
 
 
 @dg.asset(
@@ -92,14 +94,14 @@ def context_gate(
 ) -> dg.MaterializeResult:
     """Head, gate and predictor, trained jointly on normal footage; what they began as, if that is better."""
     project, runs = project.open(), tracker.open()
-    store, is_predicting = project.store, block_views.is_predicting(project)
+    store, predicts = project.store, is_predicting(project)
     learned = context_aware.context_gate(
         project,
         store.current("practice_footage"),
         store.current("videos"),
         _joined(project, "feature_manifest"),
-        _joined(project, "grid_manifest") if is_predicting else None,
-        store.current("predictor") if is_predicting else None,
+        _joined(project, "grid_manifest") if predicts else None,
+        store.current("predictor") if predicts else None,
         store.current("trace_index"),
     )
     said = _training(learned)
@@ -139,7 +141,7 @@ def context_aware_scores(context: dg.AssetExecutionContext, project: ProjectReso
         project,
         store.current("videos"),
         store.current("feature_manifest", shard),
-        store.current("grid_manifest", shard) if block_views.is_predicting(project) else None,
+        store.current("grid_manifest", shard) if is_predicting(project) else None,
         store.current("context_gate"),
         store.current("trace_index"),
     )
@@ -169,7 +171,7 @@ def context_aware_thresholds(project: ProjectResource) -> dg.MaterializeResult:
         for stream, scenes in calibrated.read()["by_scene"].items()
         for scene, said in scenes.items()
     ]
-    _, thresholds = context_scores.calibration_of(calibrated)
+    thresholds = ContextCalibration.load(calibrated).thresholds
     return report(
         calibrated,
         by_scene=table(rows, ["stream", "scene", "threshold", "normal_scores"]),
@@ -199,9 +201,9 @@ def context_aware_alarms(context: dg.AssetExecutionContext, project: ProjectReso
     if len(either):
         alarm = either.row(0, named=True)
         shown = shown_alarm(
-            project, alarm, context_scores.surprise_at(project, alarm["video_id"], alarm["peak_s"])
+            project, alarm, context_scores.surprise_at(project, alarm["video"], alarm["peak_s"])
         )
-    return report(found, episodes=len(rows), videos=rows["video_id"].n_unique(), **shown)
+    return report(found, episodes=len(rows), videos=rows["video"].n_unique(), **shown)
 
 
 @dg.asset_check(asset=predictor, blocking=True)

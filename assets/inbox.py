@@ -17,7 +17,7 @@ from pipelines.resources import ProjectResource
 from traces_core.report.plots import sparkline
 from traces_core.steps import inbox
 from traces_core.store.code import code_of
-from traces_core.streams import LATE
+from traces_core.streams.table import LATE
 
 
 @dg.asset(

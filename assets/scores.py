@@ -14,7 +14,7 @@ from pipelines.reporting import report, shown_peak
 from pipelines.resources import ProjectResource
 from traces_core.steps import detection
 from traces_core.store.code import code_of
-from traces_core.streams import FUSED
+from traces_core.streams.table import FUSED
 
 
 @dg.asset(

@@ -15,13 +15,14 @@ from typing import TYPE_CHECKING, Any
 from pipelines.mlflow_model import NAME, registered_version
 from pipelines.mlflow_runs import benchmark_run
 from pipelines.tracking import TrackedRun, Tracker
+from traces_core.detector.saved import PARTS, SECTIONS, open_detector
 from traces_core.errors import TracesError
-from traces_core.portable import PARTS, SECTIONS, detector_card, open_detector
 from traces_core.project import Project
 from traces_core.steps.ablations import benchmark_with
+from traces_core.steps.model import detector_card
 from traces_core.steps.regeneration import MEASURES
 from traces_core.store import Artifact
-from traces_core.streams import LATE
+from traces_core.streams.table import LATE
 
 if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 import traces_core
 from pipelines.tracking import TrackedRun
+from traces_core.detector.saved import save_detector
 from traces_core.encoders.pocket_models import FOLDER as POCKETS
-from traces_core.portable import save_detector
 from traces_core.project import Project
 from traces_core.settings import Settings
 from traces_core.store import Artifact

@@ -14,9 +14,9 @@ import polars as pl
 from mlflow.models import set_model
 from mlflow.pyfunc import PythonModel, PythonModelContext
 
-from traces_core.detector import Detector
+from traces_core.detector.detector import Detector
+from traces_core.detector.saved import open_detector
 from traces_core.errors import UnknownNameError, VideoError
-from traces_core.portable import open_detector
 
 SCORES = pl.Schema(
     {

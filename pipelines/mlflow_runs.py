@@ -21,9 +21,9 @@ from traces_core.report.model import label
 from traces_core.report.plots import dots, score_curve
 from traces_core.settings import Settings
 from traces_core.steps import benchmark, footage, knowledge, pages
-from traces_core.steps.detection import Calibration
 from traces_core.store import Artifact
-from traces_core.streams import LATE
+from traces_core.streams.calibration import Calibration
+from traces_core.streams.table import LATE, in_order
 
 Row = Mapping[str, Any]
 
@@ -64,7 +64,7 @@ def benchmark_run(
 
     def fill(run: TrackedRun) -> None:
         said = measured.read()
-        rows = sorted(said["rows"], key=lambda row: pages.STREAM_ORDER.index(row["stream"]))
+        rows = said["rows"]
         run.params({"stream": LATE, **_encoders(project), **project.settings.model_dump(mode="json")})
         run.tags({name.replace(" ", "_"): value for name, value in said["provenance"].items()})
         run.tags({"mlflow.note.content": _note(rows)})
@@ -241,7 +241,7 @@ def _eventful(project: Project, scores: list[Artifact]) -> bytes:
     tracks = benchmark.tracks_of_set(listed, scores, calibration, "benchmark")
     video = max(truth.videos, key=lambda name: len(truth.intervals[name]))
     return score_curve(
-        {stream: tracks[stream][video] for stream in pages.STREAM_ORDER if stream in tracks},
+        {stream: tracks[stream][video] for stream in in_order(tracks)},
         {stream: one.value for stream, one in calibration.thresholds.items()},
         truth.intervals[video],
         title=video,

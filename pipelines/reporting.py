@@ -123,9 +123,9 @@ def shown_peak(project: Project, scores: Artifact, stream: str) -> dict[str, Any
 
 
 def shown_alarm(project: Project, alarm: Mapping[str, Any], surprise: Weights | None) -> dict[str, Any]:
-    """One alarm of the Context-Aware system (a row as in `BECAUSE`), as metadata: which streams mismatch, and
+    """One alarm of the Context-Aware system (a row of `EPISODES`), as metadata: which streams mismatch, and
     its frame with the surprise map over it."""
-    row, frame = _shown(project, alarm["video_id"], alarm["peak_s"])
+    row, frame = _shown(project, alarm["video"], alarm["peak_s"])
     peak = f"{alarm['peak_score']:.2f} at {clock(alarm['peak_s'], 1)}"
     where = f"{row['set']}/{row['video']}, {peak}; mismatch: {alarm['because']}"
     seen = frame if surprise is None else laid_over(frame, surprise)

@@ -36,7 +36,6 @@ from traces_core.steps import pages, ped2_results
 from traces_core.steps.ablations import ABLATIONS
 from traces_core.steps.benchmark import baseline_rows
 from traces_core.steps.ladder import ladder_report
-from traces_core.steps.pages import STREAM_ORDER
 from traces_core.store import Store
 
 
@@ -66,7 +65,7 @@ def _progress(console: Console) -> Progress:
 def write_results(store: Store, reports: Path) -> dict[str, Any]:
     """`reports/benchmark.json` and the pages, as copies that stay where people look for them."""
     measured = store.current("benchmark_metrics", "benchmark").read()
-    rows = sorted(measured["rows"], key=lambda row: STREAM_ORDER.index(row["stream"]))
+    rows = measured["rows"]
     provenance = {**measured["provenance"], "git_commit": git_commit()}
     said = {"rows": rows, "baselines": baseline_rows(rows), "provenance": provenance}
     reports.mkdir(parents=True, exist_ok=True)

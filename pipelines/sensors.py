@@ -6,7 +6,8 @@
 - While somebody walks the whole graph, neither asks for anything.
 - `inbox` takes videos that are dropped into a folder.
 
-All of them run by default. What they look at is decided in `pipelines.reconcile` and `traces_core.inbox`.
+All of them run by default. What they look at is decided in `pipelines.reconcile` and
+`traces_core.detector.inbox`.
 """
 
 import json
@@ -19,7 +20,7 @@ from pipelines.partitions import INBOX
 from pipelines.reconcile import ARTIFACTS, stale_partitions
 from pipelines.resources import ProjectResource
 from pipelines.walk import UNDER_WAY, end_the_dead
-from traces_core.inbox import inbox_folder, look
+from traces_core.detector.inbox import inbox_folder, look
 from traces_core.store import Store
 from traces_core.store.digest import digest
 from traces_core.store.dry_run import Stale

@@ -20,7 +20,7 @@ from traces_core.settings import project_root
 from traces_core.video import write_video
 
 if TYPE_CHECKING:
-    from traces_core.detector import Detector
+    from traces_core.detector.detector import Detector
     from traces_core.project import Project
 
 # How long an example takes is the machine's affair: a busy one is no failure.
@@ -121,7 +121,7 @@ def small_project(tmp_path_factory: pytest.TempPathFactory) -> Project:
 @pytest.fixture(scope="session")
 def small_detector(small_project: Project) -> Detector:
     """The detector that the small graph made."""
-    from traces_core.detector import Detector
+    from traces_core.detector.detector import Detector
 
     return Detector.load(small_project)
 

@@ -6,7 +6,7 @@ import pytest
 
 from traces_core.project import Project
 from traces_core.steps import ablations, knowledge
-from traces_core.streams import APPEARANCE, FUSED
+from traces_core.streams.table import APPEARANCE, FUSED
 
 
 def by_variant(rows: list[ablations.Row], stream: str) -> dict[str, float]:

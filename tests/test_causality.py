@@ -11,10 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from small_banks import small_bank, unit
 
-from traces_core import offline, smoothing
 from traces_core.errors import NotFiniteError
-from traces_core.fusion.late import LateFusion
-from traces_core.metrics import EpisodeRules, EpisodeTracker, find_episodes
 from traces_core.scoring import (
     ClassGap,
     Difference,
@@ -24,24 +21,20 @@ from traces_core.scoring import (
     WhitenedAxes,
     score_vectors,
 )
+from traces_core.streams import offline
+from traces_core.streams.late import LateFusion
 from traces_core.types import ScoreTrack
 
-CORE = Path(smoothing.__file__).parent
+CORE = Path(offline.__file__).parents[1]
 LATE = LateFusion.from_normal_tracks(
     {"a": [ScoreTrack(np.arange(40.0), np.random.default_rng(0).normal(size=40), stream="a")]}
 )
 BANK = small_bank()
 CAUSAL = {
-    "trailing mean": lambda track: smoothing.trailing_mean(track, 3.0),
-    "exponential mean": lambda track: smoothing.exponential_mean(track, 2.0),
-    "running min-max": smoothing.running_min_max,
-    "past mean": lambda track: smoothing.with_past_mean(track, 0.7),
     "late fusion": lambda track: LATE.combine({"a": track}),
-    "chain": lambda track: smoothing.exponential_mean(smoothing.trailing_mean(track, 5.0), 1.0),
 }
 LOOKS_AHEAD = {
     "gaussian": lambda track: offline.gaussian_smoothing(track, 2.0),
-    "min-max": offline.min_max,
     "video mean": lambda track: offline.with_video_mean(track, 1.0),
 }
 
@@ -93,24 +86,12 @@ def test_what_looks_ahead_says_so_and_does(name):
     assert LOOKS_AHEAD[name](prefix(track, 3)).values[-1] != transformed.values[2]
 
 
-@settings(max_examples=25)
-@given(track=streams(), gap_s=st.sampled_from([0.0, 2.0]), duration_s=st.sampled_from([0.0, 1.0]))
-def test_episodes_that_come_one_by_one_are_those_found_at_once(track, gap_s, duration_s):
-    rules = EpisodeRules(min_gap_s=gap_s, min_duration_s=duration_s)
-    tracker = EpisodeTracker(1.0, rules)
-    pushed = [
-        tracker.push(*entry) for entry in zip(track.times_s.tolist(), track.values.tolist(), strict=True)
-    ]
-    came = [episode for episode in [*pushed, tracker.close()] if episode is not None]
-    assert came == find_episodes(track, 1.0, rules)
-
-
 def test_only_what_measures_may_look_ahead():
     """The detector, its streams and thresholds never import `offline`."""
     allowed = {"steps", "metrics", "report"}
     for path in CORE.rglob("*.py"):
         inside = path.relative_to(CORE).parts
-        if inside[0] in allowed or inside == ("offline.py",) or inside[0] == "commands":
+        if inside[0] in allowed or inside == ("streams", "offline.py") or inside[0] == "commands":
             continue
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.ImportFrom):
@@ -119,24 +100,7 @@ def test_only_what_measures_may_look_ahead():
                 names = {alias.name for alias in node.names}
             else:
                 continue
-            assert "traces_core.offline" not in names, path
-
-
-def test_the_trailing_mean_is_the_mean_of_the_window():
-    rng = np.random.default_rng(0)
-    track = ScoreTrack(np.cumsum(rng.uniform(0.1, 2, 60)), rng.normal(size=60))
-    smooth = smoothing.trailing_mean(track, 4.0)
-    for i, now_s in enumerate(track.times_s):
-        inside = (track.times_s > now_s - 4.0) & (track.times_s <= now_s)
-        assert smooth.values[i] == pytest.approx(track.values[inside].mean())
-
-
-def test_the_exponential_mean_does_not_care_how_often_it_is_told():
-    """A score that holds counts by its seconds, not by the number of times it is said."""
-    told_often = ScoreTrack(np.arange(0.0, 10.5, 0.5), np.r_[0.0, np.ones(20)])
-    told_seldom = ScoreTrack(np.array([0.0, 10.0]), np.array([0.0, 1.0]))
-    often, seldom = (smoothing.exponential_mean(track, 3.0).values[-1] for track in (told_often, told_seldom))
-    assert often == pytest.approx(seldom) == pytest.approx(1 - np.exp(-10 / 3))
+            assert "traces_core.streams.offline" not in names, path
 
 
 def test_the_gaussian_is_that_of_scipy_away_from_the_ends():
@@ -156,6 +120,5 @@ def test_nan_does_not_spread(transform):
 @pytest.mark.parametrize("seconds", [0.0, -1.0, np.nan, np.inf])
 def test_a_length_of_time_that_is_none_is_refused(seconds):
     track = ScoreTrack(np.arange(3.0), np.zeros(3))
-    for transform in (smoothing.trailing_mean, smoothing.exponential_mean, offline.gaussian_smoothing):
-        with pytest.raises(ValueError, match="expected seconds above 0"):
-            transform(track, seconds)
+    with pytest.raises(ValueError, match="expected seconds above 0"):
+        offline.gaussian_smoothing(track, seconds)

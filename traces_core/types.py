@@ -5,10 +5,13 @@ A type that only one module needs belongs in that module.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+
+from traces_core.errors import NotFiniteError
 
 Array = NDArray[np.float32]
 Times = NDArray[np.float64]
@@ -67,22 +70,85 @@ class ScoreTrack(Track):
     """One stream's scores of one video; higher means more anomalous.
 
     A score at time t rests on frames at times <= t, unless `causal` is False (then the name of the
-    stream says `offline`). The score holds until the next time.
+    stream says `offline`). The score holds until the next time, or until a stretch of `unknown` begins.
+
+    `unknown` : stretches, rising, in which the stream knows nothing because the source saw nothing (a camera
+    that was away). No score lies in them and none holds there: unknown is neither a number nor NaN.
     """
 
     stream: str = ""
     causal: bool = True
+    unknown: tuple[Interval, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Refuse what `Track` refuses, and scores where nothing is known."""
+        Track.__post_init__(self)
+        for gap in self.unknown:
+            inside = self.times_s[(self.times_s >= gap.start_s) & (self.times_s < gap.end_s)]
+            if len(inside):
+                raise ValueError(
+                    f"stream {self.stream!r}: a score at {inside[0]} s, but nothing is known from "
+                    f"{gap.start_s} s to {gap.end_s} s"
+                )
+
+    @classmethod
+    def joined(cls, pieces: Sequence[ScoreTrack], unknown: tuple[Interval, ...] = ()) -> ScoreTrack:
+        """One track from one or more pieces of it, in the order of time."""
+        return cls(
+            np.concatenate([piece.times_s for piece in pieces]),
+            np.concatenate([piece.values for piece in pieces]),
+            stream=pieces[-1].stream,
+            causal=all(piece.causal for piece in pieces),
+            unknown=unknown,
+        )
+
+    def finite(self, where: str = "") -> NDArray[np.float64]:
+        """The scores as float64 array of shape (T,); NaN and infinity are refused, for they would spread.
+
+        Parameters
+        ----------
+        where : the video, for the message.
+
+        Raises
+        ------
+        NotFiniteError
+            If a score is not finite. What is unknown is left out, not filled.
+        """
+        values = np.asarray(self.values, dtype=np.float64)
+        if not np.isfinite(values).all():
+            bad = int(np.argmin(np.isfinite(values)))
+            where = f"{where} stream {self.stream!r}".strip()
+            raise NotFiniteError(f"{where}: the score at {self.times_s[bad]} s is {values[bad]}.")
+        return values
+
+    def last(self) -> ScoreTrack:
+        """Its last score alone; empty where it has none."""
+        rows = slice(-1, None)
+        return ScoreTrack(self.times_s[rows], self.values[rows], stream=self.stream, causal=self.causal)
+
+    def between(self, start_s: float, end_s: float) -> ScoreTrack:
+        """The scores at `start_s <= time < end_s` (seconds); what is unknown is left out."""
+        rows = slice(*np.searchsorted(self.times_s, [start_s, end_s]))
+        return ScoreTrack(self.times_s[rows], self.values[rows], stream=self.stream, causal=self.causal)
 
 
 @dataclass(frozen=True, slots=True)
 class Episode:
-    """A run of scores above the threshold: what an operator would be called for."""
+    """A run of scores above the threshold: what an operator would be called for.
+
+    Its table is `traces_core.streams.episodes.EPISODES`, which adds the video and the stream.
+    """
 
     start_s: float
     """Time of the first score above the threshold."""
     end_s: float
-    """Time of the first score after it that is below; the end of the track where there is none."""
+    """Time of the first score after it that is below; where there is none, the end of the video or the begin
+    of a stretch in which nothing is known."""
     peak_s: float
     """Time of the highest score."""
     peak_score: float
     """The highest score."""
+    label: str | None = None
+    """The class it is taken for; None where the stream names none."""
+    because: str | None = None
+    """Why it was raised, such as the streams that mismatch, joined by `+`; None where nothing says."""

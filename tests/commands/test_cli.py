@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 from traces_core.commands import main as cli
 from traces_core.errors import MissingArtifactError
 from traces_core.project import Project
+from traces_core.streams.episodes import EPISODES
 
 pytestmark = pytest.mark.usefixtures("at_home")
 
@@ -56,7 +57,7 @@ def test_a_file_that_cannot_be_read_is_named_and_the_others_are_scored(
     assert set(scores["video"]) == {str(fights["half"]), str(fights["one"])}
     assert set(scores["stream"]) == {"appearance", "fused", "action", "late"}
     episodes = pl.read_parquet(tmp_path / "episodes.parquet")
-    assert episodes.columns == ["video", "stream", "start_s", "end_s", "peak_s", "peak_score"]
+    assert episodes.schema == EPISODES
     for name in ("half", "one"):
         assert f"{name}.mkv" in (tmp_path / f"{name}.html").read_text()
     assert {path.name for path in tmp_path.iterdir()} == {

@@ -16,15 +16,19 @@ from small_context import SMALL, listed_in, scored_in
 from typer.testing import CliRunner
 
 from traces_core.commands import main as cli
-from traces_core.context_detector import CONTEXT_STREAMS
-from traces_core.detector import Detector, ScoredVideo
+from traces_core.context_aware.calibration import ContextCalibration, ranked
+from traces_core.detector.detector import Detector
+from traces_core.detector.page import video_report
+from traces_core.detector.scored import ScoredVideo
 from traces_core.errors import MissingArtifactError
 from traces_core.project import Project
 from traces_core.report import write_video_report
 from traces_core.steps import context_scores
 from traces_core.steps.detection import by_video
-from traces_core.steps.pages import video_report
 from traces_core.store import Artifact, Store
+from traces_core.streams.table import streams_of
+
+CONTEXT_STREAMS = streams_of("context_aware")
 
 
 @pytest.fixture(scope="module")
@@ -68,9 +72,9 @@ def test_a_video_scores_as_it_does_in_the_graph(
         listed_in(project)[1].read().filter((pl.col("set") == "benchmark") & (pl.col("context") == "street"))
     )
     row = rows.row(0, named=True)
-    normal, _ = context_scores.calibration_of(calibrated)
+    normal = ContextCalibration.load(calibrated).normal
     kept = by_video(pl.concat([one.read() for one in scores]))[row["video_id"]]
-    there = context_scores.judged(normal, kept, "street")
+    there = ranked(normal, kept, "street")
     here = detector.score(Path(str(project.settings.footage.benchmark)) / row["video"], "street")
     for stream in CONTEXT_STREAMS:
         np.testing.assert_allclose(here.tracks[stream].times_s, there[stream].times_s)
@@ -125,8 +129,10 @@ def test_an_alarm_says_which_streams_mismatch(detector: Detector, scored: dict[s
         aligned = tracks["alignment"].values[n + 1]  # one block earlier
         said = {"alignment": aligned, "surprise": tracks["surprise"].values[n]}
         for level in (0.2, 0.5, 1.0, 2.0):
-            threshold = replace(further.thresholds["context_aware"], value=level)
-            judge = replace(further, thresholds={**further.thresholds, "context_aware": threshold})
+            thresholds = further.calibration.thresholds
+            threshold = replace(thresholds["context_aware"], value=level)
+            changed = replace(further.calibration, thresholds={**thresholds, "context_aware": threshold})
+            judge = replace(further, calibration=changed)
             # two independent streams: each must be about half as likely
             least = -np.log10(1 - np.sqrt(1 - 10.0**-level))
             assert judge.because(tracks, at_s) == "+".join(name for name in said if said[name] > least)

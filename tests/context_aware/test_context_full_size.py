@@ -10,7 +10,6 @@ import torch
 from drawn_views import unit
 
 from traces_core.context_aware.corpus import JointCorpus, NormalVideo
-from traces_core.context_aware.grids import PatchGrids
 from traces_core.context_aware.predictive.settings import PredictorSettings
 from traces_core.context_aware.saved import Blueprint
 from traces_core.context_aware.settings import JointSettings
@@ -49,8 +48,8 @@ def seen_by(encoder: TimesformerEncoder, seed: int) -> Views:
     times_s = np.arange(BLOCKS * LENGTH) / 8
     vectors = unit(rng.normal(size=(len(times_s), D)))
     features = Features(times_s, vectors, ends, found.tokens, found.label_probabilities)
-    grids = PatchGrids(times_s[ends], np.moveaxis(found.grid.mean(axis=1), -1, 1))
-    return Views.of(features, grids, readout_frames=4, scene_frames=None)
+    grids = np.moveaxis(found.grid.mean(axis=1), -1, 1)
+    return Views.of(features.evidence(block_times_s=times_s[ends], grids=grids), readout_frames=4)
 
 
 def test_one_joint_step_of_timesformer_base_leaves_the_encoder_as_it_was(encoder: TimesformerEncoder) -> None:

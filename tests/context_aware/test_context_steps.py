@@ -10,10 +10,13 @@ import pytest
 import torch
 from small_context import SMALL, joined, learned_in, listed_in, scored_in
 
+from traces_core.context_aware.calibration import ContextCalibration
+from traces_core.context_aware.encoders import block_encoder
+from traces_core.context_aware.scoring import ContextScorer
 from traces_core.errors import MixedSpacesError
 from traces_core.project import Project
 from traces_core.steps import block_views, context_aware, context_scores, footage, knowledge, ladder
-from traces_core.steps.context_scores import BECAUSE
+from traces_core.streams.episodes import EPISODES
 
 STREAMS = ["alignment", "context_aware", "surprise"]
 
@@ -31,7 +34,7 @@ def test_the_frozen_encoders_stay_in_eval_mode_with_weights_and_batch_norm_stati
     project: Project,
 ) -> None:
     fresh = project.variant(joint__seed=5, predictor__seed=5)
-    modules = [fresh.clip._model, fresh.windows._model, block_views.block_encoder(fresh)._model]
+    modules = [fresh.clip._model, fresh.windows._model, block_encoder(fresh)._model]
     before = [state_of(module) for module in modules]
     assert any(name.endswith("running_mean") for name in before[0])
     learned = learned_in(fresh)
@@ -117,7 +120,7 @@ def test_a_model_is_of_no_use_to_another_scene_network(project: Project) -> None
     index, _ = knowledge.bank(project)
     other = project.variant(context_gate__scene_network="pocket-1")
     with pytest.raises(MixedSpacesError, match="scene_encoder"):
-        context_scores.context_scorer(other, learned_in(project), index)
+        ContextScorer.load(other, learned_in(project), index)
 
 
 def test_an_alarm_says_which_stream_mismatches(project: Project) -> None:
@@ -127,13 +130,14 @@ def test_an_alarm_says_which_stream_mismatches(project: Project) -> None:
     found = pl.concat(
         [context_scores.context_aware_alarms(project, listed, one, calibrated).read() for one in scores]
     )
-    assert found.schema == BECAUSE
+    assert found.schema == EPISODES
     assert len(found) > 0
     assert set(found["because"]) <= {"alignment", "surprise", "alignment+surprise"}
     said = calibrated.read()["by_scene"]
     assert set(said) == {"alignment", "surprise"}
     assert set(said["alignment"]) == {"", "street"}  # the one scene with normal footage
-    normal, thresholds = context_scores.calibration_of(calibrated)
+    calibration = ContextCalibration.load(calibrated)
+    normal, thresholds = calibration.normal, calibration.thresholds
     level = thresholds["surprise"].value
     raw = said["surprise"]["street"]["threshold"]
     assert -normal.scale("surprise", "street").log_p(np.array([raw]))[0] / np.log(10) == pytest.approx(level)

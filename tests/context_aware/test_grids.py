@@ -108,13 +108,13 @@ def test_features_and_grids_are_put_in_step_by_their_times() -> None:
         labels=np.zeros((3, 0), np.float32),
     )
     blocks = PatchGrids(times[[0, 3, 6, 9]], rng.normal(size=(4, 2, 1, 1)).astype(np.float32))
-    views = Views.of(features, blocks, readout_frames=2, scene_frames=None)
+    views = Views.of(features.evidence(block_times_s=blocks.times_s, grids=blocks.grids), readout_frames=2)
     for row, frame in enumerate((0, 3, 6, 9)):
         mean = features.frames[[max(0, frame - 1), frame]].mean(axis=0)
         np.testing.assert_allclose(views.appearance[row], mean / np.linalg.norm(mean), atol=1e-6)
         window = max(w for w, end in enumerate((0, 4, 8)) if end <= frame)  # the last that has ended
         np.testing.assert_allclose(views.time[row], features.tokens[window, -2:].mean(axis=0), atol=1e-6)
-    without = Views.of(features, None, readout_frames=2, scene_frames=None)
+    without = Views.of(features.evidence(), readout_frames=2)
     np.testing.assert_array_equal(without.times_s, features.window_times_s)
     assert without.grids is None
     assert without.channels == 0

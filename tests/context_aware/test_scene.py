@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from drawn_views import unit
 
-from traces_core.context_aware.scene import SceneReferences, running_scenes
+from traces_core.context_aware.scene import RunningScene, SceneReferences
 
 FRAMES = unit(np.random.default_rng(0).normal(size=(9, 4)))
 ENDS = np.array([0, 3, 8])
@@ -13,13 +13,13 @@ ENDS = np.array([0, 3, 8])
 
 def test_a_scene_is_the_unit_mean_of_all_frames_so_far() -> None:
     slow = [np.mean([FRAMES[j].astype(float) for j in range(end + 1)], axis=0) for end in ENDS]
-    np.testing.assert_allclose(running_scenes(FRAMES, ENDS), unit(np.stack(slow)), atol=1e-6)
+    np.testing.assert_allclose(RunningScene().push(FRAMES, ENDS), unit(np.stack(slow)), atol=1e-6)
 
 
 def test_what_comes_later_changes_no_scene() -> None:
     later = FRAMES.copy()
     later[4:] = unit(np.random.default_rng(1).normal(size=(5, 4)))
-    np.testing.assert_array_equal(running_scenes(later, ENDS)[:2], running_scenes(FRAMES, ENDS)[:2])
+    np.testing.assert_array_equal(RunningScene().push(later, ENDS)[:2], RunningScene().push(FRAMES, ENDS)[:2])
 
 
 def references() -> SceneReferences:

@@ -10,8 +10,9 @@ import pytest
 from metric_worlds import constant_tracks, drawn_tracks, small_truth
 
 from traces_core.datasets import AnnotationRow, GroundTruth
-from traces_core.metrics import find_episodes, localisation
+from traces_core.metrics import localisation
 from traces_core.metrics.localisation import MOST_THRESHOLDS
+from traces_core.streams.episodes import find_episodes
 from traces_core.types import ScoreTrack
 
 DAY = GroundTruth.from_rows(

@@ -13,7 +13,7 @@ from pipelines.champion import ALIAS, compare, late_row, promote
 from pipelines.mlflow_model import NAME
 from pipelines.mlflow_runs import ablation_runs
 from pipelines.tracking import Tracker
-from traces_core.portable import SECTIONS, open_detector
+from traces_core.detector.saved import SECTIONS, open_detector
 from traces_core.project import Project
 from traces_core.steps import ablations, knowledge
 from traces_core.steps.regeneration import MEASURES

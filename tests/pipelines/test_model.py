@@ -19,8 +19,8 @@ import yaml
 from packaging.requirements import Requirement
 
 from pipelines.mlflow_model import CONSTRAINTS, REQUIRED, pack, requirements
-from traces_core.detector import Detector
-from traces_core.portable import open_detector, save_detector
+from traces_core.detector.detector import Detector
+from traces_core.detector.saved import open_detector, save_detector
 from traces_core.project import Project
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,6 @@ from traces_core.datasets import (
     read_xd_violence,
 )
 from traces_core.metrics import FrameScores, LevelCounts, baselines, read_scores, roc_auc
-from traces_core.smoothing import trailing_mean
 from traces_core.types import ScoreTrack
 
 OFFICIAL = "Temporal_Anomaly_Annotation_for_Testing_Videos.txt"
@@ -108,6 +108,14 @@ def verdicts(real: Path) -> dict[str, ScoreTrack]:
         str(key[0]): ScoreTrack(part["time_s"].to_numpy(), part["score"].to_numpy(), stream="verdict")
         for key, part in parts.items()
     }
+
+
+def trailing_mean(track: ScoreTrack, window_s: float) -> ScoreTrack:
+    """The mean of the scores in the last `window_s` seconds, each counted once."""
+    sums = np.concatenate([[0.0], np.cumsum(track.values)])
+    first = np.searchsorted(track.times_s, track.times_s - window_s, side="right")
+    after = np.arange(1, len(track) + 1)
+    return replace(track, values=(sums[after] - sums[first]) / (after - first))
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 """Looking back over time: each score becomes a mean over the captions of the last seconds.
 
-Captions are stretches of any length, so a mean counts seconds and not captions. Smoothing of scores that
-stand at moments is in `traces_core.smoothing`; what looks ahead belongs in `traces_core.offline`.
+Captions are stretches of any length, so a mean counts seconds and not captions. What looks ahead belongs in
+`traces_core.streams.offline`.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from traces_core.errors import NotFiniteError
-from traces_core.smoothing import check_positive
 from traces_core.types import Times
 
 Floats = NDArray[np.float64]
@@ -61,7 +60,8 @@ def trailing_means(scores: Floats, start_s: Times, end_s: Times, windows_s: Sequ
     if not len(windows_s) or not len(scores):
         return scores
     for window_s in windows_s:
-        check_positive("windows_s", window_s)
+        if not (np.isfinite(window_s) and window_s > 0):
+            raise ValueError(f"windows_s holds {window_s}; expected seconds above 0")
     means = [_trailing_mean(scores, start_s, end_s, window_s) for window_s in windows_s]
     averaged: Floats = np.mean(means, axis=0)
     return averaged

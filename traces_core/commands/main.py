@@ -20,9 +20,12 @@ from traces_core.commands import bank as cli_bank
 from traces_core.commands import captions as cli_captions
 from traces_core.commands.evaluate import evaluate
 from traces_core.errors import TracesError
+from traces_core.streams.table import LATE, STREAMS, streams_of
 
 if TYPE_CHECKING:
-    from traces_core.detector import Detector, ScoredVideo
+    from traces_core.detector.detector import Detector
+    from traces_core.detector.scored import ScoredVideo
+    from traces_core.detector.sinks import Sink
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -38,7 +41,6 @@ out, err = Console(), Console(stderr=True)
 Context = Annotated[
     str | None, typer.Option(help="The kind of place it shows, as in catalog/; all of them if not given.")
 ]
-_STREAMS = "late, fused, action, appearance, context_aware, alignment, surprise"
 
 
 @app.command()
@@ -47,32 +49,35 @@ def score(
     context: Context = None,
     out_dir: Annotated[Path, typer.Option("--out", help="Folder for the scores and pages.")] = Path("scores"),
     context_aware: Annotated[
-        bool, typer.Option(help="Add the streams alignment, surprise and context_aware; reads a video twice.")
+        bool, typer.Option(help=f"Add the streams {', '.join(streams_of('context_aware'))}.")
     ] = False,
 ) -> None:
     """Score videos: DIR/scores.parquet, DIR/episodes.parquet, a page for each video."""
+    from functools import partial
+
     import polars as pl
+
+    from traces_core.detector.page import video_report
+    from traces_core.detector.sinks import PageSink, TableSink
 
     detector = _detector(context, context_aware)
     out_dir.mkdir(parents=True, exist_ok=True)
-    names = _page_names(videos)
-    scores, episodes, failed = [], [], 0
-    for video, name in zip(videos, names, strict=True):
+    scores, failed, episodes = [], 0, TableSink()
+    for video, name in zip(videos, _page_names(videos), strict=True):
+        page = out_dir / f"{name}.html"
+        sinks: list[Sink] = [episodes, PageSink(page, partial(video_report, detector))]
         try:
-            scored = _score_with_progress(detector, video, context)
+            scored = _score_with_progress(detector, video, context, sinks)
         except TracesError as error:
             failed += 1
             err.print(f"[bold red]not scored[/bold red]  {error}", highlight=False, soft_wrap=True)
             continue
         failed += scored.broken is not None
         scores.append(scored.table())
-        episodes += _episode_rows(scored)
-        page = out_dir / f"{name}.html"
-        _write_page(detector, scored, page)
         _say(scored, page)
     if scores:
         _write_table(pl.concat(scores), out_dir / "scores.parquet")
-        _write_table(pl.DataFrame(episodes, schema=_EPISODES, orient="row"), out_dir / "episodes.parquet")
+        _write_table(episodes.table(), out_dir / "episodes.parquet")
         out.print(f"scores    {out_dir / 'scores.parquet'}", highlight=False, soft_wrap=True)
         out.print(f"episodes  {out_dir / 'episodes.parquet'}", highlight=False, soft_wrap=True)
     if failed:
@@ -85,17 +90,18 @@ def explain(
     video: Annotated[Path, typer.Argument(help="A video file.")],
     at: Annotated[float, typer.Option(help="The moment to explain (seconds).")],
     context: Context = None,
-    stream: Annotated[str, typer.Option(help=f"One of: {_STREAMS}.")] = "late",
+    stream: Annotated[str, typer.Option(help=f"One of: {', '.join(STREAMS)}.")] = LATE,
     page: Annotated[Path | None, typer.Option("--out", help="Write it as a page, too.")] = None,
 ) -> None:
     """Say why one moment has its score: the nearest traces on both sides."""
     from dataclasses import replace
 
-    from traces_core.context_detector import CONTEXT_STREAMS
+    from traces_core.detector.page import video_report
     from traces_core.report import write_video_report
-    from traces_core.steps.pages import video_report
 
-    detector = _detector(context, context_aware=stream in CONTEXT_STREAMS)
+    if stream not in STREAMS:
+        raise typer.BadParameter(f"{stream!r} is none of {', '.join(STREAMS)}", param_hint="--stream")
+    detector = _detector(context, context_aware=STREAMS[stream].system == "context_aware")
     try:
         scored = detector.score(video, context)
         if stream not in scored.tracks:
@@ -176,9 +182,6 @@ def main() -> None:
         sys.exit(1)
 
 
-_EPISODES = ["video", "stream", "start_s", "end_s", "peak_s", "peak_score"]
-
-
 def _run_graph(*words: str) -> NoReturn:
     """Hand over to the orchestrator, in a process of its own."""
     from traces_core.settings import project_root
@@ -188,7 +191,7 @@ def _run_graph(*words: str) -> NoReturn:
 
 
 def _detector(context: str | None, context_aware: bool = False) -> Detector:
-    from traces_core.detector import Detector
+    from traces_core.detector.detector import Detector
 
     with err.status("loading encoders and bank"):
         detector = Detector.load(context_aware=context_aware)
@@ -197,30 +200,19 @@ def _detector(context: str | None, context_aware: bool = False) -> Detector:
     return detector
 
 
-def _score_with_progress(detector: Detector, video: Path, context: str | None) -> ScoredVideo:
+def _score_with_progress(
+    detector: Detector, video: Path, context: str | None, sinks: Sequence[Sink]
+) -> ScoredVideo:
     with err.status(f"{video.name}") as status:
-        return detector.score(
-            video, context, progress=lambda at_s: status.update(f"{video.name}: {at_s:.0f} s seen")
-        )
 
+        def show(at_s: float) -> None:
+            status.update(f"{video.name}: {at_s:.0f} s seen")
 
-def _episode_rows(scored: ScoredVideo) -> list[tuple[str, str, float, float, float, float]]:
-    return [
-        (str(scored.path), stream, one.start_s, one.end_s, one.peak_s, one.peak_score)
-        for stream, episodes in scored.episodes.items()
-        for one in episodes
-    ]
-
-
-def _write_page(detector: Detector, scored: ScoredVideo, page: Path) -> None:
-    from traces_core.report import write_video_report
-    from traces_core.steps.pages import video_report
-
-    write_video_report(page, video_report(detector, scored))
+        return detector.score(video, context, sinks=sinks, progress=show)
 
 
 def _say(scored: ScoredVideo, page: Path) -> None:
-    late = scored.episodes["late"]
+    late = scored.episodes[LATE]
     where = ", ".join(f"{one.start_s:.1f}-{one.end_s:.1f} s" for one in late[:5]) or "none"
     more = f" and {len(late) - 5} more" if len(late) > 5 else ""
     out.print(f"[bold]{scored.path.name}[/bold]  {scored.end_s:.1f} s", highlight=False, soft_wrap=True)

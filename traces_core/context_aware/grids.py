@@ -16,11 +16,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load_file
 
-from traces_core.encoders.base import Pixels, WindowEncoder
+from traces_core.encoders.base import WindowEncoder
+from traces_core.encoders.features import block_grids
 from traces_core.encoders.parallel_calls import ParallelCalls
 from traces_core.errors import CorruptArtifactError, DamagedVideoError
 from traces_core.store.array_writer import ArrayWriter
@@ -91,19 +91,10 @@ def extract_grids(
         with ParallelCalls() as calls:
             for some in windows(frames, window_frames=length, hop=length, batch_windows=batch_blocks):
                 arrays.append("times_s", some.end_times_s)
-                calls.put(partial(_grids, encoder, some.values), partial(arrays.append, "grids"))
+                calls.put(partial(block_grids, encoder, some.values), partial(arrays.append, "grids"))
                 facts["blocks"] += len(some)
         arrays.finish()
     return facts
-
-
-def _grids(encoder: WindowEncoder, blocks: Pixels) -> NDArray[np.float16]:
-    """float16 (N, C, G, G) of blocks (N, L, H, W, 3)."""
-    grid = encoder.encode_windows(blocks, with_grid=True).grid  # (N, L, G, G, C)
-    if grid is None:
-        raise TypeError(f"{type(encoder).__name__} gives no patch grids; the predictor needs them.")
-    placed: NDArray[np.float16] = np.moveaxis(grid.mean(axis=1), -1, 1).astype(np.float16)
-    return placed
 
 
 def _good_part(batches: Iterator[FrameBatch], facts: dict[str, Any]) -> Iterator[FrameBatch]:

@@ -140,32 +140,37 @@ class ContextAware(nn.Module):
             "scene_dimensions": scene_dimensions,
         }
 
-    def predict(self, grids: Tensor) -> tuple[Predictions, Tensor]:
-        """What was predicted for every block but the first, and what was known at the end of each.
+    def predict(self, grids: Tensor, before: Tensor | None = None) -> tuple[Predictions, Tensor, Tensor]:
+        """What was predicted for every block that has one before it, and what was known at the end of each.
 
         Parameters
         ----------
         grids : tensor of shape (B, N, C, G, G).
+        before : the state that the call for the blocks before gave; None at the start of the clips.
 
         Returns
         -------
         Predictions
-            Of the N - 1 last blocks, each from the blocks before it.
+            Each from the blocks before it: of the N - 1 last blocks at the start, else of all N.
         tensor of shape (B, N, hidden)
             The state after each block, averaged over its places. Row n rests on blocks 0 to n.
+        tensor of shape (B, layers, hidden, G, G)
+            The state after the last block, for the next call.
         """
         if self.coder is None:
             raise ContextAwareError("this model has no predictor: joint.evidence leaves `prediction` out.")
         embedded = self.coder.embed(grids)  # (B, N, D, G, G)
-        state = self.coder.aggregate.start(embedded[:, 0])
-        states = []
+        state = self.coder.aggregate.start(embedded[:, 0]) if before is None else before
+        states = [] if before is None else [before[:, -1]]
         for block in range(embedded.shape[1]):
             state = self.coder.advance(embedded[:, block], state)
             states.append(state[:, -1])
-        known = torch.stack(states, dim=1)  # (B, N, hidden, G, G)
-        before = known[:, :-1]
-        predicted = self.coder.head(before.flatten(0, 1)).unflatten(0, before.shape[:2])
-        return Predictions(predicted, embedded[:, 1:], before), known.mean(dim=(3, 4))
+        known = torch.stack(states, dim=1)  # (B, N or N + 1, hidden, G, G)
+        earlier = known[:, :-1]
+        predicted = self.coder.head(earlier.flatten(0, 1)).unflatten(0, earlier.shape[:2])
+        target = embedded[:, embedded.shape[1] - earlier.shape[1] :]
+        after = known[:, known.shape[1] - embedded.shape[1] :]
+        return Predictions(predicted, target, earlier), after.mean(dim=(3, 4)), state
 
     def video(self, seen: BlockEvidence, known: Tensor | None) -> Tensor:
         """The video's vector at the end of each block, unit norm.
@@ -188,7 +193,14 @@ class ContextAware(nn.Module):
 
     def forward(self, seen: BlockEvidence) -> tuple[Tensor, Predictions | None]:
         """The video's vectors (B, N, D), and what was predicted; None without a predictor."""
+        video, predictions, _ = self.observe(seen)
+        return video, predictions
+
+    def observe(
+        self, seen: BlockEvidence, before: Tensor | None = None
+    ) -> tuple[Tensor, Predictions | None, Tensor | None]:
+        """`forward` for the next blocks: `before` is the last thing that the call before gave."""
         if self.coder is None or seen.grids is None:
-            return self.video(seen, None), None
-        predictions, known = self.predict(seen.grids)
-        return self.video(seen, known), predictions
+            return self.video(seen, None), None, None
+        predictions, known, state = self.predict(seen.grids, before)
+        return self.video(seen, known), predictions, state

@@ -15,28 +15,39 @@ from traces_core.context_aware.settings import SceneControl
 from traces_core.types import Array
 
 
-def running_scenes(frames: Array, ends: NDArray[np.int64]) -> Array:
-    """The scene at some frames: the unit mean of all frames up to each.
-
-    Parameters
-    ----------
-    frames : float32 array of shape (F, S)
-        Vectors of the frames, in the order of time.
-    ends : int64 array of shape (T,)
-        Positions of the frames asked for, rising.
-
-    Returns
-    -------
-    float32 array of shape (T, S)
-        Unit norm. Causal: row i rests on frames 0 to ends[i].
+class RunningScene:
+    """The scene so far: the unit mean of all frames that came.
 
     Examples
     --------
-    >>> running_scenes(np.array([[1.0, 0.0], [0.0, 1.0]], np.float32), np.array([0, 1])).round(3).tolist()
+    >>> scene = RunningScene()
+    >>> scene.push(np.array([[1.0, 0.0], [0.0, 1.0]], np.float32), np.array([0, 1])).round(3).tolist()
     [[1.0, 0.0], [0.7070000171661377, 0.7070000171661377]]
     """
-    sums = np.cumsum(frames, axis=0, dtype=np.float64)[ends]  # (T, S)
-    return _unit(sums)
+
+    def __init__(self) -> None:
+        self._sum: NDArray[np.float64] | None = None
+
+    def push(self, frames: Array, ends: NDArray[np.int64]) -> Array:
+        """Take the next frames; the scene at some of them. Pieces of any size give the same bits.
+
+        Parameters
+        ----------
+        frames : float32 array of shape (F, S)
+            Vectors of the frames, in the order of time.
+        ends : int64 array of shape (T,)
+            Positions of the frames asked for, rising.
+
+        Returns
+        -------
+        float32 array of shape (T, S)
+            Unit norm. Causal: row i rests on the frames up to ends[i].
+        """
+        before = np.zeros(frames.shape[1]) if self._sum is None else self._sum
+        sums = np.cumsum(np.concatenate([before[None], frames]), axis=0, dtype=np.float64)[1:]  # (F, S)
+        if len(sums):
+            self._sum = sums[-1]
+        return _unit(sums[ends])
 
 
 @dataclass(frozen=True)

@@ -19,18 +19,21 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from traces_core.bank.bank import Bank
+from traces_core.context_aware.encoders import origin
 from traces_core.context_aware.gate import NoGate, TextGate
 from traces_core.context_aware.model import BlockEvidence, ContextAware
 from traces_core.context_aware.objective import gated_similarities
 from traces_core.context_aware.predictive.coder import Predictions
 from traces_core.context_aware.predictive.surprise import window_scores
+from traces_core.context_aware.saved import load_model
 from traces_core.context_aware.scene import SceneReferences
 from traces_core.context_aware.settings import ContextGateSettings
 from traces_core.errors import EmptySideError
+from traces_core.project import Project
+from traces_core.store import Artifact
+from traces_core.streams.table import ALIGNMENT, SURPRISE
 from traces_core.text.catalog import SIDES
 from traces_core.types import Array, ScoreTrack, Times
-
-ALIGNMENT, SURPRISE, CONTEXT_AWARE = "alignment", "surprise", "context_aware"
 
 CELLS = 1 << 24
 """Most numbers that gated texts hold at once: bounds the memory, not the result."""
@@ -38,14 +41,14 @@ _SLACK_S = 1e-9
 
 
 @dataclass(frozen=True)
-class ContextAwareScores:
-    """What was found in one video."""
+class ContextScores:
+    """The scores of one video, or of a piece of it."""
 
     tracks: dict[str, ScoreTrack]
     """By stream; `surprise` is missing where nothing was predicted."""
     maps: Array | None
     """float32 (N - 1, G, G), nats: the surprise of each place, block by block, at the times of `surprise`;
-    None without a predictor."""
+    None where nothing was predicted."""
 
     def map_at(self, at_s: float) -> Array | None:
         """The last surprise map at or before a moment (seconds); None where nothing was predicted by then."""
@@ -74,11 +77,29 @@ class ContextScorer:
     temperature: float
     """What cosines were divided by when the predictor learned."""
 
-    @torch.inference_mode()
-    def score(
-        self, seen: BlockEvidence, times_s: Times, contexts: Sequence[str] | None
-    ) -> ContextAwareScores:
-        """Score one video.
+    @classmethod
+    def load(
+        cls, project: Project, learned: Artifact, index: Artifact, which: str = "model"
+    ) -> ContextScorer:
+        """From the model that ships (or the `candidate`) and the bank."""
+        model, references = load_model(learned.path / f"{which}.safetensors", origin(project))
+        settings = project.settings
+        return cls(
+            model=model.to(project.machine.device),
+            bank=Bank.load(index.path),
+            references=references,
+            settings=settings.context_gate,
+            k=settings.scoring.k,
+            top_share=settings.predictor.top_share,
+            temperature=settings.predictor.temperature,
+        )
+
+    def start(self, context: str | None) -> ContextStage:
+        """What scores one video block by block, by the traces of its context (all, if the bank has none)."""
+        return ContextStage(self, (context,) if context in self.bank.contexts else None)
+
+    def score(self, seen: BlockEvidence, times_s: Times, contexts: Sequence[str] | None) -> ContextScores:
+        """Score one video: `ContextStage`, with all its blocks pushed at once.
 
         Parameters
         ----------
@@ -91,31 +112,31 @@ class ContextScorer:
         EmptySideError, UnknownNameError
             If the contexts have no trace of one side, or the bank has no such context.
         """
-        self.model.eval()
-        video, predictions = self.model(seen)
-        scenes = torch.from_numpy(
-            self.references.shown(seen.scenes[0].cpu().numpy(), self.settings.scene)
-        ).to(video)
-        nearness = {side: self._nearness(side, video[0], scenes, contexts) for side in SIDES}
-        alignment = (nearness["anomalous"] - nearness["normal"]).cpu().numpy()
-        found = self._surprise(predictions, times_s)
-        return ContextAwareScores(
-            {ALIGNMENT: ScoreTrack(times_s, alignment, stream=ALIGNMENT), **found.tracks}, found.maps
-        )
+        return ContextStage(self, contexts).push(seen, times_s)
 
     @torch.inference_mode()
-    def surprise(self, seen: BlockEvidence, times_s: Times) -> ContextAwareScores:
+    def surprise(self, seen: BlockEvidence, times_s: Times) -> ContextScores:
         """`score` without the alignment: no trace is asked."""
-        return self._surprise(self.model.eval()(seen)[1], times_s)
+        return self.surprise_of(self.model.eval()(seen)[1], times_s)
 
-    def _surprise(self, predictions: Predictions | None, times_s: Times) -> ContextAwareScores:
-        if predictions is None or len(times_s) < 2:
-            return ContextAwareScores({}, None)
-        maps = place_surprise(predictions, self.temperature)[0]  # (N - 1, G, G)
+    def surprise_of(self, predictions: Predictions | None, times_s: Times) -> ContextScores:
+        """The stream `surprise` and its maps, from predictions of the last of some blocks."""
+        if predictions is None or not predictions.predicted.shape[1]:
+            return ContextScores({}, None)
+        maps = place_surprise(predictions, self.temperature)[0]  # (P, G, G)
         scores = window_scores(maps, self.top_share).cpu().numpy()
-        return ContextAwareScores(
-            {SURPRISE: ScoreTrack(times_s[1:], scores, stream=SURPRISE)}, maps.cpu().numpy()
-        )
+        track = ScoreTrack(times_s[len(times_s) - len(maps) :], scores, stream=SURPRISE)
+        return ContextScores({SURPRISE: track}, maps.cpu().numpy())
+
+    def alignment_of(
+        self, video: Tensor, seen: BlockEvidence, times_s: Times, contexts: Sequence[str] | None
+    ) -> ScoreTrack:
+        """The stream `alignment`, from the vectors (N, D) of the blocks."""
+        shown = self.references.shown(seen.scenes[0].cpu().numpy(), self.settings.scene)
+        scenes = torch.from_numpy(shown).to(video)
+        nearness = {side: self._nearness(side, video, scenes, contexts) for side in SIDES}
+        values = (nearness["anomalous"] - nearness["normal"]).cpu().numpy()
+        return ScoreTrack(times_s, values, stream=ALIGNMENT)
 
     def _nearness(self, side: str, video: Tensor, scenes: Tensor, contexts: Sequence[str] | None) -> Tensor:
         """The mean cosine of each window with its k nearest traces of a side, (T,)."""
@@ -125,6 +146,36 @@ class ContextScorer:
         is_gated = side == "normal" or self.settings.sides == "both"
         gate = self.model.gate if is_gated else NoGate(texts.shape[1], scenes.shape[1])
         return top_mean(video, texts, scenes, gate, self.k)
+
+
+class ContextStage:
+    """The two streams of one video, while its blocks come.
+
+    Parameters
+    ----------
+    scorer : what scores.
+    contexts : only their traces answer; None asks all.
+
+    Notes
+    -----
+    How blocks are split into pieces moves a score by rounding only, 1e-5 at most: a product of matrices adds
+    in another order for another number of rows.
+    """
+
+    def __init__(self, scorer: ContextScorer, contexts: Sequence[str] | None) -> None:
+        self._scorer, self._contexts = scorer, contexts
+        self._state: Tensor | None = None
+
+    @torch.inference_mode()
+    def push(self, seen: BlockEvidence, times_s: Times) -> ContextScores:
+        """Take the next blocks (B = 1), which end at `times_s` (N,); their scores and maps."""
+        if not len(times_s):
+            return ContextScores({}, None)
+        scorer = self._scorer
+        video, predictions, self._state = scorer.model.eval().observe(seen, self._state)
+        surprise = scorer.surprise_of(predictions, times_s)
+        alignment = scorer.alignment_of(video[0], seen, times_s, self._contexts)
+        return ContextScores({ALIGNMENT: alignment, **surprise.tracks}, surprise.maps)
 
 
 def place_surprise(predictions: Predictions, temperature: float) -> Tensor:

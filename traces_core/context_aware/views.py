@@ -1,7 +1,6 @@
 """What the frozen encoders saw of one video at the ends of its blocks, side by side.
 
-Frames and tokens come from `traces_core.encoders.features`, grids from `grids`; here they are put in
-step.
+Frames, tokens and grids come as `Evidence`; here they are only put in step.
 """
 
 from __future__ import annotations
@@ -10,13 +9,13 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from traces_core.context_aware.grids import PatchGrids
 from traces_core.context_aware.model import BlockEvidence
-from traces_core.context_aware.scene import running_scenes
-from traces_core.encoders.features import Features
+from traces_core.context_aware.scene import RunningScene
+from traces_core.encoders.evidence import Evidence
 from traces_core.types import Array, Times
-from traces_core.video import window_frames_of
 
 _SLACK_S = 1e-6
 
@@ -37,32 +36,9 @@ class Views:
     """float32 (N, C, G, G): the patch tokens of each block; None where nothing is to be predicted."""
 
     @classmethod
-    def of(
-        cls, features: Features, grids: PatchGrids | None, *, readout_frames: int, scene_frames: Array | None
-    ) -> Views:
-        """Put features and patch grids of one video in step.
-
-        Parameters
-        ----------
-        features, grids
-            Of the same file at the same `sample_fps`; without grids, the windows are the blocks.
-        readout_frames
-            Last frames whose mean is taken.
-        scene_frames : float32 array of shape (F, S), or None
-            Vectors of the sampled frames by another scene network; None takes CLIP's.
-        """
-        times_s = features.window_times_s if grids is None else grids.times_s
-        ends = np.searchsorted(features.frame_times_s, times_s + _SLACK_S, side="right") - 1
-        windows = np.searchsorted(features.window_times_s, times_s + _SLACK_S, side="right") - 1
-        readout = min(readout_frames, features.tokens.shape[1])
-        frames = features.frames[window_frames_of(ends, readout)].mean(axis=1)  # (N, D)
-        return cls(
-            times_s,
-            appearance=frames / np.linalg.norm(frames, axis=1, keepdims=True),
-            time=features.tokens[windows, -readout:].mean(axis=1),
-            scenes=running_scenes(features.frames if scene_frames is None else scene_frames, ends),
-            grids=None if grids is None else grids.grids,
-        )
+    def of(cls, evidence: Evidence, *, readout_frames: int) -> Views:
+        """The blocks of one video: `BlockViews`, with all its evidence pushed at once."""
+        return BlockViews(readout_frames).push(evidence)
 
     @classmethod
     def of_grids(cls, grids: PatchGrids) -> Views:
@@ -104,3 +80,54 @@ class Views:
             scenes=stacked([view.scenes for view in views]),
             grids=stacked(grids) if grids else None,
         )
+
+
+class BlockViews:
+    """Frames, tokens and patch grids put in step, while they come; without grids the windows are the blocks.
+
+    Parameters
+    ----------
+    readout_frames
+        Last frames of a block whose mean is taken.
+    """
+
+    def __init__(self, readout_frames: int) -> None:
+        self._readout = readout_frames
+        self._frames: Array | None = None  # the last ones, for blocks whose last frames reach back
+        self._time: Array | None = None  # of the window that ended last
+        self._scene = RunningScene()
+
+    def push(self, evidence: Evidence) -> Views:
+        """Take the next evidence; the blocks that end within it. Pieces of any size give the same bits."""
+        times_s = evidence.window_times_s if evidence.block_times_s is None else evidence.block_times_s
+        ends = np.searchsorted(evidence.frame_times_s, times_s + _SLACK_S, side="right") - 1
+        windows = np.searchsorted(evidence.window_times_s, times_s + _SLACK_S, side="right")
+        scene_frames = evidence.frames if evidence.scene_frames is None else evidence.scene_frames
+        frames = self._read_out(evidence, ends)
+        return Views(
+            times_s,
+            appearance=frames / np.linalg.norm(frames, axis=1, keepdims=True),
+            time=self._tokens(evidence)[windows],
+            scenes=self._scene.push(scene_frames, ends),
+            grids=evidence.grids,
+        )
+
+    def _read_out(self, evidence: Evidence, ends: NDArray[np.int64]) -> Array:
+        """float32 (N, D): the mean of the last frames of each block."""
+        readout = min(self._readout, evidence.window_frames.shape[1])
+        if self._frames is None:  # before the start, the first frame stands in
+            self._frames = np.repeat(evidence.frames[:1], readout - 1, axis=0)
+        joined = np.concatenate([self._frames, evidence.frames])
+        self._frames = joined[len(joined) - readout + 1 :]
+        mean: Array = joined[ends[:, None] + np.arange(readout)].mean(axis=1)
+        return mean
+
+    def _tokens(self, evidence: Evidence) -> Array:
+        """float32 (1 + T, D_time): the mean of the last tokens, of the window before these and of each."""
+        if not len(evidence.window_times_s):
+            return np.zeros((0, 0), np.float32) if self._time is None else self._time
+        readout = min(self._readout, evidence.window_frames.shape[1])
+        means = evidence.tokens[:, -readout:].mean(axis=1)
+        joined = np.concatenate([means[:1] if self._time is None else self._time, means])
+        self._time = joined[-1:]
+        return joined

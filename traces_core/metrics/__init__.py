@@ -3,15 +3,14 @@
     frame       scores and labels at the same frames
     ranking     ROC-AUC, average precision, trapezoid, ties
     bootstrap   intervals over videos
-    events      scores to episodes: the one place
     alarms      episodes against true events: recall, delay, false alarms per hour
     localisation  the extent of episodes against that of events
     score_table the scores of a file, fitted to a ground truth
     baselines   what knows nothing, or was told the truth, gets on the same ground truth
     evaluation  all of it as one row
 
-Thresholds to run with come from `traces_core.calibration`, never from here: what is computed here has seen
-the ground truth.
+Scores become episodes in `traces_core.streams.episodes`. Thresholds to run with come from
+`traces_core.streams.thresholds`, never from here: what is computed here has seen the ground truth.
 """
 
 from __future__ import annotations
@@ -27,14 +26,6 @@ from traces_core.metrics.bootstrap import (
     percentile_bounds,
 )
 from traces_core.metrics.evaluation import STATED_RECALL, Evaluation, evaluate
-from traces_core.metrics.events import (
-    PLAIN,
-    EpisodeRules,
-    EpisodeTracker,
-    decisive_thresholds,
-    episode_runs,
-    find_episodes,
-)
 from traces_core.metrics.frame import FrameScores, auc_anomalous, auc_macro, scores_at
 from traces_core.metrics.localisation import localisation
 from traces_core.metrics.ranking import LevelCounts, average_precision, pr_auc_trapezoid, roc_auc, tie_share
@@ -42,12 +33,9 @@ from traces_core.metrics.score_table import ScoreTable, read_scores
 
 __all__ = [
     "BASELINES",
-    "PLAIN",
     "STATED_RECALL",
     "Bounds",
     "Cells",
-    "EpisodeRules",
-    "EpisodeTracker",
     "Evaluation",
     "EventResult",
     "FrameScores",
@@ -60,11 +48,8 @@ __all__ = [
     "average_precision",
     "average_precision_of_draws",
     "baselines",
-    "decisive_thresholds",
     "draw_videos",
-    "episode_runs",
     "evaluate",
-    "find_episodes",
     "judge_alarms",
     "localisation",
     "percentile_bounds",

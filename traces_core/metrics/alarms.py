@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from traces_core.datasets import GroundTruth
-from traces_core.metrics.events import PLAIN, EpisodeRules, decisive_thresholds, episode_runs, run_times
+from traces_core.streams.episodes import PLAIN, EpisodeRules, decisive_thresholds, episode_runs, run_times
 from traces_core.types import Interval, ScoreTrack, Times
 
 
@@ -143,7 +143,7 @@ def alarms_at_recall(
 
     Lower thresholds may show fewer false alarms, because alarms flow together until one lasts for ever;
     the highest is what an operator would set. The threshold is fitted on the ground truth: it compares
-    streams, it is not one to run with (that one comes from `traces_core.calibration`).
+    streams, it is not one to run with (that one comes from `traces_core.streams.thresholds`).
 
     Parameters
     ----------

@@ -23,9 +23,9 @@ from traces_core.metrics.bootstrap import (
     draw_videos,
     percentile_bounds,
 )
-from traces_core.metrics.events import PLAIN, EpisodeRules
 from traces_core.metrics.frame import FrameScores, auc_anomalous, auc_macro
 from traces_core.metrics.localisation import localisation
+from traces_core.streams.episodes import PLAIN, EpisodeRules
 from traces_core.types import ScoreTrack
 
 STATED_RECALL = 0.8
@@ -120,7 +120,7 @@ def evaluate(
     truth : what is true, with the clock at which frames are judged.
     rng : draws the resampled videos and the random baseline. For rows that can be compared, give each
         stream a generator of the same seed: the same videos are then drawn for all of them.
-    threshold : from `traces_core.calibration`; None reports no operating point.
+    threshold : from `traces_core.streams.thresholds`; None reports no operating point.
     rules : when a run of high scores is an episode.
     recalls : event recalls at which false alarms are reported; 0.8 is always among them.
     tolerance_s : an episode this close to an event, in seconds, finds it.

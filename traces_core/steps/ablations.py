@@ -16,7 +16,7 @@ from traces_core.project import Project
 from traces_core.steps import benchmark, detection, footage, knowledge, ladder
 from traces_core.store import Artifact
 from traces_core.store.code import code_of, made_with, step
-from traces_core.streams import APPEARANCE, FUSED, LATE
+from traces_core.streams.table import APPEARANCE, FUSED, LATE
 
 SEEDS = (0, 1, 2)
 """Seeds of the fusion's training."""

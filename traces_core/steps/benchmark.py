@@ -12,10 +12,12 @@ import polars as pl
 from traces_core.datasets import AnnotationRow, GroundTruth
 from traces_core.metrics import evaluate
 from traces_core.project import Project
-from traces_core.steps.detection import Calibration, by_video, fingerprints_of, with_late
+from traces_core.steps.detection import by_video, fingerprints_of
 from traces_core.steps.footage import clocks_of
 from traces_core.store import Artifact
 from traces_core.store.code import code_of, step
+from traces_core.streams.calibration import Calibration, with_late
+from traces_core.streams.table import in_order
 from traces_core.types import ScoreTrack
 
 
@@ -56,7 +58,9 @@ def benchmark_metrics(
         truth = truth_of(listed, annotated)
         calibration = Calibration.load(calibrated)
         rows = []
-        for stream, tracks in sorted(tracks_of_set(listed, scores, calibration, annotated.key).items()):
+        by_stream = tracks_of_set(listed, scores, calibration, annotated.key)
+        for stream in in_order(by_stream):
+            tracks = by_stream[stream]
             threshold = calibration.thresholds[stream]
             row = evaluate(
                 tracks,

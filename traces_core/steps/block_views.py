@@ -7,7 +7,6 @@ What is learned from it is in `context_aware`, what it says about a video in `co
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -17,13 +16,10 @@ import numpy as np
 import polars as pl
 from safetensors.numpy import load_file, save_file
 
+from traces_core.context_aware.encoders import block_encoder, is_predicting, scene_encoder
 from traces_core.context_aware.grids import PatchGrids, extract_grids
 from traces_core.context_aware.views import Views
-from traces_core.encoders.base import ImageEncoder
-from traces_core.encoders.clip import ClipEncoder
-from traces_core.encoders.features import Features
-from traces_core.encoders.settings import ClipSettings
-from traces_core.encoders.timesformer import TimesformerEncoder
+from traces_core.encoders.evidence import Evidence
 from traces_core.errors import DamagedVideoError, VideoError
 from traces_core.project import Project
 from traces_core.steps import footage
@@ -36,16 +32,6 @@ GRIDS = pl.Schema(
     {"video_id": pl.String(), "fingerprint": pl.String(), "blocks": pl.Int64(), "reason": pl.String()}
 )
 """One row a video of a shard: its patch grids, or why it has none."""
-
-
-def is_predicting(project: Project) -> bool:
-    """Whether the settings ask for a predictor at all."""
-    return "prediction" in project.settings.joint.evidence
-
-
-def block_encoder(project: Project) -> TimesformerEncoder:
-    """The window encoder with windows as long as a block."""
-    return project.variant(timesformer__window_frames=project.settings.predictor.block_frames).windows
 
 
 @step
@@ -112,15 +98,6 @@ def load_grids(project: Project, video_id: str) -> PatchGrids:
     return PatchGrids.load(found.path)
 
 
-def scene_encoder(project: Project) -> ImageEncoder:
-    """The image encoder that sees the scene: CLIP itself, or the one that the settings name."""
-    name = project.settings.context_gate.scene_network
-    if name is None:
-        return project.clip
-    model, _, weights = name.partition(":")
-    return ClipEncoder.load(ClipSettings(model=model, pretrained=weights or None), project.machine.device)
-
-
 def _scene_recipe(project: Project, video_id: str) -> dict[str, Any]:
     return {
         "video": video_id,
@@ -165,40 +142,18 @@ def _scene_frames(project: Project, video_id: str) -> Array | None:
     return frames
 
 
-def views_of(project: Project, video_id: str) -> Views:
-    """What was seen at the end of each block of a video; without a predictor the blocks are the windows."""
+def evidence_of(project: Project, video_id: str) -> Evidence:
+    """All that was seen of a video, patch grids and scene among it where the settings ask for them."""
     features = footage.load_features(project, video_id)
     grids = load_grids(project, video_id) if is_predicting(project) else None
-    return _in_step(project, features, grids, _scene_frames(project, video_id))
+    return features.evidence(
+        scene_frames=_scene_frames(project, video_id),
+        block_times_s=None if grids is None else grids.times_s,
+        grids=None if grids is None else grids.grids,
+    )
 
 
-def views_of_file(project: Project, path: Path, features: Features) -> Views:
-    """`views_of` for a file that is not part of the graph; nothing is kept.
-
-    Parameters
-    ----------
-    features
-        What the encoders of this project saw of it.
-
-    Raises
-    ------
-    VideoError
-        If no frame can be read. A file that breaks later is seen up to there.
-    """
-    grids = None
-    if is_predicting(project):
-        with tempfile.TemporaryDirectory(prefix="traces-") as folder:
-            target = Path(folder) / "grids.safetensors"
-            extract_grids(
-                path, block_encoder(project), target, sample_fps=project.settings.sampling.sample_fps
-            )
-            grids = PatchGrids.load(target)
-    has_network = project.settings.context_gate.scene_network is not None
-    return _in_step(project, features, grids, _see_scene(project, path) if has_network else None)
-
-
-def _in_step(
-    project: Project, features: Features, grids: PatchGrids | None, scene_frames: Array | None
-) -> Views:
+def views_of(project: Project, video_id: str) -> Views:
+    """What was seen at the end of each block of a video; without a predictor the blocks are the windows."""
     readout = project.settings.training.fusion.readout_frames
-    return Views.of(features, grids, readout_frames=readout, scene_frames=scene_frames)
+    return Views.of(evidence_of(project, video_id), readout_frames=readout)

@@ -16,8 +16,8 @@ from traces_core.datasets import GroundTruth
 from traces_core.metrics import FrameScores, LevelCounts
 from traces_core.project import Project
 from traces_core.steps.benchmark import tracks_of_set, truth_of
-from traces_core.steps.detection import Calibration
 from traces_core.steps.footage import shard_names
+from traces_core.streams.calibration import Calibration
 from traces_core.types import ScoreTrack
 
 NUMBERS = (

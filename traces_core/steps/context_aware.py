@@ -18,20 +18,15 @@ import polars as pl
 
 from traces_core.bank.bank import Bank
 from traces_core.context_aware.corpus import JointCorpus, NormalVideo
-from traces_core.context_aware.saved import Blueprint, ModelEncoders, load_coder, save_coder, save_model
+from traces_core.context_aware.encoders import block_encoder, is_predicting, origin, scene_encoder
+from traces_core.context_aware.saved import Blueprint, load_coder, save_coder, save_model
 from traces_core.context_aware.scene import SceneReferences
 from traces_core.context_aware.settings import predictor_alone
 from traces_core.context_aware.training import JointlyTrained, Progress, train_jointly
 from traces_core.context_aware.views import Views
 from traces_core.project import Project
 from traces_core.steps import footage
-from traces_core.steps.block_views import (
-    block_encoder,
-    is_predicting,
-    load_grids,
-    scene_encoder,
-    views_of,
-)
+from traces_core.steps.block_views import load_grids, views_of
 from traces_core.store import Artifact
 from traces_core.store.code import code_of_running_step, made_with, step
 from traces_core.store.digest import digest
@@ -179,11 +174,6 @@ def joint_recipe(project: Project) -> dict[str, Any]:
         "origin": vars(origin(project)),
         "encoders": [made_with(one) for one in (project.clip, project.windows, scene_encoder(project))],
     }
-
-
-def origin(project: Project) -> ModelEncoders:
-    """The encoders that a model is trained with."""
-    return ModelEncoders(project.clip.space, project.windows.fingerprint, scene_encoder(project).fingerprint)
 
 
 def _blueprint(project: Project, corpus: JointCorpus) -> Blueprint:

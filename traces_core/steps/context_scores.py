@@ -15,24 +15,14 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from traces_core.bank.bank import Bank
-from traces_core.calibration import Threshold, calibrate_threshold
-from traces_core.context_aware.pvalues import NormalFootage, alone, either
-from traces_core.context_aware.saved import load_model
-from traces_core.context_aware.scoring import (
-    ALIGNMENT,
-    CONTEXT_AWARE,
-    SURPRISE,
-    ContextAwareScores,
-    ContextScorer,
-)
+from traces_core.context_aware.calibration import ContextCalibration, ranked
+from traces_core.context_aware.scoring import ContextScorer, ContextScores
 from traces_core.context_aware.views import Views
-from traces_core.metrics.events import find_episodes
+from traces_core.detector.pipeline import EpisodeStage
+from traces_core.detector.sinks import TableSink
 from traces_core.project import Project
 from traces_core.steps.block_views import views_of
-from traces_core.steps.context_aware import origin
 from traces_core.steps.detection import (
-    ALARMS,
     SCORES,
     by_video,
     episode_rules,
@@ -42,27 +32,10 @@ from traces_core.steps.detection import (
 from traces_core.store import Artifact
 from traces_core.store.code import step
 from traces_core.store.digest import file_digest
+from traces_core.streams.pvalues import NormalFootage
+from traces_core.streams.table import CONTEXT_AWARE
+from traces_core.streams.thresholds import Threshold, calibrate_threshold
 from traces_core.types import Array, ScoreTrack
-
-BECAUSE = pl.Schema({**ALARMS, "because": pl.String()})
-"""One row an episode: as `ALARMS`, and which streams mismatch at its peak, joined by `+`."""
-
-
-def context_scorer(
-    project: Project, learned: Artifact, index: Artifact, which: str = "model"
-) -> ContextScorer:
-    """What turns what was seen into the two streams, from the model that ships (or the `candidate`)."""
-    model, references = load_model(learned.path / f"{which}.safetensors", origin(project))
-    settings = project.settings
-    return ContextScorer(
-        model=model.to(project.machine.device),
-        bank=Bank.load(index.path),
-        references=references,
-        settings=settings.context_gate,
-        k=settings.scoring.k,
-        top_share=settings.predictor.top_share,
-        temperature=settings.predictor.temperature,
-    )
 
 
 @step
@@ -91,9 +64,11 @@ def context_aware_scores(
 
     def score(video_id: str) -> pl.DataFrame:
         nonlocal scorer
-        scorer = scorer or context_scorer(project, learned, index, which)
+        scorer = scorer or ContextScorer.load(project, learned, index, which)
         context = contexts[video_id] if project.settings.scoring.by_context else None
-        return scores_table(video_id, findings(project, scorer, views_of(project, video_id), context).tracks)
+        return scores_table(
+            video_id, _scores_of(project, scorer, views_of(project, video_id), context).tracks
+        )
 
     parts = [
         project.store.remember(
@@ -122,12 +97,9 @@ def context_aware_scores(
     )
 
 
-def findings(
-    project: Project, scorer: ContextScorer, views: Views, context: str | None
-) -> ContextAwareScores:
+def _scores_of(project: Project, scorer: ContextScorer, views: Views, context: str | None) -> ContextScores:
     """Streams and surprise maps of one video, compared with the traces of its context (all, if unknown)."""
-    contexts = (context,) if context in scorer.bank.contexts else None
-    return scorer.score(Views.stack([views], project.machine.device), views.times_s, contexts)
+    return scorer.start(context).push(Views.stack([views], project.machine.device), views.times_s)
 
 
 def surprise_at(project: Project, video_id: str, at_s: float) -> Array | None:
@@ -136,7 +108,7 @@ def surprise_at(project: Project, video_id: str, at_s: float) -> Array | None:
     It is computed anew from what is kept; None where nothing was predicted by then.
     """
     store, views = project.store, views_of(project, video_id)
-    scorer = context_scorer(project, store.current("context_gate"), store.current("trace_index"))
+    scorer = ContextScorer.load(project, store.current("context_gate"), store.current("trace_index"))
     return scorer.surprise(Views.stack([views], project.machine.device), views.times_s).map_at(at_s)
 
 
@@ -161,7 +133,7 @@ def context_aware_thresholds(project: Project, listed: Artifact, scores: list[Ar
         tracks = tracks_of(table.filter(pl.col("video_id").is_in(list(contexts))))
         found = NormalFootage.from_tracks(tracks, contexts, scene_scores=gate.scene_scores)
         said = {
-            video_id: judged(found, some, contexts[video_id])
+            video_id: ranked(found, some, contexts[video_id])
             for video_id, some in by_video(table).items()
             if video_id in contexts
         }
@@ -207,33 +179,22 @@ def _in_units(
     }
 
 
-def judged(
-    normal: NormalFootage, tracks: Mapping[str, ScoreTrack], scene: str | None
-) -> dict[str, ScoreTrack]:
-    """The streams of one video in -log10 of p-values at its scene, and both as one (`context_aware`)."""
-    some = [tracks[name] for name in (ALIGNMENT, SURPRISE) if name in tracks]
-    found = {track.stream: normal.surprisal(track, scene) for track in some}
-    return {**found, CONTEXT_AWARE: either(some, normal, scene, name=CONTEXT_AWARE)}
-
-
 @step
 def context_aware_alarms(
     project: Project, listed: Artifact, scores: Artifact, calibrated: Artifact
 ) -> Artifact:
-    """The episodes above the thresholds in one shard's videos, and why; columns as in `BECAUSE`."""
+    """The episodes above the thresholds in one shard's videos, and why; columns as in `EPISODES`."""
 
     def find() -> pl.DataFrame:
-        normal, thresholds = calibration_of(calibrated)
-        known = {row["video_id"]: row for row in listed.read().iter_rows(named=True)}
-        rows = []
+        calibration = ContextCalibration.load(calibrated)
+        places = {row["video_id"]: row for row in listed.read().iter_rows(named=True)}
+        sink = TableSink()
         for video_id, tracks in by_video(scores.read()).items():
-            said = judged(normal, tracks, known[video_id]["context"])
-            for name, track in said.items():
-                threshold, end_s = thresholds[name], known[video_id]["duration_s"]
-                for one in find_episodes(track, threshold.value, threshold.rules, end_s=end_s):
-                    why = mismatching(said, one.peak_s, threshold.value) if name == CONTEXT_AWARE else name
-                    rows.append((video_id, name, one.start_s, one.end_s, one.peak_s, one.peak_score, why))
-        return pl.DataFrame(rows, schema=BECAUSE, orient="row")
+            row = places[video_id]
+            stage = EpisodeStage(video_id, calibration.thresholds, [sink])
+            stage.push(ranked(calibration.normal, tracks, row["context"]))
+            stage.close(row["duration_s"])
+        return sink.table()
 
     made_from = {
         "scores": scores.fingerprint,
@@ -243,23 +204,6 @@ def context_aware_alarms(
     return project.store.remember("context_aware_alarms", scores.key, made_from=made_from, make=find)
 
 
-def calibration_of(calibrated: Artifact) -> tuple[NormalFootage, dict[str, Threshold]]:
-    """What `context_aware_thresholds` made."""
-    said = calibrated.read()
-    thresholds = {name: Threshold.from_dict(one) for name, one in said["thresholds"].items()}
-    return NormalFootage.from_dict(said["normal"]), thresholds
-
-
-def mismatching(said: Mapping[str, ScoreTrack], at_s: float, level: float) -> str:
-    """The streams whose own p-value alone lifts the fused one above a level, joined by `+`."""
-    single = {name: track for name, track in said.items() if name != CONTEXT_AWARE}
-    least = -alone(level, len(single)) / np.log(10)
-    last = {name: np.searchsorted(track.times_s, at_s, side="right") - 1 for name, track in single.items()}
-    return "+".join(
-        name for name, track in single.items() if last[name] >= 0 and track.values[last[name]] > least
-    )
-
-
 def benchmark_tracks(
     listed: Artifact, scores: list[Artifact], calibrated: Artifact
 ) -> tuple[dict[str, dict[str, ScoreTrack]], dict[str, Threshold]]:
@@ -267,14 +211,14 @@ def benchmark_tracks(
 
     The two streams are in their own units, so that each stands for itself.
     """
-    normal, thresholds = calibration_of(calibrated)
+    calibration = ContextCalibration.load(calibrated)
     known = listed.read().filter(pl.col("set") == "benchmark")
     places = {row["video_id"]: row for row in known.iter_rows(named=True)}
     found: dict[str, dict[str, ScoreTrack]] = {}
     for video_id, tracks in by_video(pl.concat([entry.read() for entry in scores])).items():
         if video_id in places:
             row = places[video_id]
-            fused = judged(normal, tracks, row["context"])[CONTEXT_AWARE]
+            fused = ranked(calibration.normal, tracks, row["context"])[CONTEXT_AWARE]
             for stream, track in {**tracks, CONTEXT_AWARE: fused}.items():
                 found.setdefault(stream, {})[row["video"]] = track
-    return found, {CONTEXT_AWARE: thresholds[CONTEXT_AWARE]}
+    return found, {CONTEXT_AWARE: calibration.thresholds[CONTEXT_AWARE]}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,21 +12,24 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from traces_core.bank.bank import Bank
 from traces_core.bank.folder import parts_in
-from traces_core.calibration import Threshold, calibrate_threshold
+from traces_core.detector.pipeline import EpisodeStage
+from traces_core.detector.sinks import TableSink
 from traces_core.errors import TrainingCorpusError
-from traces_core.fusion.late import LateFusion, StreamScale
-from traces_core.fusion.saved import load_fusion, save_fusion
+from traces_core.fusion.saved import save_fusion
 from traces_core.fusion.training import Trained, train_fusion
 from traces_core.fusion.window_fusion import MeanFusion, WindowFusion
-from traces_core.metrics.events import EpisodeRules, find_episodes
 from traces_core.project import Project
 from traces_core.steps.footage import captions, clocks_of, load_features, normal_of_training
 from traces_core.store import Artifact
 from traces_core.store.code import made_with, step
 from traces_core.store.digest import file_digest
-from traces_core.streams import LATE, Scorer
+from traces_core.streams.calibration import Calibration, with_late
+from traces_core.streams.episodes import EpisodeRules
+from traces_core.streams.late import LateFusion
+from traces_core.streams.scorer import BankScorer
+from traces_core.streams.table import LATE, STREAMS, streams_of
+from traces_core.streams.thresholds import calibrate_threshold
 from traces_core.types import ScoreTrack
 
 SCORES = pl.Schema(
@@ -39,18 +42,6 @@ SCORES = pl.Schema(
     }
 )
 """One row a score."""
-
-ALARMS = pl.Schema(
-    {
-        "video_id": pl.String(),
-        "stream": pl.String(),
-        "start_s": pl.Float64(),
-        "end_s": pl.Float64(),
-        "peak_s": pl.Float64(),
-        "peak_score": pl.Float32(),
-    }
-)
-"""One row an episode."""
 
 Progress = Callable[[int, Mapping[str, float]], None]
 
@@ -167,18 +158,6 @@ def _training_report(trained: Trained) -> dict[str, Any]:
     }
 
 
-def scorer(project: Project, index: Artifact, learned: Artifact, which: str = "fusion") -> Scorer:
-    """What turns features into scores, from the bank and the fusion that ships (or the `candidate`)."""
-    fusion = load_fusion(
-        learned.path / f"{which}.safetensors",
-        space=project.clip.space,
-        window_encoder=project.windows.fingerprint,
-    )
-    labels = project.clip.encode_texts(list(project.windows.labels))
-    how = project.settings.scoring
-    return Scorer(Bank.load(index.path), fusion, labels, project.clip.space, how.chosen, how.k)
-
-
 @step
 def anomaly_scores(
     project: Project,
@@ -193,12 +172,14 @@ def anomaly_scores(
     usable = manifest.read().filter(pl.col("fingerprint").is_not_null())
     contexts = _contexts_asked(project, listed)
     answers = _answers(index)
-    judge: Scorer | None = None
+    judge: BankScorer | None = None
 
     def score(video_id: str) -> pl.DataFrame:
         nonlocal judge
-        judge = judge or scorer(project, index, learned, which)
-        return scores_table(video_id, judge.score(load_features(project, video_id), contexts[video_id]))
+        judge = judge or BankScorer.load(project, index, learned, which)
+        return scores_table(
+            video_id, judge.score(load_features(project, video_id).evidence(), contexts[video_id])
+        )
 
     parts = [
         project.store.remember(
@@ -212,6 +193,7 @@ def anomaly_scores(
                 "scoring": project.settings.scoring.model_dump(),
                 "text_encoder": made_with(project.clip),
                 "labels": list(project.windows.labels),
+                "streams": [name for name in streams_of("traces") if STREAMS[name].start is not None],
             },
             make=partial(score, video_id),
         )
@@ -280,28 +262,6 @@ def tracks_of(scores: pl.DataFrame) -> dict[str, dict[str, ScoreTrack]]:
     return found
 
 
-def with_late(scales: LateFusion, tracks: Mapping[str, ScoreTrack]) -> dict[str, ScoreTrack]:
-    """The tracks of one video, and their late fusion beside them."""
-    return {**tracks, LATE: scales.combine(tracks, name=LATE)}
-
-
-@dataclass(frozen=True)
-class Calibration:
-    """What normal footage says about the streams: their scales, and the thresholds for the stated rate."""
-
-    scales: LateFusion
-    """One scale a stream, for the late fusion."""
-    thresholds: Mapping[str, Threshold]
-    """One threshold a stream, the late one included."""
-
-    @classmethod
-    def load(cls, artifact: Artifact) -> Calibration:
-        """Read what the step `thresholds` made."""
-        said = artifact.read()
-        scales = LateFusion(tuple(StreamScale(**scale) for scale in said["scales"]))
-        return cls(scales, {name: Threshold.from_dict(one) for name, one in said["thresholds"].items()})
-
-
 def episode_rules(project: Project) -> EpisodeRules:
     """When a run of high scores is an episode, by the settings."""
     return EpisodeRules(min_gap_s=project.settings.calibration.min_gap_s)
@@ -324,7 +284,7 @@ def thresholds(project: Project, listed: Artifact, scores: list[Artifact]) -> Ar
         tracks = tracks_of(table.sort("video_id", maintain_order=True))
         scales = LateFusion.from_normal_tracks({name: list(by.values()) for name, by in tracks.items()})
         tracks[LATE] = {
-            video_id: scales.combine({name: by[video_id] for name, by in tracks.items()}, name=LATE)
+            video_id: with_late(scales, {name: by[video_id] for name, by in tracks.items()})[LATE]
             for video_id in ids
         }
         found = {name: _threshold(project, by, durations) for name, by in tracks.items()}
@@ -353,19 +313,16 @@ def _threshold(
 
 @step
 def alarms(project: Project, listed: Artifact, scores: Artifact, calibrated: Artifact) -> Artifact:
-    """The episodes above the thresholds in one shard's videos, every stream; columns as in `ALARMS`."""
-
+    """The episodes above the thresholds in one shard's videos, every stream; columns as in `EPISODES`."""
     durations = dict(listed.read().select("video_id", "duration_s").rows())
 
     def find() -> pl.DataFrame:
-        calibration = Calibration.load(calibrated)
-        rows = []
+        calibration, sink = Calibration.load(calibrated), TableSink()
         for video_id, tracks in by_video(scores.read()).items():
-            for stream, track in with_late(calibration.scales, tracks).items():
-                threshold = calibration.thresholds[stream]
-                for one in find_episodes(track, threshold.value, threshold.rules, end_s=durations[video_id]):
-                    rows.append((video_id, stream, one.start_s, one.end_s, one.peak_s, one.peak_score))
-        return pl.DataFrame(rows, schema=ALARMS, orient="row")
+            stage = EpisodeStage(video_id, calibration.thresholds, [sink])
+            stage.push(with_late(calibration.scales, tracks))
+            stage.close(durations[video_id])
+        return sink.table()
 
     made_from = {
         "scores": scores.fingerprint,

@@ -23,11 +23,10 @@ from traces_core.store.code import code_of, made_with, step
 from traces_core.store.digest import digest, file_digest
 from traces_core.video import content_id, probe
 from traces_core.video.file_cache import FileCache
+from traces_core.video.sources import SUFFIXES
 
 SETS = ("training", "calibration", "benchmark")
 """What footage is for: the fusion learns, the thresholds are set, the numbers are measured."""
-
-SUFFIXES = {".mp4", ".avi", ".mkv", ".mov", ".webm", ".gif", ".ts", ".m4v", ".mpg", ".mpeg", ".h264"}
 
 
 DRAWERS = min(4, os.cpu_count() or 1)

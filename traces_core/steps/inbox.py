@@ -1,39 +1,30 @@
 """Steps of the inbox: one dropped video becomes features, scores, episodes and a page.
 
 It is judged by the detector that the graph made last. Which videos are ready is known to
-`traces_core.inbox`.
+`traces_core.detector.inbox`.
 """
 
 from __future__ import annotations
 
 import shutil
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
-from traces_core.detector import Detector
+from traces_core.detector.detector import Detector
+from traces_core.detector.inbox import file_named, inbox_folder, set_aside
+from traces_core.detector.page import video_report
+from traces_core.detector.sinks import PageSink, TableSink
 from traces_core.encoders.features import Features
 from traces_core.errors import VideoError
-from traces_core.inbox import file_named, inbox_folder, set_aside
 from traces_core.project import Project
-from traces_core.report import write_video_report
-from traces_core.steps import footage, pages
+from traces_core.steps import footage
 from traces_core.store import Artifact
 from traces_core.store.code import step
-from traces_core.streams import LATE
+from traces_core.streams.table import LATE
 from traces_core.video import content_id
-
-EPISODES = pl.Schema(
-    {
-        "stream": pl.String(),
-        "start_s": pl.Float64(),
-        "end_s": pl.Float64(),
-        "peak_s": pl.Float64(),
-        "peak_score": pl.Float64(),
-    }
-)
-"""One row an episode."""
 
 
 def inbox_scores(project: Project, name: str) -> Artifact:
@@ -77,17 +68,18 @@ def _scored(project: Project, name: str, path: Path, context: str | None) -> Art
     }
 
     def write(target: Path) -> tuple[Path, dict[str, Any]]:
-        detector = Detector.load(project)
-        scored = detector.judged(path, Features.load(seen.path), context, broken=seen.facts["broken"])
-        episodes = [
-            (stream, one.start_s, one.end_s, one.peak_s, one.peak_score)
-            for stream, found in scored.episodes.items()
-            for one in found
-        ]
+        detector, episodes = Detector.load(project), TableSink()
         target.mkdir()
+        scored = detector.judged(
+            path,
+            Features.load(seen.path),
+            context,
+            length_s=seen.facts["length_s"],
+            broken=seen.facts["broken"],
+            sinks=[episodes, PageSink(target / "index.html", partial(video_report, detector))],
+        )
         scored.table().write_parquet(target / "scores.parquet")
-        pl.DataFrame(episodes, schema=EPISODES, orient="row").write_parquet(target / "episodes.parquet")
-        write_video_report(target / "index.html", pages.video_report(detector, scored))
+        episodes.table().with_columns(video=pl.lit(name)).write_parquet(target / "episodes.parquet")
         late = scored.tracks[LATE].values
         return target, {
             "length_s": scored.end_s,

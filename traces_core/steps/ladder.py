@@ -14,12 +14,13 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from traces_core.context_aware.scoring import ALIGNMENT, CONTEXT_AWARE, SURPRISE
+from traces_core.context_aware.encoders import is_predicting
 from traces_core.metrics import evaluate
 from traces_core.project import Project
 from traces_core.steps import block_views, context_aware, context_scores, footage, knowledge
 from traces_core.steps.benchmark import truth_of
 from traces_core.store import Artifact
+from traces_core.streams.table import ALIGNMENT, CONTEXT_AWARE, SURPRISE
 from traces_core.types import ScoreTrack
 
 _BARE = {"joint__evidence": ("time",), "joint__alpha": 1.0, "context_gate__kind": "none"}
@@ -82,7 +83,7 @@ def _tracks(project: Project, which: str) -> tuple[dict[str, dict[str, ScoreTrac
     features = [footage.video_features(project, practice, listed, shard) for shard in shards]
     grids: list[Artifact] | None = None
     predicted: Artifact | None = None
-    if block_views.is_predicting(project):
+    if is_predicting(project):
         grids = [block_views.patch_grids(project, practice, listed, shard) for shard in shards]
         predicted = context_aware.predictor(project, practice, listed, _joined(grids))
     index, _ = knowledge.bank(project)

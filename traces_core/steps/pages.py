@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,68 +11,29 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from traces_core.context_aware.scoring import CONTEXT_AWARE
-from traces_core.context_detector import CONTEXT_STREAMS
-from traces_core.detector import Detector, ScoredVideo
+from traces_core.detector.detector import Detector
+from traces_core.detector.page import video_report
+from traces_core.detector.scored import ScoredVideo
 from traces_core.project import Project
 from traces_core.report import (
     POCKET_NOTICE,
     BenchmarkReport,
     Figure,
-    VideoReport,
     score_curve,
     training_curves,
     write_benchmark_report,
     write_video_report,
 )
 from traces_core.steps.benchmark import baseline_rows, truth_of
-from traces_core.steps.detection import by_video, fingerprints_of, with_late
+from traces_core.steps.detection import by_video, fingerprints_of
 from traces_core.steps.footage import clocks_of, load_features, set_folder, shard_names, shard_of
 from traces_core.store import Artifact
 from traces_core.store.code import step
-from traces_core.streams import LATE
-from traces_core.types import Interval
+from traces_core.streams.calibration import with_late
+from traces_core.streams.episodes import episodes_in
+from traces_core.streams.table import LATE
+from traces_core.types import Episode
 from traces_core.video import frames_at
-
-STREAM_ORDER = ("late", "fused", "action", "appearance", *CONTEXT_STREAMS)
-
-
-def video_report(
-    detector: Detector,
-    scored: ScoredVideo,
-    *,
-    truth: tuple[Interval, ...] | None = None,
-    provenance: dict[str, str] | None = None,
-) -> VideoReport:
-    """What the page of one video shows."""
-    order = [stream for stream in STREAM_ORDER if stream in scored.tracks]
-    notices = [POCKET_NOTICE] if "pocket" in detector.judge.space else []
-    if scored.broken is not None:
-        notices.append(f"The file ends early: {scored.broken}")
-    about = {
-        "space": detector.judge.space,
-        "bank": detector.judge.bank.fingerprint,
-        "window encoder": detector.project.windows.fingerprint,
-        "streams": "causal: a score rests on frames up to its time",
-    }
-    return VideoReport(
-        title=scored.path.name,
-        video=scored.path.name,
-        context=scored.context or "any place",
-        duration_s=scored.end_s,
-        tracks={stream: scored.tracks[stream] for stream in order},
-        thresholds={stream: scored.thresholds[stream] for stream in order},
-        episodes={stream: scored.episodes[stream] for stream in order},
-        truth=truth,
-        moments=[
-            moment
-            for stream in (LATE, CONTEXT_AWARE)
-            if stream in scored.tracks
-            for moment in detector.peaks(scored, stream)
-        ],
-        provenance={**about, **(provenance or {})},
-        notices=notices,
-    )
 
 
 @step
@@ -80,16 +42,19 @@ def benchmark_pages(project: Project) -> Artifact:
     store = project.store
     measured, listed = store.current("benchmark_metrics", "benchmark"), store.current("videos")
     annotated, calibrated = store.current("annotations", "benchmark"), store.current("thresholds")
-    scores = [store.current("anomaly_scores", name) for name in shard_names(project.settings.footage.shards)]
+    shards = shard_names(project.settings.footage.shards)
+    scores = [store.current("anomaly_scores", name) for name in shards]
+    alarms = [store.current("alarms", name) for name in shards]
     clocks = clocks_of(listed, "benchmark")
 
     def write(folder: Path) -> tuple[Path, dict[str, Any]]:
         (folder / "videos").mkdir(parents=True)
         detector = Detector.load(project)
         truth = truth_of(listed, annotated)
+        episodes = episodes_in(pl.concat([entry.read() for entry in alarms]))
         rows = listed.read().filter((pl.col("set") == "benchmark") & pl.col("reason").is_null())
         for row in rows.iter_rows(named=True):
-            scored = _scored(project, detector, row)
+            scored = _scored(project, detector, row, episodes.get(row["video_id"], {}))
             page = video_report(
                 detector,
                 scored,
@@ -104,6 +69,7 @@ def benchmark_pages(project: Project) -> Artifact:
         "metrics": measured.fingerprint,
         "videos": clocks,
         "scores": fingerprints_of(scores, [video_id for _, video_id, _, _ in clocks]),
+        "alarms": {entry.key: entry.fingerprint for entry in alarms},
         "scoring": project.settings.scoring.model_dump(),
         "truth": annotated.fingerprint,
         "thresholds": calibrated.fingerprint,
@@ -113,18 +79,20 @@ def benchmark_pages(project: Project) -> Artifact:
     return store.remember_path("benchmark_report", made_from=made_from, write=write)
 
 
-def _scored(project: Project, detector: Detector, row: dict[str, Any]) -> ScoredVideo:
+def _scored(
+    project: Project, detector: Detector, row: dict[str, Any], episodes: Mapping[str, tuple[Episode, ...]]
+) -> ScoredVideo:
     """A video of the benchmark as the graph scored it, nothing computed anew."""
     store = project.store
     shard = shard_of(row["video_id"], project.settings.footage.shards)
     scores = store.current("anomaly_scores", shard).read()
-    tracks = with_late(detector.scales, by_video(scores)[row["video_id"]])
+    tracks = with_late(detector.calibration.scales, by_video(scores)[row["video_id"]])
     return ScoredVideo(
         path=set_folder(project, store.current("practice_footage"), row["set"]) / row["video"],
         context=row["context"] if project.settings.scoring.by_context else None,
         tracks=tracks,
         thresholds={name: detector.thresholds[name].value for name in tracks},
-        episodes={name: detector.episodes_of(track) for name, track in tracks.items()},
+        episodes={name: episodes.get(name, ()) for name in tracks},
         features=load_features(project, row["video_id"]),
         broken=None,
     )
@@ -136,7 +104,7 @@ def _benchmark_report(project: Project, measured: Artifact) -> BenchmarkReport:
     figures = []
     if training["curve"]:
         figures.append(Figure("Training of the fusion", training_picture(training)))
-    rows = sorted(said["rows"], key=lambda row: STREAM_ORDER.index(row["stream"]))
+    rows = said["rows"]
     return BenchmarkReport(
         title="Practice benchmark",
         rows=rows,
@@ -164,7 +132,7 @@ def example_picture(project: Project) -> bytes:
     video = max(truth.videos, key=lambda name: len({one.label for one in truth.intervals[name]}))
     row = listed.read().filter((pl.col("set") == "benchmark") & (pl.col("video") == video)).row(0, named=True)
     detector = Detector.load(project)
-    scored = _scored(project, detector, row)
+    scored = _scored(project, detector, row, {})
     middles = [(one.start_s + one.end_s) / 2 for one in truth.intervals[video]]
     times = sorted([*middles, *np.linspace(2.0, truth.durations_s[video] - 2.0, 8 - len(middles))])
     shown = frames_at(scored.path, times)

@@ -15,7 +15,6 @@ import numpy as np
 import polars as pl
 import torch
 
-from traces_core import offline
 from traces_core.captions.provenance import catalog_digest, judged_by
 from traces_core.captions.settings import CaptionSettings
 from traces_core.captions.stream import STREAM
@@ -28,6 +27,7 @@ from traces_core.scoring.choice import ScorerChoice
 from traces_core.steps.real import TABLES, Bench, real_data
 from traces_core.store import Artifact
 from traces_core.store.code import code_of, made_with, step
+from traces_core.streams import offline
 from traces_core.text.corpus import limit_traces, without_class
 from traces_core.text.scenes import SceneChoice
 from traces_core.types import ScoreTrack

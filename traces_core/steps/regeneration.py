@@ -21,7 +21,7 @@ from traces_core.project import Project
 from traces_core.settings import BASE_FILE, Settings
 from traces_core.steps import knowledge
 from traces_core.steps.ablations import streams_of
-from traces_core.streams import LATE
+from traces_core.streams.table import LATE
 from traces_core.text.catalog import SIDES
 
 MEASURES = ("auc", "average_precision")

@@ -46,7 +46,7 @@ LEFT_OUT = {
     "traces_core.store.source": "the same",
     "traces_core.settings": "values are in a recipe; what its sections do counts where they are read",
     "traces_core.project": "what is handed in; its encoders say in a recipe who they are",
-    "traces_core.store.artifacts": "keeps what a step makes; what is kept does not depend on it",
+    "traces_core.store": "keeps what a step makes; what is kept does not depend on it",
     "traces_core.encoders.pocket_models:FOLDER": "weights: an encoder's fingerprint is that of its files",
 }
 """Modules and definitions that no closure holds, and why."""

@@ -1,8 +1,9 @@
 """Video in and out: frames that never travel without their times.
 
 Reading is `decode` (over `open_video`, which joins `streams`, `clock` and `wholeness`), the arithmetic of
-times and windows is `sampling`, work ahead on a thread `prefetching`, files are made by `writing`. What is
-drawn for practice belongs in `traces_core.practice`; what a frame means belongs in `traces_core.encoders`.
+times and windows is `sampling`, what a detector looks at `sources`, work ahead on a thread `prefetching`,
+files are made by `writing`. What is drawn for practice belongs in `traces_core.practice`; what a frame means belongs in
+`traces_core.encoders`.
 """
 
 from __future__ import annotations
@@ -17,14 +18,20 @@ from traces_core.video.decode import (
 )
 from traces_core.video.identity import content_id
 from traces_core.video.prefetching import prefetch
-from traces_core.video.sampling import WindowBatch, window_ends, window_frames_of, windows
+from traces_core.video.sampling import WindowBatch, WindowBuffer, window_ends, window_frames_of, windows
+from traces_core.video.sources import End, Gap, Message, file_source
 from traces_core.video.writing import write_video
 
 __all__ = [
+    "End",
     "FrameBatch",
+    "Gap",
+    "Message",
     "VideoInfo",
     "WindowBatch",
+    "WindowBuffer",
     "content_id",
+    "file_source",
     "frame_at",
     "frames_at",
     "prefetch",

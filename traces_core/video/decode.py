@@ -71,12 +71,19 @@ def probe(path: Path | str) -> VideoInfo:
     with OpenVideo.opened(path) as source:
         first, _ = next(source.pictures())
         height, width = rgb(first).shape[:2]
-        stream, duration_s = source.stream, None
-        if stream.duration:
-            duration_s = float(stream.duration * stream.time_base)
-        elif source.container.duration:
-            duration_s = source.container.duration / av.time_base
-        return VideoInfo(source.path, width, height, rate_of(stream), duration_s, stream.codec_context.name)
+        stream = source.stream
+        codec = stream.codec_context.name
+        return VideoInfo(source.path, width, height, rate_of(stream), stated_length_s(source), codec)
+
+
+def stated_length_s(source: OpenVideo) -> float | None:
+    """The length that an open file states, in seconds; None where nothing states it."""
+    stream = source.stream
+    if stream.duration:
+        return float(stream.duration * stream.time_base)
+    if source.container.duration:
+        return float(source.container.duration / av.time_base)
+    return None
 
 
 def read_frames(
@@ -131,20 +138,27 @@ FrameBatch(pixels=(2, 32, 48, 3), 0.800..0.920 s)]
     """
     if batch_size < 1:
         raise ValueError(f"batch_size is {batch_size}; a batch holds one frame or more.")
-    batch: _BatchBuffer | None = None
     with OpenVideo.opened(path) as source:
-        ticks = Ticks(sample_fps, source.unit)
-        for picture, time in source.pictures():
-            if not ticks.keeps(time):
-                continue
-            pixels = rgb(picture, batch.shape if batch else None)
-            batch = batch or _BatchBuffer(pixels.shape, batch_size)
-            batch.add(pixels, source.seconds(time))
-            if batch.is_full:
-                yield batch.given()
-        if batch and len(batch.times_s):
+        yield from frames_of(source, sample_fps, batch_size)
+
+
+def frames_of(
+    source: OpenVideo, sample_fps: Fraction | float | None, batch_size: int
+) -> Iterator[FrameBatch]:
+    """`read_frames` of a file that is open already."""
+    batch: _BatchBuffer | None = None
+    ticks = Ticks(sample_fps, source.unit)
+    for picture, time in source.pictures():
+        if not ticks.keeps(time):
+            continue
+        pixels = rgb(picture, batch.shape if batch else None)
+        batch = batch or _BatchBuffer(pixels.shape, batch_size)
+        batch.add(pixels, source.seconds(time))
+        if batch.is_full:
             yield batch.given()
-        source.refuse_damage()
+    if batch and len(batch.times_s):
+        yield batch.given()
+    source.refuse_damage()
 
 
 _NONE = np.empty((0, 0, 0, 3), dtype=np.uint8)

@@ -159,21 +159,44 @@ def windows(
     ([[0, 0, 0], [0, 1, 2]], [0.0, 1.0])
     ([[2, 3, 4]], [2.0])
     """
-    if min(window_frames, hop, batch_windows) < 1:
-        raise ValueError(
-            f"window_frames {window_frames}, hop {hop}, batch_windows {batch_windows}: each is >= 1."
-        )
-    tail: NDArray[Any] | None = None
-    seen = 0
+    buffer = WindowBuffer(window_frames, hop, batch_windows)
     for values, times_s in batches:
+        yield from buffer.push(values, times_s)
+
+
+class WindowBuffer:
+    """`windows` while the frames come: keeps the frames that later windows still need, and no more.
+
+    Parameters
+    ----------
+    window_frames, hop, batch_windows : int
+        As in `windows`.
+    """
+
+    def __init__(self, window_frames: int, hop: int, batch_windows: int = 8) -> None:
+        if min(window_frames, hop, batch_windows) < 1:
+            raise ValueError(
+                f"window_frames {window_frames}, hop {hop}, batch_windows {batch_windows}: each is >= 1."
+            )
+        self._shape = (window_frames, hop, batch_windows)
+        self.reset()
+
+    def reset(self) -> None:
+        """Begin anew: no window reaches across this point."""
+        self._tail: NDArray[Any] | None = None
+        self._seen = 0
+
+    def push(self, values: NDArray[Any], times_s: Times) -> Iterator[WindowBatch]:
+        """Take the next frames; the windows that end among them. Exhaust it before the next push."""
         if len(values) == 0:
-            continue
-        if tail is None:  # before the start, the first frame stands in
-            tail = np.repeat(values[:1], window_frames - 1, axis=0)
-        joined = np.concatenate([tail, values])  # (W - 1 + F, ...)
-        ends = np.arange(-seen % hop, len(values), hop)
+            return
+        window_frames, hop, batch_windows = self._shape
+        if self._tail is None:  # before the start, the first frame stands in
+            self._tail = np.repeat(values[:1], window_frames - 1, axis=0)
+        joined = np.concatenate([self._tail, values])  # (W - 1 + F, ...)
+        ends = np.arange(-self._seen % hop, len(values), hop)
+        self._seen += len(values)
+        self._tail = joined[len(values) :].copy()  # a view would keep the whole batch alive
         for first in range(0, len(ends), batch_windows):
             some = ends[first : first + batch_windows]
             yield WindowBatch(joined[some[:, None] + np.arange(window_frames)], times_s[some])
-        seen += len(values)
-        tail = joined[len(values) :].copy()  # a view would keep the whole batch alive

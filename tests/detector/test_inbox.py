@@ -8,7 +8,7 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from traces_core.inbox import PATIENCE_S, dropped_files, file_named, look, name_of, set_aside
+from traces_core.detector.inbox import PATIENCE_S, dropped_files, file_named, look, name_of, set_aside
 
 WHOLE = b"\0\0\0\x08ftyp" + b"\0\0\0\x08moov"
 NOW_S = 1e9

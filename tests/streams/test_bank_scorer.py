@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from traces_core.detector import Detector
+from traces_core.detector.detector import Detector
 from traces_core.encoders.features import Features
 from traces_core.project import Project
 from traces_core.steps.footage import load_features
-from traces_core.streams import ACTION, APPEARANCE, FUSED
+from traces_core.streams.table import ACTION, APPEARANCE, FUSED
 
 
 @pytest.fixture(scope="module")
@@ -23,7 +23,7 @@ def features(small_project: Project) -> Features:
 def test_frames_are_scored_when_they_are_seen_and_windows_when_they_end(
     small_detector: Detector, features: Features
 ) -> None:
-    tracks = small_detector.judge.score(features)
+    tracks = small_detector.judge.score(features.evidence())
     assert set(tracks) == {APPEARANCE, FUSED, ACTION}
     np.testing.assert_array_equal(tracks[APPEARANCE].times_s, features.frame_times_s)
     for stream in (FUSED, ACTION):
@@ -35,7 +35,7 @@ def test_frames_are_scored_when_they_are_seen_and_windows_when_they_end(
 def test_scores_lie_between_minus_two_and_two(
     small_detector: Detector, features: Features, context: str | None
 ) -> None:
-    for track in small_detector.judge.score(features, context).values():
+    for track in small_detector.judge.score(features.evidence(), context).values():
         assert track.values.dtype == np.float32
         assert np.isfinite(track.values).all()
         assert np.abs(track.values).max() <= 2
@@ -45,14 +45,14 @@ def test_a_place_that_the_bank_does_not_know_is_compared_with_all_of_it(
     small_detector: Detector, features: Features
 ) -> None:
     judge = small_detector.judge
-    for stream, track in judge.score(features, "lighthouse").items():
-        np.testing.assert_array_equal(track.values, judge.score(features)[stream].values)
+    for stream, track in judge.score(features.evidence(), "lighthouse").items():
+        np.testing.assert_array_equal(track.values, judge.score(features.evidence())[stream].values)
 
 
 def test_the_context_chooses_the_traces(small_detector: Detector, features: Features) -> None:
     judge = small_detector.judge
     street, corridor = (
-        judge.score(features, context)[APPEARANCE].values for context in ("street", "corridor")
+        judge.score(features.evidence(), context)[APPEARANCE].values for context in ("street", "corridor")
     )
     assert np.abs(street - corridor).max() > 1e-4
 
@@ -69,8 +69,8 @@ def test_a_window_that_is_certain_of_one_label_scores_that_labels_gap(
         np.repeat(features.tokens[:1], count, axis=0),
         np.eye(count, dtype=np.float32),
     )
-    said = judge.score(certain, "street")[ACTION].values
+    said = judge.score(certain.evidence(), "street")[ACTION].values
     direct = Features(
         certain.frame_times_s, judge.label_vectors, certain.ends, certain.tokens, certain.labels
     )
-    np.testing.assert_allclose(said, judge.score(direct, "street")[APPEARANCE].values, atol=1e-5)
+    np.testing.assert_allclose(said, judge.score(direct.evidence(), "street")[APPEARANCE].values, atol=1e-5)

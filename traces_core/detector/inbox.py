@@ -15,8 +15,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from traces_core.settings import Machine
-from traces_core.steps.footage import SUFFIXES
 from traces_core.store.digest import digest
+from traces_core.video.sources import SUFFIXES
 from traces_core.video.wholeness import missing_bytes
 
 INBOX_VARIABLE = "TRACES_INBOX"

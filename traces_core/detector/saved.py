@@ -16,43 +16,13 @@ import yaml
 
 from traces_core.project import Project
 from traces_core.settings import BASE_FILE, Machine, Settings
-from traces_core.steps.detection import alarms, anomaly_scores
-from traces_core.steps.footage import features_of
-from traces_core.store import Artifact, Store
-from traces_core.store.code import code_of, made_with, step
+from traces_core.store import Store
 
 PARTS = ("trace_index", "adapters", "thresholds")
 """Artifacts that a detector is made of."""
 
 SECTIONS = ("sampling", "clip", "timesformer", "corpus", "bank", "scoring", "calibration")
 """Settings that it follows; where footage lies and how anything was trained is not among them."""
-
-
-@step
-def detector_card(project: Project) -> Artifact:
-    """What the detector is that the graph made last, in words: its recipe tells it from every other.
-
-    Returns
-    -------
-    Artifact
-        JSON with `parts` (fingerprints by name), `settings`, and the encoders by reference: `space`,
-        `window_encoder`.
-
-    Raises
-    ------
-    MissingArtifactError
-        If the graph has not made a part yet.
-    """
-    card = {
-        "parts": {name: project.store.current(name).fingerprint for name in PARTS},
-        "space": project.clip.space,
-        "window_encoder": project.windows.fingerprint,
-        "settings": project.settings.model_dump(mode="json", include=set(SECTIONS)),
-    }
-    scoring = [code_of(one) for one in (features_of, anomaly_scores, alarms)]
-    encoders = [made_with(project.clip), made_with(project.windows)]
-    made_from = {**card, "scoring": scoring, "encoders": encoders}
-    return project.store.remember("detector_model", made_from=made_from, make=lambda: card)
 
 
 def save_detector(project: Project, folder: Path) -> Path:

@@ -7,14 +7,14 @@ import json
 import numpy as np
 import pytest
 
-from traces_core.calibration import (
+from traces_core.errors import NotFiniteError, TooLittleFootageError
+from traces_core.streams.episodes import EpisodeRules, find_episodes
+from traces_core.streams.thresholds import (
     Threshold,
     block_maxima,
     calibrate_threshold,
     enough_normal_footage,
 )
-from traces_core.errors import NotFiniteError, TooLittleFootageError
-from traces_core.metrics import EpisodeRules, find_episodes
 from traces_core.types import ScoreTrack
 
 DAILY = 1 / 24

@@ -1,32 +1,24 @@
 """Late fusion: each stream on its own scale, learned from normal footage, then their mean.
 
-Streams are read as they are (`ScoreTrack`); what a stream means belongs in `streams.py`, thresholds in
-`calibration.py`. Fusion inside the window, before any score, is in `fusion.py`.
+Streams are read as they are (`ScoreTrack`); what a stream means belongs in its own file, thresholds in
+`thresholds`. Fusion inside the window, before any score, is in `traces_core.fusion.window_fusion`.
 """
 
 from __future__ import annotations
 
-import json
 import math
-import os
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from traces_core.errors import (
-    CorruptArtifactError,
-    MissingArtifactError,
-    NotFiniteError,
-    StreamScaleError,
-    TooLittleFootageError,
-)
+from traces_core.errors import NotFiniteError, StreamScaleError, TooLittleFootageError
 from traces_core.types import ScoreTrack, Times
 
-FORMAT = "traces-late-fusion-1"
+Floats = NDArray[np.float64]
+
 ENOUGH = 20
 """Normal scores below which a scale would be a guess."""
 _MAD_TO_SIGMA = 1.4826  # for a normal distribution
@@ -158,10 +150,12 @@ class LateFusion:
             )
         )
 
-    def combine(
-        self, tracks: Mapping[str, ScoreTrack], *, name: str = "late", hold_s: float = math.inf
-    ) -> ScoreTrack:
-        """Give one track from several of the same video.
+    def start(self, *, name: str = "late") -> LateStage:
+        """The fusion of one video whose scores come piece by piece."""
+        return LateStage(self, name)
+
+    def combine(self, tracks: Mapping[str, ScoreTrack], *, name: str = "late") -> ScoreTrack:
+        """Give one track from several of the same video: `start`, with everything pushed at once.
 
         Parameters
         ----------
@@ -170,9 +164,6 @@ class LateFusion:
             mean is over the others. Times may differ.
         name : str
             Name of the new stream; `_offline` is added where a track is not causal.
-        hold_s : float
-            Seconds for which a score stands after its time, until the stream's next score; after that the
-            stream is missing.
 
         Returns
         -------
@@ -194,72 +185,126 @@ class LateFusion:
         every trained fusion. A mean of fewer streams varies more: a threshold holds for the streams it
         was calibrated with.
         """
-        known = {scale.stream: scale for scale in self.scales}
-        if not tracks or set(tracks) - set(known):
+        if not tracks:
             raise StreamScaleError(
-                f"late fusion: got the streams {sorted(tracks)}, scales are known for {sorted(known)}. "
-                "Calibrate each stream on normal footage first."
+                "late fusion: no stream at all. Calibrate a stream, and score the video by it first."
             )
-        times = np.unique(np.concatenate([track.times_s for track in tracks.values()]))
-        total, present = np.zeros(len(times)), np.zeros(len(times), np.intp)
-        for stream in sorted(tracks):
-            last, is_present = _last_known(tracks[stream], times, hold_s)
-            z = known[stream].z(_finite(stream, tracks[stream].values))
-            total[is_present] += z[last[is_present]]
-            present += is_present
-        causal = all(track.causal for track in tracks.values())
-        values = (total / present).astype(
-            np.float32
-        )  # at each time at least the stream it came from is present
-        return ScoreTrack(times, values, stream=name if causal else f"{name}_offline", causal=causal)
+        stage = self.start(name=name)
+        return pushed_at_once(tracks, stage.push, stage.gap)
 
-    def save(self, path: Path | str) -> None:
-        """Write the scales as JSON, entirely or not at all."""
-        path = Path(path)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_name(f".{path.name}.{os.getpid()}")
-        said = {"format": FORMAT, "scales": [asdict(scale) for scale in self.scales]}
-        temporary.write_text(json.dumps(said, indent=1) + "\n", encoding="utf-8")
-        os.replace(temporary, path)
 
-    @classmethod
-    def load(cls, path: Path | str) -> LateFusion:
-        """Read what `save` wrote.
+class LateStage:
+    """`LateFusion` while the scores come.
 
-        Raises
-        ------
-        MissingArtifactError
-            If there is no such file.
-        CorruptArtifactError
-            If it is not one of `save`'s.
+    Parameters
+    ----------
+    scales : the scale of each stream.
+    name : of the fused stream.
+    """
+
+    def __init__(self, scales: LateFusion, name: str) -> None:
+        self._name = name
+        self._scales = {scale.stream: scale for scale in scales.scales}
+        self._last = LastScores()
+
+    def push(self, tracks: Mapping[str, ScoreTrack]) -> ScoreTrack:
+        """Take the next scores of every stream, up to one common time; the fused scores at their times.
+
+        Pieces of any size give the same bits.
         """
-        path = Path(path)
-        if not path.is_file():
-            raise MissingArtifactError(path.name, path.parent)
-        try:
-            said = json.loads(path.read_text(encoding="utf-8"))
-            if said["format"] != FORMAT:
-                raise ValueError(f"format {said['format']!r}, expected {FORMAT!r}")
-            return cls(tuple(StreamScale(**scale) for scale in said["scales"]))
-        except (KeyError, TypeError, ValueError) as error:
-            raise CorruptArtifactError(path, f"not the scales of a late fusion ({error})") from error
+        if set(tracks) - set(self._scales):
+            raise StreamScaleError(
+                f"late fusion: got the streams {sorted(tracks)}, scales are known for "
+                f"{sorted(self._scales)}. Calibrate each stream on normal footage first."
+            )
+        z = {name: self._scales[name].z(track.finite()) for name, track in tracks.items()}
+        times, known = self._last.push(tracks, z)
+        total, present = np.zeros(len(times)), np.zeros(len(times), np.intp)
+        for values, is_present in known.values():
+            total[is_present] += values[is_present]
+            present += is_present
+        # at each time at least the stream it came from is present
+        values = (total / np.maximum(present, 1)).astype(np.float32)
+        return fused_track(times, values, tracks, self._name)
+
+    def gap(self) -> None:
+        """Nothing is known from here on, until the next scores."""
+        self._last.gap()
 
 
-def _last_known(track: ScoreTrack, times: Times, hold_s: float) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
-    """Give which score of a track stood at each time, and whether one did."""
-    last = np.searchsorted(track.times_s, times, side="right") - 1
-    begun = last >= 0
-    if not len(track):
-        return last, begun
-    age = times - track.times_s[np.maximum(last, 0)]
-    return last, begun & (age <= hold_s)
+def pushed_at_once(
+    tracks: Mapping[str, ScoreTrack],
+    push: Callable[[Mapping[str, ScoreTrack]], ScoreTrack],
+    gap: Callable[[], None],
+) -> ScoreTrack:
+    """One track from several whole ones, by a stage that takes pieces: one piece between two gaps."""
+    gaps = sorted({one for track in tracks.values() for one in track.unknown}, key=lambda one: one.start_s)
+    pieces, since_s = [], -math.inf
+    for one in gaps:
+        pieces.append(push({name: track.between(since_s, one.start_s) for name, track in tracks.items()}))
+        gap()
+        since_s = one.start_s
+    pieces.append(push({name: track.between(since_s, math.inf) for name, track in tracks.items()}))
+    return ScoreTrack.joined(pieces, unknown=tuple(gaps))
 
 
-def _finite(stream: str, values: NDArray[Any]) -> NDArray[np.float64]:
-    x = np.asarray(values, np.float64)
-    if not np.isfinite(x).all():
-        raise NotFiniteError(
-            f"late fusion: stream {stream!r} holds NaN or infinity, first at position "
-            f"{int(np.argmin(np.isfinite(x)))}. A stream that knows nothing is left out, not filled."
-        )
-    return x
+def fused_track(times: Times, values: NDArray[Any], of: Mapping[str, ScoreTrack], name: str) -> ScoreTrack:
+    """A track made of others: causal if they all are, else `_offline` is added to its name."""
+    causal = all(track.causal for track in of.values())
+    return ScoreTrack(times, values, stream=name if causal else f"{name}_offline", causal=causal)
+
+
+class LastScores:
+    """What each of several streams said last, at the times of all of them, while they come.
+
+    Examples
+    --------
+    >>> last = LastScores()
+    >>> track = ScoreTrack(np.array([0.0, 2.0]), np.array([5.0, 7.0]), stream="a")
+    >>> times_s, known = last.push({"a": track}, {"a": track.values})
+    >>> other = ScoreTrack(np.array([3.0]), np.array([1.0]), stream="b")
+    >>> times_s, known = last.push({"b": other}, {"b": other.values})
+    >>> times_s.tolist(), {name: values.tolist() for name, (values, _) in known.items()}
+    ([3.0], {'a': [7.0], 'b': [1.0]})
+    """
+
+    def __init__(self) -> None:
+        self._values: dict[str, float] = {}
+        self._now_s = -math.inf
+
+    def push(
+        self, tracks: Mapping[str, ScoreTrack], values: Mapping[str, Floats]
+    ) -> tuple[Times, dict[str, tuple[Floats, NDArray[np.bool_]]]]:
+        """Take the next scores.
+
+        Parameters
+        ----------
+        tracks : by stream; only their times are read. None has a score at or before the last time of an
+            earlier piece.
+        values : float64 arrays by stream, one value a time of its track.
+
+        Returns
+        -------
+        float64 array of shape (T,)
+            Every time at which a stream has a score.
+        dict of str to (float64 array of shape (T,), bool array of shape (T,))
+            By stream, sorted: its last value, and whether it has one.
+        """
+        times: Times = np.unique(np.concatenate([np.zeros(0), *(track.times_s for track in tracks.values())]))
+        if len(times) and times[0] <= self._now_s:
+            raise ValueError(f"scores up to {self._now_s} s were fused, and one at {times[0]} s came after")
+        known = {}
+        for stream in sorted({*tracks, *self._values}):
+            before = self._values.get(stream)
+            own = tracks[stream].times_s if stream in tracks else np.zeros(0)
+            spoken = np.append(math.nan if before is None else before, values[stream] if len(own) else [])
+            last = np.searchsorted(own, times, side="right")  # 0: what it said in an earlier piece
+            known[stream] = (spoken[last], (last > 0) | (before is not None))
+        if len(times):
+            self._now_s = float(times[-1])
+            self._values = {name: float(v[-1]) for name, (v, is_known) in known.items() if is_known[-1]}
+        return times, known
+
+    def gap(self) -> None:
+        """Forget what was said: nothing is known from here on."""
+        self._values = {}

@@ -10,13 +10,14 @@ import polars as pl
 import pytest
 from small_graph import street_fight
 
-from traces_core.detector import Detector, ScoredVideo
+from traces_core.detector.detector import Detector
+from traces_core.detector.scored import ScoredVideo
 from traces_core.errors import MissingArtifactError, UnknownNameError, VideoError
-from traces_core.metrics.events import find_episodes
 from traces_core.project import Project
-from traces_core.steps.detection import scorer
 from traces_core.store import Store
-from traces_core.streams import ACTION, APPEARANCE, FUSED, LATE
+from traces_core.streams.episodes import find_episodes
+from traces_core.streams.scorer import BankScorer
+from traces_core.streams.table import ACTION, APPEARANCE, FUSED, LATE
 
 STREAMS = {APPEARANCE, FUSED, ACTION, LATE}
 
@@ -40,7 +41,7 @@ def test_episodes_are_the_runs_above_the_streams_threshold(
 ) -> None:
     for stream, track in scored["whole"].tracks.items():
         rules = small_detector.thresholds[stream].rules
-        expected = tuple(find_episodes(track, scored["whole"].thresholds[stream], rules))
+        expected = tuple(find_episodes(track, scored["whole"].thresholds[stream], rules, end_s=4.0))
         assert scored["whole"].episodes[stream] == expected
         assert all(one.peak_score > scored["whole"].thresholds[stream] for one in expected)
 
@@ -97,7 +98,9 @@ def test_attention_over_the_frame_and_over_the_window_sums_to_one(
     small_project: Project, small_detector: Detector, scored: dict[str, ScoredVideo]
 ) -> None:
     store = small_project.store
-    trained = scorer(small_project, store.current("trace_index"), store.current("adapters"), "candidate")
+    trained = BankScorer.load(
+        small_project, store.current("trace_index"), store.current("adapters"), "candidate"
+    )
     moment = replace(small_detector, judge=trained).explain(scored["whole"], 2.0)
     assert moment.attention is not None
     assert moment.attention.shape[0] == moment.attention.shape[1]

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import math
-from pathlib import Path
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -9,14 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from traces_core.errors import (
-    CorruptArtifactError,
-    MissingArtifactError,
     NotFiniteError,
     StreamScaleError,
     TooLittleFootageError,
 )
-from traces_core.fusion.late import LateFusion, StreamScale
-from traces_core.types import ScoreTrack
+from traces_core.streams.late import LateFusion, StreamScale
+from traces_core.types import Interval, ScoreTrack
 
 METHODS = ("robust", "moments")
 SEEDS = st.integers(0, 2**32 - 1)
@@ -73,11 +71,11 @@ def test_what_comes_later_changes_nothing_before(seed: int, until: float) -> Non
     rng = np.random.default_rng(seed)
     tracks = {s: track(sorted(rng.uniform(0, 20, 12)), list(rng.normal(size=12))) for s in "abc"}
     fusion = unit_fusion(*"abc")
-    whole = fusion.combine(tracks, hold_s=3.0)
+    whole = fusion.combine(tracks)
     known = {
         s: ScoreTrack(t.times_s[t.times_s <= until], t.values[t.times_s <= until]) for s, t in tracks.items()
     }
-    streamed = fusion.combine(known, hold_s=3.0)
+    streamed = fusion.combine(known)
     begun = whole.times_s <= until
     assert np.array_equal(streamed.times_s, whole.times_s[begun])
     assert np.array_equal(streamed.values, whole.values[begun])
@@ -107,11 +105,38 @@ def test_a_stream_counts_from_its_first_score_on_and_holds_its_last() -> None:
     assert late.values.tolist() == [2.0, 2.0, 4.0, 4.0, 5.0]
 
 
-def test_a_score_that_is_too_old_is_missing() -> None:
+@settings(max_examples=60)
+@given(SEEDS, st.lists(st.floats(0, 20), max_size=6))
+def test_pieces_of_any_size_give_the_same_bits(seed: int, cuts: list[float]) -> None:
+    rng = np.random.default_rng(seed)
+    tracks = {s: track(sorted(rng.uniform(0, 20, 12)), list(rng.normal(size=12))) for s in "abc"}
+    stage, edges = unit_fusion(*"abc").start(), [-math.inf, *sorted(cuts), math.inf]
+    pieces = [
+        stage.push({name: whole.between(start_s, end_s) for name, whole in tracks.items()})
+        for start_s, end_s in pairwise(edges)
+    ]
+    whole = unit_fusion(*"abc").combine(tracks)
+    assert np.array_equal(ScoreTrack.joined(pieces).values, whole.values)
+    assert np.array_equal(ScoreTrack.joined(pieces).times_s, whole.times_s)
+
+
+def test_after_a_gap_only_what_spoke_since_counts() -> None:
+    gap = (Interval(1.5, 4.0),)
     late = unit_fusion("a", "b").combine(
-        {"a": track([0.0, 1.0, 2.0], [2.0, 2.0, 2.0]), "b": track([0.0], [6.0])}, hold_s=1.0
+        {
+            "a": ScoreTrack(np.array([0.0, 1.0, 4.0]), np.array([2.0, 2.0, 2.0]), stream="a", unknown=gap),
+            "b": ScoreTrack(np.array([0.0, 5.0]), np.array([6.0, 4.0]), stream="b", unknown=gap),
+        }
     )
-    assert late.values.tolist() == [4.0, 4.0, 2.0]
+    assert late.values.tolist() == [4.0, 4.0, 2.0, 3.0]
+    assert late.unknown == gap
+
+
+def test_a_score_that_comes_late_is_refused() -> None:
+    stage = unit_fusion("a", "b").start()
+    stage.push({"a": track([0.0, 2.0], [1.0, 1.0])})
+    with pytest.raises(ValueError, match=r"up to 2\.0 s"):
+        stage.push({"b": track([1.0], [1.0])})
 
 
 def test_a_stream_without_a_single_score_is_missing() -> None:
@@ -170,35 +195,5 @@ def test_a_stream_without_a_scale_is_refused(tracks: dict[str, ScoreTrack]) -> N
 
 
 def test_a_score_that_is_not_finite_is_refused_with_its_place() -> None:
-    with pytest.raises(NotFiniteError, match=r"stream 'a'.*position 1"):
+    with pytest.raises(NotFiniteError, match=r"at 1\.0 s"):
         unit_fusion("a").combine({"a": track([0.0, 1.0], [0.0, math.nan])})
-
-
-def test_what_is_loaded_is_what_was_saved(tmp_path: Path) -> None:
-    rng = np.random.default_rng(3)
-    fusion = LateFusion(tuple(StreamScale.from_normal_scores(s, rng.normal(size=50) / 3) for s in "ab"))
-    fusion.save(tmp_path / "new" / "late.json")
-    assert LateFusion.load(tmp_path / "new" / "late.json") == fusion
-    assert [p.name for p in (tmp_path / "new").iterdir()] == ["late.json"]
-
-
-@pytest.mark.parametrize(
-    "content",
-    [
-        "",
-        "{}",
-        '{"format": "another", "scales": []}',
-        '{"format": "traces-late-fusion-1", "scales": [{"stream": "a"}]}',
-        '{"format": "traces-late-fusion-1", "scales": [{"stream": "a", "location": 0.0, "spread": 0.0, '
-        '"method": "robust", "scores": 30}]}',
-    ],
-)
-def test_a_file_that_is_not_a_late_fusion_is_named(tmp_path: Path, content: str) -> None:
-    (tmp_path / "late.json").write_text(content)
-    with pytest.raises(CorruptArtifactError, match=r"late\.json"):
-        LateFusion.load(tmp_path / "late.json")
-
-
-def test_a_late_fusion_that_is_not_there_says_how_to_make_it(tmp_path: Path) -> None:
-    with pytest.raises(MissingArtifactError, match="make demo"):
-        LateFusion.load(tmp_path / "late.json")

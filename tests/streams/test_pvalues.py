@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 import math
+from itertools import pairwise
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from traces_core.context_aware.pvalues import NormalFootage, NormalScores, alone, either
 from traces_core.errors import NotFiniteError, StreamScaleError, TooLittleFootageError
+from traces_core.streams.pvalues import EitherStage, NormalFootage, NormalScores, alone, either
 from traces_core.types import ScoreTrack
 
 NORMAL = np.random.default_rng(0).normal(size=200)
@@ -165,3 +166,21 @@ def test_normal_footage_comes_back_from_json() -> None:
     for stream in ("alignment", "surprise"):
         there, here = (one.scale(stream, "street").log_p(scores) for one in (normal, again))
         np.testing.assert_array_equal(there, here)
+
+
+@given(st.integers(0, 1000), st.lists(st.floats(0, 20), max_size=6))
+def test_pieces_of_any_size_give_the_same_bits(seed: int, cuts: list[float]) -> None:
+    rng = np.random.default_rng(seed)
+    normal = NormalFootage({name: {"": NormalScores.of(rng.normal(size=50), where=name)} for name in "ab"})
+    tracks = {
+        name: ScoreTrack(np.sort(rng.uniform(0, 20, 12)), 3 * rng.normal(size=12), stream=name)
+        for name in "ab"
+    }
+    stage, edges = EitherStage(normal, None, name="both"), [-math.inf, *sorted(cuts), math.inf]
+    pieces = [
+        stage.push({name: whole.between(start_s, end_s) for name, whole in tracks.items()})
+        for start_s, end_s in pairwise(edges)
+    ]
+    whole = either(tracks.values(), normal, None, name="both")
+    np.testing.assert_array_equal(ScoreTrack.joined(pieces).values, whole.values)
+    np.testing.assert_array_equal(ScoreTrack.joined(pieces).times_s, whole.times_s)

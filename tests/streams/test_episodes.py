@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from traces_core.metrics import EpisodeRules, EpisodeTracker, decisive_thresholds, episode_runs, find_episodes
-from traces_core.types import ScoreTrack
+from traces_core.streams.episodes import (
+    EPISODES,
+    EpisodeRules,
+    EpisodeTracker,
+    decisive_thresholds,
+    episode_runs,
+    episode_table,
+    episodes_in,
+    find_episodes,
+    run_times,
+)
+from traces_core.types import Episode, Interval, ScoreTrack
 
 tracks = st.lists(
     st.tuples(st.sampled_from([0.25, 0.5, 1.0, 1.75]), st.integers(0, 4)), min_size=1, max_size=40
@@ -52,24 +64,69 @@ def test_the_rules_of_an_episode(threshold, rules, expected):
     assert spans(STEPS, threshold, **rules) == expected
 
 
-@given(tracks, thresholds, rules_of_any_kind)
-def test_a_stream_gives_the_episodes_of_the_whole_track(track, threshold, rules):
-    tracker = EpisodeTracker(threshold, rules)
-    pushed = [tracker.push(float(t), float(s)) for t, s in zip(track.times_s, track.values, strict=True)]
+cuts = st.lists(st.floats(0, 60), max_size=6)
+
+
+def pieces_of(track: ScoreTrack, edges: list[float]) -> list[ScoreTrack]:
+    return [track.between(*pair) for pair in pairwise([-np.inf, *sorted(edges), np.inf])]
+
+
+@given(tracks, thresholds, rules_of_any_kind, cuts)
+def test_frame_by_frame_and_in_any_pieces_the_episodes_are_those_of_the_whole(track, threshold, rules, cuts):
     end_s = float(track.times_s[-1]) + 0.5
-    streamed = [episode for episode in [*pushed, tracker.close(end_s)] if episode is not None]
-    assert streamed == find_episodes(track, threshold, rules, end_s=end_s)
+    whole = find_episodes(track, threshold, rules, end_s=end_s)
+    for edges in (cuts, track.times_s.tolist()):
+        tracker = EpisodeTracker(threshold, rules)
+        events = [event for piece in pieces_of(track, edges) for event in tracker.push(piece)]
+        events += tracker.close(end_s)
+        assert [event.episode for event in events if event.kind == "closed"] == whole
 
 
 @given(tracks, thresholds, rules_of_any_kind)
-def test_an_alarm_that_is_on_becomes_an_episode_with_that_start(track, threshold, rules):
-    tracker = EpisodeTracker(threshold, rules)
-    alarms = set()
-    for time_s, score in zip(track.times_s, track.values, strict=True):
-        tracker.push(float(time_s), float(score))
-        alarms.add(tracker.alarm_since_s)
-    starts = {episode.start_s for episode in find_episodes(track, threshold, rules)}
-    assert alarms - {None} <= starts
+def test_the_vectorised_twin_for_sweeps_gives_the_episodes_of_the_rule(track, threshold, rules):
+    end_s = float(track.times_s[-1]) + 0.5
+    runs = episode_runs(track.times_s, track.values.astype(float), threshold, rules, end_s=end_s)
+    spans = np.stack(run_times(track.times_s, runs, end_s), axis=1).tolist()
+    assert [[e.start_s, e.end_s] for e in find_episodes(track, threshold, rules, end_s=end_s)] == spans
+
+
+@given(tracks, thresholds, rules_of_any_kind)
+def test_an_episode_opens_once_then_grows_then_closes(track, threshold, rules):
+    tracker = EpisodeTracker(threshold, rules, video="gate", stream="late")
+    events = [e for piece in pieces_of(track, track.times_s.tolist()) for e in tracker.push(piece)]
+    events += tracker.close()
+    assert all((event.video, event.stream) == ("gate", "late") for event in events)
+    by_start = {}
+    for event in events:
+        by_start.setdefault(event.episode.start_s, []).append(event)
+    for some in by_start.values():
+        assert [e.kind for e in some] == ["opened", *["grown"] * (len(some) - 2), "closed"]
+        assert all(a.episode.end_s <= b.episode.end_s for a, b in pairwise(some))
+        assert some[0].episode.end_s - some[0].episode.start_s >= rules.min_duration_s
+
+
+def test_an_alarm_that_is_on_when_the_camera_goes_away_ends_there():
+    values = np.array([0.0, 5.0, 5.0, 5.0])
+    track = ScoreTrack(np.array([0.0, 1.0, 6.0, 7.0]), values, unknown=(Interval(2.0, 6.0),))
+    spans = [(e.start_s, e.end_s) for e in find_episodes(track, 1.0, end_s=8.0)]
+    assert spans == [(1.0, 2.0), (6.0, 8.0)]
+    bridged = find_episodes(track, 1.0, EpisodeRules(min_gap_s=5.0), end_s=8.0)
+    assert [(e.start_s, e.end_s) for e in bridged] == [(1.0, 8.0)]
+
+
+def test_no_score_lies_where_nothing_is_known():
+    with pytest.raises(ValueError, match="nothing is known"):
+        ScoreTrack(np.array([0.0, 1.0]), np.zeros(2), unknown=(Interval(0.5, 2.0),))
+
+
+def test_episodes_come_back_from_their_table():
+    episodes = {
+        "late": (Episode(1.0, 2.0, 1.5, 3.0), Episode(4.0, 5.0, 4.0, 2.0)),
+        "context_aware": (Episode(0.0, 1.0, 0.5, 3.0, because="surprise"),),
+    }
+    table = episode_table("gate.mp4", episodes)
+    assert table.schema == EPISODES
+    assert episodes_in(table) == {"gate.mp4": episodes}
 
 
 @given(tracks, thresholds)
@@ -116,6 +173,6 @@ def test_a_rule_below_zero_or_not_finite_is_refused(name, value):
 
 def test_a_stream_that_runs_backwards_is_refused():
     tracker = EpisodeTracker(1.0)
-    tracker.push(2.0, 0.0)
+    tracker.push(ScoreTrack(np.array([2.0]), np.zeros(1)))
     with pytest.raises(ValueError, match="rise"):
-        tracker.push(2.0, 5.0)
+        tracker.push(ScoreTrack(np.array([2.0]), np.ones(1)))

@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from traces_core.errors import NotFiniteError, TooLittleFootageError
-from traces_core.metrics.events import PLAIN, EpisodeRules, decisive_thresholds, episode_runs
+from traces_core.errors import TooLittleFootageError
+from traces_core.streams.episodes import PLAIN, EpisodeRules, decisive_thresholds, episode_runs
 from traces_core.types import ScoreTrack
 
 SLACK = 1e-9
@@ -190,9 +190,7 @@ def block_maxima(
 
     Each block is judged by itself: an episode that runs through three blocks counts in each.
     """
-    scores = np.asarray(track.values, dtype=np.float64)
-    if not np.isfinite(scores).all():
-        raise NotFiniteError(f"{where}: a score is NaN or infinite. Mend the stream before calibrating.")
+    scores = track.finite(where)
     edges_s = np.arange(_whole_blocks(duration_s, block_s) + 1) * block_s
     cuts = np.searchsorted(track.times_s, edges_s)
     maxima = [

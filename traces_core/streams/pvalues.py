@@ -1,21 +1,22 @@
 """What normal footage says about a score: how often a normal moment scores as high; and several as one.
 
 A stream's own scores stay as they are; here they become probabilities that can be compared between streams
-and between scenes. When to call somebody is decided in `traces_core.calibration`, on what comes out here.
+and between scenes. When to call somebody is decided in `thresholds`, on what comes out here.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from traces_core.errors import NotFiniteError, StreamScaleError, TooLittleFootageError
-from traces_core.types import ScoreTrack, Times
+from traces_core.streams.late import LastScores, fused_track, pushed_at_once
+from traces_core.types import ScoreTrack
 
 Floats = NDArray[np.float64]
 
@@ -173,7 +174,7 @@ class NormalFootage:
     def surprisal(self, track: ScoreTrack, scene: str | None) -> ScoreTrack:
         """A stream's track as -log10 of its p-values: 2 is a score that one normal moment in 100 reaches."""
         log_p = self.scale(track.stream, scene).log_p(track.values)
-        return ScoreTrack(track.times_s, -log_p / math.log(10), stream=track.stream, causal=track.causal)
+        return replace(track, values=-log_p / math.log(10))
 
     def to_dict(self) -> dict[str, Any]:
         """Plain lists for JSON."""
@@ -193,47 +194,69 @@ class NormalFootage:
         )
 
 
-def either(
-    tracks: Iterable[ScoreTrack], normal: NormalFootage, scene: str | None, *, name: str
-) -> ScoreTrack:
-    """Several streams of one video as one: high where EITHER is unlikely on normal footage.
+class EitherStage:
+    """Several streams of one video as one, while they come: high where EITHER is unlikely on normal footage.
 
     Parameters
     ----------
-    tracks : one a stream; times may differ. A stream that is missing is left out, and is no zero.
     normal : what normal footage says about each.
     scene : the video's scene; None where nobody knows.
     name : of the new stream; `_offline` is added where a track is not causal.
-
-    Returns
-    -------
-    ScoreTrack
-        At every time at which a stream has a score: -log10 of 1 - (1 - p)^m, where p is the least p-value of
-        the m streams that have spoken by then, each by its last score.
-
-    Raises
-    ------
-    StreamScaleError
-        If there is no stream, or one that was never calibrated.
 
     Notes
     -----
     Šidák 1967: exact where the m p-values are independent, and it keeps the order of p, so nothing ties.
     """
-    some = sorted(tracks, key=lambda track: track.stream)
+
+    def __init__(self, normal: NormalFootage, scene: str | None, *, name: str) -> None:
+        self._normal, self._scene, self._name = normal, scene, name
+        self._last = LastScores()
+
+    def push(self, tracks: Mapping[str, ScoreTrack]) -> ScoreTrack:
+        """Take the next scores of every stream, up to one common time. Pieces of any size give the same bits.
+
+        Returns
+        -------
+        ScoreTrack
+            At every time at which a stream has a score: -log10 of 1 - (1 - p)^m, where p is the least p-value
+            of the m streams that have spoken by then, each by its last score. A stream that is missing is
+            left out, and is no zero.
+
+        Raises
+        ------
+        StreamScaleError
+            If a stream was never calibrated.
+        """
+        scales = {name: self._normal.scale(name, self._scene) for name in tracks}
+        log_p = {name: scales[name].log_p(track.finite()) for name, track in tracks.items()}
+        times, known = self._last.push(tracks, log_p)
+        least, present = np.zeros(len(times)), np.zeros(len(times))
+        for values, is_present in known.values():
+            least[is_present] = np.minimum(least[is_present], values[is_present])
+            present += is_present
+        values = -_log_any(least, present) / math.log(10)
+        return fused_track(times, values, tracks, self._name)
+
+    def gap(self) -> None:
+        """Nothing is known from here on, until the next scores."""
+        self._last.gap()
+
+
+def either(
+    tracks: Iterable[ScoreTrack], normal: NormalFootage, scene: str | None, *, name: str
+) -> ScoreTrack:
+    """`EitherStage`, with everything pushed at once.
+
+    Raises
+    ------
+    StreamScaleError
+        If there is no stream, or one that was never calibrated.
+    """
+    some = {track.stream: track for track in tracks}
     if not some:
         raise StreamScaleError("late fusion: no stream at all. Score the video by one of them first.")
-    times: Times = np.unique(np.concatenate([track.times_s for track in some]))
-    least, present = np.zeros(len(times)), np.zeros(len(times))
-    for track in some:
-        log_p = normal.scale(track.stream, scene).log_p(track.values)
-        last = np.searchsorted(track.times_s, times, side="right") - 1
-        begun = last >= 0
-        least[begun] = np.minimum(least[begun], log_p[last[begun]])
-        present += begun
-    values = -_log_any(least, present) / math.log(10)
-    causal = all(track.causal for track in some)
-    return ScoreTrack(times, values, stream=name if causal else f"{name}_offline", causal=causal)
+    stage = EitherStage(normal, scene, name=name)
+    return pushed_at_once(some, stage.push, stage.gap)
 
 
 def alone(level: float, streams: int) -> float:

@@ -1,0 +1,47 @@
+"""The page of one video: what of a scored video is shown, and in which order."""
+
+from __future__ import annotations
+
+from traces_core.detector.detector import Detector
+from traces_core.detector.scored import ScoredVideo
+from traces_core.report import POCKET_NOTICE, VideoReport
+from traces_core.streams.table import STREAMS, fusions, in_order
+from traces_core.types import Interval
+
+
+def video_report(
+    detector: Detector,
+    scored: ScoredVideo,
+    *,
+    truth: tuple[Interval, ...] | None = None,
+    provenance: dict[str, str] | None = None,
+) -> VideoReport:
+    """What the page of one video shows: every stream that the table shows, the peaks of every fusion."""
+    order = [name for name in in_order(scored.tracks) if name not in STREAMS or STREAMS[name].is_shown]
+    notices = [POCKET_NOTICE] if "pocket" in detector.judge.space else []
+    if scored.broken is not None:
+        notices.append(f"The file ends early: {scored.broken}")
+    about = {
+        "space": detector.judge.space,
+        "bank": detector.judge.bank.fingerprint,
+        "window encoder": detector.project.windows.fingerprint,
+        "streams": "causal: a score rests on frames up to its time",
+    }
+    return VideoReport(
+        title=scored.path.name,
+        video=scored.path.name,
+        context=scored.context or "any place",
+        duration_s=scored.end_s,
+        tracks={stream: scored.tracks[stream] for stream in order},
+        thresholds={stream: scored.thresholds[stream] for stream in order},
+        episodes={stream: scored.episodes[stream] for stream in order},
+        truth=truth,
+        moments=[
+            moment
+            for stream in fusions()
+            if stream in scored.tracks
+            for moment in detector.peaks(scored, stream)
+        ],
+        provenance={**about, **(provenance or {})},
+        notices=notices,
+    )

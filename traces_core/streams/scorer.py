@@ -1,0 +1,90 @@
+"""What the streams of the table ask: the trace bank, the fusion, the action labels as sentences.
+
+What each stream makes of it is in its own file; formulas over neighbours are in `traces_core.scoring`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from traces_core.bank.bank import Bank
+from traces_core.encoders.evidence import Evidence
+from traces_core.fusion.saved import load_fusion
+from traces_core.fusion.window_fusion import WindowFusion
+from traces_core.fusion.windows import fuse_windows
+from traces_core.project import Project
+from traces_core.scoring import ScorerSettings, label_gaps, score_vectors
+from traces_core.store import Artifact
+from traces_core.streams.base import Push
+from traces_core.streams.table import STREAMS
+from traces_core.types import Array, ScoreTrack
+
+
+@dataclass(frozen=True)
+class BankScorer:
+    """Everything that turns evidence into scores against the traces."""
+
+    bank: Bank
+    """Traces of both sides, in CLIP's space."""
+    fusion: WindowFusion
+    """Trained, or the identity."""
+    label_vectors: Array
+    """float32 (L, D): the action labels as sentences, in CLIP's space."""
+    space: str
+    """CLIP's space."""
+    scorer: ScorerSettings
+    """From vectors to scores."""
+    k: int = 5
+    """Nearest traces of each side that explain a moment."""
+
+    @classmethod
+    def load(cls, project: Project, index: Artifact, learned: Artifact, which: str = "fusion") -> BankScorer:
+        """From the bank and the fusion that ships (or the `candidate`)."""
+        fusion = load_fusion(
+            learned.path / f"{which}.safetensors",
+            space=project.clip.space,
+            window_encoder=project.windows.fingerprint,
+        )
+        labels = project.clip.encode_texts(list(project.windows.labels))
+        how = project.settings.scoring
+        return cls(Bank.load(index.path), fusion, labels, project.clip.space, how.chosen, how.k)
+
+    def contexts_of(self, context: str | None) -> Sequence[str] | None:
+        """The contexts whose traces answer: the camera's own where the bank knows it, else all."""
+        return (context,) if context in self.bank.contexts else None
+
+    def score_vectors(self, vectors: Array, context: str | None) -> Array:
+        """float32 (T,): the scores of unit vectors (T, D) against the traces of a context."""
+        contexts = self.contexts_of(context)
+        return score_vectors(vectors, self.bank, space=self.space, scorer=self.scorer, contexts=contexts)
+
+    def label_gaps(self, context: str | None) -> Array:
+        """float32 (L,): how anomalous each action label is, as a sentence, by the traces of a context."""
+        contexts = self.contexts_of(context)
+        vectors = self.label_vectors
+        return label_gaps(vectors, self.bank, space=self.space, scorer=self.scorer, contexts=contexts)
+
+    def fused_vectors(self, window_frames: Array, tokens: Array) -> Array:
+        """float32 (T, D): one fused unit vector a window, from (T, W, D) and (T, W, D_time)."""
+        return fuse_windows(self.fusion, window_frames, tokens)
+
+    def start(self, context: str | None = None) -> dict[str, Push]:
+        """By stream of the table: what scores one video, piece by piece.
+
+        Parameters
+        ----------
+        context
+            The kind of place, where it is known.
+        """
+        return {name: row.start(self, context) for name, row in STREAMS.items() if row.start is not None}
+
+    def score(self, evidence: Evidence, context: str | None = None) -> dict[str, ScoreTrack]:
+        """The tracks of one video, by stream: `start`, with all its evidence pushed at once.
+
+        Returns
+        -------
+        dict of str to ScoreTrack
+            Each in the scorer's units; `difference` in [-2, 2], above 0 where the anomalous side is nearer.
+        """
+        return {name: push(evidence) for name, push in self.start(context).items()}
