@@ -1,6 +1,7 @@
 """Step of the model: what the detector is that the graph made last, told from every other by its recipe.
 
-How such a detector is kept and opened is in `traces_core.detector.saved`, who runs it in `pipelines.champion`.
+How such a detector is kept and opened is in `traces_core.detector.saved`, who runs it
+in `pipelines.champion`.
 """
 
 from __future__ import annotations

@@ -2,8 +2,8 @@
 
 Reading is `decode` (over `open_video`, which joins `streams`, `clock` and `wholeness`), the arithmetic of
 times and windows is `sampling`, what a detector looks at `sources`, work ahead on a thread `prefetching`,
-files are made by `writing`. What is drawn for practice belongs in `traces_core.practice`; what a frame means belongs in
-`traces_core.encoders`.
+files are made by `writing`. What is drawn for practice belongs in `traces_core.practice`; what a frame means
+belongs in `traces_core.encoders`.
 """
 
 from __future__ import annotations
