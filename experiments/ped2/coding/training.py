@@ -18,11 +18,11 @@ import torch
 from torch import Tensor
 from torch.optim.lr_scheduler import OneCycleLR
 
-from traces_core.context_aware.predictive.clips import NormalVideos, draw_clips
+from experiments.ped2.coding.clips import NormalVideos, draw_clips
+from experiments.ped2.settings import CoderSettings
 from traces_core.context_aware.predictive.coder import PredictiveCoder
 from traces_core.context_aware.predictive.contrast import CpcLoss, cpc_loss
-from traces_core.context_aware.predictive.settings import PredictorSettings
-from traces_core.errors import NotFiniteError, PredictorError
+from traces_core.errors import NotFiniteError, TrainingCorpusError
 from traces_core.fusion.checkpoint import below, optimizer_tensors, restore_optimizer, with_prefix
 from traces_core.fusion.saved import read_tensors, write_tensors
 
@@ -70,7 +70,7 @@ class _State:
     best: dict[str, Tensor] = field(default_factory=dict)
 
     @classmethod
-    def begin(cls, coder: PredictiveCoder, settings: PredictorSettings) -> _State:
+    def begin(cls, coder: PredictiveCoder, settings: CoderSettings) -> _State:
         matrices = [p for p in coder.parameters() if p.requires_grad and p.ndim >= 2]
         others = [p for p in coder.parameters() if p.requires_grad and p.ndim < 2]
         optimizer = torch.optim.AdamW(
@@ -93,7 +93,7 @@ class _State:
     def best_point(self) -> TrainingPoint:
         return min(self.curve, key=lambda point: point.validation_loss)
 
-    def is_over(self, settings: PredictorSettings) -> bool:
+    def is_over(self, settings: CoderSettings) -> bool:
         worse = sum(point.step > self.best_point.step for point in self.curve)
         return self.step >= settings.steps or worse >= settings.patience
 
@@ -122,7 +122,7 @@ class _State:
 def train_coder(
     coder: PredictiveCoder,
     videos: NormalVideos,
-    settings: PredictorSettings,
+    settings: CoderSettings,
     *,
     checkpoint: Path | None = None,
     progress: Callable[[TrainingPoint], None] | None = None,
@@ -140,7 +140,7 @@ def train_coder(
 
     Raises
     ------
-    PredictorError
+    TrainingCorpusError
         If there are fewer than two videos, or one is shorter than a clip.
     NotFiniteError
         If the loss is NaN or infinite.
@@ -166,16 +166,16 @@ def train_coder(
     return TrainedCoder(coder.eval(), tuple(state.curve), state.best_point.step, tuple(validation))
 
 
-def split_videos(count: int, settings: PredictorSettings) -> tuple[list[int], list[int]]:
+def split_videos(count: int, settings: CoderSettings) -> tuple[list[int], list[int]]:
     """Which videos are trained on and which are validated on: whole videos, at least one on each side.
 
     Raises
     ------
-    PredictorError
+    TrainingCorpusError
         If there are fewer than two videos.
     """
     if count < 2:
-        raise PredictorError(
+        raise TrainingCorpusError(
             f"{count} normal video(s); one is learned from and another validated on. Add videos."
         )
     order = np.random.default_rng([settings.seed, SPLIT]).permutation(count).tolist()
@@ -185,7 +185,7 @@ def split_videos(count: int, settings: PredictorSettings) -> tuple[list[int], li
 
 @torch.inference_mode()
 def validate_coder(
-    coder: PredictiveCoder, videos: NormalVideos, chosen: Sequence[int], settings: PredictorSettings
+    coder: PredictiveCoder, videos: NormalVideos, chosen: Sequence[int], settings: CoderSettings
 ) -> tuple[float, float]:
     """Loss (nats) and accuracy on normal videos: the mean of one batch of each, always the same clips."""
     coder.eval()
@@ -196,7 +196,7 @@ def validate_coder(
     return float(np.mean([float(one.loss) for one in found])), float(np.mean([one.accuracy for one in found]))
 
 
-def _step(state: _State, videos: NormalVideos, training: Sequence[int], settings: PredictorSettings) -> float:
+def _step(state: _State, videos: NormalVideos, training: Sequence[int], settings: CoderSettings) -> float:
     rng = np.random.default_rng([settings.seed, STEPS, state.step])
     state.coder.train()
     loss = _loss(state.coder, videos, training, settings, rng).loss
@@ -218,7 +218,7 @@ def _loss(
     coder: PredictiveCoder,
     videos: NormalVideos,
     chosen: Sequence[int],
-    settings: PredictorSettings,
+    settings: CoderSettings,
     rng: np.random.Generator,
 ) -> CpcLoss:
     clips = draw_clips(videos, chosen, settings.batch, settings.blocks, rng)

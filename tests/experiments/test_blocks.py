@@ -1,15 +1,11 @@
-"""Clips to blocks and back: every axis keeps its own values."""
+"""Clips to blocks: every axis keeps its own values."""
 
 from __future__ import annotations
 
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
 
-from traces_core.context_aware.predictive.blocks import from_blocks, to_blocks
-
-EDGE = st.integers(1, 3)
+from experiments.ped2.coding.clips import to_blocks
 
 
 def _numbered(batch: int, channels: int, frames: int, height: int, width: int) -> torch.Tensor:
@@ -31,16 +27,6 @@ def test_block_n_holds_the_frames_from_n_times_l_on() -> None:
             assert torch.equal(blocks[:, n, :, frame], clip[:, :, 4 * n + frame])
 
 
-@given(EDGE, EDGE, st.integers(1, 4), st.integers(1, 5), EDGE, EDGE)
-def test_blocks_go_back_to_the_clip_they_were_cut_from(
-    batch: int, channels: int, blocks: int, frames: int, height: int, width: int
-) -> None:
-    clip = _numbered(batch, channels, blocks * frames, height, width)
-    cut = to_blocks(clip, frames)
-    assert cut.shape == (batch, blocks, channels, frames, height, width)
-    assert torch.equal(from_blocks(cut), clip)
-
-
 def test_a_bare_view_of_frames_first_clips_mixes_channels_with_frames() -> None:
     clip = _numbered(1, 3, 6, 1, 1)
     viewed = clip.transpose(1, 2).reshape(1, 2, 3, 3, 1, 1)  # (B, T, C, H, W) seen as (B, N, C, L, H, W)
@@ -51,8 +37,3 @@ def test_a_bare_view_of_frames_first_clips_mixes_channels_with_frames() -> None:
 def test_a_clip_that_is_not_whole_blocks_is_refused(shape: tuple[int, ...], frames: int) -> None:
     with pytest.raises(ValueError, match=r"expected \(B, C, T, H, W\) with T a multiple"):
         to_blocks(torch.zeros(shape), frames)
-
-
-def test_blocks_with_an_axis_missing_are_refused() -> None:
-    with pytest.raises(ValueError, match=r"expected \(B, N, C, L, H, W\)"):
-        from_blocks(torch.zeros(1, 2, 3, 4, 5))

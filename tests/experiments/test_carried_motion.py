@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from traces_core.context_aware.predictive.advected_motion import AdvectedMotion
-from traces_core.context_aware.predictive.flow import optical_flow
+from experiments.ped2.coding.carried import AdvectedMotion
+from experiments.ped2.coding.flow import optical_flow
 
 
 def _texture(rows: int = 48, columns: int = 96, seed: int = 0) -> torch.Tensor:

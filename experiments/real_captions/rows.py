@@ -1,7 +1,7 @@
 """The rows that are measured on real captions: which way of judging a table is compared with which.
 
 One function an experiment, each from a `Bench` to rows. Nothing is searched for: what varies is named here
-beforehand, and the defaults come from the settings. Reading and remembering is in `real`.
+beforehand, and the defaults come from the settings. Reading and remembering is in `bench`.
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ import numpy as np
 import polars as pl
 import torch
 
+from experiments.real_captions.bench import TABLES, Bench, real_data
+from experiments.real_captions.settings import RealCaptionsSettings
 from traces_core import offline
 from traces_core.captions.provenance import catalog_digest, judged_by
 from traces_core.captions.settings import CaptionSettings
@@ -26,7 +28,6 @@ from traces_core.metrics import FrameScores, LevelCounts, auc_anomalous, evaluat
 from traces_core.project import Project
 from traces_core.scoring.choice import ScorerChoice
 from traces_core.steps.captions import CUTTING, JUDGING
-from traces_core.steps.real import TABLES, Bench, real_data
 from traces_core.store import Artifact
 from traces_core.store.digest import code_digest
 from traces_core.text.corpus import limit_traces, without_class
@@ -34,7 +35,7 @@ from traces_core.text.scenes import SceneChoice
 from traces_core.types import ScoreTrack
 
 COMPARING = code_digest(
-    [f"traces_core.steps.{name}" for name in ("real", "real_rows")]
+    [f"experiments.real_captions.{name}" for name in ("bench", "rows")]
     + [f"traces_core.{name}" for name in ("metrics", "datasets", "offline")]
 )
 
@@ -44,14 +45,7 @@ _SPELLED_ALIKE = (
 )
 UCF_CLASSES = {name: name.capitalize() for name in _SPELLED_ALIKE} | {"road_accident": "RoadAccidents"}
 """What the catalog calls each class of UCF-Crime, and what its annotation does."""
-SIZES = (5, 10, 20, 40, 100)
-"""Sentences a side of the small banks."""
-SEEDS = (0, 1, 2)
-"""Seeds that draw them."""
-GAUSSIANS_S = {"sigma 50 frames": 50 / 30, "sigma 16 s": 16.0}
-"""Offline smoothing; 50 frames are NOVA's."""
-RESAMPLES = 1000
-"""Draws for the intervals of the headline."""
+SETTINGS = RealCaptionsSettings.load()
 
 Row = dict[str, Any]
 Tracks = Mapping[str, ScoreTrack]
@@ -179,8 +173,8 @@ def bank_size(bench: Bench) -> list[Row]:
     }
     rows = []
     for draw, (drawn_from, chosen) in ways.items():
-        for size in SIZES:
-            for seed in SEEDS:
+        for size in SETTINGS.sizes:
+            for seed in SETTINGS.seeds:
                 small = drawn(drawn_from, size, seed, is_stratified=draw != "anyhow")
                 tracks = bench.tracks(small, chosen, behind)
                 found = _brief(f"{size} a side, {draw}", tracks, bench.material.official)
@@ -216,7 +210,7 @@ def over_time(bench: Bench) -> list[Row]:
         _brief("no trailing means", alone, truth),
         _brief("trailing means", bench.tracks(corpus, settings), truth),
     ]
-    for name, sigma_s in GAUSSIANS_S.items():
+    for name, sigma_s in SETTINGS.gaussians_s.items():
         smooth = {video: offline.gaussian_smoothing(track, sigma_s) for video, track in seconds.items()}
         rows.append(_brief(f"Gaussian, {name} (offline)", smooth, truth))
     with_mean = {video: offline.with_video_mean(track, 1.0) for video, track in smooth.items()}
@@ -282,7 +276,7 @@ def _with_class(truth: GroundTruth, name: str) -> GroundTruth:
 
 def _in_full(variant: str, tracks: Tracks, truth: GroundTruth) -> Row:
     """Every number, with intervals."""
-    found = evaluate(tracks, truth, rng=np.random.default_rng(0), resamples=RESAMPLES).to_dict()
+    found = evaluate(tracks, truth, rng=np.random.default_rng(0), resamples=SETTINGS.resamples).to_dict()
     kept = {key: value for key, value in found.items() if key not in ("events", "localisation", "bootstrap")}
     return {"variant": variant, **kept}
 
@@ -327,6 +321,7 @@ def real_rows(project: Project, name: str) -> Artifact:
         "catalog": catalog_digest(project.machine.catalog),
         "settings": project.settings.captions.model_dump(),
         "scene": project.settings.corpus.scene,
+        "varied": SETTINGS.model_dump(mode="json"),
         "code": [CUTTING, JUDGING],
     }
 

@@ -1,12 +1,11 @@
 """Optical flow between frames: how far each pixel moved, by Lucas and Kanade's least squares on a pyramid.
 
-Flow is computed from a frame and the one before it, so it is causal. Which channels a coder sees belongs in
-`channels`.
+Flow is computed from a frame and the one before it, so it is causal. How it is carried along is in `carried`.
 
 Notes
 -----
-Lucas & Kanade 1981, iterated and coarse to fine as in Bouguet 2001. Written here because none comes without a
-further dependency (OpenCV) or downloaded weights (torchvision).
+Lucas & Kanade 1981, iterated and coarse to fine as in Bouguet 2001. The foreground's flow is OpenCV's
+(`traces_core.foreground.places`).
 """
 
 from __future__ import annotations

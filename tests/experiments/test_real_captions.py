@@ -13,15 +13,18 @@ import yaml
 from mlflow.tracking import MlflowClient
 from places import SAID, write_catalog
 
-from assets import real as chapter
+from experiments.material import VARIABLE, RealDataError
+from experiments.real_captions import assets as chapter
+from experiments.real_captions import bench as real
+from experiments.real_captions import rows as real_rows
+from experiments.real_captions.report import real_markdown
+from experiments.real_captions.runs import EXPERIMENT
 from pipelines.resources import ProjectResource, TrackerResource
-from pipelines.tracking import REAL, Tracker
+from pipelines.tracking import Tracker
 from traces_core.captions.settings import CaptionSettings
-from traces_core.errors import RealDataError, UnknownNameError
+from traces_core.errors import UnknownNameError
 from traces_core.project import Project
-from traces_core.report.real import real_markdown
 from traces_core.settings import Machine, Settings
-from traces_core.steps import real, real_rows
 from traces_core.store import Store
 
 FRAMES = 300
@@ -84,13 +87,13 @@ def project(tmp_path_factory: pytest.TempPathFactory, encoder_folder: Path) -> P
 
 @pytest.fixture(autouse=True)
 def _material(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(real.VARIABLE, str(project.machine.data.parent / "material"))
+    monkeypatch.setenv(VARIABLE, str(project.machine.data.parent / "material"))
 
 
 @pytest.fixture(scope="module")
 def rows(project: Project) -> list[dict]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv(real.VARIABLE, str(project.machine.data.parent / "material"))
+        patch.setenv(VARIABLE, str(project.machine.data.parent / "material"))
         return [
             row for name in real_rows.EXPERIMENTS for row in real_rows.real_rows(project, name).read()["rows"]
         ]
@@ -184,10 +187,10 @@ def test_the_page_shows_causal_rows_before_offline_ones(project: Project, rows: 
 
 
 def test_without_the_folder_it_says_what_to_set(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.delenv(real.VARIABLE)
+    monkeypatch.delenv(VARIABLE)
     with pytest.raises(RealDataError, match="TRACES_REAL_DATA is not set"):
         real.real_data()
-    monkeypatch.setenv(real.VARIABLE, str(tmp_path))
+    monkeypatch.setenv(VARIABLE, str(tmp_path))
     with pytest.raises(RealDataError, match=r"lacks .*captions_corevad_1s\.parquet"):
         real.real_data()
 
@@ -218,7 +221,7 @@ def test_each_row_is_a_run_of_mlflow(
     done = dg.materialize([*chapter.SENTENCES, judged], resources=resources)
     assert done.success
     client = MlflowClient(tracking_uri=Tracker(tmp_path).uri)
-    runs = client.search_runs([client.get_experiment_by_name(REAL).experiment_id])
+    runs = client.search_runs([client.get_experiment_by_name(EXPERIMENT).experiment_id])
     variants = {(run.data.params["table"], run.data.params["variant"]) for run in runs if run.data.metrics}
     assert len(variants) == 3 + 2
     assert len(runs) == 1 + len(variants)

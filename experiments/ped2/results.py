@@ -1,6 +1,6 @@
 """UCSD Ped2 against its labels, which no other module reads: numbers, baselines, the moments of the picture.
 
-What is judged is made in `ped2` and `ped2_foreground`; the page is in `traces_core.report.ped2`.
+What is judged is made in `coding.steps` and `foreground`; the page is in `report`.
 """
 
 from __future__ import annotations
@@ -11,15 +11,17 @@ from typing import Any
 import numpy as np
 import torch
 
-from traces_core.context_aware.predictive.expectation import MotionExpectation
-from traces_core.context_aware.predictive.luminance import read_luminance
+from experiments.ped2 import foreground
+from experiments.ped2.coding import steps as coding
+from experiments.ped2.coding.expectation import MotionExpectation
+from experiments.ped2.dataset import LABELS, ped2_data
+from experiments.ped2.luminance import read_luminance
+from experiments.ped2.report import ClipPeak
+from experiments.ped2.settings import Ped2Settings
 from traces_core.context_aware.predictive.surprise import window_scores
 from traces_core.foreground.surprise import EVIDENCE
 from traces_core.metrics import evaluate
 from traces_core.project import Project
-from traces_core.report.ped2 import ClipPeak
-from traces_core.steps import ped2, ped2_foreground
-from traces_core.steps.ped2 import LABELS, ped2_data
 from traces_core.store import Artifact
 from traces_core.store.digest import code_digest, digest, file_digest
 from traces_core.types import Array, ScoreTrack
@@ -27,23 +29,20 @@ from traces_core.video import frame_at
 
 JUDGING = digest(
     [
-        code_digest(["traces_core.metrics", "traces_core.datasets", "traces_core.steps.ped2_results"]),
-        code_digest(
-            [
-                "traces_core.context_aware.predictive.expectation",
-                "traces_core.context_aware.predictive.surprise",
-            ]
-        ),
+        code_digest(["traces_core.metrics", "traces_core.datasets", "experiments.ped2.results"]),
+        code_digest(["experiments.ped2.coding.expectation", "traces_core.context_aware.predictive.surprise"]),
     ]
 )
 
+RESAMPLES = 1000
+"""Bootstrap draws of whole test clips for the intervals."""
 FOREGROUND, CODED = "foreground", "surprise"
 """The two streams: what the foreground says, and dense predictive coding."""
 
 
-def ped2_row(project: Project, seed: int, scores: Artifact, stream: str) -> dict[str, Any]:
+def ped2_row(seed: int, scores: Artifact, stream: str) -> dict[str, Any]:
     """Every number of one seed's scores against the labels of the test clips."""
-    return {"seed": seed, **judged(project, _tracks(scores, stream))}
+    return {"seed": seed, **judged(_tracks(scores, stream))}
 
 
 def _tracks(scores: Artifact, stream: str, evidence: int | None = None) -> dict[str, ScoreTrack]:
@@ -57,18 +56,17 @@ def _tracks(scores: Artifact, stream: str, evidence: int | None = None) -> dict[
     return {clip: track(clip) for clip in ped2_data().test}
 
 
-def judged(project: Project, tracks: Mapping[str, ScoreTrack]) -> dict[str, Any]:
+def judged(tracks: Mapping[str, ScoreTrack]) -> dict[str, Any]:
     """The row of scores of all test clips: the only place where their labels are read."""
     truth = ped2_data().truth({name: len(track) for name, track in tracks.items()})
-    benchmark = project.settings.benchmark
-    rng = np.random.default_rng(benchmark.seed)
-    return evaluate(tracks, truth, rng=rng, resamples=benchmark.bootstrap, is_stratified=False).to_dict()
+    rng = np.random.default_rng(0)
+    return evaluate(tracks, truth, rng=rng, resamples=RESAMPLES, is_stratified=False).to_dict()
 
 
-def ped2_baselines(project: Project) -> dict[str, dict[str, Any]]:
+def ped2_baselines(project: Project, settings: Ped2Settings) -> dict[str, dict[str, Any]]:
     """What costs nothing, by name: change between frames, carried motion without any coder, no content."""
-    clips, settings = ped2_data(), project.settings.ped2
-    normal, speeds = ped2.ped2_motion(project, "train").read(), ped2.ped2_motion(project, "test").read()
+    clips = ped2_data()
+    normal, speeds = (coding.ped2_motion(project, settings, part).read() for part in ("train", "test"))
     moved = [torch.from_numpy(normal[name]) for name in clips.training]
     nothing_expected = settings.motion.model_copy(update={"expected_share": 0.0})
     blank = [torch.zeros_like(speed)[:, None] for speed in moved]
@@ -83,24 +81,25 @@ def ped2_baselines(project: Project) -> dict[str, dict[str, Any]]:
         scores = window_scores(maps, settings.motion.top_share)
         carried[name] = ScoreTrack(times_s, scores.double().numpy(), "carried_motion", causal=True)
     tracks = {"frame_difference": difference, "carried_motion_without_coder": carried}
-    rows = {name: judged(project, found) for name, found in tracks.items()}
+    rows = {name: judged(found) for name, found in tracks.items()}
     free = rows["frame_difference"].pop("baselines")
     names = ("auc", "auc_low", "auc_high", "auc_macro", "average_precision")
     return {name: {key: row.get(key) for key in names} for name, row in {**rows, **free}.items()}
 
 
-def ped2_results(project: Project) -> Artifact:
+def ped2_results(project: Project, settings: Ped2Settings) -> Artifact:
     """The numbers of all seeds together, as `reports/ped2.json` holds them."""
-    seeds = project.settings.ped2.seeds
-    learned = [ped2_foreground.ped2_foreground(project, seed) for seed in seeds]
-    scores = {seed: ped2_foreground.ped2_foreground_scores(project, seed) for seed in seeds}
-    motion = {part: ped2.ped2_motion(project, part) for part in ("train", "test")}
-    coders = [step(project, seed) for seed in seeds for step in (ped2.ped2_predictor, ped2.ped2_expectation)]
-    coded = {seed: ped2.ped2_scores(project, seed) for seed in seeds}
+    seeds = settings.seeds
+    learned = [foreground.ped2_foreground(project, settings, seed) for seed in seeds]
+    scores = {seed: foreground.ped2_foreground_scores(project, settings, seed) for seed in seeds}
+    motion = {part: coding.ped2_motion(project, settings, part) for part in ("train", "test")}
+    steps = (coding.ped2_predictor, coding.ped2_expectation)
+    coders = [step(project, settings, seed) for seed in seeds for step in steps]
+    coded = {seed: coding.ped2_scores(project, settings, seed) for seed in seeds}
 
     def gather() -> dict[str, Any]:
-        rows = [ped2_row(project, seed, found, FOREGROUND) for seed, found in scores.items()]
-        coded_rows = [ped2_row(project, seed, found, CODED) for seed, found in coded.items()]
+        rows = [ped2_row(seed, found, FOREGROUND) for seed, found in scores.items()]
+        coded_rows = [ped2_row(seed, found, CODED) for seed, found in coded.items()]
         coding_s = motion["train"].facts["cpu_s"] + sum(one.facts["cpu_s"] for one in coders)
         return {
             **_together(rows),
@@ -109,13 +108,13 @@ def ped2_results(project: Project) -> Artifact:
             "seeds": list(seeds),
             "rows": rows,
             "evidence": {
-                name: _together([judged(project, _tracks(one, FOREGROUND, n)) for one in scores.values()])
+                name: _together([judged(_tracks(one, FOREGROUND, n)) for one in scores.values()])
                 for n, name in enumerate(EVIDENCE)
             },
             "dense_predictive_coding": _together(coded_rows)
             | {"rows": coded_rows, "train_minutes": coding_s / 60},
-            "baselines": ped2_baselines(project),
-            "settings": project.settings.ped2.model_dump(mode="json"),
+            "baselines": ped2_baselines(project, settings),
+            "settings": settings.model_dump(mode="json"),
             "causal": True,
         }
 
@@ -127,7 +126,7 @@ def ped2_results(project: Project) -> Artifact:
             "dense_predictive_coding": {str(seed): found.fingerprint for seed, found in coded.items()},
             "motion": {part: found.fingerprint for part, found in motion.items()},
             "labels": file_digest(ped2_data().folder / LABELS),
-            "benchmark": project.settings.benchmark.model_dump(include={"bootstrap", "seed"}),
+            "settings": settings.model_dump(mode="json"),
         },
         make=gather,
     )
@@ -143,9 +142,9 @@ def _together(rows: Sequence[Mapping[str, Any]]) -> dict[str, float]:
     }
 
 
-def ped2_moments(project: Project, seed: int) -> list[ClipPeak]:
+def ped2_moments(project: Project, settings: Ped2Settings, seed: int) -> list[ClipPeak]:
     """The most surprising moment of each test clip, by one seed."""
-    clips, scores = ped2_data(), ped2_foreground.ped2_foreground_scores(project, seed)
+    clips, scores = ped2_data(), foreground.ped2_foreground_scores(project, settings, seed)
     tracks, kept = _tracks(scores, FOREGROUND), scores.read()
     truth = clips.truth({name: len(track) for name, track in tracks.items()})
     moments = []

@@ -2,7 +2,7 @@
 
     TRACES_REAL_DATA ─> training clips ─> what is normal (a seed) ─> scores of the test clips
 
-No label is read here; see `traces_core.foreground` for what is learned, `ped2_results` for the numbers.
+No label is read here; see `traces_core.foreground` for what is learned, `results` for the numbers.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ import numpy as np
 import torch
 from safetensors.torch import save_file
 
-from traces_core.context_aware.predictive.luminance import read_luminance
+from experiments.ped2.dataset import ped2_data
+from experiments.ped2.luminance import read_luminance
+from experiments.ped2.settings import Ped2Settings
 from traces_core.foreground.scene import Grey
-from traces_core.foreground.settings import ForegroundSettings
 from traces_core.foreground.surprise import ForegroundSurprise
 from traces_core.project import Project
-from traces_core.steps.ped2 import ped2_data
 from traces_core.store import Artifact
 from traces_core.store.digest import code_digest, digest
 from traces_core.types import Times
@@ -30,43 +30,43 @@ LEARNING = digest(
     [
         code_digest(
             [f"traces_core.foreground.{name}" for name in ("network", "places", "scene", "surprise")]
-            + ["traces_core.context_aware.predictive.luminance"]
+            + ["experiments.ped2.luminance", "traces_core.fusion.training_loop", "traces_core.video"]
         ),
-        code_digest(["traces_core.steps.ped2_foreground"]),
+        code_digest(["experiments.ped2.foreground"]),
     ]
 )
 
 
-def ped2_foreground(project: Project, seed: int) -> Artifact:
+def ped2_foreground(project: Project, settings: Ped2Settings, seed: int) -> Artifact:
     """What the normal clips say of their foreground. The fact `cpu_s` is processor time, of all threads."""
-    clips, settings = ped2_data(), _seeded(project, seed)
+    clips, chosen = ped2_data(), settings.seeded(seed).foreground
 
     def learn(path: Path) -> tuple[Path, Mapping[str, Any]]:
         began = time.process_time()
         read = [_read(clip) for clip in clips.training.values()]
         videos = [video for video, _ in read]
         path = path.with_suffix(".safetensors")
-        ForegroundSurprise.fit(videos, settings, _rate([times_s for _, times_s in read])).save(path)
+        ForegroundSurprise.fit(videos, chosen, _rate([times_s for _, times_s in read])).save(path)
         return path, {"cpu_s": round(time.process_time() - began, 1)}
 
     return project.store.remember_path(
         "ped2_foreground",
         str(seed),
         code=LEARNING,
-        made_from={"clips": clips.fingerprint, "settings": settings.model_dump()},
+        made_from={"clips": clips.fingerprint, "settings": chosen.model_dump()},
         write=learn,
     )
 
 
-def ped2_foreground_scores(project: Project, seed: int) -> Artifact:
+def ped2_foreground_scores(project: Project, settings: Ped2Settings, seed: int) -> Artifact:
     """Surprise of the test clips: `<clip>/maps`, `/evidence` (F, 4), `/scores` (F,), `/times_s` (F,).
 
     The fact `cpu_s` is the processor time of all threads.
     """
-    clips, learned = ped2_data(), ped2_foreground(project, seed)
+    clips, learned = ped2_data(), ped2_foreground(project, settings, seed)
 
     def score(path: Path) -> tuple[Path, Mapping[str, Any]]:
-        normal = ForegroundSurprise.load(learned.path, _seeded(project, seed))
+        normal = ForegroundSurprise.load(learned.path, settings.seeded(seed).foreground)
         found, began = {}, time.process_time()
         for name, clip in clips.test.items():
             video, times_s = _read(clip)
@@ -86,10 +86,6 @@ def ped2_foreground_scores(project: Project, seed: int) -> Artifact:
         made_from={"clips": clips.fingerprint, "learned": learned.fingerprint},
         write=score,
     )
-
-
-def _seeded(project: Project, seed: int) -> ForegroundSettings:
-    return project.settings.ped2.foreground.model_copy(update={"seed": seed})
 
 
 def _read(clip: Path) -> tuple[Grey, Times]:

@@ -1,4 +1,4 @@
-"""Chapter 16. UCSD Ped2: real footage, learned from its normal training clips, judged on its test clips.
+"""An experiment. UCSD Ped2: real footage, learned from its normal training clips, judged on its test clips.
 
 ped2_foreground/<seed> ─> ped2_foreground_scores/<seed> ─────────────────────┐
 ped2_motion/train ─────┐                                                     ├─> ped2_results
@@ -6,7 +6,7 @@ ped2_predictor/<seed> ─> ped2_expectation/<seed> ─┬─> ped2_scores/<seed>
 ped2_motion/test ─────────────────────────────────┘
 
 Needs the folder that TRACES_REAL_DATA names; `make benchmark-ped2` makes the chapter, nothing else does. Its
-seeds are those of the settings when the graph is loaded.
+settings are those of params.yaml beside this file when the graph is loaded.
 """
 
 import json
@@ -15,32 +15,33 @@ from functools import partial
 
 import dagster as dg
 
+from experiments.ped2 import foreground, results
+from experiments.ped2.coding import steps as coding
+from experiments.ped2.coding.training import TrainingPoint
+from experiments.ped2.dataset import PARTS
+from experiments.ped2.results import CODED, FOREGROUND
+from experiments.ped2.settings import Ped2Settings
 from pipelines.automation import GPU
 from pipelines.mlflow_links import mlflow_run
 from pipelines.reporting import report
 from pipelines.resources import ProjectResource, TrackerResource
 from pipelines.tracking import TrackedRun, Tracker
-from traces_core.project import Project
-from traces_core.settings import Settings
-from traces_core.steps import ped2, ped2_foreground
-from traces_core.steps import ped2_results as ped2_results_steps
-from traces_core.steps.ped2_results import CODED, FOREGROUND
 from traces_core.store import Artifact
 
 EXPERIMENT = "traces ped2"
-SEEDS = Settings.load().ped2.seeds
+SETTINGS = Ped2Settings.load()
 
 
 def _motion(part: str) -> dg.AssetsDefinition:
     @dg.asset(
         key=["ped2_motion", part],
         kinds={"pytorch"},
-        code_version=ped2.MOVING,
+        code_version=coding.MOVING,
         description=f"Carried motion of the clips of {part}/: how fast what is at a place has been moving.",
         pool=GPU,
     )
     def move(project: ProjectResource) -> dg.MaterializeResult:
-        found = ped2.ped2_motion(project.open(), part)
+        found = coding.ped2_motion(project.open(), SETTINGS, part)
         return report(found, **found.facts)
 
     return move
@@ -50,15 +51,15 @@ def _predictor(seed: int) -> dg.AssetsDefinition:
     @dg.asset(
         key=["ped2_predictor", str(seed)],
         kinds={"pytorch"},
-        code_version=ped2.LEARNING,
+        code_version=coding.LEARNING,
         description=f"The coder trained on the normal clips, with seed {seed}.",
         pool=GPU,
     )
     def train(context: dg.AssetExecutionContext, project: ProjectResource) -> dg.MaterializeResult:
-        def told(point: ped2.TrainingPoint) -> None:
+        def told(point: TrainingPoint) -> None:
             context.log.info(f"step {point.step}: normal validation loss {point.validation_loss:.3f}")
 
-        learned = ped2.ped2_predictor(project.open(), seed, progress=told)
+        learned = coding.ped2_predictor(project.open(), SETTINGS, seed, progress=told)
         return report(learned, cpu_s=learned.facts["cpu_s"], best_step=learned.facts["best_step"])
 
     return train
@@ -69,12 +70,12 @@ def _expectation(seed: int) -> dg.AssetsDefinition:
         key=["ped2_expectation", str(seed)],
         kinds={"pytorch"},
         deps=[["ped2_motion", "train"], ["ped2_predictor", str(seed)]],
-        code_version=ped2.WATCHING,
+        code_version=coding.WATCHING,
         description=f"How much motion the coder of seed {seed} expects at each place of the normal clips.",
         pool=GPU,
     )
     def expect(project: ProjectResource) -> dg.MaterializeResult:
-        found = ped2.ped2_expectation(project.open(), seed)
+        found = coding.ped2_expectation(project.open(), SETTINGS, seed)
         return report(found, **found.facts)
 
     return expect
@@ -85,7 +86,7 @@ def _scores(seed: int) -> dg.AssetsDefinition:
         key=["ped2_scores", str(seed)],
         kinds={"mlflow"},
         deps=[["ped2_motion", "test"], ["ped2_expectation", str(seed)]],
-        code_version=ped2.WATCHING,
+        code_version=coding.WATCHING,
         description=f"Surprise maps and scores of the test clips, of seed {seed}; and its numbers in MLflow.",
         pool=GPU,
     )
@@ -93,8 +94,10 @@ def _scores(seed: int) -> dg.AssetsDefinition:
         context: dg.AssetExecutionContext, project: ProjectResource, tracker: TrackerResource
     ) -> dg.MaterializeResult:
         project = project.open()
-        learned, scores = ped2.ped2_predictor(project, seed), ped2.ped2_scores(project, seed)
-        return _judged(context, project, tracker.open(), CODED, seed, learned, scores)
+        learned, scores = (
+            step(project, SETTINGS, seed) for step in (coding.ped2_predictor, coding.ped2_scores)
+        )
+        return _judged(context, tracker.open(), CODED, seed, learned, scores)
 
     return score
 
@@ -103,12 +106,12 @@ def _foreground(seed: int) -> dg.AssetsDefinition:
     @dg.asset(
         key=["ped2_foreground", str(seed)],
         kinds={"pytorch"},
-        code_version=ped2_foreground.LEARNING,
+        code_version=foreground.LEARNING,
         description=f"What the foreground of the normal clips does and looks like, learned with seed {seed}.",
         pool=GPU,
     )
     def learn(project: ProjectResource) -> dg.MaterializeResult:
-        found = ped2_foreground.ped2_foreground(project.open(), seed)
+        found = foreground.ped2_foreground(project.open(), SETTINGS, seed)
         return report(found, **found.facts)
 
     return learn
@@ -119,7 +122,7 @@ def _foreground_scores(seed: int) -> dg.AssetsDefinition:
         key=["ped2_foreground_scores", str(seed)],
         kinds={"mlflow"},
         deps=[["ped2_foreground", str(seed)]],
-        code_version=ped2_foreground.LEARNING,
+        code_version=foreground.LEARNING,
         description=f"Surprise of the test clips' foreground, of seed {seed}; and its numbers in MLflow.",
         pool=GPU,
     )
@@ -127,16 +130,15 @@ def _foreground_scores(seed: int) -> dg.AssetsDefinition:
         context: dg.AssetExecutionContext, project: ProjectResource, tracker: TrackerResource
     ) -> dg.MaterializeResult:
         project = project.open()
-        learned = ped2_foreground.ped2_foreground(project, seed)
-        scores = ped2_foreground.ped2_foreground_scores(project, seed)
-        return _judged(context, project, tracker.open(), FOREGROUND, seed, learned, scores)
+        learned = foreground.ped2_foreground(project, SETTINGS, seed)
+        scores = foreground.ped2_foreground_scores(project, SETTINGS, seed)
+        return _judged(context, tracker.open(), FOREGROUND, seed, learned, scores)
 
     return score
 
 
 def _judged(
     context: dg.AssetExecutionContext,
-    project: Project,
     tracker: Tracker,
     stream: str,
     seed: int,
@@ -144,14 +146,13 @@ def _judged(
     scores: Artifact,
 ) -> dg.MaterializeResult:
     """Scores of a stream against the labels, with their run in MLflow."""
-    row = ped2_results_steps.ped2_row(project, seed, scores, stream)
-    log = partial(_seed_run, tracker, project, stream, learned, scores, row)
+    row = results.ped2_row(seed, scores, stream)
+    log = partial(_seed_run, tracker, stream, learned, scores, row)
     return report(scores, auc=row["auc"], **mlflow_run(context, tracker, scores.recipe, log))
 
 
 def _seed_run(
     tracker: Tracker,
-    project: Project,
     stream: str,
     learned: Artifact,
     scores: Artifact,
@@ -161,7 +162,7 @@ def _seed_run(
     """The MLflow run of one stream and seed: settings, curve where there is one, numbers and weights."""
 
     def fill(run: TrackedRun) -> None:
-        settings = project.settings.ped2.model_dump(mode="json", exclude={"seeds"})
+        settings = SETTINGS.model_dump(mode="json", exclude={"seeds"})
         run.params({"seed": row["seed"], **settings})
         for point in learned.facts.get("curve", ()):
             curve = {name: value for name, value in point.items() if name != "step" and value is not None}
@@ -175,21 +176,21 @@ def _seed_run(
     return tracker.once(f"ped2 {stream}, seed {row['seed']}", told, fill, experiment=EXPERIMENT)
 
 
-MOTION = [_motion(part) for part in ("train", "test")]
-PREDICTORS = [_predictor(seed) for seed in SEEDS]
-EXPECTATIONS = [_expectation(seed) for seed in SEEDS]
-SCORES = [_scores(seed) for seed in SEEDS]
-FOREGROUNDS = [_foreground(seed) for seed in SEEDS]
-FOREGROUND_SCORES = [_foreground_scores(seed) for seed in SEEDS]
+MOTION = [_motion(part) for part in PARTS]
+PREDICTORS = [_predictor(seed) for seed in SETTINGS.seeds]
+EXPECTATIONS = [_expectation(seed) for seed in SETTINGS.seeds]
+SCORES = [_scores(seed) for seed in SETTINGS.seeds]
+FOREGROUNDS = [_foreground(seed) for seed in SETTINGS.seeds]
+FOREGROUND_SCORES = [_foreground_scores(seed) for seed in SETTINGS.seeds]
 
 
 @dg.asset(
     kinds={"markdown"},
-    deps=[[name, str(seed)] for name in ("ped2_scores", "ped2_foreground_scores") for seed in SEEDS],
-    code_version=ped2_results_steps.JUDGING,
+    deps=[[name, str(seed)] for name in ("ped2_scores", "ped2_foreground_scores") for seed in SETTINGS.seeds],
+    code_version=results.JUDGING,
 )
 def ped2_results(project: ProjectResource) -> dg.MaterializeResult:
     """All seeds against the labels, with baselines: `reports/ped2.json`."""
-    found = ped2_results_steps.ped2_results(project.open())
+    found = results.ped2_results(project.open(), SETTINGS)
     said = found.read()
     return report(found, auc=said["auc"], auc_macro=said["auc_macro"])

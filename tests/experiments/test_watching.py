@@ -7,16 +7,14 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from traces_core.context_aware.predictive.advected_motion import speed_of
-from traces_core.context_aware.predictive.building import build_coder
-from traces_core.context_aware.predictive.expectation import MotionExpectation
-from traces_core.context_aware.predictive.settings import MotionSettings, PredictorSettings
-from traces_core.context_aware.predictive.streaming_coder import StreamingCoder
+from experiments.ped2.coding.carried import speed_of
+from experiments.ped2.coding.encoder3d import build_coder
+from experiments.ped2.coding.expectation import MotionExpectation
+from experiments.ped2.coding.watching import StreamingCoder
+from experiments.ped2.settings import CoderSettings, MotionSettings
 
 L = 3
-CODER = build_coder(
-    PredictorSettings(source="pixels", encoder="fine", block_frames=L, dimensions=4, hidden=4)
-).eval()
+CODER = build_coder(CoderSettings(encoder="fine", block_frames=L, dimensions=4, hidden=4)).eval()
 
 
 def _frames(count: int = 11) -> torch.Tensor:
@@ -31,8 +29,8 @@ def _watched(frames: torch.Tensor) -> torch.Tensor:
 @settings(max_examples=15, deadline=None)
 def test_a_stream_gives_what_the_whole_video_gives(parts: list[int]) -> None:
     frames = _frames(sum(parts))
-    streaming = StreamingCoder(CODER, block_frames=L)
-    streamed = torch.cat([streaming(part) for part in frames.split(parts)])
+    watcher = StreamingCoder(CODER, block_frames=L)
+    streamed = torch.cat([watcher(part) for part in frames.split(parts)])
     assert torch.allclose(streamed, _watched(frames), atol=1e-5)
 
 

@@ -3,12 +3,11 @@
     TRACES_REAL_DATA ──> sentences (vectors, once a table) ──> their scores (once a bank) ──> rows
 
 What rows share is kept in the store: a row costs arithmetic only. Captions are never kept, only vectors and
-scores of their sentences. Which rows there are is in `real_rows`, the page in `traces_core.report.real`.
+scores of their sentences. Which rows there are is in `rows`, the page in `report`.
 """
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
@@ -18,6 +17,7 @@ from typing import Any, TypeVar
 import numpy as np
 import polars as pl
 
+from experiments.material import data_set_folder
 from traces_core.captions.background import background_corpus
 from traces_core.captions.settings import CaptionSettings
 from traces_core.captions.stream import (
@@ -31,7 +31,6 @@ from traces_core.captions.stream import (
 )
 from traces_core.captions.table import CaptionTable, read_captions
 from traces_core.datasets import GroundTruth, VideoNames, read_lengths, read_ucf_crime
-from traces_core.errors import RealDataError
 from traces_core.project import Project
 from traces_core.steps.captions import CUTTING, JUDGING
 from traces_core.store import Artifact
@@ -41,8 +40,6 @@ from traces_core.types import Array, ScoreTrack
 
 Value = TypeVar("Value")
 
-VARIABLE = "TRACES_REAL_DATA"
-"""Environment variable that names the folder of real data."""
 TABLES = {
     "captions_vadtree_coarse": "VADTree's coarse captions (LLaVA-Video-7B, one a stretch)",
     "captions_corevad_1s": "CoReVAD's answers (InternVL2, one a second)",
@@ -86,16 +83,9 @@ def real_data() -> RealData:
     RealDataError
         If it is not set, or a file is not in its folder `ucf_crime`.
     """
-    said = os.environ.get(VARIABLE, "")
-    if not said:
-        raise RealDataError(f"{VARIABLE} is not set", "Set it to the folder that holds ucf_crime/.")
-    folder = Path(said).expanduser().resolve() / "ucf_crime"
-    files = [folder / name for name in (OFFICIAL, VERA, LENGTHS, *(f"{name}.parquet" for name in TABLES))]
-    missing = [path.name for path in files if not path.is_file()]
-    if missing:
-        found = f"{VARIABLE} is {said}, and {folder} lacks {', '.join(missing)}"
-        raise RealDataError(found, "Put the files there, or name the folder that has them.")
-    return _read(folder, tuple(file_digest(path) for path in files))
+    files = (OFFICIAL, VERA, LENGTHS, *(f"{name}.parquet" for name in TABLES))
+    folder = data_set_folder("ucf_crime", files)
+    return _read(folder, tuple(file_digest(folder / name) for name in files))
 
 
 @lru_cache(maxsize=1)

@@ -5,14 +5,13 @@ from __future__ import annotations
 import pytest
 import torch
 
-from traces_core.context_aware.predictive.building import build_coder
+from experiments.ped2.coding.encoder3d import build_coder
+from experiments.ped2.settings import CoderSettings
 from traces_core.context_aware.predictive.contrast import cpc_loss
-from traces_core.context_aware.predictive.settings import PredictorSettings
 
 pytestmark = pytest.mark.full_size
 
-PAPER = PredictorSettings(
-    source="pixels",
+PAPER = CoderSettings(
     encoder="resnet34",
     channels=("red", "green", "blue"),
     block_frames=5,

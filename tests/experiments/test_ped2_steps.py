@@ -10,22 +10,28 @@ import numpy as np
 import pytest
 from drawn_walkway import SMALL, Walker, draw, normal_video
 
-from traces_core.context_aware.predictive.settings import Ped2Settings
+from experiments.material import VARIABLE
+from experiments.ped2 import foreground, results
+from experiments.ped2.dataset import LABELS
+from experiments.ped2.report import ped2_markdown, ped2_picture
+from experiments.ped2.settings import Ped2Settings
 from traces_core.project import Project
-from traces_core.report.ped2 import ped2_markdown, ped2_picture
 from traces_core.settings import Machine, Settings
-from traces_core.steps import ped2, ped2_foreground, ped2_results
 from traces_core.store import Store
 from traces_core.video import write_video
 
-TINY = Ped2Settings(
-    predictor=Ped2Settings().predictor.model_copy(
-        update={"steps": 2, "evaluate_every": 2, "batch": 2, "blocks": 3, "steps_ahead": 1, "candidates": 50}
-    ),
-    crop_rows=16,
-    crop_columns=16,
-    foreground=SMALL.model_copy(update={"epochs": 2}),
-    seeds=(0, 1),
+SHIPPED = Ped2Settings.load()
+TINY = SHIPPED.model_copy(
+    update={
+        "predictor": SHIPPED.predictor.model_copy(
+            update={"steps": 2, "evaluate_every": 2, "batch": 2}
+            | {"blocks": 3, "steps_ahead": 1, "candidates": 50}
+        ),
+        "crop_rows": 16,
+        "crop_columns": 16,
+        "foreground": SMALL.model_copy(update={"epochs": 2}),
+        "seeds": (0, 1),
+    }
 )
 
 
@@ -46,19 +52,18 @@ def real_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     late = np.concatenate([draw([walker], 15), draw([walker, Walker(65, 10, 3.0, seed=13)], 15)])
     _write(folder / "test" / "Test001.mp4", late)
     _write(folder / "test" / "Test002.mp4", draw([walker, Walker(85, 10, 2.5, seed=14)], 20))
-    (folder / ped2.LABELS).write_text("video,first_frame,last_frame\nTest001,15,29\nTest002,0,19\n")
+    (folder / LABELS).write_text("video,first_frame,last_frame\nTest001,15,29\nTest002,0,19\n")
     return folder.parent
 
 
 @pytest.fixture
 def project(real_data: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
-    monkeypatch.setenv(ped2.VARIABLE, str(real_data))
-    settings = Settings.load(profile="").model_copy(update={"ped2": TINY})
-    return Project(Store(real_data / "data"), settings, Machine.here())
+    monkeypatch.setenv(VARIABLE, str(real_data))
+    return Project(Store(real_data / "data"), Settings.load(profile=""), Machine.here())
 
 
 def test_the_results_hold_what_the_page_and_the_picture_say(project: Project) -> None:
-    said = ped2_results.ped2_results(project).read()
+    said = results.ped2_results(project, TINY).read()
     assert said == json.loads(json.dumps(said))
     assert {"auc", "auc_low", "auc_high", "auc_macro", "train_minutes", "seeds", "baselines"} <= set(said)
     assert said["auc"] == np.mean([row["auc"] for row in said["rows"]])
@@ -74,29 +79,29 @@ def test_the_results_hold_what_the_page_and_the_picture_say(project: Project) ->
     )
     for name in named:
         assert f"| {name}" in page
-    moments = ped2_results.ped2_moments(project, 0)
+    moments = results.ped2_moments(project, TINY, 0)
     assert [moment.clip for moment in moments] == ["Test001", "Test002"]
     assert moments[0].at >= 15  # when somebody runs
     assert ped2_picture(moments).startswith(b"\x89PNG")
 
 
 def test_nothing_is_made_twice_and_another_seed_is_another_recipe(project: Project) -> None:
-    made = ped2_results.ped2_results(project)
+    made = results.ped2_results(project, TINY)
     start = len(project.store.log)
-    assert ped2_results.ped2_results(project).fingerprint == made.fingerprint
+    assert results.ped2_results(project, TINY).fingerprint == made.fingerprint
     assert not [one.name for one in project.store.log[start:] if one.computed]
-    learned = [ped2_foreground.ped2_foreground(project, seed) for seed in TINY.seeds]
+    learned = [foreground.ped2_foreground(project, TINY, seed) for seed in TINY.seeds]
     assert learned[0].recipe != learned[1].recipe
 
 
 def test_labels_change_numbers_and_no_score(project: Project, real_data: Path) -> None:
-    before = ped2_results.ped2_results(project)
-    labels = real_data / "ucsd_ped2" / ped2.LABELS
+    before = results.ped2_results(project, TINY)
+    labels = real_data / "ucsd_ped2" / LABELS
     kept = labels.read_text()
     try:
         labels.write_text("video,first_frame,last_frame\nTest001,0,9\n")
         start = len(project.store.log)
-        after = ped2_results.ped2_results(project)
+        after = results.ped2_results(project, TINY)
     finally:
         labels.write_text(kept)
     assert after.read()["auc"] != before.read()["auc"]

@@ -2,21 +2,34 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
-from traces_core.context_aware.predictive.building import build_coder
-from traces_core.context_aware.predictive.clips import PixelVideos, TokenVideos
-from traces_core.context_aware.predictive.settings import PredictorSettings
-from traces_core.context_aware.predictive.training import split_videos, train_coder
-from traces_core.errors import NotFiniteError, PredictorError
+from experiments.ped2.coding.clips import NormalVideos, PixelVideos, start_of
+from experiments.ped2.coding.encoder3d import build_coder
+from experiments.ped2.coding.training import split_videos, train_coder
+from experiments.ped2.settings import CoderSettings
+from traces_core.context_aware.predictive.coder import coder_of
+from traces_core.errors import NotFiniteError, TrainingCorpusError
 
-SMALL = PredictorSettings(
+SMALL = CoderSettings(
     blocks=4, steps_ahead=1, dimensions=6, hidden=6, steps=20, batch=3, evaluate_every=5, learning_rate=1e-2
 )
+
+
+@dataclass(frozen=True)
+class TokenVideos:
+    """Videos as grids, one a block: the loop does not mind what a block is, and grids are cheap."""
+
+    videos: list[torch.Tensor]
+
+    def clip(self, video: int, blocks: int, rng: np.random.Generator) -> torch.Tensor:
+        start = start_of(len(self.videos[video]), blocks, rng)
+        return self.videos[video][start : start + blocks]
 
 
 def _drifting(videos: int = 4, blocks: int = 8) -> TokenVideos:
@@ -29,8 +42,9 @@ def _drifting(videos: int = 4, blocks: int = 8) -> TokenVideos:
     return TokenVideos(made)
 
 
-def _trained(settings: PredictorSettings = SMALL, videos: TokenVideos | None = None, **options: object):
-    return train_coder(build_coder(settings, tokens=5), videos or _drifting(), settings, **options)
+def _trained(settings: CoderSettings = SMALL, videos: NormalVideos | None = None, **options: object):
+    torch.manual_seed(settings.seed)
+    return train_coder(coder_of(settings, 5), videos or _drifting(), settings, **options)
 
 
 def _weights(trained) -> dict[str, torch.Tensor]:
@@ -114,9 +128,9 @@ def test_whole_videos_are_kept_for_validation_and_both_sides_have_one(
 
 
 def test_too_few_or_too_short_videos_are_refused() -> None:
-    with pytest.raises(PredictorError, match=r"1 normal video\(s\)"):
+    with pytest.raises(TrainingCorpusError, match=r"1 normal video\(s\)"):
         _trained(videos=_drifting(1))
-    with pytest.raises(PredictorError, match=r"shorter than a training clip of 4.*predictor\.blocks"):
+    with pytest.raises(TrainingCorpusError, match=r"shorter than a training clip of 4.*predictor\.blocks"):
         _trained(videos=_drifting(blocks=3))
 
 
@@ -146,15 +160,8 @@ def test_every_second_clip_is_mirrored() -> None:
 
 
 def test_a_coder_of_pixels_learns_as_one_of_tokens_does() -> None:
-    settings = SMALL.model_copy(
-        update={"source": "pixels", "block_frames": 2, "steps": 2, "evaluate_every": 1}
-    )
+    settings = SMALL.model_copy(update={"block_frames": 2, "steps": 2, "evaluate_every": 1})
     videos = PixelVideos([torch.rand(1, 10, 16, 24) for _ in range(2)], block_frames=2, crop=(16, 16))
     trained = train_coder(build_coder(settings), videos, settings)
     assert len(trained.curve) == 3
     assert trained.coder.embed(torch.rand(1, 2, 1, 2, 16, 24)).shape == (1, 2, 6, 2, 3)
-
-
-def test_a_coder_of_tokens_must_be_told_how_wide_they_are() -> None:
-    with pytest.raises(ValueError, match="how wide the tokens are"):
-        build_coder(SMALL)

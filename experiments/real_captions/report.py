@@ -100,7 +100,7 @@ def real_markdown(
     Parameters
     ----------
     rows
-        With `experiment`, `table`, `variant` and numbers, as `traces_core.steps.real_rows` gives them.
+        With `experiment`, `table`, `variant` and numbers, as `rows` gives them.
     baselines
         Numbers of what knows nothing, or was told the truth, by name.
     provenance

@@ -1,6 +1,7 @@
 """Pixels of a block to a grid: 3D residual networks, a small one and ResNet-34 as in DPC-RNN.
 
-Which channels a block has belongs in `traces_core.encoders.motion`; what is predicted, in `coder`.
+Which channels a block has belongs in `traces_core.encoders.motion`; what is predicted, in the
+product's `coder`.
 
 Notes
 -----
@@ -13,8 +14,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+import torch
 from torch import Tensor, nn
 
+from experiments.ped2.settings import CoderSettings
+from traces_core.context_aware.predictive.coder import PredictiveCoder, coder_of
 from traces_core.encoders.motion import window_channels
 
 
@@ -151,3 +155,20 @@ class Encoder3d(nn.Module):
         """Grids of blocks: the mean over what is left of time; G is an edge over all strides, rounded up."""
         grids: Tensor = self.layers(blocks).mean(dim=2)
         return grids
+
+
+def build_coder(settings: CoderSettings) -> PredictiveCoder:
+    """An untrained coder of pixel blocks; its weights come from the seed of the settings.
+
+    Examples
+    --------
+    >>> from experiments.ped2.settings import CoderSettings
+    >>> coder = build_coder(CoderSettings(dimensions=8, hidden=8))
+    >>> coder(torch.zeros(1, 4, 3, 4, 32, 32)).predicted.shape
+    torch.Size([1, 2, 8, 4, 4])
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(settings.seed)
+        network = Encoder3d(len(settings.channels), settings.block_frames, ARCHITECTURES[settings.encoder])
+        encoder = nn.Sequential(BlockChannels(settings.channels), network)
+        return coder_of(settings, network.dimensions, encoder)

@@ -1,33 +1,30 @@
 """Normal footage as training clips: which stretches of which videos a step sees.
 
-How a video becomes grids or channels belongs to who calls; the loop is in `training`.
+What is learned from them is in `training`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from traces_core.context_aware.predictive.blocks import to_blocks
-from traces_core.errors import PredictorError
+from traces_core.errors import TrainingCorpusError
 
 
-@dataclass(frozen=True)
-class TokenVideos:
-    """Videos as token grids, one a block."""
+class NormalVideos(Protocol):
+    """What a coder is trained on."""
 
-    videos: Sequence[Tensor]
-    """Each float32 (n, D, G, G), in the order of time; n differs."""
+    @property
+    def videos(self) -> Sequence[Tensor]:
+        """One tensor a video."""
 
     def clip(self, video: int, blocks: int, rng: np.random.Generator) -> Tensor:
-        """Blocks of one video from a random start: (N, D, G, G)."""
-        grids = self.videos[video]
-        start = _start(len(grids), blocks, rng)
-        return grids[start : start + blocks]
+        """Blocks of one video from a random start: (N, ...), as `PredictiveCoder` takes them."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +44,7 @@ class PixelVideos:
         """Blocks of one video from a random frame, at a random place: (N, C, L, h, w)."""
         frames = self.videos[video]
         length = blocks * self.block_frames
-        start = _start(frames.shape[1], length, rng)
+        start = start_of(frames.shape[1], length, rng)
         rows, columns = self.crop or frames.shape[2:]
         top = int(rng.integers(frames.shape[2] - rows + 1))
         left = int(rng.integers(frames.shape[3] - columns + 1))
@@ -55,9 +52,6 @@ class PixelVideos:
         if self.is_mirrored and rng.random() < 0.5:
             part = part.flip(-1)
         return to_blocks(part[None], self.block_frames)[0]
-
-
-NormalVideos = TokenVideos | PixelVideos
 
 
 def draw_clips(
@@ -71,17 +65,62 @@ def draw_clips(
 
     Raises
     ------
-    PredictorError
+    TrainingCorpusError
         If a drawn video is shorter than a clip.
     """
     drawn = rng.choice(np.asarray(chosen), count)
     return torch.stack([videos.clip(int(video), blocks, rng) for video in drawn])
 
 
-def _start(length: int, wanted: int, rng: np.random.Generator) -> int:
+def start_of(length: int, wanted: int, rng: np.random.Generator) -> int:
+    """Where a clip of so many frames or blocks begins in a video, drawn.
+
+    Raises
+    ------
+    TrainingCorpusError
+        If the video is shorter than the clip.
+    """
     if length < wanted:
-        raise PredictorError(
+        raise TrainingCorpusError(
             f"a video of {length} frames or blocks is shorter than a training clip of {wanted}. "
             "Leave it out, or lower predictor.blocks or predictor.block_frames."
         )
     return int(rng.integers(length - wanted + 1))
+
+
+def to_blocks(clips: Tensor, frames: int) -> Tensor:
+    """Clips cut into blocks of consecutive frames.
+
+    Parameters
+    ----------
+    clips : tensor of shape (B, C, T, H, W).
+    frames : L, frames of a block; must divide T.
+
+    Returns
+    -------
+    tensor of shape (B, N, C, L, H, W), N = T / L: block n holds the frames n L to n L + L - 1.
+
+    Raises
+    ------
+    ValueError
+        If the clips have another number of axes, or L does not divide T.
+
+    Notes
+    -----
+    T is split before the axes are exchanged. A view of (B, T, C, H, W) as (B, N, C, L, H, W), without the
+    exchange, mixes channels with frames.
+
+    Examples
+    --------
+    >>> import torch
+    >>> to_blocks(torch.arange(6.0).view(1, 1, 6, 1, 1), 3).flatten(2).tolist()
+    [[[0.0, 1.0, 2.0], [3.0, 4.0, 5.0]]]
+    """
+    if clips.ndim != 5 or frames < 1 or clips.shape[2] % frames:
+        raise ValueError(
+            f"to_blocks: clips of shape {tuple(clips.shape)} and blocks of {frames} frames; expected "
+            "(B, C, T, H, W) with T a multiple of the block. Cut the clip to whole blocks first."
+        )
+    count, channels, _, height, width = clips.shape
+    split = clips.reshape(count, channels, -1, frames, height, width)  # (B, C, N, L, H, W)
+    return split.transpose(1, 2)

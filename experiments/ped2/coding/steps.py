@@ -3,18 +3,15 @@
     TRACES_REAL_DATA ─┬─> carried motion of the clips (once) ────────────┐
                       └─> training clips ─> coder, expectation (a seed) ─┴─> scores of the test clips
 
-No label is read here. The coder is that of the practice benchmark
-(`traces_core.context_aware.predictive`) with the settings of the section `ped2`.
-What the foreground says is in `ped2_foreground`, the numbers in
-`ped2_results`.
+No label is read here. The coder is that of the product
+(`traces_core.context_aware.predictive`), of pixels. What the foreground says is in `experiments.ped2.foreground`, the numbers in `experiments.ped2.results`.
 """
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -22,113 +19,50 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from traces_core.context_aware.predictive.advected_motion import AdvectedMotion, speed_of
-from traces_core.context_aware.predictive.building import build_coder
-from traces_core.context_aware.predictive.clips import PixelVideos
+from experiments.ped2.coding.carried import AdvectedMotion, speed_of
+from experiments.ped2.coding.clips import PixelVideos
+from experiments.ped2.coding.encoder3d import build_coder
+from experiments.ped2.coding.expectation import MotionExpectation
+from experiments.ped2.coding.training import TrainingPoint, train_coder
+from experiments.ped2.coding.watching import StreamingCoder
+from experiments.ped2.dataset import ped2_data
+from experiments.ped2.luminance import read_luminance
+from experiments.ped2.settings import Ped2Settings
 from traces_core.context_aware.predictive.coder import PredictiveCoder
-from traces_core.context_aware.predictive.expectation import MotionExpectation
-from traces_core.context_aware.predictive.luminance import read_luminance
-from traces_core.context_aware.predictive.settings import Ped2Settings
-from traces_core.context_aware.predictive.streaming_coder import StreamingCoder
 from traces_core.context_aware.predictive.surprise import window_scores
-from traces_core.context_aware.predictive.training import TrainingPoint, train_coder
-from traces_core.datasets import GroundTruth
-from traces_core.datasets.masks import read_ucsd_intervals
-from traces_core.errors import RealDataError
 from traces_core.project import Project
-from traces_core.steps.real import VARIABLE
 from traces_core.store import Artifact
-from traces_core.store.digest import code_digest, digest, file_digest
+from traces_core.store.digest import code_digest, digest
 from traces_core.types import Array
 
-_PACKAGE = "traces_core.context_aware.predictive"
-MOVING = code_digest(
-    [
-        "traces_core.context_aware.predictive.advected_motion",
-        "traces_core.context_aware.predictive.flow",
-        "traces_core.context_aware.predictive.luminance",
-    ]
-)
+_OURS, _CODER = "experiments.ped2.coding", "traces_core.context_aware.predictive"
+_READING = ["experiments.ped2.luminance", "traces_core.video"]
+MOVING = code_digest([f"{_OURS}.{name}" for name in ("carried", "flow", "encoder3d")] + _READING)
 LEARNING = code_digest(
-    [f"{_PACKAGE}.{name}" for name in ("blocks", "building", "clips", "coder", "contrast", "convgru")]
-    + [f"{_PACKAGE}.{name}" for name in ("encoder3d", "luminance", "training")]
-    + ["traces_core.encoders.motion"]
+    [f"{_OURS}.{name}" for name in ("clips", "encoder3d", "training")]
+    + [f"{_CODER}.{name}" for name in ("coder", "contrast", "convgru")]
+    + ["traces_core.encoders.motion", *_READING]
 )
 WATCHING = digest(
     [
         LEARNING,
-        code_digest(
-            [
-                "traces_core.context_aware.predictive.expectation",
-                "traces_core.context_aware.predictive.surprise",
-                "traces_core.context_aware.predictive.streaming_coder",
-            ]
-        ),
-        code_digest(["traces_core.steps.ped2"]),
+        code_digest([f"{_OURS}.{name}" for name in ("expectation", "steps", "watching")]),
+        code_digest([f"{_CODER}.surprise"]),
     ]
 )
 
-TITLE = "UCSD Ped2"
-LABELS = "test_frame_labels.csv"
 SCALING = {"expected_share", "scale_quantile", "least_of_row", "least_of_all"}
 """Settings of motion that say what is surprising, given how fast things move."""
 CHUNK = 32
 """Frames that are watched at once; changes memory, not the result."""
 
 
-@dataclass(frozen=True)
-class Ped2:
-    """Where the clips lie, and what they are."""
-
-    folder: Path
-    """The folder `ucsd_ped2`."""
-    training: Mapping[str, Path]
-    """Normal clips by name."""
-    test: Mapping[str, Path]
-    """Test clips by name."""
-    fingerprint: str
-    """Of every clip, not of the labels."""
-
-    @property
-    def parts(self) -> dict[str, Mapping[str, Path]]:
-        """Training and test clips, by the folder they lie in."""
-        return {"train": self.training, "test": self.test}
-
-    def truth(self, lengths: Mapping[str, int]) -> GroundTruth:
-        """The labels of the test clips, of which so many frames were scored."""
-        return read_ucsd_intervals(self.folder / LABELS, lengths, data_set=TITLE)
-
-
-def ped2_data() -> Ped2:
-    """The data set that TRACES_REAL_DATA names.
-
-    Raises
-    ------
-    RealDataError
-        If it is not set, or its folder `ucsd_ped2` lacks clips or labels.
-    """
-    said = os.environ.get(VARIABLE, "")
-    if not said:
-        raise RealDataError(f"{VARIABLE} is not set", "Set it to the folder that holds ucsd_ped2/.")
-    folder = Path(said).expanduser().resolve() / "ucsd_ped2"
-    parts = ("train", "test")
-    clips = {part: {path.stem: path for path in sorted((folder / part).glob("*.mp4"))} for part in parts}
-    missing = [f"{part}/*.mp4" for part, paths in clips.items() if not paths]
-    missing += [] if (folder / LABELS).is_file() else [LABELS]
-    if missing:
-        found = f"{VARIABLE} is {said}, and {folder} lacks {', '.join(missing)}"
-        raise RealDataError(found, "Put the files there, or name the folder that has them.")
-    every = {part: {name: file_digest(path) for name, path in paths.items()} for part, paths in clips.items()}
-    return Ped2(folder, clips["train"], clips["test"], digest(every))
-
-
-def ped2_motion(project: Project, part: str) -> Artifact:
+def ped2_motion(project: Project, settings: Ped2Settings, part: str) -> Artifact:
     """Carried motion of the clips of a part (`train`, `test`): float32 (F, G, G), pixels a frame.
 
     The places are those of the coder. The fact `cpu_s` is the processor time it took, of all threads.
     """
-    clips, settings = ped2_data(), project.settings.ped2
-    motion = settings.motion
+    clips, motion = ped2_data(), settings.motion
 
     def move(path: Path) -> tuple[Path, Mapping[str, Any]]:
         began = time.process_time()
@@ -158,13 +92,17 @@ def ped2_motion(project: Project, part: str) -> Artifact:
 
 
 def ped2_predictor(
-    project: Project, seed: int, *, progress: Callable[[TrainingPoint], None] | None = None
+    project: Project,
+    settings: Ped2Settings,
+    seed: int,
+    *,
+    progress: Callable[[TrainingPoint], None] | None = None,
 ) -> Artifact:
     """The weights of a coder trained on the normal clips.
 
     The facts are its `curve`, its `best_step` and `cpu_s`, the processor time it took, of all threads.
     """
-    clips, settings = ped2_data(), _seeded(project.settings.ped2, seed)
+    clips, settings = ped2_data(), settings.seeded(seed)
 
     def train(path: Path) -> tuple[Path, Mapping[str, Any]]:
         began = time.process_time()
@@ -194,10 +132,10 @@ def ped2_predictor(
     )
 
 
-def ped2_expectation(project: Project, seed: int) -> Artifact:
+def ped2_expectation(project: Project, settings: Ped2Settings, seed: int) -> Artifact:
     """What the coder of a seed expects of the normal clips: readout and scale. The fact `cpu_s` as above."""
-    clips, settings = ped2_data(), _seeded(project.settings.ped2, seed)
-    predictor, motion = ped2_predictor(project, seed), ped2_motion(project, "train")
+    clips, settings = ped2_data(), settings.seeded(seed)
+    predictor, motion = ped2_predictor(project, settings, seed), ped2_motion(project, settings, "train")
 
     def fit(path: Path) -> tuple[Path, Mapping[str, Any]]:
         began = time.process_time()
@@ -225,14 +163,17 @@ def ped2_expectation(project: Project, seed: int) -> Artifact:
     )
 
 
-def ped2_scores(project: Project, seed: int) -> Artifact:
+def ped2_scores(project: Project, settings: Ped2Settings, seed: int) -> Artifact:
     """Surprise of the test clips: `<clip>/maps` (F, G, G), `<clip>/scores` (F,), `<clip>/times_s` (F,).
 
     The fact `cpu_s` is the processor time that watching took, `motion` not included.
     """
-    clips, settings = ped2_data(), _seeded(project.settings.ped2, seed)
-    predictor, expectation = ped2_predictor(project, seed), ped2_expectation(project, seed)
-    motion = ped2_motion(project, "test")
+    clips, settings = ped2_data(), settings.seeded(seed)
+    predictor, expectation = (
+        ped2_predictor(project, settings, seed),
+        ped2_expectation(project, settings, seed),
+    )
+    motion = ped2_motion(project, settings, "test")
 
     def score(path: Path) -> tuple[Path, Mapping[str, Any]]:
         coder, speeds = _coder(predictor, settings), motion.read()
@@ -279,10 +220,6 @@ def watched(coder: PredictiveCoder, luminance: Tensor, settings: Ped2Settings) -
     """The context of every frame of a clip: float32 (F, K, G, G)."""
     streaming = StreamingCoder(coder, block_frames=settings.predictor.block_frames)
     return torch.cat([streaming(part) for part in torch.split(luminance, CHUNK)])
-
-
-def _seeded(settings: Ped2Settings, seed: int) -> Ped2Settings:
-    return settings.model_copy(update={"predictor": settings.predictor.model_copy(update={"seed": seed})})
 
 
 def _grid(settings: Ped2Settings, luminance: Tensor) -> tuple[int, int]:

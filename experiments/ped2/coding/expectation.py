@@ -3,8 +3,8 @@
     context of normal frames ─┐                       ┌─ expected speed
     their carried speed ──────┴─ fitted once ─────────┴─ scale of the excess, place by place ─> surprise map
 
-The context is what `streaming_coder` gives, the speed comes from `advected_motion`. Fitted on normal
-footage only; a map holds nothing of its video's future.
+The context is what `watching` gives, the speed comes from `carried`. Fitted on normal footage only; a map
+holds nothing of its video's future.
 
 Notes
 -----
@@ -21,7 +21,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from traces_core.context_aware.predictive.settings import MotionSettings
+from experiments.ped2.settings import MotionSettings
 
 RIDGE = 1e-3
 """Penalty of the readout, as a share of the mean variance of the context."""

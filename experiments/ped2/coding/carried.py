@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from traces_core.context_aware.predictive.flow import optical_flow
+from experiments.ped2.coding.flow import optical_flow
 
 SHRINK = 2
 """Flow is averaged over so many pixels a side before it is carried."""
