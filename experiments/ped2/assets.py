@@ -17,7 +17,6 @@ import dagster as dg
 
 from experiments.ped2 import foreground, results
 from experiments.ped2.coding import steps as coding
-from experiments.ped2.coding.training import TrainingPoint
 from experiments.ped2.dataset import PARTS
 from experiments.ped2.results import CODED, FOREGROUND
 from experiments.ped2.settings import Ped2Settings
@@ -56,10 +55,10 @@ def _predictor(seed: int) -> dg.AssetsDefinition:
         pool=GPU,
     )
     def train(context: dg.AssetExecutionContext, project: ProjectResource) -> dg.MaterializeResult:
-        def told(point: TrainingPoint) -> None:
-            context.log.info(f"step {point.step}: normal validation loss {point.validation_loss:.3f}")
+        def log(step: int, metrics: Mapping[str, float]) -> None:
+            context.log.info(f"step {step}: normal validation loss {metrics['validation_loss']:.3f}")
 
-        learned = coding.ped2_predictor(project.open(), SETTINGS, seed, progress=told)
+        learned = coding.ped2_predictor(project.open(), SETTINGS, seed, progress=log)
         return report(learned, cpu_s=learned.facts["cpu_s"], best_step=learned.facts["best_step"])
 
     return train

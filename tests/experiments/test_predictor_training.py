@@ -11,10 +11,11 @@ import torch
 
 from experiments.ped2.coding.clips import NormalVideos, PixelVideos, start_of
 from experiments.ped2.coding.encoder3d import build_coder
-from experiments.ped2.coding.training import split_videos, train_coder
+from experiments.ped2.coding.training import one_cycle, split_videos, train_coder
 from experiments.ped2.settings import CoderSettings
 from traces_core.context_aware.predictive.coder import coder_of
 from traces_core.errors import NotFiniteError, TrainingCorpusError
+from traces_core.fusion.training_loop import WARM_UP_SHARE
 
 SMALL = CoderSettings(
     blocks=4, steps_ahead=1, dimensions=6, hidden=6, steps=20, batch=3, evaluate_every=5, learning_rate=1e-2
@@ -55,20 +56,20 @@ def test_what_can_be_predicted_is_learned() -> None:
     settings = SMALL.model_copy(update={"steps": 120, "evaluate_every": 20})
     curve = _trained(settings).curve
     assert curve[0].step == 0
-    assert curve[0].training_loss is None
-    assert min(point.validation_loss for point in curve) < 0.8 * curve[0].validation_loss
+    assert "training_loss" not in curve[0].metrics
+    assert min(point.validation.loss for point in curve) < 0.8 * curve[0].validation.loss
 
 
 @pytest.mark.usefixtures("half_precision")
 def test_it_learns_in_half_precision_as_on_a_gpu() -> None:
     trained = _trained(SMALL.model_copy(update={"steps": 120, "evaluate_every": 20}))
-    assert min(point.validation_loss for point in trained.curve) < 0.8 * trained.curve[0].validation_loss
+    assert min(point.validation.loss for point in trained.curve) < 0.8 * trained.curve[0].validation.loss
     assert {value.dtype for value in _weights(trained).values()} == {torch.float32}
 
 
 def test_the_weights_that_ship_are_those_of_the_lowest_validation_loss() -> None:
     trained = _trained()
-    lowest = min(trained.curve, key=lambda point: point.validation_loss)
+    lowest = min(trained.curve, key=lambda point: point.validation.loss)
     assert trained.best_step == lowest.step
     assert not trained.coder.training
 
@@ -85,15 +86,15 @@ class _KilledError(Exception):
 
 
 def test_a_training_that_was_killed_goes_on_to_the_same_weights(tmp_path: Path) -> None:
-    def kill(point) -> None:
-        if point.step == 10:
+    def kill(step: int, metrics: object) -> None:
+        if step == 10:
             raise _KilledError
 
     checkpoint = tmp_path / "state.safetensors"
     with pytest.raises(_KilledError):
         _trained(checkpoint=checkpoint, progress=kill)
     seen: list[int] = []
-    resumed = _trained(checkpoint=checkpoint, progress=lambda point: seen.append(point.step))
+    resumed = _trained(checkpoint=checkpoint, progress=lambda step, metrics: seen.append(step))
     straight = _trained()
     assert seen == [15, 20]
     assert resumed.curve == straight.curve
@@ -103,19 +104,31 @@ def test_a_training_that_was_killed_goes_on_to_the_same_weights(tmp_path: Path) 
 def test_training_ends_early_where_the_normal_validation_loss_falls_no_more() -> None:
     settings = SMALL.model_copy(update={"steps": 400, "patience": 2, "learning_rate": 1.0})
     curve = _trained(settings).curve
-    best = min(curve, key=lambda point: point.validation_loss).step
+    best = min(curve, key=lambda point: point.validation.loss).step
     assert curve[-1].step < 400
     assert sum(point.step > best for point in curve) == 2
 
 
 def test_the_learning_rate_rises_and_falls() -> None:
-    settings = SMALL.model_copy(update={"warm_up_share": 0.5, "evaluate_every": 1, "patience": 99})
-    rates = [point.learning_rate for point in _trained(settings).curve]
+    settings = SMALL.model_copy(update={"steps": 60, "evaluate_every": 1, "patience": 99})
+    rates = [point.metrics["learning_rate"] for point in _trained(settings).curve]
     top = int(np.argmax(rates))
     assert 0 < top < len(rates) - 1
     assert rates[:top] == sorted(rates[:top])
     assert rates[top:] == sorted(rates[top:], reverse=True)
     assert rates[top] == pytest.approx(SMALL.learning_rate, rel=0.05)
+
+
+@pytest.mark.parametrize("steps", [2, 7, 60, 1201])
+def test_the_learning_rates_are_those_of_torch_to_the_last_bit(steps: int) -> None:
+    optimizer = torch.optim.AdamW([torch.nn.Parameter(torch.zeros(1))])
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimizer, max_lr=3e-3, total_steps=steps, pct_start=WARM_UP_SHARE, cycle_momentum=False
+    )
+    for step in range(steps - 1):
+        assert one_cycle(step, steps, 3e-3) == schedule.get_last_lr()[0]
+        optimizer.step()
+        schedule.step()
 
 
 @pytest.mark.parametrize(("count", "share", "kept"), [(2, 0.01, 1), (10, 0.2, 2), (4, 0.99, 3)])

@@ -21,8 +21,9 @@ from traces_core.context_aware.corpus import JointCorpus, NormalVideo
 from traces_core.context_aware.saved import Blueprint, ModelEncoders, load_coder, save_coder, save_model
 from traces_core.context_aware.scene import SceneReferences
 from traces_core.context_aware.settings import predictor_alone
-from traces_core.context_aware.training import JointlyTrained, Progress, train_jointly
+from traces_core.context_aware.training import JointlyTrained, train_jointly
 from traces_core.context_aware.views import Views
+from traces_core.fusion.training_loop import Progress
 from traces_core.project import Project
 from traces_core.steps import footage
 from traces_core.steps.block_views import (
@@ -39,9 +40,10 @@ from traces_core.types import Array, Times
 _PACKAGE = "traces_core.context_aware"
 JOINING = code_digest(
     [f"{_PACKAGE}.{module}" for module in ("corpus", "gate", "model", "objective", "saved", "scene")]
-    + [f"{_PACKAGE}.{module}" for module in ("settings", "state", "training", "views")]
+    + [f"{_PACKAGE}.{module}" for module in ("settings", "training", "views")]
     + [f"traces_core.context_aware.predictive.{module}" for module in ("coder", "contrast", "convgru")]
-    + [f"traces_core.fusion.{module}" for module in ("adapters", "objective", "saved", "training_loop")]
+    + [f"traces_core.fusion.{module}" for module in ("adapters", "checkpoint", "objective", "saved")]
+    + [f"traces_core.fusion.{module}" for module in ("training", "training_loop", "training_state")]
     + ["traces_core.encoders.clip", "traces_core.steps.block_views", "traces_core.steps.context_aware"]
 )
 

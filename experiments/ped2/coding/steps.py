@@ -10,8 +10,7 @@ No label is read here. The coder is that of the product
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import asdict
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,13 +22,14 @@ from experiments.ped2.coding.carried import AdvectedMotion, speed_of
 from experiments.ped2.coding.clips import PixelVideos
 from experiments.ped2.coding.encoder3d import build_coder
 from experiments.ped2.coding.expectation import MotionExpectation
-from experiments.ped2.coding.training import TrainingPoint, train_coder
+from experiments.ped2.coding.training import train_coder
 from experiments.ped2.coding.watching import StreamingCoder
 from experiments.ped2.dataset import ped2_data
 from experiments.ped2.luminance import read_luminance
 from experiments.ped2.settings import Ped2Settings
 from traces_core.context_aware.predictive.coder import PredictiveCoder
 from traces_core.context_aware.predictive.surprise import window_scores
+from traces_core.fusion.training_loop import Progress
 from traces_core.project import Project
 from traces_core.store import Artifact
 from traces_core.store.digest import code_digest, digest
@@ -41,6 +41,7 @@ MOVING = code_digest([f"{_OURS}.{name}" for name in ("carried", "flow", "encoder
 LEARNING = code_digest(
     [f"{_OURS}.{name}" for name in ("clips", "encoder3d", "training")]
     + [f"{_CODER}.{name}" for name in ("coder", "contrast", "convgru")]
+    + [f"traces_core.fusion.{name}" for name in ("checkpoint", "training_loop", "training_state")]
     + ["traces_core.encoders.motion", *_READING]
 )
 WATCHING = digest(
@@ -96,7 +97,7 @@ def ped2_predictor(
     settings: Ped2Settings,
     seed: int,
     *,
-    progress: Callable[[TrainingPoint], None] | None = None,
+    progress: Progress | None = None,
 ) -> Artifact:
     """The weights of a coder trained on the normal clips.
 
@@ -117,7 +118,7 @@ def ped2_predictor(
         return path, {
             "cpu_s": round(time.process_time() - began, 1),
             "best_step": trained.best_step,
-            "curve": [asdict(point) for point in trained.curve],
+            "curve": [{"step": point.step, **point.metrics} for point in trained.curve],
         }
 
     return project.store.remember_path(

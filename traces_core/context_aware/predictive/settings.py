@@ -31,10 +31,6 @@ class PredictorSettings(BaseModel):
     batch: int = Field(16, ge=1, le=65_536, description="Clips in a step (count).")
     learning_rate: float = Field(1e-3, gt=0.0, le=1.0, description="Peak learning rate of AdamW.")
     weight_decay: float = Field(0.01, ge=0.0, le=10.0, description="Weight decay of the matrices.")
-    warm_up_share: float = Field(
-        0.05, gt=0.0, lt=1.0, description="Steps in which the learning rate rises (share)."
-    )
-    clip_norm: float = Field(1.0, gt=0.0, le=1e6, description="Largest norm of a gradient.")
     validation_share: float = Field(
         0.2, gt=0.0, lt=1.0, description="Normal videos kept for validation (share)."
     )
