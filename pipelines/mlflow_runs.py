@@ -15,6 +15,7 @@ import polars as pl
 
 from pipelines.tracking import BENCHMARKS, TRAININGS, TrackedRun, Tracker, flattened
 from pipelines.versioning import dvc_revision
+from traces_core.metrics import columns_of, numbers_of
 from traces_core.project import Project
 from traces_core.report.markdown import number_columns, table
 from traces_core.report.model import label
@@ -26,19 +27,6 @@ from traces_core.store import Artifact
 from traces_core.streams import LATE
 
 Row = Mapping[str, Any]
-
-NUMBERS = (
-    "auc",
-    "auc_low",
-    "auc_high",
-    "auc_anomalous",
-    "auc_macro",
-    "auc_with",
-    "average_precision",
-    "false_alarms_per_hour_at_recall",
-    "detection_delay_s",
-)
-"""Numbers of a row that are worth comparing between runs."""
 
 
 def training_run(
@@ -149,14 +137,13 @@ def seed_suffix(row: Row) -> str:
 
 def _note(rows: Sequence[Row]) -> str:
     """The result table as Markdown: what the page of a run says first."""
-    columns = (("AUC", "auc", 3), ("average precision", "average_precision", 3),
-               ("false alarms/h at 80 % event recall", "false_alarms_per_hour_at_recall", 1))  # fmt: skip
+    columns = columns_of("auc", "average_precision", "false_alarms_per_hour_at_recall")
     return table(rows, [("stream", label), *number_columns(columns)])
 
 
 def _numbers(row: Row) -> dict[str, Any]:
     """The numbers of a row, and what its calibrated threshold does with the events."""
-    found = {name: row[name] for name in NUMBERS if name in row}
+    found = numbers_of(row)
     if at_threshold := (row.get("events") or {}).get("at_threshold"):
         found["event_recall_at_threshold"] = at_threshold["recall"]
         found["false_alarms_per_hour_at_threshold"] = at_threshold["false_alarms_per_hour"]

@@ -25,6 +25,7 @@ from pipelines.mlflow_links import mlflow_run
 from pipelines.reporting import report
 from pipelines.resources import ProjectResource, TrackerResource
 from pipelines.tracking import TrackedRun, Tracker
+from traces_core.metrics import numbers_of
 from traces_core.store import Artifact
 
 EXPERIMENT = "traces ped2"
@@ -166,8 +167,7 @@ def _seed_run(
         for point in learned.facts.get("curve", ()):
             curve = {name: value for name, value in point.items() if name != "step" and value is not None}
             run.metrics(curve, step=point["step"])
-        names = ("auc", "auc_low", "auc_high", "auc_macro", "average_precision", "detection_delay_s")
-        run.metrics({name: row[name] for name in names if row[name] is not None})
+        run.metrics(numbers_of(row))
         run.content("row.json", json.loads(json.dumps(row)))
         run.file(learned.path)
 

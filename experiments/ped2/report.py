@@ -15,6 +15,7 @@ import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from traces_core.metrics import columns_of
 from traces_core.report.markdown import number_columns, table
 from traces_core.report.model import Pixels
 from traces_core.types import Array, Interval, ScoreTrack
@@ -35,11 +36,7 @@ _EVIDENCE = """\
 Each kind by itself, mean of the seeds: the motion as predicted from the picture of a place, from its row
 alone, the picture as predicted from its code, and how seldom foreground is there. The score is their sum.
 """
-_NUMBERS = (
-    ("AUC", "auc", 3),
-    ("macro AUC", "auc_macro", 3),
-    ("average precision", "average_precision", 3),
-)
+_NUMBERS = columns_of("auc", "auc_macro", "average_precision")
 
 
 @dataclass(frozen=True)

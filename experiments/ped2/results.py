@@ -20,7 +20,7 @@ from experiments.ped2.report import ClipPeak
 from experiments.ped2.settings import Ped2Settings
 from traces_core.context_aware.predictive.surprise import window_scores
 from traces_core.foreground.surprise import EVIDENCE
-from traces_core.metrics import evaluate
+from traces_core.metrics import evaluate, numbers_of
 from traces_core.project import Project
 from traces_core.store import Artifact
 from traces_core.store.digest import code_digest, digest, file_digest
@@ -83,8 +83,7 @@ def ped2_baselines(project: Project, settings: Ped2Settings) -> dict[str, dict[s
     tracks = {"frame_difference": difference, "carried_motion_without_coder": carried}
     rows = {name: judged(found) for name, found in tracks.items()}
     free = rows["frame_difference"].pop("baselines")
-    names = ("auc", "auc_low", "auc_high", "auc_macro", "average_precision")
-    return {name: {key: row.get(key) for key in names} for name, row in {**rows, **free}.items()}
+    return {name: numbers_of(row) for name, row in {**rows, **free}.items()}
 
 
 def ped2_results(project: Project, settings: Ped2Settings) -> Artifact:

@@ -9,6 +9,7 @@ import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from traces_core.metrics import columns_of
 from traces_core.report.markdown import number_columns, table
 from traces_core.report.model import Row
 
@@ -22,13 +23,7 @@ validation split, so every choice is at risk of having been made on this set; wh
 are in `docs/decisions`.
 """
 
-_NUMBERS = (
-    ("AUC", "auc", 3),
-    ("AUC, anomalous videos", "auc_anomalous", 3),
-    ("average precision", "average_precision", 3),
-    ("trapezoid PR-AUC", "pr_auc_trapezoid", 3),
-    ("tied pairs", "tie_share", 3),
-)
+_NUMBERS = columns_of("auc", "auc_anomalous", "average_precision", "pr_auc_trapezoid", "tie_share")
 
 PUBLISHED = (
     (

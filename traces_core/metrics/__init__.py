@@ -9,6 +9,7 @@
     score_table the scores of a file, fitted to a ground truth
     baselines   what knows nothing, or was told the truth, gets on the same ground truth
     evaluation  all of it as one row
+    numbers     which numbers of a row are kept, compared and shown
 
 Thresholds to run with come from `traces_core.calibration`, never from here: what is computed here has seen
 the ground truth.
@@ -37,6 +38,7 @@ from traces_core.metrics.events import (
 )
 from traces_core.metrics.frame import FrameScores, auc_anomalous, auc_macro, scores_at
 from traces_core.metrics.localisation import localisation
+from traces_core.metrics.numbers import columns_of, numbers_of
 from traces_core.metrics.ranking import LevelCounts, average_precision, pr_auc_trapezoid, roc_auc, tie_share
 from traces_core.metrics.score_table import ScoreTable, read_scores
 
@@ -60,6 +62,7 @@ __all__ = [
     "average_precision",
     "average_precision_of_draws",
     "baselines",
+    "columns_of",
     "decisive_thresholds",
     "draw_videos",
     "episode_runs",
@@ -67,6 +70,7 @@ __all__ = [
     "find_episodes",
     "judge_alarms",
     "localisation",
+    "numbers_of",
     "percentile_bounds",
     "pr_auc_trapezoid",
     "read_scores",

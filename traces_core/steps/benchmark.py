@@ -79,7 +79,7 @@ def benchmark_metrics(
                 recalls=(settings.event_recall,),
                 resamples=settings.bootstrap,
             ).to_dict()
-            rows.append({"data_set": truth.name, **row, **_at_recall(row, settings.event_recall)})
+            rows.append({"data_set": truth.name, **row, **at_recall(row, settings.event_recall)})
         return {"rows": rows, "provenance": _provenance(project, truth, calibrated)}
 
     made_from = {
@@ -94,7 +94,7 @@ def benchmark_metrics(
     )
 
 
-def _at_recall(row: Mapping[str, Any], recall: float) -> dict[str, float | None]:
+def at_recall(row: Mapping[str, Any], recall: float) -> dict[str, float | None]:
     """False alarms and the recall reached, at the stated event recall; None where it is never reached."""
     found = row["events"]["at_recall"][f"{recall:g}"] or {}
     return {
