@@ -6,12 +6,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from experiments.material import VARIABLE, RealDataError
 from experiments.ped2 import results
 from experiments.ped2.dataset import LABELS, ped2_data
 from experiments.ped2.luminance import read_luminance
 from traces_core.types import ScoreTrack
+from traces_core.video import read_frames
 
 
 @pytest.fixture(scope="module")
@@ -61,3 +63,10 @@ def test_a_folder_without_clips_is_refused(tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setenv(VARIABLE, str(tmp_path))
     with pytest.raises(RealDataError, match=r"lacks train/\*\.mp4, test/\*\.mp4, test_frame_labels\.csv"):
         ped2_data()
+
+
+def test_the_clips_are_grey_so_that_their_luminance_is_any_channel() -> None:
+    clips = ped2_data()
+    for path in (*list(clips.training.values())[:2], *list(clips.test.values())[:2]):
+        green = torch.cat([torch.from_numpy(batch.pixels[..., 1]) for batch in read_frames(path)])
+        assert torch.equal(read_luminance(path, 1)[0], green.float() / 255.0)
