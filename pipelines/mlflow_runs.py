@@ -206,7 +206,7 @@ def _eventful(project: Project, scores: list[Artifact]) -> bytes:
     """The score curves of the benchmark video with most events."""
     listed, annotated = project.store.current("videos"), project.store.current("annotations", "benchmark")
     calibration = Calibration.load(project.store.current("thresholds"))
-    truth = benchmark.truthartifact_tags(listed, annotated)
+    truth = benchmark.truth_of(listed, annotated)
     tracks = benchmark.tracks_of_set(listed, scores, calibration, "benchmark")
     video = max(truth.videos, key=lambda name: len(truth.intervals[name]))
     return score_curve(
