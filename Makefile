@@ -33,10 +33,10 @@ benchmark: $(STAMP)  ## every row: streams, baselines, ablations, three pre-trai
 	@$(BIN)/python -m pipelines.run benchmark
 
 benchmark-real: $(STAMP)  ## real captions of UCF-Crime: make benchmark-real TRACES_REAL_DATA=folder
-	@$(BIN)/python -m pipelines.run real
+	@$(BIN)/python -m experiments real_captions
 
 benchmark-ped2: $(STAMP)  ## UCSD Ped2, learned and measured: make benchmark-ped2 TRACES_REAL_DATA=folder
-	@$(BIN)/python -m pipelines.run ped2
+	@$(BIN)/python -m experiments ped2
 
 benchmark-speed: $(STAMP)  ## feature extraction against the bare encoders, memory against length
 	@$(BIN)/python -m benchmarks.extraction

@@ -1,16 +1,17 @@
 """The gate before `models:/traces@champion`: a new detector takes the alias only if it is no worse.
 
 Both are measured on today's footage, ground truth and rate of false alarms; what the champion got when it
-was registered is not asked. Why so: docs/decisions/0019. How a version is made is in `mlflow_model`.
+was registered is not asked. The rule is in `traces_core.steps.promotion`, its reasons in docs/decisions/0019.
+How a version is made is in `mlflow_model`.
 """
 
 from __future__ import annotations
 
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pipelines.mlflow_model import NAME, registered_version
 from pipelines.mlflow_runs import benchmark_run
@@ -20,30 +21,16 @@ from traces_core.errors import TracesError
 from traces_core.project import Project
 from traces_core.steps.ablations import benchmark_with
 from traces_core.steps.model import detector_card
-from traces_core.steps.regeneration import MEASURES
+from traces_core.steps.promotion import MEASURES, Row, Verdict, compare, late_row
+from traces_core.steps.regeneration import present_row
 from traces_core.store import Artifact
-from traces_core.streams.table import LATE
 
 if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion
     from mlflow.tracking import MlflowClient
 
-Row = Mapping[str, Any]
-
 ALIAS = "champion"
 """Who runs the detector asks for `models:/traces@champion`."""
-
-_SLACK = 1e-9  # the same detector, measured on another machine, is no worse
-
-
-@dataclass(frozen=True)
-class PromotionVerdict:
-    """What the gate decided."""
-
-    is_champion: bool
-    """Whether the version has the alias now."""
-    reason: str
-    """Why, in words and numbers."""
 
 
 def promote(project: Project, tracker: Tracker, tags: Mapping[str, str] | None = None) -> TrackedRun:
@@ -67,76 +54,55 @@ def promote(project: Project, tracker: Tracker, tags: Mapping[str, str] | None =
     run = benchmark_run(tracker, project, measured, tags or {})
     version = registered_version(run, project, detector_card(project))
     verdict = _judge(tracker, project, late_row(measured), version)
-    said = f"{'is' if verdict.is_champion else 'is not'} the champion: {verdict.reason}"
+    said = f"{'is' if verdict.is_passed else 'is not'} the champion: {verdict.reason}"
     return replace(run, facts={"version": str(version.version), "gate": said})
 
 
-def _judge(tracker: Tracker, project: Project, row: Row, version: ModelVersion) -> PromotionVerdict:
+def _judge(tracker: Tracker, project: Project, row: Row, version: ModelVersion) -> Verdict:
     """Give a version the alias if it is no worse than the champion; what was decided becomes its tags."""
     client, champion = tracker.client, _champion(tracker.client)
     if champion is None:
-        verdict = PromotionVerdict(True, "the first version")
+        verdict = Verdict(True, "the first version", {}, {})
     elif champion.version == version.version:
-        return PromotionVerdict(True, "it was already")
+        return Verdict(True, "it was already", {}, {})
     else:
         try:
             old = late_row(_measured_today(tracker, project, champion))
             verdict = compare(row, old, f"version {champion.version}")
         except TracesError as error:
-            verdict = PromotionVerdict(
-                False, f"version {champion.version} cannot be measured by this code: {error}"
-            )
+            reason = f"version {champion.version} cannot be measured by this code: {error}"
+            verdict = Verdict(False, reason, {}, {})
     told = {
-        "gate": "passed" if verdict.is_champion else "kept aside",
+        "gate": "passed" if verdict.is_passed else "kept aside",
         "gate_reason": verdict.reason,
         "ground_truth": row["ground_truth"]["fingerprint"],
         **{name: str(row[name]) for name in MEASURES},
     }
     for name, value in told.items():
         client.set_model_version_tag(NAME, version.version, name, value)
-    if verdict.is_champion:
+    if verdict.is_passed:
         client.set_registered_model_alias(NAME, ALIAS, version.version)
     return verdict
 
 
-def compare(new: Row, old: Row, name: str = "the champion") -> PromotionVerdict:
-    """Whether a detector is no worse than another: none of `MEASURES` falls.
+def baseline(project: Project, tracker: Tracker) -> tuple[Row, str]:
+    """What a new bank or detector must not fall behind on this footage, and its name: the champion.
 
-    Parameters
-    ----------
-    new, old
-        Rows of `benchmark_metrics`, of one stream and one ground truth.
-    name
-        How the words call the other one.
-
-    Examples
-    --------
-    >>> row = {"auc": 0.9, "average_precision": 0.5, "ground_truth": {"fingerprint": "f"}}
-    >>> compare({**row, "auc": 0.8}, row).reason
-    'auc 0.8000 against 0.9000 of the champion, average_precision 0.5000 against 0.5000'
+    Where there is none, or this code cannot measure it, it is the detector that the settings make.
     """
-    truths = [row["ground_truth"]["fingerprint"] for row in (new, old)]
-    if truths[0] != truths[1]:
-        return PromotionVerdict(
-            False, f"ground truth {truths[0]} cannot be compared with {truths[1]} of {name}"
-        )
-    undefined = [measure for measure in MEASURES if None in (new[measure], old[measure])]
-    if undefined:
-        return PromotionVerdict(
-            False, f"{', '.join(undefined)} undefined: the benchmark holds no anomaly to find"
-        )
-    (first, *more) = (f"{measure} {new[measure]:.4f} against {old[measure]:.4f}" for measure in MEASURES)
-    is_no_worse = all(new[measure] >= old[measure] - _SLACK for measure in MEASURES)
-    return PromotionVerdict(is_no_worse, ", ".join([f"{first} of {name}", *more]))
-
-
-def late_row(measured: Artifact) -> Row:
-    """The row of the stream that the gate judges: the one that alarms are taken from first."""
-    return next(row for row in measured.read()["rows"] if row["stream"] == LATE)
+    champion, name = _champion(tracker.client), "the present detector"
+    if champion is not None:
+        version = f"version {champion.version}"
+        try:
+            return late_row(_measured_today(tracker, project, champion)), version
+        except TracesError as error:
+            name = f"{name}, for {version} cannot be measured by this code ({error})"
+    return present_row(project), name
 
 
 def _champion(client: MlflowClient) -> ModelVersion | None:
-    aliases = client.get_registered_model(NAME).aliases
+    registered = client.search_registered_models(f"name = '{NAME}'")
+    aliases = registered[0].aliases if registered else {}
     return client.get_model_version(NAME, aliases[ALIAS]) if ALIAS in aliases else None
 
 

@@ -18,11 +18,11 @@ from assets import (
     footage,
     inbox,
     model,
-    ped2,
-    real,
     scores,
     sources,
 )
+from experiments.ped2 import assets as ped2
+from experiments.real_captions import assets as real_captions
 from pipelines.jobs import JOBS
 from pipelines.resources import ProjectResource, TrackerResource
 from pipelines.schedules import SCHEDULES
@@ -42,31 +42,38 @@ CHAPTERS = (
     benchmark,
     ablations,
     captions,
-    real,
     inbox,
     model,
     context_aware,
-    ped2,
 )
 
+EXPERIMENTS = (real_captions, ped2)
+"""Benchmarks on public data sets, apart from the book."""
 
-def _chapter(number: int, module: ModuleType) -> list[dg.AssetsDefinition | dg.SourceAsset]:
+
+def _chapter(module: ModuleType, number: int | None) -> list[dg.AssetsDefinition | dg.SourceAsset]:
     """A module's assets, in a group whose number keeps the order of the book where groups are sorted by name.
 
-    The tag `chapter` has no number, so that a selection outlives a new chapter: `tag:chapter=bank`.
+    The tag `chapter` has no number, so that a selection outlives a new chapter: `tag:chapter=bank`. What has
+    no number is an experiment, and says so by a tag.
     """
-    title = module.__name__.rsplit(".", 1)[-1]
+    title = module.__name__.removesuffix(".assets").rsplit(".", 1)[-1]
+    tags = {"chapter": title} | ({"experiment": "true"} if number is None else {})
 
     def bind(spec: dg.AssetSpec) -> dg.AssetSpec:
-        return spec.replace_attributes(owners=[OWNER], tags={**spec.tags, "chapter": title})
+        return spec.replace_attributes(owners=[OWNER], tags={**spec.tags, **tags})
 
-    loaded = dg.load_assets_from_modules([module], group_name=f"{number:02d}_{title}")
+    place = "experiment" if number is None else f"{number:02d}"
+    loaded = dg.load_assets_from_modules([module], group_name=f"{place}_{title}")
     # What people edit has no owner here, and says its chapter itself.
     return [one if isinstance(one, dg.SourceAsset) else one.map_asset_specs(bind) for one in loaded]
 
 
+NUMBERED = [(module, number) for number, module in enumerate(CHAPTERS, 1)]
+APART = [(module, None) for module in EXPERIMENTS]
+
 defs = dg.Definitions(
-    assets=[asset for number, module in enumerate(CHAPTERS, 1) for asset in _chapter(number, module)],
+    assets=[asset for module, number in [*NUMBERED, *APART] for asset in _chapter(module, number)],
     asset_checks=dg.load_asset_checks_from_modules([checks, context_aware]),
     jobs=JOBS,
     schedules=SCHEDULES,

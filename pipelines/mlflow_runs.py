@@ -13,8 +13,9 @@ from typing import Any
 
 import polars as pl
 
-from pipelines.tracking import BENCHMARKS, REAL, TRAININGS, TrackedRun, Tracker, flattened
+from pipelines.tracking import BENCHMARKS, TRAININGS, TrackedRun, Tracker, flattened
 from pipelines.versioning import dvc_revision
+from traces_core.metrics import columns_of, numbers_of
 from traces_core.project import Project
 from traces_core.report.markdown import number_columns, table
 from traces_core.report.model import label
@@ -26,19 +27,6 @@ from traces_core.streams.calibration import Calibration
 from traces_core.streams.table import LATE, in_order
 
 Row = Mapping[str, Any]
-
-NUMBERS = (
-    "auc",
-    "auc_low",
-    "auc_high",
-    "auc_anomalous",
-    "auc_macro",
-    "auc_with",
-    "average_precision",
-    "false_alarms_per_hour_at_recall",
-    "detection_delay_s",
-)
-"""Numbers of a row that are worth comparing between runs."""
 
 
 def training_run(
@@ -54,7 +42,8 @@ def training_run(
         _videos(run, project, "training")
         run.file(learned.path)
 
-    return tracker.once(f"fusion {learned.recipe[:6]}", _of(learned, tags), fill, experiment=TRAININGS)
+    title, own = f"fusion {learned.recipe[:6]}", artifact_tags(learned, tags)
+    return tracker.once(title, own, fill, experiment=TRAININGS)
 
 
 def benchmark_run(
@@ -69,13 +58,13 @@ def benchmark_run(
         run.tags({name.replace(" ", "_"): value for name, value in said["provenance"].items()})
         run.tags({"mlflow.note.content": _note(rows)})
         run.metrics(_numbers(next(row for row in rows if row["stream"] == LATE)))
-        run.metrics({row["stream"]: {**_numbers(row), "class": _classes(row)} for row in rows})
+        run.metrics({row["stream"]: {**_numbers(row), "class": class_aucs(row)} for row in rows})
         run.metrics({"baseline": {one["baseline"]: one["auc"] for one in benchmark.baseline_rows(rows)}})
         _inputs(run, project, said["provenance"]["ground truth"])
         _kept(run, project, rows)
         run.content("benchmark.json", said)
 
-    told = {**_of(measured, tags), "kind": "benchmark"}
+    told = {**artifact_tags(measured, tags), "kind": "benchmark"}
     return tracker.once(_title(project.settings, measured), told, fill)
 
 
@@ -87,31 +76,14 @@ def ablation_runs(
     base = flattened(project.settings.model_dump(mode="json"))
     rows = [
         (
-            f"{name}: {row['variant']}, {row['stream']}{_seed(row)}",
+            f"{name}: {row['variant']}, {row['stream']}{seed_suffix(row)}",
             {"variant": row["variant"], "stream": row["stream"], **base, **row.get("settings", {})},
-            {**_numbers(row), "class": _classes(row)},
+            {**_numbers(row), "class": class_aucs(row)},
         )
         for row in found.read()["rows"]
     ]
-    _children(tracker, parent, name, rows, {**_of(found, tags), "kind": "ablation"}, BENCHMARKS)
+    child_runs(tracker, parent, name, rows, {**artifact_tags(found, tags), "kind": "ablation"}, BENCHMARKS)
     return parent
-
-
-def real_run(tracker: Tracker, name: str, found: Artifact, tags: Mapping[str, str]) -> TrackedRun:
-    """The run of one experiment on real captions, with a child for each row."""
-
-    def fill(run: TrackedRun) -> None:
-        rows = []
-        for row in found.read()["rows"]:
-            said = {key: row[key] for key in ("experiment", "table", "variant", "seed") if key in row}
-            numbers = {key: value for key, value in row.items() if key not in said and _is_number(value)}
-            title = f"{name}: {row['variant']}{_seed(row)}"
-            rows.append((title, said, {**numbers, "class": _classes(row)}))
-        run.params({"experiment": name})
-        run.content("rows.json", found.read()["rows"])
-        _children(tracker, run, name, rows, {**_of(found, tags), "kind": "row"}, REAL)
-
-    return tracker.once(f"real: {name}", _of(found, tags), fill, experiment=REAL)
 
 
 def report_in_run(
@@ -125,7 +97,7 @@ def report_in_run(
     return run
 
 
-def _children(
+def child_runs(
     tracker: Tracker,
     parent: TrackedRun,
     name: str,
@@ -147,7 +119,7 @@ def _children(
     parent.tags({f"rows.{name}": tags["recipe"]})
 
 
-def _of(artifact: Artifact, tags: Mapping[str, str]) -> dict[str, str]:
+def artifact_tags(artifact: Artifact, tags: Mapping[str, str]) -> dict[str, str]:
     """The tags of a run, with those that name the artifact it is about."""
     return {**tags, "recipe": artifact.recipe, "dvc_revision": dvc_revision(artifact.path)}
 
@@ -158,31 +130,28 @@ def _title(settings: Settings, measured: Artifact) -> str:
     return f"{measured.recipe[:6]} k={settings.scoring.k} W={windows} {fusion} {settings.clip.model}"
 
 
-def _seed(row: Row) -> str:
+def seed_suffix(row: Row) -> str:
+    """What the title of a row's run ends with, where the row is of one seed."""
     return f", seed {row['seed']}" if "seed" in row else ""
 
 
 def _note(rows: Sequence[Row]) -> str:
     """The result table as Markdown: what the page of a run says first."""
-    columns = (("AUC", "auc", 3), ("average precision", "average_precision", 3),
-               ("false alarms/h at 80 % event recall", "false_alarms_per_hour_at_recall", 1))  # fmt: skip
+    columns = columns_of("auc", "average_precision", "false_alarms_per_hour_at_recall")
     return table(rows, [("stream", label), *number_columns(columns)])
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _numbers(row: Row) -> dict[str, Any]:
     """The numbers of a row, and what its calibrated threshold does with the events."""
-    found = {name: row[name] for name in NUMBERS if name in row}
+    found = numbers_of(row)
     if at_threshold := (row.get("events") or {}).get("at_threshold"):
         found["event_recall_at_threshold"] = at_threshold["recall"]
         found["false_alarms_per_hour_at_threshold"] = at_threshold["false_alarms_per_hour"]
     return found
 
 
-def _classes(row: Row) -> dict[str, Any]:
+def class_aucs(row: Row) -> dict[str, Any]:
+    """AUC of each class of a row, by its name."""
     return {name: one["auc"] for name, one in (row.get("per_class") or {}).items()}
 
 

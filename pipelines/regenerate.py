@@ -6,18 +6,20 @@ How it is judged is in `traces_core.steps.regeneration`; when it is tried, in `p
 import json
 import os
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 
 import dagster as dg
 from pydantic import Field
 
 from pipelines.automation import LLM
-from pipelines.champion import promote
+from pipelines.champion import baseline, promote
 from pipelines.resources import ProjectResource, TrackerResource
 from pipelines.walk import DEMO, walk_as_job
 from traces_core.project import Project
 from traces_core.settings import PARAMS_VARIABLE, project_root
-from traces_core.steps.regeneration import BankVerdict, judged, replace_text, write_seed
+from traces_core.steps.promotion import Verdict
+from traces_core.steps.regeneration import judged, replace_text, write_seed
 
 VERDICT = "traces/new_bank"
 """Tag of a run of the job: `taken` or `kept aside`."""
@@ -47,17 +49,17 @@ def try_new_bank(
             allow_retries=False,
         )
     seed = opened.settings.writing.seed + 1 if config.seed is None else config.seed
-    verdict, champion = judged(opened, seed), "not asked"
-    if verdict.is_taken:
+    verdict, champion = judged(opened, seed, *baseline(opened, tracker.open())), "not asked"
+    if verdict.is_passed:
         folder = Path(project.params or os.environ.get(PARAMS_VARIABLE) or project_root())
-        take(folder, verdict, lambda: walk_as_job(context, DEMO))
+        take(folder, seed, lambda: walk_as_job(context, DEMO))
         champion = promote(project.open(), tracker.open(), {"dagster_run": context.run_id}).facts["gate"]
-    _say(context, opened, verdict, champion)
+    _say(context, opened, seed, verdict, champion)
 
 
-def take(folder: Path, verdict: BankVerdict, make_current: Callable[[], object]) -> None:
+def take(folder: Path, seed: int, make_current: Callable[[], object]) -> None:
     """Write the seed to params.yaml and make its bank current; the old seed comes back where that fails."""
-    before = write_seed(folder, verdict.seed)
+    before = write_seed(folder, seed)
     try:
         make_current()
     except BaseException:
@@ -65,22 +67,25 @@ def take(folder: Path, verdict: BankVerdict, make_current: Callable[[], object])
         raise
 
 
-def _say(context: dg.OpExecutionContext, project: Project, verdict: BankVerdict, champion: str) -> None:
+def _say(
+    context: dg.OpExecutionContext, project: Project, seed: int, verdict: Verdict, champion: str
+) -> None:
     """The verdict in the log, the tags of the run, the page of `trace_index`, and a file."""
-    came = "taken" if verdict.is_taken else "kept aside"
-    file = project.machine.reports / "regenerated" / f"seed-{verdict.seed}.json"
+    came = "taken" if verdict.is_passed else "kept aside"
+    file = project.machine.reports / "regenerated" / f"seed-{seed}.json"
     file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(json.dumps({"new_bank": came, **verdict.to_dict()}, indent=1), encoding="utf-8")
+    told = {"new_bank": came, "seed": seed, **asdict(verdict)}
+    file.write_text(json.dumps(told, indent=1), encoding="utf-8")
     said = {
         "new_bank": came,
-        "seed": verdict.seed,
+        "seed": seed,
         "reason": verdict.reason,
         "champion": champion,
         "verdict": dg.MetadataValue.path(file),
-        **{f"present_{name}": value for name, value in verdict.present.items()},
+        **{f"baseline_{name}": value for name, value in verdict.baseline.items()},
         **{f"new_{name}": value for name, value in verdict.new.items()},
     }
-    context.log.info(f"The bank of seed {verdict.seed} is {came}: {verdict.reason}.")
+    context.log.info(f"The bank of seed {seed} is {came}: {verdict.reason}.")
     context.instance.add_run_tags(context.run_id, {VERDICT: came})
     context.log_event(dg.AssetObservation("trace_index", metadata=said))
     context.add_output_metadata(said)

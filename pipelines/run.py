@@ -1,4 +1,4 @@
-"""Run the graph from the command line: `python -m pipelines.run demo | benchmark | real | ped2`.
+"""Run the graph from the command line: `python -m pipelines.run demo | benchmark`.
 
 How the graph is walked is in `pipelines.walk`; here is what a terminal shows of it, and what is written where
 people look for it.
@@ -25,14 +25,12 @@ from rich.table import Table
 from pipelines import versioning
 from pipelines.reconcile import stale_partitions
 from pipelines.resources import ProjectResource, git_commit
-from pipelines.walk import BENCHMARK, DEMO, EVERYTHING, PED2, REAL, GraphError, WalkStep, walk
+from pipelines.walk import BENCHMARK, DEMO, EVERYTHING, GraphError, WalkStep, walk
 from traces_core.project import Project
 from traces_core.report import POCKET_NOTICE, result_table
 from traces_core.report.markdown import results_markdown
-from traces_core.report.ped2 import ped2_markdown, ped2_picture
-from traces_core.report.real import real_markdown
 from traces_core.settings import project_root
-from traces_core.steps import pages, ped2_results
+from traces_core.steps import pages
 from traces_core.steps.ablations import ABLATIONS
 from traces_core.steps.benchmark import baseline_rows
 from traces_core.steps.ladder import ladder_report
@@ -77,11 +75,11 @@ def write_results(store: Store, reports: Path) -> dict[str, Any]:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """`demo`: the result table; `benchmark`: ablations, too; `real`: real captions; `assets`: a selection;
-    `status`: what is out of date and why, nothing computed.
+    """`demo`: the result table; `benchmark`: ablations, too; `assets`: a selection; `status`: what is out of
+    date and why, nothing computed.
     """
     parser = argparse.ArgumentParser(prog="python -m pipelines.run", description=__doc__)
-    parser.add_argument("what", choices=["demo", "benchmark", "real", "ped2", "assets", "status"])
+    parser.add_argument("what", choices=["demo", "benchmark", "assets", "status"])
     parser.add_argument("--select", default=EVERYTHING, help="Dagster's asset selection, for `assets`")
     parser.add_argument("--results", action="store_true", help="then show the results, as `demo` does")
     chosen = parser.parse_args(arguments)
@@ -90,17 +88,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if chosen.what == "status":
         show_status(console)
         return 0
-    selection = {"demo": DEMO, "benchmark": BENCHMARK, "real": REAL, "ped2": PED2}.get(
-        chosen.what, chosen.select
-    )
+    selection = {"demo": DEMO, "benchmark": BENCHMARK}.get(chosen.what, chosen.select)
     try:
         versioning.check_stage(Project.here())
         runs = materialize(selection, instance=dg.DagsterInstance.get(), console=console)
-        if chosen.what == "real":
-            write_real(console)
-        elif chosen.what == "ped2":
-            write_ped2(console)
-        elif chosen.what != "assets" or chosen.results:
+        if chosen.what != "assets" or chosen.results:
             said = show_results(console)
             if chosen.what == "benchmark":
                 write_docs(said, console)
@@ -157,38 +149,6 @@ def write_docs(said: dict[str, Any], console: Console) -> None:
         project.store.current("results").path / "index.html", project.machine.reports / "results.html"
     )
     console.print(f"results             {docs / 'results.md'}", highlight=False, soft_wrap=True)
-
-
-def write_real(console: Console) -> None:
-    """docs/results-real.md, and reports/real.json with its rows."""
-    project, docs = ProjectResource().open(), project_root() / "docs"
-    said = project.store.current("real_results").read()
-    docs.mkdir(exist_ok=True)
-    page = real_markdown(said["rows"], said["baselines"], said["provenance"])
-    (docs / "results-real.md").write_text(page, encoding="utf-8")
-    project.machine.reports.mkdir(parents=True, exist_ok=True)
-    (project.machine.reports / "real.json").write_text(json.dumps(said, indent=1), encoding="utf-8")
-    console.print(f"results             {docs / 'results-real.md'}", highlight=False, soft_wrap=True)
-
-
-def write_ped2(console: Console) -> None:
-    """reports/ped2.json with its picture, which shows frames of the data set; docs/results-ped2.md."""
-    project, docs = ProjectResource().open(), project_root() / "docs"
-    said = project.store.current("ped2_results").read()
-    docs.mkdir(exist_ok=True)
-    (docs / "results-ped2.md").write_text(ped2_markdown(said), encoding="utf-8")
-    reports = project.machine.reports
-    reports.mkdir(parents=True, exist_ok=True)
-    (reports / "ped2.json").write_text(json.dumps(said, indent=1), encoding="utf-8")
-    (reports / "ped2.png").write_bytes(ped2_picture(ped2_results.ped2_moments(project, said["seeds"][0])))
-    console.print(
-        f"frame AUC           {said['auc']:.3f} ({said['auc_low']:.3f} to {said['auc_high']:.3f})\n"
-        f"numbers             {reports / 'ped2.json'}\n"
-        f"surprise            {reports / 'ped2.png'}\n"
-        f"results             {docs / 'results-ped2.md'}",
-        highlight=False,
-        soft_wrap=True,
-    )
 
 
 if __name__ == "__main__":

@@ -28,8 +28,6 @@ BENCHMARKS = "traces"
 """The experiment of benchmarks, with their ablations as children."""
 TRAININGS = "traces training"
 """That of trainings."""
-REAL = "traces real captions"
-"""That of real captions."""
 
 _AT_ONCE = 100  # tracking servers take no more parameters in one request
 

@@ -21,10 +21,9 @@ if TYPE_CHECKING:
 DEMO = "+key:benchmark_report or +key:detector_model"
 BANK = "+key:trace_index"
 BENCHMARK = f"{DEMO} or +key:results"
-REAL = "tag:chapter=real"
-PED2 = "tag:chapter=ped2"
-EVERYTHING = "not (tag:chapter=real or tag:chapter=ped2 or tag:chapter=inbox)"
-"""All but real captions and Ped2, which are on few machines, and the inbox, whose videos come one by one."""
+EXPERIMENTS = "tag:experiment=true"
+EVERYTHING = f"not ({EXPERIMENTS} or tag:chapter=inbox)"
+"""All but experiments, whose data sets are on few machines, and the inbox, whose videos come one by one."""
 
 UNDER_WAY = [
     dg.DagsterRunStatus[name] for name in ("QUEUED", "NOT_STARTED", "STARTING", "STARTED", "CANCELING")

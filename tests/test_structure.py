@@ -12,6 +12,8 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 CORE = sorted((ROOT / "traces_core").rglob("*.py"))
 LAYERS = [*CORE, *sorted((ROOT / "pipelines").rglob("*.py")), *sorted((ROOT / "assets").rglob("*.py"))]
+EXPERIMENTS = sorted((ROOT / "experiments").rglob("*.py"))
+LAYERS += EXPERIMENTS
 WRITTEN = [
     path
     for pattern in ("*.md", "*.toml", "*.yaml", "*.yml", "Makefile", "Dockerfile", ".ci/**/*", ".github/**/*")
@@ -47,7 +49,8 @@ def test_there_are_files_to_look_at() -> None:
 @pytest.mark.parametrize("path", CORE, ids=_name)
 def test_the_library_knows_neither_orchestrator_nor_tracker_nor_layers_above(path: Path) -> None:
     assert _packages(path).isdisjoint(
-        {"dagster", "dagster_mlflow", "mlflow", "dvc", "pipelines", "assets", "tests", "benchmarks"}
+        {"dagster", "dagster_mlflow", "mlflow", "dvc"}
+        | {"pipelines", "assets", "tests", "benchmarks", "experiments"}
     )
 
 
@@ -55,6 +58,18 @@ def test_the_library_knows_neither_orchestrator_nor_tracker_nor_layers_above(pat
 def test_assets_do_not_know_who_collects_or_runs_them(path: Path) -> None:
     above = {"pipelines.definitions", "pipelines.run", "pipelines.jobs", "pipelines.servers"}
     assert above.isdisjoint(_imports(path))
+
+
+@pytest.mark.parametrize("path", [path for path in LAYERS if path not in EXPERIMENTS], ids=_name)
+def test_only_the_table_of_contents_knows_the_experiments(path: Path) -> None:
+    assert "experiments" not in _packages(path) or _name(path) == "pipelines/definitions.py"
+
+
+@pytest.mark.parametrize("path", EXPERIMENTS, ids=_name)
+def test_an_experiment_does_not_know_who_collects_it_nor_the_assets_of_the_product(path: Path) -> None:
+    assert {"assets", "pipelines.definitions", "pipelines.jobs"}.isdisjoint(
+        {*_imports(path), *_packages(path)}
+    )
 
 
 @pytest.mark.parametrize("name", ["resources", "partitions", "automation", "tracking", "reporting", "jobs"])

@@ -175,17 +175,6 @@ class CaptionError(TracesError, ValueError):
     """A table of captions cannot be read, contradicts itself, or lacks what it must say."""
 
 
-class PredictorError(TracesError, ValueError):
-    """A predictive coder is asked for what its footage or its shape cannot give."""
-
-
-class RealDataError(TracesError, FileNotFoundError):
-    """Measuring on real footage was asked for, and the files are not there."""
-
-    def __init__(self, found: str, do: str) -> None:
-        super().__init__(f"real data: {found}. {do}")
-
-
 class NoClassesError(TracesError, ValueError):
     """A scorer that only tells normal from anomalous was asked which anomaly it is."""
 

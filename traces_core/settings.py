@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from traces_core.bank.settings import BankSettings
 from traces_core.captions.settings import CaptionSettings
-from traces_core.context_aware.predictive.settings import Ped2Settings, PredictorSettings
+from traces_core.context_aware.predictive.settings import PredictorSettings
 from traces_core.context_aware.settings import ContextGateSettings, JointSettings
 from traces_core.encoders.settings import ClipSettings, TimesformerSettings
 from traces_core.errors import SettingsError
@@ -134,21 +134,12 @@ class Settings(Section):
     bank: BankSettings = BankSettings()
     training: TrainingSettings = TrainingSettings()
     predictor: PredictorSettings = PredictorSettings()
-    ped2: Ped2Settings = Ped2Settings()
     context_gate: ContextGateSettings = ContextGateSettings()
     joint: JointSettings = JointSettings()
     scoring: ScoringSettings = ScoringSettings()
     captions: CaptionSettings = CaptionSettings()
     calibration: CalibrationSettings = CalibrationSettings()
     benchmark: BenchmarkSettings = BenchmarkSettings()
-
-    @field_validator("predictor")
-    @classmethod
-    def _reads_tokens(cls, predictor: PredictorSettings) -> PredictorSettings:
-        """A coder of pixels would be ignored by the graph: its blocks are grids of the window encoder."""
-        if predictor.source == "pixels":
-            raise ValueError("source: the graph's predictor reads `tokens`; for pixels see ped2.predictor")
-        return predictor
 
     @classmethod
     def load(cls, folder: Path | str | None = None, profile: str | None = None) -> Settings:

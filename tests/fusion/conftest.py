@@ -21,5 +21,5 @@ def few() -> Drawn:
 @pytest.fixture
 def quick() -> FusionSettings:
     return FusionSettings(
-        steps=8, evaluate_every=4, batch=16, hidden=8, heads=2, learning_rate=3e-3, threads=1, patience=50
+        steps=8, evaluate_every=4, batch=16, hidden=8, heads=2, learning_rate=3e-3, patience=50
     )

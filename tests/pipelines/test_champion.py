@@ -9,14 +9,14 @@ from typing import Any
 
 import pytest
 
-from pipelines.champion import ALIAS, compare, late_row, promote
+from pipelines.champion import ALIAS, baseline, promote
 from pipelines.mlflow_model import NAME
 from pipelines.mlflow_runs import ablation_runs
 from pipelines.tracking import Tracker
 from traces_core.detector.saved import SECTIONS, open_detector
 from traces_core.project import Project
 from traces_core.steps import ablations, knowledge
-from traces_core.steps.regeneration import MEASURES
+from traces_core.steps.promotion import MEASURES, TOLERANCE, compare, late_row
 from traces_core.store import Store
 
 
@@ -33,25 +33,42 @@ def _row(**changed: Any) -> dict[str, Any]:
         ({"auc": 0.8999}, False),
         ({"auc": 0.99, "average_precision": 0.5999}, False),  # one number bought with the other
         ({"auc": 0.9 - 1e-12}, True),  # the same, added up in another order
+        ({"auc": 0.9 - 2 * TOLERANCE}, False),
+        ({"auc": float("nan")}, False),  # not known is not good
     ],
 )
 def test_none_of_the_numbers_may_fall(changed: dict[str, float], is_no_worse: bool) -> None:
     verdict = compare(_row(**changed), _row(), "version 3")
-    assert verdict.is_champion is is_no_worse
+    assert verdict.is_passed is is_no_worse
     assert "version 3" in verdict.reason
-    assert "0.9000" in verdict.reason
+    assert " 0.9 of" in verdict.reason
 
 
 def test_numbers_of_another_ground_truth_are_not_compared() -> None:
-    verdict = compare(_row(auc=0.99, ground_truth={"fingerprint": "g"}), _row())
-    assert not verdict.is_champion
+    verdict = compare(_row(auc=0.99, ground_truth={"fingerprint": "g"}), _row(), "version 3")
+    assert not verdict.is_passed
     assert "ground truth g" in verdict.reason
 
 
-def test_a_number_that_is_undefined_wins_nothing() -> None:
-    verdict = compare(_row(auc=None), _row())
-    assert not verdict.is_champion
+@pytest.mark.parametrize("rows", [(_row(auc=None), _row()), (_row(), _row(auc=None)), [_row(auc=None)] * 2])
+def test_a_number_that_is_undefined_wins_nothing(rows: list[dict[str, Any]]) -> None:
+    verdict = compare(*rows, "version 3")
+    assert not verdict.is_passed
     assert "auc undefined" in verdict.reason
+    assert "holds no anomaly" in verdict.reason
+
+
+def test_every_digit_that_decided_is_told() -> None:
+    verdict = compare(_row(auc=0.9 - 3e-9), _row(), "version 3")
+    assert not verdict.is_passed
+    assert f"auc {0.9 - 3e-9!r} against 0.9 of version 3" in verdict.reason
+
+
+def test_many_promotions_lose_nothing_that_one_would_not() -> None:
+    """What is a little worse each time never passes: one pair of frames is worth more than the tolerance."""
+    step = 1 / (2_000 * 8_000)
+    assert step > 10 * TOLERANCE
+    assert not compare(_row(auc=0.9 - step), _row(), "version 3").is_passed
 
 
 def _with(project: Project, folder: Path, **changed: Any) -> Project:
@@ -111,7 +128,10 @@ def test_the_alias_goes_to_the_first_and_then_only_to_what_is_no_worse(
     def champion() -> str:
         return str(client.get_model_version_by_alias(NAME, ALIAS).version)
 
+    assert baseline(better, tracker)[1] == "the present detector"  # nobody is the champion yet
     first, gate = asked(worse)
+    row, name = baseline(better, tracker)  # a new bank of the better one is judged by the champion, too
+    assert (tuple(row[one] for one in MEASURES), name) == (_numbers(worse), f"version {first}")
     assert (champion(), gate) == (first, "is the champion: the first version")
     assert asked(worse) == (first, "is the champion: it was already")  # the same detector, no new version
     second, gate = asked(better)

@@ -15,7 +15,7 @@ from pipelines.definitions import CHAPTERS, defs
 from pipelines.jobs import JOBS, PretrainConfig
 from pipelines.regenerate import RegenerateConfig
 from pipelines.resources import ProjectResource, TrackerResource
-from pipelines.walk import EVERYTHING, REAL
+from pipelines.walk import EVERYTHING, EXPERIMENTS
 
 ROOT = Path(__file__).resolve().parents[2]
 GRAPH = defs.resolve_asset_graph()
@@ -31,7 +31,8 @@ def _name(node: object) -> str:
 def test_groups_sorted_by_name_are_in_the_order_of_the_book() -> None:
     groups = sorted({node.group_name for node in NODES})
     assert groups == [
-        f"{number:02d}_{module.__name__.removeprefix('assets.')}" for number, module in enumerate(CHAPTERS, 1)
+        *(f"{n:02d}_{module.__name__.removeprefix('assets.')}" for n, module in enumerate(CHAPTERS, 1)),
+        *("experiment_ped2", "experiment_real_captions"),
     ]
     assert groups[0] == "01_sources"
 
@@ -60,8 +61,9 @@ def test_a_selection_by_chapter_needs_no_number() -> None:
         return {GRAPH.get(key).group_name.split("_", 1)[1] for key in keys}
 
     assert chosen("tag:chapter=bank") == {"bank"}
-    assert chosen(REAL) == {"real"}
-    assert {"real", "inbox"}.isdisjoint(chosen(EVERYTHING))
+    experiments = chosen(EXPERIMENTS)
+    assert experiments == {"ped2", "real_captions"}
+    assert (experiments | {"inbox"}).isdisjoint(chosen(EVERYTHING))
 
 
 def test_what_asks_a_model_and_what_computes_wait_in_pools_of_their_own() -> None:
@@ -88,7 +90,7 @@ def test_what_moves_by_itself_moves_by_one_rule() -> None:
     rules = {node.automation_condition for node in MADE if node.automation_condition}
     assert rules == {WHEN_INPUTS_CHANGE}
     still = {node.tags["chapter"] for node in MADE if not node.automation_condition}
-    assert {"real", "inbox"} <= still
+    assert {"ped2", "real_captions", "inbox"} <= still
 
 
 def test_the_jobs_that_people_look_for_are_there_and_described() -> None:

@@ -47,7 +47,7 @@ ROOT = Path(__file__).resolve().parents[2]
 GRAPH = defs.resolve_asset_graph()
 STAGES = stages(ROOT)
 
-UNVERSIONED = {"ablations", "inbox", "ped2", "real"}
+UNVERSIONED = {"ablations", "inbox", "ped2", "real_captions"}
 """Chapters that no stage makes: they hang on what is versioned, or on footage that not everybody has."""
 ENCODERS = "traces_core/encoders/pocket"
 """Weights that the settings `clip` and `timesformer` mean by default."""

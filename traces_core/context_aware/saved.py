@@ -12,8 +12,7 @@ from pathlib import Path
 import torch
 
 from traces_core.context_aware.model import ContextAware
-from traces_core.context_aware.predictive.building import coder_of
-from traces_core.context_aware.predictive.coder import PredictiveCoder
+from traces_core.context_aware.predictive.coder import PredictiveCoder, coder_of
 from traces_core.context_aware.predictive.settings import PredictorSettings
 from traces_core.context_aware.scene import SceneReferences
 from traces_core.context_aware.settings import GateKind, JointSettings

@@ -90,10 +90,6 @@ class JointSettings(BaseModel):
         0.1, ge=0.0, le=1.0, description="Learning rate of the predictor, which has learned (share of it)."
     )
     weight_decay: float = Field(0.05, ge=0.0, le=10.0, description="Weight decay of the matrices.")
-    warm_up_share: float = Field(
-        0.05, ge=0.0, lt=1.0, description="Steps in which the learning rate rises (share)."
-    )
-    clip_norm: float = Field(1.0, gt=0.0, le=1e6, description="Largest norm of a gradient.")
     validation_share: float = Field(
         0.2, gt=0.0, lt=1.0, description="Normal videos kept for validation (share)."
     )
@@ -102,9 +98,6 @@ class JointSettings(BaseModel):
         10, ge=1, le=100_000, description="Validations without a lower loss that end training (count)."
     )
     seed: int = Field(0, ge=0, lt=2**31, description="Seed of weights, batches and the validation split.")
-    threads: int = Field(
-        1, ge=1, le=256, description="CPU threads of training (count): the order of float sums hangs on it."
-    )
 
 
 def predictor_alone(settings: PredictorSettings) -> JointSettings:

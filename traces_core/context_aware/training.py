@@ -2,34 +2,32 @@
 
     videos ── split ──> clips ──> loss ──> scheduled steps ── validation ──> best weights ── gate ──> model
 
-The loss is in `objective`, what is learned from in `corpus`. Nothing is logged here: `progress` tells the
-caller.
+The loss is in `objective`, what is learned from in `corpus`, the loop in `traces_core.fusion.training_loop`.
+Nothing is logged here: `progress` tells the caller.
 """
 
 from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from traces_core.context_aware.corpus import JointCorpus, NormalVideo
 from traces_core.context_aware.model import ContextAware
 from traces_core.context_aware.objective import JointValidation, joint_loss, validate
 from traces_core.context_aware.settings import JointSettings
-from traces_core.context_aware.state import JointCurvePoint, JointState
-from traces_core.errors import NotFiniteError, TrainingCorpusError
+from traces_core.errors import TrainingCorpusError
 from traces_core.fusion.objective import Validation
-from traces_core.fusion.training import gate
-from traces_core.fusion.training_loop import SPLIT, STEPS, fixed_threads
-
-Progress = Callable[[int, Mapping[str, float]], None]
+from traces_core.fusion.training import THREADS, gate
+from traces_core.fusion.training_loop import SPLIT, Progress, fixed_threads, learning_rate, train
+from traces_core.fusion.training_state import FusionCurvePoint, Learner
 
 
 @dataclass(frozen=True)
@@ -54,7 +52,7 @@ class JointlyTrained:
     """Steps done before the end or the early stop."""
     resumed_from: int
     """Step at which an interrupted training was taken up; 0 where it began anew."""
-    curve: tuple[JointCurvePoint, ...]
+    curve: tuple[FusionCurvePoint[JointValidation], ...]
     """Every validation, rising by step."""
     videos: Mapping[str, tuple[str, ...]]
     """Names of the videos under `training` and `validation`."""
@@ -107,25 +105,9 @@ def train_jointly(
         )
     begin = copy.deepcopy(model.state_dict())
     training, kept = corpus.split(settings.validation_share, np.random.default_rng([settings.seed, SPLIT]))
-    device = next(model.parameters()).device
-    clips = [batch.to(device) for batch in corpus.clips(kept, settings.batch)]
-    judge = partial(
-        validate,
-        model,
-        clips,
-        corpus.prototypes.to(device),
-        settings,
-        cpc_temperature,
-    )
-    state = JointState.begin(model, settings)
-    if checkpoint is not None and checkpoint.is_file():
-        state.load(checkpoint)
-    resumed_from = state.step
-    with fixed_threads(settings.threads):
-        _run(state, corpus, training, judge, cpc_temperature, _keep_and_tell(checkpoint, progress))
-    if checkpoint is not None:
-        checkpoint.unlink(missing_ok=True)
-    model.load_state_dict(state.best)
+    learner = JointLearner(model, corpus, training, kept, settings, cpc_temperature)
+    with fixed_threads(THREADS):
+        state = train(learner, settings, checkpoint=checkpoint, progress=progress)
     candidate = copy.deepcopy(model).eval()
     first, best = state.curve[0].validation, state.best_point.validation
     shipped, reason = gate(_as_fusion(best), _as_fusion(first), state.best_step)
@@ -140,7 +122,7 @@ def train_jointly(
         validation=best,
         best_step=state.best_step,
         steps=state.step,
-        resumed_from=resumed_from,
+        resumed_from=state.resumed_from,
         curve=tuple(state.curve),
         videos={
             "training": tuple(video.name for video in training),
@@ -149,89 +131,66 @@ def train_jointly(
     )
 
 
-def _run(
-    state: JointState,
-    corpus: JointCorpus,
-    training: Sequence[NormalVideo],
-    judge: Callable[[], JointValidation],
-    cpc_temperature: float,
-    keep_and_tell: Callable[[JointState], None],
-) -> None:
-    """Step until it is over; a validation before the first step, at every n-th, and after the last."""
-    since: list[dict[str, float]] = []
-    while True:
-        is_due = state.step % state.settings.evaluate_every == 0 or state.step == state.settings.steps
-        if is_due and (not state.curve or state.curve[-1].step < state.step):  # else taken up here: known
-            state.record(_point(state, since, judge()))
-            keep_and_tell(state)
-            since = []
-        if state.is_over:
-            return
-        since.append(_step(state, corpus, training, cpc_temperature))
+class JointLearner(Learner[JointValidation]):
+    """Head, gate and coder, on the device that the model lies on."""
 
+    name, rate_setting, validation_type = "train_jointly", "joint.learning_rate", JointValidation
 
-def _step(
-    state: JointState, corpus: JointCorpus, training: Sequence[NormalVideo], cpc_temperature: float
-) -> dict[str, float]:
-    """Do one step and give its losses; everything random in it comes from (seed, step)."""
-    settings, model = state.settings, state.model
-    rng = np.random.default_rng([settings.seed, STEPS, state.step])
-    device = state.log_temperature.device
-    batch = corpus.draw(training, settings.batch, rng).to(device)
-    train_mode(model)
-    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
-        torch.manual_seed(int(rng.integers(2**31)))  # for dropout
-        with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
-            loss = joint_loss(model, batch, settings, state.log_temperature, cpc_temperature)
-    if not torch.isfinite(loss.total):
-        raise NotFiniteError(
-            f"train_jointly: the loss is {float(loss.total.detach())} at step {state.step}. Lower "
-            "joint.learning_rate."
+    def __init__(
+        self,
+        model: ContextAware,
+        corpus: JointCorpus,
+        training: Sequence[NormalVideo],
+        kept: Sequence[NormalVideo],
+        settings: JointSettings,
+        cpc_temperature: float,
+    ) -> None:
+        """Begin; the `kept` videos are only validated on. Decay on matrices only, a slower coder."""
+        self._device = next(model.parameters()).device
+        self.network = self._model = model
+        self._corpus, self._training, self._settings = corpus, training, settings
+        self._cpc_temperature = cpc_temperature
+        self._clips = [batch.to(self._device) for batch in corpus.clips(kept, settings.batch)]
+        self._prototypes = corpus.prototypes.to(self._device)
+        self.log_temperature = self._log_temperature = nn.Parameter(
+            torch.tensor(math.log(settings.temperature), device=self._device),
+            requires_grad=settings.learn_temperature,
         )
-    state.optimizer.zero_grad(set_to_none=True)
-    loss.total.backward()  # type: ignore[no-untyped-call]
-    nn.utils.clip_grad_norm_([p for p in model.parameters() if p.requires_grad], settings.clip_norm)
-    state.optimizer.step()
-    state.schedule.step()
-    with torch.no_grad():
-        state.log_temperature.clamp_(math.log(0.01), 0.0)
-    state.step += 1
-    named = {"loss": loss.total, "info_nce": loss.alignment, "prediction": loss.prediction}
-    return {name: float(value.detach()) for name, value in named.items()}
+        learned = [(name.startswith("coder."), p) for name, p in model.named_parameters() if p.requires_grad]
+        groups: list[dict[str, Any]] = [
+            {
+                "params": [p for within, p in learned if within == is_coder and (p.ndim >= 2) == is_matrix],
+                "weight_decay": settings.weight_decay if is_matrix else 0.0,
+            }
+            for is_coder in (False, True)
+            for is_matrix in (False, True)
+        ]
+        groups[0]["params"].append(self.log_temperature)  # neither a matrix nor the coder's
+        self.optimizer = torch.optim.AdamW(groups, betas=(0.9, 0.98))
 
+    def rates(self, step: int) -> Sequence[float]:
+        """Twice that of head and gate, twice that of the coder."""
+        settings, share = self._settings, learning_rate(step, self._settings.steps, 1.0)
+        return [settings.learning_rate * part * share for part in (1.0, 1.0, *[settings.predictor_rate] * 2)]
 
-def train_mode(model: nn.Module) -> None:
-    """Training mode for what learns; what is frozen stays in eval mode, or its BatchNorm would move."""
-    model.train()
-    for part in model.modules():
-        parameters = list(part.parameters())
-        if parameters and not any(parameter.requires_grad for parameter in parameters):
-            part.eval()
+    def losses(self, rng: np.random.Generator) -> dict[str, Tensor]:
+        """The joint loss of a batch of clips, and its two parts."""
+        settings, device = self._settings, self._device
+        batch = self._corpus.draw(self._training, settings.batch, rng).to(device)
+        with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+            torch.manual_seed(int(rng.integers(2**31)))  # for dropout
+            with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
+                loss = joint_loss(self._model, batch, settings, self._log_temperature, self._cpc_temperature)
+        return {"loss": loss.total, "info_nce": loss.alignment, "prediction": loss.prediction}
 
+    def validate(self) -> JointValidation:
+        """What the clips of the kept videos say."""
+        return validate(self._model, self._clips, self._prototypes, self._settings, self._cpc_temperature)
 
-def _point(
-    state: JointState, since: Sequence[Mapping[str, float]], validation: JointValidation
-) -> JointCurvePoint:
-    losses = {f"training_{name}": float(np.mean([one[name] for one in since])) for name in (since or [{}])[0]}
-    strength = getattr(state.model.gate, "strength", None)
-    metrics = {
-        **losses,
-        **validation.metrics(),
-        "learning_rate": float(state.schedule.get_last_lr()[0]),
-        "temperature": float(state.log_temperature.detach().exp()),
-        **({} if strength is None else {"gate_strength": float(strength.detach())}),
-    }
-    return JointCurvePoint(state.step, metrics, validation)
-
-
-def _keep_and_tell(checkpoint: Path | None, progress: Progress | None) -> Callable[[JointState], None]:
-    def keep_and_tell(state: JointState) -> None:
-        if checkpoint is not None:
-            state.save(checkpoint)
-        if progress is not None:
-            progress(state.step, state.curve[-1].metrics)
-
-    return keep_and_tell
+    def numbers(self) -> dict[str, float]:
+        """How far the gate has opened."""
+        strength = getattr(self._model.gate, "strength", None)
+        return {} if strength is None else {"gate_strength": float(strength.detach())}
 
 
 def _as_fusion(found: JointValidation) -> Validation:

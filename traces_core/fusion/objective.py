@@ -97,6 +97,11 @@ class Validation:
     measure: float | None = None
     """What the caller's own measure gave; None where there is none."""
 
+    @property
+    def loss(self) -> float:
+        """What early stopping looks at: the InfoNCE."""
+        return self.info_nce
+
     def metrics(self) -> dict[str, float]:
         """Give the numbers by name, as a tracker wants them.
 

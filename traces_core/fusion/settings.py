@@ -42,10 +42,6 @@ class FusionSettings(BaseModel):
     batch: int = Field(128, ge=2, le=65_536, description="Windows in a step (count).")
     learning_rate: float = Field(1e-3, gt=0.0, le=1.0, description="Peak learning rate of AdamW.")
     weight_decay: float = Field(0.05, ge=0.0, le=10.0, description="Weight decay of the matrices.")
-    warm_up_share: float = Field(
-        0.05, ge=0.0, le=1.0, description="Steps in which the learning rate rises (share)."
-    )
-    clip_norm: float = Field(1.0, gt=0.0, le=1e6, description="Largest norm of a gradient.")
     temperature: float = Field(
         0.07, ge=0.01, le=1.0, description="Softmax temperature: where training begins, and in validation."
     )
@@ -62,7 +58,3 @@ class FusionSettings(BaseModel):
         6, ge=1, le=100_000, description="Validations without a better InfoNCE that end training (count)."
     )
     seed: int = Field(0, ge=0, lt=2**31, description="Seed of weights, batches and the validation split.")
-    # One: two are 1.5 times as fast on idle cores, and ten times as slow where another step uses one of them.
-    threads: int = Field(
-        1, ge=1, le=256, description="CPU threads of training (count): the order of float sums hangs on it."
-    )

@@ -2,27 +2,42 @@
 
     windows, captions ── split by clip ──> steps ── validation ──> best weights ── gate ──> fusion | identity
 
-The corpus belongs in `training_corpus.py`, the losses in `objective.py`, the steps in `training_loop.py`,
-what a resumed training needs in `training_state.py`. Nothing is logged here: `progress` tells the caller.
+The corpus belongs in `training_corpus.py`, the losses in `objective.py`, the loop in `training_loop.py`.
+Nothing is logged here: `progress` tells the caller.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import hashlib
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import torch
+from torch import Tensor, nn
 
-from traces_core.fusion.objective import Indices, Measure, Validation
+from traces_core.fusion.objective import (
+    Indices,
+    Measure,
+    Validation,
+    ValidationSet,
+    distance_from_mean,
+    info_nce,
+)
 from traces_core.fusion.settings import FusionSettings
 from traces_core.fusion.training_corpus import Labels, TrainingCorpus
-from traces_core.fusion.training_loop import SPLIT, fixed_threads, run_training
-from traces_core.fusion.training_state import FusionCurvePoint, TrainingState, training_recipe
+from traces_core.fusion.training_loop import SPLIT, Progress, fixed_threads, learning_rate, train
+from traces_core.fusion.training_state import FusionCurvePoint, Learner
 from traces_core.fusion.window_fusion import MeanFusion, WindowFusion, build_fusion
+from traces_core.store.digest import digest
 from traces_core.types import Array
 
-Progress = Callable[[int, Mapping[str, float]], None]
+THREADS = 1
+"""CPU threads of a training: the order of float sums depends on it. Two are 1.5 times as fast on idle cores,
+and ten times as slow where another step uses one of them."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +62,7 @@ class Trained:
     """Steps done before the end or the early stop."""
     resumed_from: int
     """Step at which an interrupted training was taken up; 0 where it began anew."""
-    curve: tuple[FusionCurvePoint, ...]
+    curve: tuple[FusionCurvePoint[Validation], ...]
     """Every validation, rising by step."""
     training_windows: Indices
     """Places in the corpus of the windows trained on."""
@@ -124,20 +139,15 @@ def train_fusion(
     }
     fusion = build_fusion(settings, **shape)
     mean = MeanFusion(**shape, readout_frames=fusion.readout_frames).eval()
-    with fixed_threads(settings.threads):
+    with fixed_threads(THREADS):
         identity = validation.validate(mean)
         if isinstance(fusion, MeanFusion):
             reason = "the identity ships: it was asked for, and has nothing to train"
             return Trained(mean, mean, False, reason, identity, identity, 0, 0, 0, (), training, kept)
-        state = TrainingState.begin(fusion, settings)
-        file = (
-            checkpoints / f"training-{training_recipe(settings, corpus)}.safetensors" if checkpoints else None
-        )
-        resumed_from = _take_up(state, file)
-        run_training(state, corpus, training, validation, settings, _keep_and_tell(file, progress))
-    if file is not None:
-        file.unlink(missing_ok=True)
-    fusion.load_state_dict(state.best)
+        learner = FusionLearner(fusion, corpus, training, validation, settings)
+        name = f"training-{training_recipe(settings, corpus)}.safetensors"
+        checkpoint = checkpoints / name if checkpoints else None
+        state = train(learner, settings, checkpoint=checkpoint, progress=progress)
     candidate = fusion.eval()
     shipped, reason = gate(state.best_point.validation, identity, state.best_step)
     return Trained(
@@ -149,28 +159,76 @@ def train_fusion(
         validation=state.best_point.validation,
         best_step=state.best_step,
         steps=state.step,
-        resumed_from=resumed_from,
+        resumed_from=state.resumed_from,
         curve=tuple(state.curve),
         training_windows=training,
         validation_windows=kept,
     )
 
 
-def _take_up(state: TrainingState, file: Path | None) -> int:
-    """Go on from the file if there is one, and give the step it was at."""
-    if file is not None and file.is_file():
-        state.load(file)
-    return state.step
+class FusionLearner(Learner[Validation]):
+    """A fusion that brings windows near their captions."""
+
+    name, rate_setting, validation_type = "train_fusion", "training.fusion.learning_rate", Validation
+
+    def __init__(
+        self,
+        fusion: WindowFusion,
+        corpus: TrainingCorpus,
+        training: Indices,
+        validation: ValidationSet,
+        settings: FusionSettings,
+    ) -> None:
+        """Begin; `training` holds the places of the windows to train on. Weight decay on matrices only."""
+        self.network = self._fusion = fusion
+        self._corpus, self._training, self._validation = corpus, training, validation
+        self._settings = settings
+        self.log_temperature = self._log_temperature = nn.Parameter(
+            torch.tensor(math.log(settings.temperature)), requires_grad=settings.learn_temperature
+        )
+        matrices = [
+            p for p in fusion.parameters() if p.ndim >= 2 and p is not getattr(fusion, "position", None)
+        ]
+        known = {id(p) for p in matrices}
+        others = [p for p in fusion.parameters() if id(p) not in known]
+        self.optimizer = torch.optim.AdamW(
+            [
+                {"params": matrices, "weight_decay": settings.weight_decay},
+                {"params": [*others, self.log_temperature], "weight_decay": 0.0},
+            ],
+            betas=(0.9, 0.98),
+        )
+
+    def rates(self, step: int) -> Sequence[float]:
+        """One for matrices and the rest."""
+        return [learning_rate(step, self._settings.steps, self._settings.learning_rate)] * 2
+
+    def losses(self, rng: np.random.Generator) -> dict[str, Tensor]:
+        """InfoNCE of a batch of windows, and how far they have moved from their means."""
+        settings, fusion = self._settings, self._fusion
+        size = min(settings.batch, len(self._training))
+        batch = rng.choice(self._training, size, replace=False)
+        frames, tokens, captions, groups = self._corpus.draw(batch, rng)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(int(rng.integers(2**31)))  # for dropout
+            fused = fusion(frames, tokens)
+        loss = info_nce(fused, captions, groups, self._log_temperature, same_group=settings.same_group)
+        moved = distance_from_mean(fused, frames, fusion.readout_frames)
+        return {"loss": loss + settings.stay_close * moved}
+
+    def validate(self) -> Validation:
+        """How well the events of the validation windows are told."""
+        return self._validation.validate(self._fusion)
 
 
-def _keep_and_tell(file: Path | None, progress: Progress | None) -> Callable[[TrainingState], None]:
-    def keep_and_tell(state: TrainingState) -> None:
-        if file is not None:
-            state.save(file)
-        if progress is not None:
-            progress(state.step, state.curve[-1].metrics())
-
-    return keep_and_tell
+def training_recipe(settings: FusionSettings, corpus: TrainingCorpus) -> str:
+    """Fingerprint of a training: its settings and its corpus. Another training finds no state of this one."""
+    sha = hashlib.sha256()
+    tensors: list[Any] = [corpus.frames, corpus.tokens, corpus.captions, corpus.groups]
+    for values in [*(tensor.numpy() for tensor in tensors), corpus.caption_counts, corpus.clips]:
+        sha.update(str(values.shape).encode())
+        sha.update(values.tobytes())
+    return digest({"settings": settings.model_dump(mode="json"), "corpus": sha.hexdigest()})
 
 
 def gate(candidate: Validation, identity: Validation, best_step: int) -> tuple[bool, str]:

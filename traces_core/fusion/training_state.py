@@ -1,4 +1,4 @@
-"""Where a training stands: everything that the next step depends on, as one file.
+"""What is trained, and where its training stands: everything that the next step depends on, as one file.
 
 There is no state of a random generator in it: each step draws from a generator made of (seed, step), so a
 training that was killed and resumed gives the same weights, bit for bit, as one that was not.
@@ -6,126 +6,160 @@ training that was killed and resumed gives the same weights, bit for bit, as one
 
 from __future__ import annotations
 
-import hashlib
-import math
+import copy
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import ClassVar, Generic, Protocol, TypeVar
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from traces_core.fusion.checkpoint import below, optimizer_tensors, restore_optimizer, with_prefix
-from traces_core.fusion.objective import Validation
 from traces_core.fusion.saved import read_tensors, write_tensors
-from traces_core.fusion.settings import FusionSettings
-from traces_core.fusion.training_corpus import TrainingCorpus
-from traces_core.fusion.window_fusion import WindowFusion
-from traces_core.store.digest import digest
+
+
+class JudgedNetwork(Protocol):
+    """What a validation found: a dataclass of numbers."""
+
+    @property
+    def loss(self) -> float:
+        """What early stopping looks at; lower is better."""
+
+    def metrics(self) -> dict[str, float]:
+        """The numbers by name, as a tracker wants them."""
+
+
+Judged = TypeVar("Judged", bound=JudgedNetwork)
+
+
+class LoopSettings(Protocol):
+    """What the loop reads of the settings of a training."""
+
+    @property
+    def steps(self) -> int:
+        """Most steps of the optimiser."""
+
+    @property
+    def evaluate_every(self) -> int:
+        """Steps between validations."""
+
+    @property
+    def patience(self) -> int:
+        """Validations without a lower loss that end training."""
+
+    @property
+    def seed(self) -> int:
+        """With the number of a step, all that its random numbers come from."""
+
+
+class Learner(ABC, Generic[Judged]):
+    """What is trained: a network, how fast, by which loss, and how it is judged."""
+
+    name: ClassVar[str]
+    """Of the training, for errors."""
+    rate_setting: ClassVar[str]
+    """The setting to lower where the loss is no number."""
+    validation_type: type[Judged]
+    """Dataclass of what `validate` gives."""
+    steps_stream: ClassVar[int] = 1
+    """Which random numbers of the seed the steps draw."""
+    network: nn.Module
+    optimizer: torch.optim.Optimizer
+    log_temperature: nn.Parameter | None = None
+    """Learned beside the network, kept between log 0.01 and 0."""
+
+    @abstractmethod
+    def rates(self, step: int) -> Sequence[float]:
+        """Learning rates of the optimiser's groups in a step."""
+
+    @abstractmethod
+    def losses(self, rng: np.random.Generator) -> dict[str, Tensor]:
+        """The losses of one batch by name; the first is what is minimised."""
+
+    @abstractmethod
+    def validate(self) -> Judged:
+        """What the network reaches on what it is not trained on."""
+
+    def numbers(self) -> dict[str, float]:
+        """Further numbers for the curve."""
+        return {}
 
 
 @dataclass(frozen=True, slots=True)
-class FusionCurvePoint:
+class FusionCurvePoint(Generic[Judged]):
     """One validation during training."""
 
     step: int
     """Steps done."""
-    training_loss: float | None
-    """Mean loss since the point before, nats; None at step 0, where nothing was trained."""
-    temperature: float
-    """The temperature training had reached."""
-    validation: Validation
-    """What the validation windows said."""
-
-    def metrics(self) -> dict[str, float]:
-        """Give the numbers by name, as a tracker wants them; what is not known is left out."""
-        known = {} if self.training_loss is None else {"training_loss": self.training_loss}
-        return {**known, "temperature": self.temperature, **self.validation.metrics()}
+    metrics: Mapping[str, float]
+    """By name: mean losses of the steps since the point before, learning rate, validation."""
+    validation: Judged
+    """What the validation found."""
 
 
 @dataclass
-class TrainingState:
-    """A fusion in training, its optimiser, its history and the best weights so far."""
+class TrainingState(Generic[Judged]):
+    """A learner in training, its history and the best weights so far."""
 
-    fusion: WindowFusion
-    log_temperature: nn.Parameter
-    optimizer: torch.optim.AdamW
+    learner: Learner[Judged]
+    settings: LoopSettings
     step: int = 0
-    curve: list[FusionCurvePoint] = field(default_factory=list)
+    curve: list[FusionCurvePoint[Judged]] = field(default_factory=list)
     best: dict[str, Tensor] = field(default_factory=dict)
     best_step: int = 0
+    resumed_from: int = 0
+    """Step at which an interrupted training was taken up; 0 where it began anew."""
 
-    @classmethod
-    def begin(cls, fusion: WindowFusion, settings: FusionSettings) -> TrainingState:
-        """Give the state before the first step; weight decay on matrices only."""
-        log_temperature = nn.Parameter(
-            torch.tensor(math.log(settings.temperature)), requires_grad=settings.learn_temperature
-        )
-        matrices = [
-            p for p in fusion.parameters() if p.ndim >= 2 and p is not getattr(fusion, "position", None)
-        ]
-        known = {id(p) for p in matrices}
-        others = [p for p in fusion.parameters() if id(p) not in known]
-        optimizer = torch.optim.AdamW(
-            [
-                {"params": matrices, "weight_decay": settings.weight_decay},
-                {"params": [*others, log_temperature], "weight_decay": 0.0},
-            ],
-            lr=settings.learning_rate,
-            betas=(0.9, 0.98),
-        )
-        return cls(fusion, log_temperature, optimizer)
-
-    def record(self, point: FusionCurvePoint) -> None:
-        """Add a validation; keep the weights where its InfoNCE is the lowest so far."""
-        if not self.curve or point.validation.info_nce < self.best_point.validation.info_nce:
-            self.best = {name: value.detach().clone() for name, value in self.fusion.state_dict().items()}
+    def record(self, point: FusionCurvePoint[Judged]) -> None:
+        """Add a validation; keep the weights where its loss is the lowest so far."""
+        if not self.curve or point.validation.loss < self.best_point.validation.loss:
+            self.best = copy.deepcopy(self.learner.network.state_dict())
             self.best_step = point.step
         self.curve.append(point)
 
     @property
-    def best_point(self) -> FusionCurvePoint:
+    def best_point(self) -> FusionCurvePoint[Judged]:
         """The validation at the best step."""
         return next(point for point in self.curve if point.step == self.best_step)
 
-    def is_stale(self, settings: FusionSettings) -> bool:
-        """Tell whether the last `patience` validations brought nothing better."""
-        return sum(point.step > self.best_step for point in self.curve) >= settings.patience
+    @property
+    def is_over(self) -> bool:
+        """Whether all steps are done, or the last `patience` validations brought nothing better."""
+        worse = sum(point.step > self.best_step for point in self.curve)
+        return worse >= self.settings.patience or self.step >= self.settings.steps
 
     def save(self, path: Path) -> None:
         """Write the state, entirely or not at all."""
-        tensors = with_prefix(self.fusion.state_dict(), "fusion.") | with_prefix(self.best, "best.")
-        tensors["log_temperature"] = self.log_temperature
-        tensors |= optimizer_tensors(self.optimizer)
+        learner = self.learner
+        tensors = with_prefix(learner.network.state_dict(), "network.") | with_prefix(self.best, "best.")
+        if learner.log_temperature is not None:
+            tensors["log_temperature"] = learner.log_temperature
+        tensors |= optimizer_tensors(learner.optimizer)
         curve = [asdict(point) for point in self.curve]
         write_tensors(path, tensors, {"step": self.step, "best_step": self.best_step, "curve": curve})
 
     def load(self, path: Path) -> None:
-        """Go on from a state that `save` wrote for the same settings and corpus.
+        """Go on from what `save` wrote for the same learner, settings and footage.
 
         Raises
         ------
         CorruptArtifactError
             If the file is cut short.
         """
+        learner = self.learner
         tensors, header = read_tensors(path)
-        self.fusion.load_state_dict(below(tensors, "fusion."))
+        learner.network.load_state_dict(below(tensors, "network."))
         self.best = below(tensors, "best.")
-        with torch.no_grad():
-            self.log_temperature.copy_(tensors["log_temperature"])
-        restore_optimizer(self.optimizer, tensors)
+        if learner.log_temperature is not None:
+            with torch.no_grad():
+                learner.log_temperature.copy_(tensors["log_temperature"])
+        restore_optimizer(learner.optimizer, tensors)
         self.step, self.best_step = header["step"], header["best_step"]
+        self.resumed_from = self.step
         self.curve = [
-            FusionCurvePoint(**{**point, "validation": Validation(**point["validation"])})
+            FusionCurvePoint(point["step"], point["metrics"], learner.validation_type(**point["validation"]))
             for point in header["curve"]
         ]
-
-
-def training_recipe(settings: FusionSettings, corpus: TrainingCorpus) -> str:
-    """Fingerprint of a training: its settings and its corpus. Another training finds no state of this one."""
-    sha = hashlib.sha256()
-    tensors: list[Any] = [corpus.frames, corpus.tokens, corpus.captions, corpus.groups]
-    for values in [*(tensor.numpy() for tensor in tensors), corpus.caption_counts, corpus.clips]:
-        sha.update(str(values.shape).encode())
-        sha.update(values.tobytes())
-    return digest({"settings": settings.model_dump(mode="json"), "corpus": sha.hexdigest()})

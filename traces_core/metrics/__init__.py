@@ -8,6 +8,7 @@
     score_table the scores of a file, fitted to a ground truth
     baselines   what knows nothing, or was told the truth, gets on the same ground truth
     evaluation  all of it as one row
+    numbers     which numbers of a row are kept, compared and shown
 
 Scores become episodes in `traces_core.streams.episodes`. Thresholds to run with come from
 `traces_core.streams.thresholds`, never from here: what is computed here has seen the ground truth.
@@ -28,6 +29,7 @@ from traces_core.metrics.bootstrap import (
 from traces_core.metrics.evaluation import STATED_RECALL, Evaluation, evaluate
 from traces_core.metrics.frame import FrameScores, auc_anomalous, auc_macro, scores_at
 from traces_core.metrics.localisation import localisation
+from traces_core.metrics.numbers import columns_of, numbers_of
 from traces_core.metrics.ranking import LevelCounts, average_precision, pr_auc_trapezoid, roc_auc, tie_share
 from traces_core.metrics.score_table import ScoreTable, read_scores
 
@@ -48,10 +50,12 @@ __all__ = [
     "average_precision",
     "average_precision_of_draws",
     "baselines",
+    "columns_of",
     "draw_videos",
     "evaluate",
     "judge_alarms",
     "localisation",
+    "numbers_of",
     "percentile_bounds",
     "pr_auc_trapezoid",
     "read_scores",

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from traces_core.metrics import columns_of
 from traces_core.report.formatting import UNDEFINED, number, span, words
 from traces_core.report.images import data_uri
 from traces_core.report.model import BenchmarkReport, Row, is_causal, label
@@ -19,15 +20,12 @@ from traces_core.report.model import number as metric
 from traces_core.report.page import write_page
 from traces_core.report.strips import Scale, digits_of, value_ticks
 
-COLUMNS: tuple[tuple[str, str, int], ...] = (
-    ("auc", "AUC", 3),
-    ("auc_anomalous", "AUC, anomalous videos", 3),
-    ("average_precision", "Average precision", 3),
-    ("false_alarms_per_hour_at_recall", "False alarms an hour, 80 % recall", 1),
-    ("event_recall", "Event recall", 2),
-    ("detection_delay_s", "Detection delay, s", 1),
-    ("pr_auc_trapezoid", "PR area, trapezoid", 3),
-    ("tie_share", "Tied scores", 2),
+COLUMNS = tuple(
+    (name, f"{title[0].upper()}{title[1:]}", digits)
+    for title, name, digits in columns_of(
+        *("auc", "auc_anomalous", "average_precision", "false_alarms_per_hour_at_recall"),
+        *("event_recall", "detection_delay_s", "pr_auc_trapezoid", "tie_share"),
+    )
 )
 """Key, heading and digits of each column of the main table; a column nobody fills is left out."""
 

@@ -9,14 +9,11 @@ import statistics
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from traces_core.metrics import columns_of
 from traces_core.report.model import Row, label, number
 
-_COLUMNS = (
-    ("AUC", "auc", 3),
-    ("AUC, anomalous videos", "auc_anomalous", 3),
-    ("average precision", "average_precision", 3),
-    ("false alarms/h at 80 % event recall", "false_alarms_per_hour_at_recall", 1),
-    ("delay, s", "detection_delay_s", 1),
+_COLUMNS = columns_of(
+    "auc", "auc_anomalous", "average_precision", "false_alarms_per_hour_at_recall", "detection_delay_s"
 )
 
 _MEANING = """\

@@ -12,6 +12,7 @@ from typing import Any
 
 import polars as pl
 
+from traces_core.metrics import numbers_of
 from traces_core.project import Project
 from traces_core.steps import benchmark, detection, footage, knowledge, ladder
 from traces_core.store import Artifact
@@ -23,15 +24,6 @@ SEEDS = (0, 1, 2)
 
 Row = dict[str, Any]
 _MEAN = {"training__fusion__kind": "mean"}
-_KEPT = (
-    "auc",
-    "auc_low",
-    "auc_high",
-    "auc_anomalous",
-    "average_precision",
-    "false_alarms_per_hour_at_recall",
-    "per_class",
-)
 
 
 def streams_of(project: Project, which: str = "candidate") -> dict[str, Row]:
@@ -73,7 +65,7 @@ def _manifests(project: Project, practice: Artifact, listed: Artifact) -> list[A
 
 def _row(variant: str, row: Row, settings: Mapping[str, Any], **more: Any) -> Row:
     """A row of an ablation, with the settings that it changed by their dotted names."""
-    kept = {name: row[name] for name in _KEPT}
+    kept = {**numbers_of(row), "per_class": row["per_class"]}
     changed = {name.replace("__", "."): value for name, value in settings.items()}
     return {"variant": variant, "stream": row["stream"], **kept, "settings": changed, **more}
 

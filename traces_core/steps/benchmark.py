@@ -71,7 +71,7 @@ def benchmark_metrics(
                 recalls=(settings.event_recall,),
                 resamples=settings.bootstrap,
             ).to_dict()
-            rows.append({"data_set": truth.name, **row, **_at_recall(row, settings.event_recall)})
+            rows.append({"data_set": truth.name, **row, **at_recall(row, settings.event_recall)})
         return {"rows": rows, "provenance": _provenance(project, truth, calibrated)}
 
     made_from = {
@@ -84,7 +84,7 @@ def benchmark_metrics(
     return project.store.remember("benchmark_metrics", annotated.key, made_from=made_from, make=measure)
 
 
-def _at_recall(row: Mapping[str, Any], recall: float) -> dict[str, float | None]:
+def at_recall(row: Mapping[str, Any], recall: float) -> dict[str, float | None]:
     """False alarms and the recall reached, at the stated event recall; None where it is never reached."""
     found = row["events"]["at_recall"][f"{recall:g}"] or {}
     return {

@@ -13,23 +13,12 @@ import numpy as np
 import polars as pl
 
 from traces_core.datasets import GroundTruth
-from traces_core.metrics import FrameScores, LevelCounts
+from traces_core.metrics import FrameScores, LevelCounts, numbers_of
 from traces_core.project import Project
 from traces_core.steps.benchmark import tracks_of_set, truth_of
 from traces_core.steps.footage import shard_names
 from traces_core.streams.calibration import Calibration
 from traces_core.types import ScoreTrack
-
-NUMBERS = (
-    "auc",
-    "auc_low",
-    "auc_high",
-    "auc_anomalous",
-    "average_precision",
-    "false_alarms_per_hour_at_recall",
-    "detection_delay_s",
-)
-"""Columns of the result table that are compared; intervals are of the AUC."""
 
 RECALLS = np.linspace(0.01, 1.0, 100)
 """Shares of the anomalous frames at which precision is told."""
@@ -52,7 +41,7 @@ def stream_numbers(rows: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, flo
     {'late': {'auc': 0.5}}
     """
     return {
-        row["stream"]: {name: round(row[name], 6) for name in NUMBERS if row.get(name) is not None}
+        row["stream"]: {name: round(value, 6) for name, value in numbers_of(row).items() if value is not None}
         for row in rows
     }
 

@@ -22,8 +22,9 @@ from traces_core.context_aware.encoders import block_encoder, is_predicting, ori
 from traces_core.context_aware.saved import Blueprint, load_coder, save_coder, save_model
 from traces_core.context_aware.scene import SceneReferences
 from traces_core.context_aware.settings import predictor_alone
-from traces_core.context_aware.training import JointlyTrained, Progress, train_jointly
+from traces_core.context_aware.training import JointlyTrained, train_jointly
 from traces_core.context_aware.views import Views
+from traces_core.fusion.training_loop import Progress
 from traces_core.project import Project
 from traces_core.steps import footage
 from traces_core.steps.block_views import load_grids, views_of

@@ -154,7 +154,7 @@ def _training_report(trained: Trained) -> dict[str, Any]:
         "identity": asdict(trained.identity),
         "validation": asdict(trained.validation),
         "windows": {"training": len(trained.training_windows), "validation": len(trained.validation_windows)},
-        "curve": [{"step": point.step, **point.metrics()} for point in trained.curve],
+        "curve": [{"step": point.step, **point.metrics} for point in trained.curve],
     }
 
 

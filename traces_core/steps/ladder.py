@@ -15,10 +15,10 @@ import numpy as np
 import polars as pl
 
 from traces_core.context_aware.encoders import is_predicting
-from traces_core.metrics import evaluate
+from traces_core.metrics import evaluate, numbers_of
 from traces_core.project import Project
 from traces_core.steps import block_views, context_aware, context_scores, footage, knowledge
-from traces_core.steps.benchmark import truth_of
+from traces_core.steps.benchmark import at_recall, truth_of
 from traces_core.store import Artifact
 from traces_core.streams.table import ALIGNMENT, CONTEXT_AWARE, SURPRISE
 from traces_core.types import ScoreTrack
@@ -63,7 +63,7 @@ def streams_of(project: Project, which: str = "candidate") -> dict[str, Row]:
     rows = {}
     for stream, some in sorted(tracks.items()):
         threshold = thresholds.get(stream)
-        rows[stream] = evaluate(
+        row = evaluate(
             some,
             truth,
             rng=np.random.default_rng(settings.seed),
@@ -72,6 +72,7 @@ def streams_of(project: Project, which: str = "candidate") -> dict[str, Row]:
             recalls=(settings.event_recall,),
             resamples=settings.bootstrap,
         ).to_dict()
+        rows[stream] = {**row, **at_recall(row, settings.event_recall)}
     return rows
 
 
@@ -111,13 +112,8 @@ def _joined(manifests: list[Artifact]) -> pl.DataFrame:
 
 
 def _row(variant: str, row: Mapping[str, Any], settings: Mapping[str, Any], **more: Any) -> Row:
-    kept = ("auc", "auc_low", "auc_high", "auc_anomalous", "average_precision")
-    numbers = {name: row[name] for name in kept}
-    alarms = row["events"]["at_recall"]
-    stated = next(iter(alarms.values())) or {}
-    numbers["false_alarms_per_hour_at_recall"] = stated.get("false_alarms_per_hour")
     changed = {name.replace("__", "."): value for name, value in settings.items()}
-    return {"variant": variant, "stream": row["stream"], **numbers, "settings": changed, **more}
+    return {"variant": variant, "stream": row["stream"], **numbers_of(row), "settings": changed, **more}
 
 
 def ladder(project: Project) -> list[Row]:

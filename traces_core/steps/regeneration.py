@@ -9,10 +9,7 @@ from __future__ import annotations
 import os
 import re
 import uuid
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 from traces_core.bank.bank import Bank
 from traces_core.bank.recall import recall_of_index
@@ -21,34 +18,12 @@ from traces_core.project import Project
 from traces_core.settings import BASE_FILE, Settings
 from traces_core.steps import knowledge
 from traces_core.steps.ablations import streams_of
+from traces_core.steps.promotion import Row, Verdict, compare
 from traces_core.streams.table import LATE
 from traces_core.text.catalog import SIDES
 
-MEASURES = ("auc", "average_precision")
-"""What must not fall, for the stream that rings the alarm."""
 
-
-@dataclass(frozen=True)
-class BankVerdict:
-    """Whether a bank written with another seed is as good as the present one."""
-
-    seed: int
-    """The seed it was written with."""
-    is_taken: bool
-    """Whether it may replace the present bank."""
-    reason: str
-    """Why, in one sentence."""
-    present: Mapping[str, float]
-    """What the present bank reaches, by measure; empty where the new one did not pass the gates."""
-    new: Mapping[str, float]
-    """What the new one reaches."""
-
-    def to_dict(self) -> dict[str, Any]:
-        """As JSON holds it."""
-        return asdict(self)
-
-
-def judged(project: Project, seed: int) -> BankVerdict:
+def judged(project: Project, seed: int, baseline: Row, name: str) -> Verdict:
     """Write a bank with another seed, put it through the gates and the benchmark, and compare.
 
     Parameters
@@ -57,6 +32,10 @@ def judged(project: Project, seed: int) -> BankVerdict:
         Its settings are those of the present bank; only `writing.seed` differs in the new one.
     seed
         What the language model draws with.
+    baseline
+        The row that the new bank must not fall behind, on this footage.
+    name
+        How the words call what that row is of.
 
     Raises
     ------
@@ -66,13 +45,13 @@ def judged(project: Project, seed: int) -> BankVerdict:
     other = project.variant(writing__seed=seed)
     faults = _faults(other)
     if faults:
-        return BankVerdict(seed, False, f"it does not pass the gates: {'; '.join(faults)}", {}, {})
-    present, new = (_measures(one) for one in (project.variant(), other))
-    fallen = [name for name in MEASURES if new[name] < present[name]]
-    if fallen:
-        said = ", ".join(f"{name} {present[name]:.4f} -> {new[name]:.4f}" for name in fallen)
-        return BankVerdict(seed, False, f"the benchmark gets worse: {said}", present, new)
-    return BankVerdict(seed, True, "it passes the gates, and the benchmark does not get worse", present, new)
+        return Verdict(False, f"it does not pass the gates: {'; '.join(faults)}", {}, {})
+    return compare(present_row(other), baseline, name)
+
+
+def present_row(project: Project) -> Row:
+    """The row of the detector that these settings make on this footage, found or made."""
+    return streams_of(project.variant(), which="fusion")[LATE]
 
 
 def _faults(project: Project) -> list[str]:
@@ -94,11 +73,6 @@ def _faults(project: Project) -> list[str]:
         for side, recall in recalls.items()
         if recall < wanted.minimum_recall
     ]
-
-
-def _measures(project: Project) -> dict[str, float]:
-    row = streams_of(project, which="fusion")[LATE]
-    return {name: float(row[name]) for name in MEASURES}
 
 
 def write_seed(folder: Path, seed: int) -> str:

@@ -7,9 +7,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from experiments.ped2.coding.encoder3d import SMALL, Encoder3d
 from traces_core.context_aware.predictive.coder import PredictiveCoder
 from traces_core.context_aware.predictive.contrast import cpc_loss
-from traces_core.context_aware.predictive.encoder3d import SMALL, Encoder3d
 
 
 def _token_coder(*, layers: int = 1, reach: int = 1, steps_ahead: int = 2) -> PredictiveCoder:

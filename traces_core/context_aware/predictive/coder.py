@@ -4,7 +4,7 @@
                       ├─> embedded z (B, N, D, G, G) ─ ConvGRU ─> state ─ head ─> predicted z
     tokens ─ 1x1 ─────┘
 
-The loss is in `contrast`, how far off a prediction was in `surprise`, the encoder of pixels in `encoder3d`.
+The loss is in `contrast`, how far off a prediction was in `surprise`.
 
 Notes
 -----
@@ -20,6 +20,7 @@ import torch
 from torch import Tensor, nn
 
 from traces_core.context_aware.predictive.convgru import ConvGRU
+from traces_core.context_aware.predictive.settings import PredictorSettings
 
 
 @dataclass(frozen=True)
@@ -174,3 +175,16 @@ class PredictiveCoder(nn.Module):
         seen = state[:, -1]
         found = Predictions(self.head(seen)[:, None], embedded[:, None], seen[:, None])
         return found, self.advance(embedded, state)
+
+
+def coder_of(settings: PredictorSettings, inputs: int, encoder: nn.Module | None = None) -> PredictiveCoder:
+    """An untrained coder of grids with this many channels; its weights come from torch's generator."""
+    return PredictiveCoder(
+        inputs=inputs,
+        dimensions=settings.dimensions,
+        hidden=settings.hidden,
+        steps_ahead=settings.steps_ahead,
+        layers=settings.layers,
+        reach=settings.reach,
+        encoder=encoder,
+    )

@@ -1,0 +1,196 @@
+"""An experiment. UCSD Ped2: real footage, learned from its normal training clips, judged on its test clips.
+
+ped2_foreground/<seed> ─> ped2_foreground_scores/<seed> ─────────────────────┐
+ped2_motion/train ─────┐                                                     ├─> ped2_results
+ped2_predictor/<seed> ─> ped2_expectation/<seed> ─┬─> ped2_scores/<seed> ────┘
+ped2_motion/test ─────────────────────────────────┘
+
+Needs the folder that TRACES_REAL_DATA names; `make benchmark-ped2` makes the chapter, nothing else does. Its
+settings are those of params.yaml beside this file when the graph is loaded.
+"""
+
+import json
+from collections.abc import Mapping
+from functools import partial
+
+import dagster as dg
+
+from experiments.ped2 import foreground, results
+from experiments.ped2.coding import steps as coding
+from experiments.ped2.dataset import PARTS
+from experiments.ped2.results import CODED, FOREGROUND
+from experiments.ped2.settings import Ped2Settings
+from pipelines.automation import GPU
+from pipelines.mlflow_links import mlflow_run
+from pipelines.reporting import report
+from pipelines.resources import ProjectResource, TrackerResource
+from pipelines.tracking import TrackedRun, Tracker
+from traces_core.metrics import numbers_of
+from traces_core.store import Artifact
+from traces_core.store.code import code_of
+
+EXPERIMENT = "traces ped2"
+SETTINGS = Ped2Settings.load()
+
+
+def _motion(part: str) -> dg.AssetsDefinition:
+    @dg.asset(
+        key=["ped2_motion", part],
+        kinds={"pytorch"},
+        code_version=code_of(coding.ped2_motion),
+        description=f"Carried motion of the clips of {part}/: how fast what is at a place has been moving.",
+        pool=GPU,
+    )
+    def move(project: ProjectResource) -> dg.MaterializeResult:
+        found = coding.ped2_motion(project.open(), SETTINGS, part)
+        return report(found, **found.facts)
+
+    return move
+
+
+def _predictor(seed: int) -> dg.AssetsDefinition:
+    @dg.asset(
+        key=["ped2_predictor", str(seed)],
+        kinds={"pytorch"},
+        code_version=code_of(coding.ped2_predictor),
+        description=f"The coder trained on the normal clips, with seed {seed}.",
+        pool=GPU,
+    )
+    def train(context: dg.AssetExecutionContext, project: ProjectResource) -> dg.MaterializeResult:
+        def log(step: int, metrics: Mapping[str, float]) -> None:
+            context.log.info(f"step {step}: normal validation loss {metrics['validation_loss']:.3f}")
+
+        learned = coding.ped2_predictor(project.open(), SETTINGS, seed, progress=log)
+        return report(learned, cpu_s=learned.facts["cpu_s"], best_step=learned.facts["best_step"])
+
+    return train
+
+
+def _expectation(seed: int) -> dg.AssetsDefinition:
+    @dg.asset(
+        key=["ped2_expectation", str(seed)],
+        kinds={"pytorch"},
+        deps=[["ped2_motion", "train"], ["ped2_predictor", str(seed)]],
+        code_version=code_of(coding.ped2_expectation),
+        description=f"How much motion the coder of seed {seed} expects at each place of the normal clips.",
+        pool=GPU,
+    )
+    def expect(project: ProjectResource) -> dg.MaterializeResult:
+        found = coding.ped2_expectation(project.open(), SETTINGS, seed)
+        return report(found, **found.facts)
+
+    return expect
+
+
+def _scores(seed: int) -> dg.AssetsDefinition:
+    @dg.asset(
+        key=["ped2_scores", str(seed)],
+        kinds={"mlflow"},
+        deps=[["ped2_motion", "test"], ["ped2_expectation", str(seed)]],
+        code_version=code_of(coding.ped2_scores),
+        description=f"Surprise maps and scores of the test clips, of seed {seed}; and its numbers in MLflow.",
+        pool=GPU,
+    )
+    def score(
+        context: dg.AssetExecutionContext, project: ProjectResource, tracker: TrackerResource
+    ) -> dg.MaterializeResult:
+        project = project.open()
+        learned, scores = (
+            step(project, SETTINGS, seed) for step in (coding.ped2_predictor, coding.ped2_scores)
+        )
+        return _judged(context, tracker.open(), CODED, seed, learned, scores)
+
+    return score
+
+
+def _foreground(seed: int) -> dg.AssetsDefinition:
+    @dg.asset(
+        key=["ped2_foreground", str(seed)],
+        kinds={"pytorch"},
+        code_version=code_of(foreground.ped2_foreground),
+        description=f"What the foreground of the normal clips does and looks like, learned with seed {seed}.",
+        pool=GPU,
+    )
+    def learn(project: ProjectResource) -> dg.MaterializeResult:
+        found = foreground.ped2_foreground(project.open(), SETTINGS, seed)
+        return report(found, **found.facts)
+
+    return learn
+
+
+def _foreground_scores(seed: int) -> dg.AssetsDefinition:
+    @dg.asset(
+        key=["ped2_foreground_scores", str(seed)],
+        kinds={"mlflow"},
+        deps=[["ped2_foreground", str(seed)]],
+        code_version=code_of(foreground.ped2_foreground_scores),
+        description=f"Surprise of the test clips' foreground, of seed {seed}; and its numbers in MLflow.",
+        pool=GPU,
+    )
+    def score(
+        context: dg.AssetExecutionContext, project: ProjectResource, tracker: TrackerResource
+    ) -> dg.MaterializeResult:
+        project = project.open()
+        learned = foreground.ped2_foreground(project, SETTINGS, seed)
+        scores = foreground.ped2_foreground_scores(project, SETTINGS, seed)
+        return _judged(context, tracker.open(), FOREGROUND, seed, learned, scores)
+
+    return score
+
+
+def _judged(
+    context: dg.AssetExecutionContext,
+    tracker: Tracker,
+    stream: str,
+    seed: int,
+    learned: Artifact,
+    scores: Artifact,
+) -> dg.MaterializeResult:
+    """Scores of a stream against the labels, with their run in MLflow."""
+    row = results.ped2_row(seed, scores, stream)
+    log = partial(_seed_run, tracker, stream, learned, scores, row)
+    return report(scores, auc=row["auc"], **mlflow_run(context, tracker, scores.recipe, log))
+
+
+def _seed_run(
+    tracker: Tracker,
+    stream: str,
+    learned: Artifact,
+    scores: Artifact,
+    row: Mapping[str, object],
+    tags: Mapping[str, str],
+) -> TrackedRun:
+    """The MLflow run of one stream and seed: settings, curve where there is one, numbers and weights."""
+
+    def fill(run: TrackedRun) -> None:
+        settings = SETTINGS.model_dump(mode="json", exclude={"seeds"})
+        run.params({"seed": row["seed"], **settings})
+        for point in learned.facts.get("curve", ()):
+            curve = {name: value for name, value in point.items() if name != "step" and value is not None}
+            run.metrics(curve, step=point["step"])
+        run.metrics(numbers_of(row))
+        run.content("row.json", json.loads(json.dumps(row)))
+        run.file(learned.path)
+
+    told = {**tags, "recipe": scores.recipe, "kind": "seed"}
+    return tracker.once(f"ped2 {stream}, seed {row['seed']}", told, fill, experiment=EXPERIMENT)
+
+
+MOTION = [_motion(part) for part in PARTS]
+PREDICTORS = [_predictor(seed) for seed in SETTINGS.seeds]
+EXPECTATIONS = [_expectation(seed) for seed in SETTINGS.seeds]
+SCORES = [_scores(seed) for seed in SETTINGS.seeds]
+FOREGROUNDS = [_foreground(seed) for seed in SETTINGS.seeds]
+FOREGROUND_SCORES = [_foreground_scores(seed) for seed in SETTINGS.seeds]
+
+
+@dg.asset(
+    kinds={"markdown"},
+    deps=[[name, str(seed)] for name in ("ped2_scores", "ped2_foreground_scores") for seed in SETTINGS.seeds],
+    code_version=code_of(results.ped2_results),
+)
+def ped2_results(project: ProjectResource) -> dg.MaterializeResult:
+    """All seeds against the labels, with baselines: `reports/ped2.json`."""
+    found = results.ped2_results(project.open(), SETTINGS)
+    said = found.read()
+    return report(found, auc=said["auc"], auc_macro=said["auc_macro"])

@@ -1,0 +1,72 @@
+"""The gate that every promotion passes: a detector, or a bank, replaces another only if no number falls.
+
+Both sides are rows of the benchmark of the same footage and ground truth, measured by the same code. How they
+are made belongs to who asks: `regeneration` for a bank, `pipelines.champion` for a detector.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from traces_core.store import Artifact
+from traces_core.streams.table import LATE
+
+Row = Mapping[str, Any]
+
+MEASURES = ("auc", "average_precision")
+"""What must not fall, for the stream that alarms are taken from first."""
+TOLERANCE = 1e-9
+"""How much lower counts as equal: a thousand times the noise of sums in another order, and less than one pair
+of frames is worth in an hour of footage. No real loss passes, so a hundred promotions lose nothing."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What the gate decided."""
+
+    is_passed: bool
+    """Whether the new one may replace the baseline."""
+    reason: str
+    """Why, in words and numbers, with every digit that decided."""
+    new: Mapping[str, float | None]
+    """What the new one reaches, by measure; empty where it was not measured."""
+    baseline: Mapping[str, float | None]
+    """What the baseline reaches."""
+
+
+def late_row(measured: Artifact) -> Row:
+    """The row of the stream that the gate judges."""
+    return next(row for row in measured.read()["rows"] if row["stream"] == LATE)
+
+
+def compare(new: Row, baseline: Row, name: str) -> Verdict:
+    """Whether one is no worse than another: none of `MEASURES` falls.
+
+    Parameters
+    ----------
+    new, baseline
+        Rows of `benchmark_metrics`, of one stream and one ground truth.
+    name
+        How the words call the baseline.
+
+    Examples
+    --------
+    >>> row = {"auc": 0.9, "average_precision": 0.5, "ground_truth": {"fingerprint": "f"}}
+    >>> compare({**row, "auc": 0.8999999}, row, "the champion").reason
+    'auc 0.8999999 against 0.9 of the champion, average_precision 0.5 against 0.5'
+    """
+    numbers = [{measure: row[measure] for measure in MEASURES} for row in (new, baseline)]
+    truths = [row["ground_truth"]["fingerprint"] for row in (new, baseline)]
+    if truths[0] != truths[1]:
+        reason = f"ground truth {truths[0]} cannot be compared with {truths[1]} of {name}"
+        return Verdict(False, reason, *numbers)
+    undefined = [measure for measure in MEASURES if None in (new[measure], baseline[measure])]
+    if undefined:
+        reason = f"{', '.join(undefined)} undefined: the benchmark holds no anomaly to find"
+        return Verdict(False, reason, *numbers)
+    (first, *more) = (f"{measure} {new[measure]!r} against {baseline[measure]!r}" for measure in MEASURES)
+    # Negated, so that a number that is NaN does not pass.
+    fallen = [measure for measure in MEASURES if not new[measure] >= baseline[measure] - TOLERANCE]
+    return Verdict(not fallen, ", ".join([f"{first} of {name}", *more]), *numbers)
