@@ -7,39 +7,39 @@ from functools import partial
 
 import dagster as dg
 
+from pipelines.asset import asset
 from pipelines.automation import GPU
 from pipelines.mlflow_links import mlflow_run
 from pipelines.mlflow_runs import ablation_runs
 from pipelines.reporting import report, shown_rows
-from pipelines.resources import ProjectResource, TrackerResource
-from traces_core.steps import ladder, pages
+from pipelines.tracking import Tracker
+from traces_core.project import Project
+from traces_core.steps import pages
 from traces_core.steps.ablations import ABLATIONS, ablation
-from traces_core.store.code import code_of
-from traces_core.store.digest import digest
-
-JOINT = {name: ["context_aware_alarms"] for name in ladder.ABLATIONS}
-"""What the ablations of the Context-Aware system begin with, besides the benchmark."""
+from traces_core.store import Artifact
 
 
 def _asset(name: str) -> dg.AssetsDefinition:
-    @dg.asset(
+    @asset(
         key=["ablations", name],
         kinds={"mlflow"},
-        deps=["benchmark_metrics", "trace_index", *JOINT.get(name, [])],
-        code_version=digest([code_of(ablation), code_of(ABLATIONS[name], deep=True)]),
+        moves=False,
+        runs=[ABLATIONS[name]],
         description=ABLATIONS[name].__doc__,
         pool=GPU,
     )
     def compare(
-        context: dg.AssetExecutionContext, project: ProjectResource, tracker: TrackerResource
+        context: dg.AssetExecutionContext,
+        project: Project,
+        tracker: Tracker,
+        benchmark_metrics: Artifact,
+        trace_index: Artifact,
     ) -> dg.MaterializeResult:
-        project, runs = project.open(), tracker.open()
-        measured = project.store.current("benchmark_metrics", "benchmark")
-        found = ablation(project, name, ABLATIONS[name], measured)
-        rows = found.read()["rows"]
-        log = partial(ablation_runs, runs, project, measured, found)
-        run = mlflow_run(context, runs, found.recipe, log)
-        return report(found, rows=len(rows), **shown_rows(rows), **run)
+        compared = ablation(project, name, ABLATIONS[name], benchmark_metrics, trace_index)
+        rows = compared.read()["rows"]
+        log = partial(ablation_runs, tracker, project, benchmark_metrics, compared)
+        run = mlflow_run(context, tracker, compared.recipe, log)
+        return report(compared, rows=len(rows), **shown_rows(rows), **run)
 
     return compare
 
@@ -47,12 +47,14 @@ def _asset(name: str) -> dg.AssetsDefinition:
 COMPARISONS = [_asset(name) for name in ABLATIONS]
 
 
-@dg.asset(
+@asset(
     kinds={"html"},
-    deps=["benchmark_metrics", *(["ablations", name] for name in ABLATIONS)],
-    code_version=code_of(pages.results_page),
+    moves=False,
+    inputs={"ablations": [dg.AssetKey(["ablations", name]) for name in ABLATIONS]},
 )
-def results(project: ProjectResource) -> dg.MaterializeResult:
+def results(
+    project: Project, benchmark_metrics: Artifact, adapters: Artifact, ablations: list[Artifact]
+) -> dg.MaterializeResult:
     """The page with every row and every ablation."""
-    written = pages.results_page(project.open())
+    written = pages.results(project, benchmark_metrics, adapters, ablations)
     return report(written, **written.facts)

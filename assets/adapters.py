@@ -7,49 +7,39 @@ import json
 from functools import partial
 
 import dagster as dg
-import polars as pl
 
-from assets.sources import settings
-from pipelines.automation import GPU, WHEN_INPUTS_CHANGE
+from pipelines.asset import asset
+from pipelines.automation import GPU
 from pipelines.mlflow_links import mlflow_run
 from pipelines.mlflow_runs import training_run
 from pipelines.reporting import picture, report
-from pipelines.resources import ProjectResource, TrackerResource
+from pipelines.tracking import Tracker
 from traces_core.project import Project
-from traces_core.steps import detection, footage
+from traces_core.steps import adapters as steps
 from traces_core.steps.pages import training_picture
-from traces_core.store.code import code_of
+from traces_core.store import Artifact
 
 
-@dg.asset(
-    kinds={"torch"},
-    deps=["video_features", "videos", "practice_footage", *settings("training", "clip", "timesformer")],
-    code_version=code_of(detection.adapters),
-    automation_condition=WHEN_INPUTS_CHANGE,
-    pool=GPU,
-)
+@asset(kinds={"torch"}, pool=GPU)
 def adapters(
-    context: dg.AssetExecutionContext, project: ProjectResource, tracker: TrackerResource
+    context: dg.AssetExecutionContext,
+    project: Project,
+    tracker: Tracker,
+    practice_footage: Artifact,
+    videos: Artifact,
+    video_features: list[Artifact],
 ) -> dg.MaterializeResult:
     """The fusion that ships: trained on captioned clips of other scenes, or else the identity."""
-    project = project.open()
-    practice, listed = project.store.current("practice_footage"), project.store.current("videos")
-    manifest = feature_manifest(project)
-    learned = detection.adapters(project, practice, listed, manifest)
-    said = json.loads((learned.path / "training.json").read_text())
-    runs = tracker.open()
+    trained = steps.adapters(project, practice_footage, videos, video_features)
+    training = json.loads((trained.path / "training.json").read_text())
+    made = {"practice_footage": practice_footage, "videos": videos}
+    log = partial(training_run, tracker, project, trained, made)
     return report(
-        learned,
-        shipped=said["shipped"],
-        reason=said["reason"],
-        best_step=said.get("best_step"),
-        training_windows=said.get("windows", {}).get("training"),
-        **({"curves": picture(training_picture(said), "Losses")} if said["curve"] else {}),
-        **mlflow_run(context, runs, learned.recipe, partial(training_run, runs, project, learned)),
+        trained,
+        shipped=training["shipped"],
+        reason=training["reason"],
+        best_step=training.get("best_step"),
+        training_windows=training.get("windows", {}).get("training"),
+        **({"curves": picture(training_picture(training), "Losses")} if training["curve"] else {}),
+        **mlflow_run(context, tracker, trained.recipe, log),
     )
-
-
-def feature_manifest(project: Project) -> pl.DataFrame:
-    """The manifests of all shards, joined."""
-    names = footage.shard_names(project.settings.footage.shards)
-    return pl.concat([project.store.current("feature_manifest", name).read() for name in names])

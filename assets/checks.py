@@ -22,7 +22,10 @@ from pipelines.reporting import sound_scores
 from pipelines.resources import ProjectResource
 from traces_core.bank.bank import Bank
 from traces_core.bank.recall import recall_of_index
-from traces_core.steps import captions, footage, knowledge
+from traces_core.steps import bank as bank_step
+from traces_core.steps import captions
+from traces_core.steps import corpus as corpus_step
+from traces_core.steps import features as features_step
 from traces_core.steps.benchmark import baseline_rows
 from traces_core.streams.table import LATE
 from traces_core.streams.thresholds import enough_normal_footage
@@ -34,7 +37,7 @@ def corpus_is_sound(context: dg.AssetCheckExecutionContext, project: ProjectReso
     """Both sides of every class, few duplicates, short, plain, varied sentences, words the encoder knows."""
     project = project.open()
     return _from_findings(
-        knowledge.corpus_findings(project, project.store.current("trace_corpus", context.partition_key))
+        bank_step.corpus_findings(project, project.store.current("trace_corpus", context.partition_key))
     )
 
 
@@ -51,7 +54,7 @@ def embeddings_are_sound(
     sound = bool(
         np.isfinite(unit).all() and np.abs(norms - 1).max() < 1e-3 and len(unit) == len(corpus.read())
     )
-    result = _from_findings(knowledge.corpus_findings(project, corpus, vectors) if sound else [])
+    result = _from_findings(bank_step.corpus_findings(project, corpus, vectors) if sound else [])
     found = f"{len(unit)} vectors of length {norms.min():.4f} to {norms.max():.4f}\n\n{result.description}"
     severity = result.severity if sound else dg.AssetCheckSeverity.ERROR
     return dg.AssetCheckResult(
@@ -96,7 +99,7 @@ def features_cover_the_videos(
     """
     project = project.open()
     listed = project.store.current("videos").read().unique("video_id", keep="first", maintain_order=True)
-    rows = project.store.current("feature_manifest", context.partition_key).read().join(listed, on="video_id")
+    rows = project.store.current("video_features", context.partition_key).read().join(listed, on="video_id")
     wrong, named = [], []
     for row in rows.iter_rows(named=True):
         if row["reason"] is not None:
@@ -104,7 +107,7 @@ def features_cover_the_videos(
             continue
         if row["fingerprint"] is None:
             continue
-        wrong += footage.feature_faults(project, row)
+        wrong += features_step.feature_faults(project, row)
     said = [*wrong, *(f"left out: {one}" for one in named)]
     return dg.AssetCheckResult(
         passed=not wrong,
@@ -161,7 +164,7 @@ def normal_footage_is_enough(project: ProjectResource) -> dg.AssetCheckResult:
 @dg.asset_check(asset="benchmark_metrics")
 def scores_beat_what_costs_nothing(project: ProjectResource) -> dg.AssetCheckResult:
     """The interval of `late` lies above every baseline that looks at no picture and knows no label."""
-    rows = project.open().store.current("benchmark_metrics", "benchmark").read()["rows"]
+    rows = project.open().store.current("benchmark_metrics").read()["rows"]
     lowest = next(row["auc_low"] for row in rows if row["stream"] == LATE)
     free = {one["baseline"]: one["auc"] for one in baseline_rows(rows) if "oracle" not in one["baseline"]}
     beaten_by = [f"{name} {auc:.3f}" for name, auc in free.items() if auc is not None and auc >= lowest]
@@ -176,10 +179,10 @@ def every_event_has_traces(project: ProjectResource) -> dg.AssetCheckResult:
     """The bank has sentences for each class of event that the ground truth names."""
     project = project.open()
     corpora = [
-        project.store.current("trace_corpus", one).read() for one in knowledge.contexts_in_use(project)
+        project.store.current("trace_corpus", one).read() for one in corpus_step.contexts_in_use(project)
     ]
     known = set(pl.concat(corpora)["class"])
-    events = set(project.store.current("annotations", "benchmark").read()["label"])
+    events = set(project.store.current("annotations").read()["label"])
     return _warning(
         [f"no sentence of the catalog is about {one}" for one in sorted(events - known)],
         f"there are sentences about {', '.join(sorted(events)) or 'all of no events'}",

@@ -14,162 +14,109 @@ from functools import partial
 import dagster as dg
 import polars as pl
 
-from assets.sources import settings
-from pipelines.automation import GPU, WHEN_INPUTS_CHANGE
+from pipelines.asset import asset
+from pipelines.automation import GPU
 from pipelines.mlflow_links import mlflow_run
 from pipelines.partitions import SHARDS
 from pipelines.reporting import report, shown_alarm, shown_peak, sound_scores, table
-from pipelines.resources import ProjectResource, TrackerResource
+from pipelines.resources import ProjectResource
 from pipelines.tracking import TRAININGS, TrackedRun, Tracker
 from traces_core.context_aware.calibration import ContextCalibration
-from traces_core.context_aware.encoders import is_predicting
 from traces_core.project import Project
-from traces_core.steps import block_views, context_aware, context_scores, footage
+from traces_core.steps import block_views, context_scores
+from traces_core.steps import context_aware as steps
 from traces_core.store import Artifact
-from traces_core.store.code import code_of
 from traces_core.streams.table import ALIGNMENT, CONTEXT_AWARE
 
 
-@dg.asset(
-    kinds={"timesformer"},
-    partitions_def=SHARDS,
-    deps=["videos", "practice_footage", *settings("sampling", "timesformer", "predictor", "context_gate")],
-    code_version=code_of(block_views.patch_grids),
-    automation_condition=WHEN_INPUTS_CHANGE,
-    pool=GPU,
-)
-def patch_grids(context: dg.AssetExecutionContext, project: ProjectResource) -> dg.MaterializeResult:
+@asset(kinds={"timesformer"}, partitions_def=SHARDS, pool=GPU)
+def patch_grids(
+    context: dg.AssetExecutionContext, project: Project, practice_footage: Artifact, videos: Artifact
+) -> dg.MaterializeResult:
     """The patch tokens of each block of one shard's videos; anomalous training videos are left out."""
-    project = project.open()
-    practice, listed = project.store.current("practice_footage"), project.store.current("videos")
-    manifest = block_views.patch_grids(project, practice, listed, context.partition_key)
+    manifest = block_views.patch_grids(project, practice_footage, videos, context.partition_key)
     rows = manifest.read()
     return report(manifest, videos=len(rows), blocks=int(rows["blocks"].sum()))
 
 
-@dg.asset(
-    kinds={"torch"},
-    deps=["patch_grids", "videos", "practice_footage", *settings("predictor")],
-    code_version=code_of(context_aware.predictor),
-    automation_condition=WHEN_INPUTS_CHANGE,
-    pool=GPU,
-)
+@asset(kinds={"torch"}, pool=GPU)
 def predictor(
-    context: dg.AssetExecutionContext, project: ProjectResource, tracker: TrackerResource
+    context: dg.AssetExecutionContext,
+    project: Project,
+    tracker: Tracker,
+    practice_footage: Artifact,
+    videos: Artifact,
+    patch_grids: list[Artifact],
 ) -> dg.MaterializeResult:
     """Dense predictive coding, trained alone on normal footage: the next block, place by place."""
-    project, runs = project.open(), tracker.open()
-    practice, listed = project.store.current("practice_footage"), project.store.current("videos")
-    learned = context_aware.predictor(project, practice, listed, _joined(project, "grid_manifest"))
-    said = _training(learned)
-    log = partial(
-        _training_run, runs, learned, "predictor", project.settings.predictor.model_dump(mode="json")
-    )
+    trained = steps.predictor(project, practice_footage, videos, patch_grids)
+    training = _training(trained)
+    params = project.settings.predictor.model_dump(mode="json")
+    log = partial(_training_run, tracker, trained, "predictor", params)
     return report(
-        learned,
-        loss_untrained=said["begin"]["prediction"],
-        loss=said["validation"]["prediction"],
-        best_step=said["best_step"],
-        **mlflow_run(context, runs, learned.recipe, log),
+        trained,
+        loss_untrained=training["begin"]["prediction"],
+        loss=training["validation"]["prediction"],
+        best_step=training["best_step"],
+        **mlflow_run(context, tracker, trained.recipe, log),
     )
 
 
-@dg.asset(
-    kinds={"torch"},
-    deps=[
-        "predictor",
-        "patch_grids",
-        "video_features",
-        "videos",
-        "practice_footage",
-        "trace_index",
-        *settings("joint", "context_gate", "predictor", "training", "clip", "timesformer"),
-    ],
-    code_version=code_of(context_aware.context_gate),
-    automation_condition=WHEN_INPUTS_CHANGE,
-    pool=GPU,
-)
+@asset(kinds={"torch"}, pool=GPU)
 def context_gate(
-    context: dg.AssetExecutionContext, project: ProjectResource, tracker: TrackerResource
+    context: dg.AssetExecutionContext,
+    project: Project,
+    tracker: Tracker,
+    practice_footage: Artifact,
+    videos: Artifact,
+    video_features: list[Artifact],
+    patch_grids: list[Artifact],
+    predictor: Artifact,
+    trace_index: Artifact,
 ) -> dg.MaterializeResult:
     """Head, gate and predictor, trained jointly on normal footage; what they began as, if that is better."""
-    project, runs = project.open(), tracker.open()
-    store, predicts = project.store, is_predicting(project)
-    learned = context_aware.context_gate(
-        project,
-        store.current("practice_footage"),
-        store.current("videos"),
-        _joined(project, "feature_manifest"),
-        _joined(project, "grid_manifest") if predicts else None,
-        store.current("predictor") if predicts else None,
-        store.current("trace_index"),
-    )
-    said = _training(learned)
-    params = {
-        name: getattr(project.settings, name).model_dump(mode="json") for name in ("joint", "context_gate")
-    }
-    log = partial(_training_run, runs, learned, "context gate", params)
+    footage = (practice_footage, videos, video_features, patch_grids)
+    trained = steps.context_gate(project, *footage, predictor, trace_index)
+    training, settings = _training(trained), project.settings
+    params = {name: getattr(settings, name).model_dump(mode="json") for name in ("joint", "context_gate")}
+    log = partial(_training_run, tracker, trained, "context gate", params)
     return report(
-        learned,
-        shipped=said["shipped"],
-        reason=said["reason"],
-        best_step=said.get("best_step"),
-        **mlflow_run(context, runs, learned.recipe, log),
+        trained,
+        shipped=training["shipped"],
+        reason=training["reason"],
+        best_step=training.get("best_step"),
+        **mlflow_run(context, tracker, trained.recipe, log),
     )
 
 
-@dg.asset(
-    kinds={"polars"},
-    partitions_def=SHARDS,
-    deps=[
-        "context_gate",
-        "video_features",
-        "patch_grids",
-        "trace_index",
-        "videos",
-        *settings("context_gate", "scoring", "predictor"),
-    ],
-    code_version=code_of(context_scores.context_aware_scores),
-    automation_condition=WHEN_INPUTS_CHANGE,
-    pool=GPU,
-)
-def context_aware_scores(context: dg.AssetExecutionContext, project: ProjectResource) -> dg.MaterializeResult:
+@asset(kinds={"polars"}, partitions_def=SHARDS, pool=GPU)
+def context_aware_scores(
+    project: Project,
+    practice_footage: Artifact,
+    videos: Artifact,
+    video_features: Artifact,
+    patch_grids: Artifact,
+    context_gate: Artifact,
+    trace_index: Artifact,
+) -> dg.MaterializeResult:
     """The streams alignment and surprise of one shard's calibration and benchmark videos; causal."""
-    project, shard = project.open(), context.partition_key
-    store = project.store
-    scores = context_scores.context_aware_scores(
-        project,
-        store.current("videos"),
-        store.current("feature_manifest", shard),
-        store.current("grid_manifest", shard) if is_predicting(project) else None,
-        store.current("context_gate"),
-        store.current("trace_index"),
-    )
+    seen = (videos, video_features, patch_grids)
+    scores = context_scores.context_aware_scores(project, *seen, context_gate, trace_index)
     rows = scores.read()
-    return report(
-        scores,
-        scores=len(rows),
-        videos=rows["video_id"].n_unique(),
-        **shown_peak(project, scores, ALIGNMENT),
-    )
+    peak = shown_peak(project, practice_footage, videos, scores, ALIGNMENT)
+    return report(scores, scores=len(rows), videos=rows["video_id"].n_unique(), **peak)
 
 
-@dg.asset(
-    kinds={"json"},
-    deps=["context_aware_scores", "videos", *settings("calibration", "context_gate")],
-    code_version=code_of(context_scores.context_aware_thresholds),
-    automation_condition=WHEN_INPUTS_CHANGE,
-)
-def context_aware_thresholds(project: ProjectResource) -> dg.MaterializeResult:
+@asset(kinds={"json"})
+def context_aware_thresholds(
+    project: Project, videos: Artifact, context_aware_scores: list[Artifact]
+) -> dg.MaterializeResult:
     """How often normal footage of each scene scores as high, and the thresholds for the stated rate."""
-    project = project.open()
-    shards = footage.shard_names(project.settings.footage.shards)
-    scores = [project.store.current("context_aware_scores", shard) for shard in shards]
-    calibrated = context_scores.context_aware_thresholds(project, project.store.current("videos"), scores)
+    calibrated = context_scores.context_aware_thresholds(project, videos, context_aware_scores)
     rows = [
-        {"stream": stream, "scene": scene or "all of them", **said}
+        {"stream": stream, "scene": scene or "all of them", **numbers}
         for stream, scenes in calibrated.read()["by_scene"].items()
-        for scene, said in scenes.items()
+        for scene, numbers in scenes.items()
     ]
     thresholds = ContextCalibration.load(calibrated).thresholds
     return report(
@@ -179,38 +126,36 @@ def context_aware_thresholds(project: ProjectResource) -> dg.MaterializeResult:
     )
 
 
-@dg.asset(
-    kinds={"polars"},
-    partitions_def=SHARDS,
-    deps=["context_aware_scores", "context_aware_thresholds", "videos"],
-    code_version=code_of(context_scores.context_aware_alarms),
-    automation_condition=WHEN_INPUTS_CHANGE,
-)
-def context_aware_alarms(context: dg.AssetExecutionContext, project: ProjectResource) -> dg.MaterializeResult:
+@asset(kinds={"polars"}, partitions_def=SHARDS)
+def context_aware_alarms(
+    project: Project,
+    practice_footage: Artifact,
+    videos: Artifact,
+    context_gate: Artifact,
+    trace_index: Artifact,
+    context_aware_scores: Artifact,
+    context_aware_thresholds: Artifact,
+) -> dg.MaterializeResult:
     """The episodes in which alignment, surprise, or either of them mismatches, and which of them does."""
-    project = project.open()
-    found = context_scores.context_aware_alarms(
-        project,
-        project.store.current("videos"),
-        project.store.current("context_aware_scores", context.partition_key),
-        project.store.current("context_aware_thresholds"),
+    raised = context_scores.context_aware_alarms(
+        project, videos, context_aware_scores, context_aware_thresholds
     )
-    rows = found.read()
+    rows = raised.read()
     either = rows.filter(pl.col("stream") == CONTEXT_AWARE).sort("peak_score", descending=True)
-    shown = {}
+    strongest = {}
     if len(either):
         alarm = either.row(0, named=True)
-        shown = shown_alarm(
-            project, alarm, context_scores.surprise_at(project, alarm["video"], alarm["peak_s"])
-        )
-    return report(found, episodes=len(rows), videos=rows["video"].n_unique(), **shown)
+        moment = (alarm["video"], alarm["peak_s"])
+        surprise = context_scores.surprise_at(project, context_gate, trace_index, *moment)
+        strongest = shown_alarm(project, practice_footage, videos, alarm, surprise)
+    return report(raised, episodes=len(rows), videos=rows["video"].n_unique(), **strongest)
 
 
 @dg.asset_check(asset=predictor, blocking=True)
 def predictor_has_learned(project: ProjectResource) -> dg.AssetCheckResult:
     """It finds the next block of normal videos it was not trained on better than it did untrained."""
-    said = _training(project.open().store.current("predictor"))
-    before, after = (said[name]["prediction"] for name in ("begin", "validation"))
+    training = _training(project.open().store.current("predictor"))
+    before, after = (training[name]["prediction"] for name in ("begin", "validation"))
     return dg.AssetCheckResult(
         passed=after < before,
         metadata={"loss_untrained": before, "loss": after},
@@ -238,12 +183,6 @@ def context_scores_are_sound(
     """Finite, and no stream gives mostly one value."""
     store = project.open().store
     return sound_scores(store.current("context_aware_scores", context.partition_key).read())
-
-
-def _joined(project: Project, manifest: str) -> pl.DataFrame:
-    """The manifests of all shards."""
-    names = footage.shard_names(project.settings.footage.shards)
-    return pl.concat([project.store.current(manifest, name).read() for name in names])
 
 
 def _training(learned: Artifact) -> dict:

@@ -8,28 +8,27 @@ from functools import partial
 
 import dagster as dg
 
-from assets.sources import settings
-from pipelines.automation import WHEN_INPUTS_CHANGE
+from pipelines.asset import asset
 from pipelines.champion import promote
 from pipelines.mlflow_links import mlflow_run
 from pipelines.reporting import report
-from pipelines.resources import ProjectResource, TrackerResource
-from traces_core.detector.saved import PARTS, SECTIONS
+from pipelines.tracking import Tracker
+from traces_core.project import Project
 from traces_core.steps import model
-from traces_core.store.code import code_of
+from traces_core.store import Artifact
 
 
-@dg.asset(
-    kinds={"mlflow"},
-    deps=["benchmark_metrics", *PARTS, *settings(*SECTIONS)],
-    code_version=code_of(model.detector_card, deep=True),
-    automation_condition=WHEN_INPUTS_CHANGE,
-)
+@asset(kinds={"mlflow"})
 def detector_model(
-    context: dg.AssetExecutionContext, project: ProjectResource, tracker: TrackerResource
+    context: dg.AssetExecutionContext,
+    project: Project,
+    tracker: Tracker,
+    benchmark_metrics: Artifact,
+    trace_index: Artifact,
+    adapters: Artifact,
+    thresholds: Artifact,
 ) -> dg.MaterializeResult:
     """A version of the MLflow model `traces`; it becomes the champion if the benchmark is no worse for it."""
-    project, runs = project.open(), tracker.open()
-    card = model.detector_card(project)
-    run = mlflow_run(context, runs, card.recipe, partial(promote, project, runs))
-    return report(card, **run)
+    card = model.detector_model(project, trace_index, adapters, thresholds)
+    log = partial(promote, project, tracker, benchmark_metrics, card, [trace_index, adapters, thresholds])
+    return report(card, **mlflow_run(context, tracker, card.recipe, log))

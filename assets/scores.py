@@ -7,36 +7,27 @@ adapters ───────┘
 
 import dagster as dg
 
-from assets.sources import settings
-from pipelines.automation import GPU, WHEN_INPUTS_CHANGE
+from pipelines.asset import asset
+from pipelines.automation import GPU
 from pipelines.partitions import SHARDS
 from pipelines.reporting import report, shown_peak
-from pipelines.resources import ProjectResource
-from traces_core.steps import detection
-from traces_core.store.code import code_of
+from traces_core.project import Project
+from traces_core.steps import scores
+from traces_core.store import Artifact
 from traces_core.streams.table import FUSED
 
 
-@dg.asset(
-    kinds={"faiss"},
-    partitions_def=SHARDS,
-    deps=["video_features", "videos", "trace_index", "adapters", *settings("scoring", "clip", "timesformer")],
-    code_version=code_of(detection.anomaly_scores),
-    automation_condition=WHEN_INPUTS_CHANGE,
-    pool=GPU,
-)
-def anomaly_scores(context: dg.AssetExecutionContext, project: ProjectResource) -> dg.MaterializeResult:
-    """The streams appearance, fused and action of one shard's videos; causal."""
-    project = project.open()
-    store = project.store
-    scores = detection.anomaly_scores(
-        project,
-        store.current("videos"),
-        store.current("feature_manifest", context.partition_key),
-        store.current("trace_index"),
-        store.current("adapters"),
-    )
-    table = scores.read()
-    return report(
-        scores, scores=len(table), videos=table["video_id"].n_unique(), **shown_peak(project, scores, FUSED)
-    )
+@asset(kinds={"faiss"}, partitions_def=SHARDS, pool=GPU)
+def anomaly_scores(
+    project: Project,
+    practice_footage: Artifact,
+    videos: Artifact,
+    video_features: Artifact,
+    trace_index: Artifact,
+    adapters: Artifact,
+) -> dg.MaterializeResult:
+    """The causal streams of one shard's videos against the traces."""
+    made = scores.anomaly_scores(project, videos, video_features, trace_index, adapters)
+    rows = made.read()
+    peak = shown_peak(project, practice_footage, videos, made, FUSED)
+    return report(made, scores=len(rows), videos=rows["video_id"].n_unique(), **peak)

@@ -30,11 +30,6 @@ def _section(name: str) -> dg.AssetsDefinition:
 SECTIONS = [_section(name) for name in Settings.model_fields]
 
 
-def settings(*names: str) -> list[dg.AssetKey]:
-    """Keys of the sections an asset depends on."""
-    return [dg.AssetKey(["settings", name]) for name in names]
-
-
 @dg.observable_source_asset(
     partitions_def=CONTEXTS,
     tags=_CHAPTER,

@@ -31,7 +31,7 @@ from traces_core.settings import BASE_FILE, Machine, Settings, project_root
 from traces_core.steps.footage import SETS
 from traces_core.store import Store
 
-COUNTED = ("trace_corpus", "trace_embeddings", "video_features", "video_scores")
+COUNTED = ("trace_corpus", "trace_embeddings", "features", "video_scores")
 """Artifacts whose parts are contexts and videos; the others are named."""
 
 

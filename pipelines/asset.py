@@ -3,10 +3,9 @@
     @asset(kinds={"clip"}, partitions_def=CONTEXTS)
     def trace_embeddings(project: Project, trace_corpus: Artifact) -> dg.MaterializeResult: ...
 
-Its inputs are the assets that its parameters are named after: one artifact, or those of all partitions by
-key where the parameter is a mapping. Its code version, and the settings and files that it depends on, come
-from what its steps can reach (`traces_core.store.code`). Nothing is said twice. When an asset moves is in
-`automation`.
+Its inputs are the assets that its parameters are named after: one artifact, or a list of those of all
+partitions. Its code version, and the settings and files that it depends on, come from what its steps can
+reach (`traces_core.store.code`). Nothing is declared twice. When an asset moves is in `automation`.
 """
 
 from __future__ import annotations
@@ -21,55 +20,68 @@ import dagster as dg
 
 from pipelines.automation import WHEN_INPUTS_CHANGE
 from pipelines.resources import ProjectResource, TrackerResource
-from traces_core.store import Artifact, Store
-from traces_core.store.code import code_of as code_of_step
-from traces_core.store.code import sections_read, steps_called
+from traces_core.store import ONLY, Artifact, Store
+from traces_core.store.code import artifacts_kept, code_of, sections_read, steps_called
 from traces_core.store.digest import digest
 
-HANDED = ("context", "shop", "tracker")
+HANDED = ("context", "project", "tracker")
 """Parameters that are no inputs."""
 
 Body = Callable[..., dg.MaterializeResult]
+Keys = Sequence[str] | None
+"""Partitions of an asset; None where it has none."""
 
 
 @dataclass(frozen=True)
-class Declared:
-    """What an asset's function says about it: the one place for graph, dry run and DVC."""
+class Input:
+    """One parameter of an asset that is handed artifacts."""
 
-    body: Body
-    """The function, as it was written."""
-    inputs: Mapping[str, dg.AssetKey]
-    """By parameter: the asset that it is handed."""
-    by_key: frozenset[str]
-    """Parameters that are handed every partition, by key."""
-    sources: tuple[dg.AssetKey, ...]
-    """What people edit and it reads: sections of the settings, the catalog."""
+    keys: tuple[dg.AssetKey, ...]
+    """The asset, or the assets, that it is handed."""
+    takes_all: bool
+    """Whether it is a list: of every partition, or of every asset of `keys`."""
 
-    def load(
-        self, store: Store, partition: str | None, splits: Mapping[str, Sequence[str] | None]
-    ) -> dict[str, Any]:
-        """Its arguments out of a store.
+    def load(self, store: Store, partition: str | None, keys_of: Callable[[dg.AssetKey], Keys]) -> Any:
+        """What it is handed, out of a store.
 
         Parameters
         ----------
         partition
-            The one that is made; None where the asset has none.
-        splits
-            By input: the partitions of that asset; None where it has none.
+            The one that is made; None where the asset that is made has none.
+        keys_of
+            The partitions of an asset.
         """
-        return {
-            name: _loaded(store, self.inputs[name], splits[name], None if name in self.by_key else partition)
-            for name in self.inputs
-        }
+        parts = [
+            store.current(key.path[0], one)
+            for key in self.keys
+            for one in self._wanted(key, partition, keys_of(key))
+        ]
+        return parts if self.takes_all else parts[0]
+
+    def _wanted(self, key: dg.AssetKey, partition: str | None, split: Keys) -> Sequence[str]:
+        if split is None:
+            return key.path[1:] or [ONLY]
+        return split if self.takes_all or partition is None else [partition]
 
 
-def _loaded(store: Store, key: dg.AssetKey, split: Sequence[str] | None, partition: str | None) -> Any:
-    name, *part = key.path
-    if split is None:
-        return store.current(name, *part)
-    if partition is not None:
-        return store.current(name, partition)
-    return {one: store.current(name, one) for one in split}
+@dataclass(frozen=True)
+class Declared:
+    """What an asset's function says about it: the one place for the graph, the dry run and DVC."""
+
+    body: Body
+    """The function, as it was written."""
+    inputs: Mapping[str, Input]
+    """By parameter."""
+    sources: tuple[dg.AssetKey, ...]
+    """What people edit and it reads: sections of the settings, the catalog."""
+    artifacts: frozenset[str]
+    """Names under which its steps keep what they make: its own, and those of its items."""
+
+    def arguments(
+        self, store: Store, partition: str | None, keys_of: Callable[[dg.AssetKey], Keys]
+    ) -> dict[str, Any]:
+        """Its inputs out of a store; see `Input.load`."""
+        return {name: one.load(store, partition, keys_of) for name, one in self.inputs.items()}
 
 
 DECLARED: dict[dg.AssetKey, Declared] = {}
@@ -79,8 +91,10 @@ DECLARED: dict[dg.AssetKey, Declared] = {}
 def asset(
     *,
     key: Sequence[str] | None = None,
-    inputs: Mapping[str, dg.AssetKey] | None = None,
+    inputs: Mapping[str, Sequence[dg.AssetKey]] | None = None,
     moves: bool = True,
+    runs: Sequence[Callable[..., Any]] = (),
+    description: str | None = None,
     **options: Any,
 ) -> Callable[[Body], dg.AssetsDefinition]:
     """Declare an asset by its function.
@@ -93,72 +107,91 @@ def asset(
         Assets of parameters that are not named after one.
     moves
         Whether it is rebuilt by itself when what it rests on changed.
+    runs
+        Functions that its steps are handed and run: part of its code version.
+    description
+        Where it is not the function's docstring.
     options
-        As `dg.asset` takes them: kinds, partitions_def, pool, freshness_policy, description.
+        As `dg.asset` takes them: kinds, partitions_def, pool, freshness_policy.
     """
 
     def declare(body: Body) -> dg.AssetsDefinition:
         hints = get_type_hints(body)
         names = [name for name in inspect.signature(body).parameters if name not in HANDED]
-        chosen = {name: (inputs or {}).get(name, dg.AssetKey(name)) for name in names}
-        steps = steps_called(body)
+        own = {name: tuple((inputs or {}).get(name, [dg.AssetKey(name)])) for name in names}
+        steps = [*steps_called(body), *runs]
+        if not steps:
+            raise TypeError(
+                f"{body.__module__}.{body.__qualname__} calls no @step: nothing makes its artifact"
+            )
         declared = Declared(
             body,
-            chosen,
-            frozenset(name for name in names if hints[name] is not Artifact),
-            tuple(
-                dg.AssetKey("catalog") if section == "catalog" else dg.AssetKey(["settings", section])
-                for section in sorted({one for step in steps for one in sections_read(step)})
-            ),
+            {name: Input(keys, hints[name] == list[Artifact]) for name, keys in own.items()},
+            tuple(_source(one) for one in sorted({one for step in steps for one in sections_read(step)})),
+            frozenset(one for step in steps for one in artifacts_kept(step)),
         )
         DECLARED[dg.AssetKey(key or body.__name__)] = declared
         return dg.asset(
             **({"key": list(key)} if key else {"name": body.__name__}),
-            ins={name: dg.AssetIn(key=one) for name, one in chosen.items()},
+            ins={_loaded_as(one): dg.AssetIn(key=one) for keys in own.values() for one in keys},
             deps=declared.sources,
-            code_version=digest([code_of_step(step, deep=True) for step in steps]),
+            code_version=digest([code_of(step, deep=True) for step in steps]),
             automation_condition=WHEN_INPUTS_CHANGE if moves else None,
-            description=options.pop("description", None) or inspect.getdoc(body),
+            description=description or inspect.getdoc(body),
             **options,
-        )(_opened(body, names))
+        )(_opened(body, own, declared))
 
     return declare
 
 
-def _opened(body: Body, names: Sequence[str]) -> Body:
+def _source(section: str) -> dg.AssetKey:
+    return dg.AssetKey("catalog") if section == "catalog" else dg.AssetKey(["settings", section])
+
+
+def _loaded_as(key: dg.AssetKey) -> str:
+    return "__".join(key.path)
+
+
+def _opened(body: Body, own: Mapping[str, Sequence[dg.AssetKey]], declared: Declared) -> Body:
     """The function as Dagster calls it: with resources, which are opened for it."""
     wanted = inspect.signature(body).parameters
-
-    @functools.wraps(body)
-    def run(context: dg.AssetExecutionContext, **given: Any) -> dg.MaterializeResult:
-        opened = {name: given[name].open() for name in ("shop", "tracker") if name in wanted}
-        beside = {"context": context} if "context" in wanted else {}
-        return body(**beside, **opened, **{name: given[name] for name in names})
-
-    resources = {"shop": ProjectResource, "tracker": TrackerResource}
+    resources = {"project": ProjectResource, "tracker": TrackerResource}
     kept = {name: one for name, one in resources.items() if name in wanted}
-    annotations = {"context": dg.AssetExecutionContext, **kept, **dict.fromkeys(names, Any)}
+    loaded = [_loaded_as(key) for keys in own.values() for key in keys]
+
+    def run(context: dg.AssetExecutionContext, **given: Any) -> dg.MaterializeResult:
+        opened = {name: given[name].open() for name in kept}
+        beside = {"context": context} if "context" in wanted else {}
+        named = {
+            name: [given[_loaded_as(key)] for key in keys] if name not in given else given[name]
+            for name, keys in own.items()
+        }
+        return body(**beside, **opened, **named)
+
+    annotations = {"context": dg.AssetExecutionContext, **kept, **dict.fromkeys(loaded, Any)}
     kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
-    run.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
-        [inspect.Parameter(name, kind, annotation=one) for name, one in annotations.items()],
-        return_annotation=dg.MaterializeResult,
-    )
+    parameters = [inspect.Parameter(name, kind, annotation=one) for name, one in annotations.items()]
+    functools.update_wrapper(run, body)
+    del run.__wrapped__  # type: ignore[attr-defined]
+    run.__signature__ = inspect.Signature(parameters, return_annotation=dg.MaterializeResult)  # type: ignore[attr-defined]
     run.__annotations__ = {**annotations, "return": dg.MaterializeResult}
-    del run.__wrapped__
     return run
 
 
 class ArtifactIOManager(dg.ConfigurableIOManager):
-    """Hands an asset the current artifacts of its inputs; what it made is in the store already."""
+    """Hands an asset the current artifacts of its inputs; what it makes is in the store already."""
 
-    project: dg.ResourceDependency[ProjectResource]
+    project: ProjectResource
 
     def handle_output(self, context: dg.OutputContext, obj: object) -> None:
         """Nothing: the step kept it."""
 
-    def load_input(self, context: dg.InputContext) -> Artifact | dict[str, Artifact]:
-        """One artifact, or those of all partitions by key."""
-        store = self.project.open().store
-        split = context.asset_partition_keys if context.has_asset_partitions else None
-        same = context.has_partition_key and split == [context.partition_key]
-        return _loaded(store, context.asset_key, split, context.partition_key if same else None)
+    def load_input(self, context: dg.InputContext) -> Artifact | list[Artifact]:
+        """One artifact, or those of all partitions."""
+        store, key = self.project.open().store, context.asset_key
+        if not context.has_asset_partitions:
+            return store.current(key.path[0], *key.path[1:])
+        split = context.asset_partition_keys
+        is_part = context.has_partition_key and list(split) == [context.partition_key]
+        parts = [store.current(key.path[0], one) for one in split]
+        return parts[0] if is_part else parts

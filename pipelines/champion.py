@@ -8,7 +8,7 @@ How a version is made is in `mlflow_model`.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,9 +20,9 @@ from traces_core.detector.saved import PARTS, SECTIONS, open_detector
 from traces_core.errors import TracesError
 from traces_core.project import Project
 from traces_core.steps.ablations import benchmark_with
-from traces_core.steps.model import detector_card
 from traces_core.steps.promotion import MEASURES, Row, Verdict, compare, late_row
 from traces_core.steps.regeneration import present_row
+from traces_core.steps.wiring import Artifacts
 from traces_core.store import Artifact
 
 if TYPE_CHECKING:
@@ -33,13 +33,24 @@ ALIAS = "champion"
 """Who runs the detector asks for `models:/traces@champion`."""
 
 
-def promote(project: Project, tracker: Tracker, tags: Mapping[str, str] | None = None) -> TrackedRun:
-    """Register the present detector and let the gate judge it.
+def promote(
+    project: Project,
+    tracker: Tracker,
+    measured: Artifact,
+    card: Artifact,
+    parts: Sequence[Artifact],
+    tags: Mapping[str, str] | None = None,
+) -> TrackedRun:
+    """Register a detector and let the gate judge it.
 
     Parameters
     ----------
-    project
-        Whose current bank, fusion and thresholds are the detector.
+    measured
+        Its `benchmark_metrics`.
+    card
+        What `detector_model` says of it.
+    parts
+        Its bank, fusion and thresholds.
     tags
         Where the run of its benchmark came from, if MLflow does not have that run yet.
 
@@ -49,10 +60,8 @@ def promote(project: Project, tracker: Tracker, tags: Mapping[str, str] | None =
         The run of its benchmark; the facts are `version` and `gate`, which says whether it is the champion
         now and why.
     """
-    parts = (project.store.current(name) for name in PARTS[:2])
-    measured = benchmark_with(project.variant(), *parts)  # found, unless the graph is out of step
-    run = benchmark_run(tracker, project, measured, tags or {})
-    version = registered_version(run, project, detector_card(project))
+    run = benchmark_run(tracker, project, measured, Artifacts(project.variant()), tags or {})
+    version = registered_version(run, project, card, parts)
     verdict = _judge(tracker, project, late_row(measured), version)
     said = f"{'is' if verdict.is_passed else 'is not'} the champion: {verdict.reason}"
     return replace(run, facts={"version": str(version.version), "gate": said})

@@ -23,6 +23,7 @@ from assets import (
 )
 from experiments.ped2 import assets as ped2
 from experiments.real_captions import assets as real_captions
+from pipelines.asset import ArtifactIOManager
 from pipelines.jobs import JOBS
 from pipelines.resources import ProjectResource, TrackerResource
 from pipelines.schedules import SCHEDULES
@@ -78,7 +79,11 @@ defs = dg.Definitions(
     jobs=JOBS,
     schedules=SCHEDULES,
     sensors=SENSORS,
-    resources={"project": ProjectResource(), "tracker": TrackerResource()},
+    resources={
+        "project": ProjectResource(),
+        "tracker": TrackerResource(),
+        "io_manager": ArtifactIOManager(project=ProjectResource()),
+    },
     # One process: the encoders are loaded once for all steps of a run. Runs are what is spread over
     # processes and machines: one a partition.
     executor=dg.in_process_executor,

@@ -14,7 +14,7 @@ from pipelines.regenerate import try_new_bank
 from pipelines.reporting import Rows, shown_rows
 from pipelines.resources import ProjectResource
 from pipelines.walk import BANK, BENCHMARK, DEMO, walk_as_job
-from traces_core.steps import knowledge
+from traces_core.steps import corpus as corpus_step
 
 
 class PretrainConfig(dg.Config):
@@ -44,7 +44,7 @@ def ask_writer(context: dg.OpExecutionContext, project: ProjectResource) -> None
 
     The catalog's own sentences need nobody to be asked.
     """
-    for name, count in knowledge.write_ahead(project.open()).items():
+    for name, count in corpus_step.write_ahead(project.open()).items():
         context.log.info(f"{name}: {count} sentences")
 
 

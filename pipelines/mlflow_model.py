@@ -10,6 +10,7 @@ import contextlib
 import importlib.metadata
 import shutil
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -57,7 +58,9 @@ REQUIRED = (
 """Packages that scoring a video needs; their versions are those of constraints.txt."""
 
 
-def registered_version(run: TrackedRun, project: Project, card: Artifact) -> ModelVersion:
+def registered_version(
+    run: TrackedRun, project: Project, card: Artifact, parts: Sequence[Artifact]
+) -> ModelVersion:
     """The version of `traces` that is this detector: the one that is there, else a new one.
 
     Parameters
@@ -66,6 +69,8 @@ def registered_version(run: TrackedRun, project: Project, card: Artifact) -> Mod
         The run of the benchmark that measured it.
     card
         What the detector is: its parts, settings and encoders by reference. Its recipe names the version.
+    parts
+        Its bank, fusion and thresholds.
     """
     client = run.client
     known = client.search_model_versions(f"name = '{NAME}' and tags.recipe = '{card.recipe}'", max_results=1)
@@ -73,7 +78,7 @@ def registered_version(run: TrackedRun, project: Project, card: Artifact) -> Mod
         return known[0]
     if not client.search_registered_models(f"name = '{NAME}'", max_results=1):
         client.create_registered_model(NAME, description=_description())
-    logged = _log(run, project, card)
+    logged = _log(run, project, card, parts)
     tags = {"recipe": card.recipe, "bank": card.read()["parts"]["trace_index"]}
     return client.create_model_version(
         NAME,
@@ -84,7 +89,7 @@ def registered_version(run: TrackedRun, project: Project, card: Artifact) -> Mod
     )
 
 
-def _log(run: TrackedRun, project: Project, card: Artifact) -> LoggedModel:
+def _log(run: TrackedRun, project: Project, card: Artifact, parts: Sequence[Artifact]) -> LoggedModel:
     """The model, logged as an output of the run."""
     from mlflow.entities import LoggedModelOutput
     from mlflow.models import Model
@@ -99,7 +104,7 @@ def _log(run: TrackedRun, project: Project, card: Artifact) -> LoggedModel:
     about = Model(run_id=run.run_id, model_id=logged.model_id, model_uuid=logged.model_id, metadata=said)
     try:
         with tempfile.TemporaryDirectory() as folder:
-            pack(project, Path(folder) / "model", about)
+            pack(project, Path(folder) / "model", about, parts)
             client.log_model_artifacts(logged.model_id, str(Path(folder) / "model"))
     except BaseException:
         client.finalize_logged_model(logged.model_id, "FAILED")
@@ -109,8 +114,8 @@ def _log(run: TrackedRun, project: Project, card: Artifact) -> LoggedModel:
     return logged
 
 
-def pack(project: Project, folder: Path, about: Any = None) -> Path:
-    """Write the detector that the graph made last as an MLflow model: a folder that needs no checkout.
+def pack(project: Project, folder: Path, about: Any = None, parts: Sequence[Artifact] | None = None) -> Path:
+    """Write a detector as an MLflow model: a folder that needs no checkout.
 
     Parameters
     ----------
@@ -118,13 +123,15 @@ def pack(project: Project, folder: Path, about: Any = None) -> Path:
         A new one.
     about
         MLflow's `Model`, where it belongs to a run.
+    parts
+        Its bank, fusion and thresholds; those that the graph made last, by default.
     """
     import mlflow.pyfunc
     import pandas as pd
 
     with tempfile.TemporaryDirectory() as scratch:
         code = _library(project.settings, Path(scratch) / "traces_core")
-        detector = save_detector(project, Path(scratch) / "detector")
+        detector = save_detector(project, Path(scratch) / "detector", parts)
         mlflow.pyfunc.save_model(
             folder,
             python_model=str(CODE),

@@ -21,16 +21,21 @@ from traces_core.report.markdown import number_columns, table
 from traces_core.report.model import label
 from traces_core.report.plots import dots, score_curve
 from traces_core.settings import Settings
-from traces_core.steps import benchmark, footage, knowledge, pages
+from traces_core.steps import bank as bank_step
+from traces_core.steps import benchmark, pages
+from traces_core.steps import footage as footage_step
+from traces_core.steps.wiring import Artifacts
 from traces_core.store import Artifact
 from traces_core.streams.calibration import Calibration
 from traces_core.streams.table import LATE, in_order
 
 Row = Mapping[str, Any]
+Made = Mapping[str, Any] | Artifacts
+"""Artifacts by name; lists where they have parts."""
 
 
 def training_run(
-    tracker: Tracker, project: Project, learned: Artifact, tags: Mapping[str, str]
+    tracker: Tracker, project: Project, learned: Artifact, made: Made, tags: Mapping[str, str]
 ) -> TrackedRun:
     """The run of one training of the fusion: its curves, its clips, its weights."""
 
@@ -39,7 +44,7 @@ def training_run(
         run.params({"training": project.settings.training.model_dump(mode="json"), **_encoders(project)})
         run.tags({"shipped": str(said["shipped"]), "reason": said["reason"]})
         _curve(run, said)
-        _videos(run, project, "training")
+        _videos(run, project, made, "training")
         run.file(learned.path)
 
     title, own = f"fusion {learned.recipe[:6]}", artifact_tags(learned, tags)
@@ -47,9 +52,15 @@ def training_run(
 
 
 def benchmark_run(
-    tracker: Tracker, project: Project, measured: Artifact, tags: Mapping[str, str]
+    tracker: Tracker, project: Project, measured: Artifact, made: Made, tags: Mapping[str, str]
 ) -> TrackedRun:
-    """The run of one benchmark, with everything that a comparison with another one asks for."""
+    """The run of one benchmark, with everything that a comparison with another one asks for.
+
+    Parameters
+    ----------
+    made
+        What it was measured on and with, by name of the artifact.
+    """
 
     def fill(run: TrackedRun) -> None:
         said = measured.read()
@@ -60,8 +71,8 @@ def benchmark_run(
         run.metrics(_numbers(next(row for row in rows if row["stream"] == LATE)))
         run.metrics({row["stream"]: {**_numbers(row), "class": class_aucs(row)} for row in rows})
         run.metrics({"baseline": {one["baseline"]: one["auc"] for one in benchmark.baseline_rows(rows)}})
-        _inputs(run, project, said["provenance"]["ground truth"])
-        _kept(run, project, rows)
+        _inputs(run, project, made, said["provenance"]["ground truth"])
+        _kept(run, made, rows)
         run.content("benchmark.json", said)
 
     told = {**artifact_tags(measured, tags), "kind": "benchmark"}
@@ -72,7 +83,7 @@ def ablation_runs(
     tracker: Tracker, project: Project, measured: Artifact, found: Artifact, tags: Mapping[str, str]
 ) -> TrackedRun:
     """The run of the benchmark that was varied, with a child for each row of an ablation."""
-    parent, name = benchmark_run(tracker, project, measured, tags), found.key
+    parent, name = benchmark_run(tracker, project, measured, Artifacts(project.variant()), tags), found.key
     base = flattened(project.settings.model_dump(mode="json"))
     rows = [
         (
@@ -90,7 +101,7 @@ def report_in_run(
     tracker: Tracker, project: Project, measured: Artifact, written: Artifact, tags: Mapping[str, str]
 ) -> TrackedRun:
     """The run of a benchmark, with the pages that people read among its artifacts."""
-    run = benchmark_run(tracker, project, measured, tags)
+    run = benchmark_run(tracker, project, measured, Artifacts(project.variant()), tags)
     if run.client.get_run(run.run_id).data.tags.get("report") != written.recipe:
         run.file(written.path, "report")
         run.tags({"report": written.recipe})
@@ -165,47 +176,39 @@ def _curve(run: TrackedRun, said: Mapping[str, Any]) -> None:
         run.metrics({"training": numbers}, step=int(point["step"]))
 
 
-def _videos(run: TrackedRun, project: Project, name: str, digest: str | None = None) -> None:
+def _videos(run: TrackedRun, project: Project, made: Made, name: str, digest: str | None = None) -> None:
     """One set of videos as a data set; its digest is that of its ground truth, or of the list."""
-    listed = project.store.current("videos")
-    place = footage.set_folder(project, project.store.current("practice_footage"), name)
+    listed, place = made["videos"], footage_step.set_folder(project, made["practice_footage"], name)
     some = listed.read().filter(pl.col("set") == name)
     run.dataset(f"{name} set", some, digest=digest or listed.fingerprint, source=place, context=name)
 
 
-def _inputs(run: TrackedRun, project: Project, truth: str) -> None:
+def _inputs(run: TrackedRun, project: Project, made: Made, truth: str) -> None:
     """What went in: the benchmark by its ground truth, the normal footage, the traces of the bank."""
-    _videos(run, project, "benchmark", truth)
-    _videos(run, project, "calibration")
-    contexts = knowledge.contexts_in_use(project)
-    parts = [
-        [project.store.current(name, one) for one in contexts]
-        for name in ("trace_corpus", "trace_embeddings")
-    ]
-    traces, _ = knowledge.kept_traces(*parts)
-    index = project.store.current("trace_index")
+    _videos(run, project, made, "benchmark", truth)
+    _videos(run, project, made, "calibration")
+    traces, _ = bank_step.kept_traces(made["trace_corpus"], made["trace_embeddings"])
+    index = made["trace_index"]
     run.dataset("traces", traces, digest=index.fingerprint, source=index.path, context="bank")
 
 
-def _kept(run: TrackedRun, project: Project, rows: Sequence[Row]) -> None:
+def _kept(run: TrackedRun, made: Made, rows: Sequence[Row]) -> None:
     """The artifacts: scores, thresholds, the fusion's training, plots."""
-    store = project.store
-    shards = footage.shard_names(project.settings.footage.shards)
-    scores = [store.current("anomaly_scores", shard) for shard in shards]
-    said = json.loads((store.current("adapters").path / "training.json").read_text(encoding="utf-8"))
+    scores = made["anomaly_scores"]
+    said = json.loads((made["adapters"].path / "training.json").read_text(encoding="utf-8"))
     _curve(run, said)
-    run.content("thresholds.json", store.current("thresholds").read())
+    run.content("thresholds.json", made["thresholds"].read())
     run.table("scores.parquet", pl.concat([one.read() for one in scores]))
     run.content("plots/auc.png", dots(rows, benchmark.baseline_rows(rows)))
     if said["curve"]:
         run.content("plots/training.png", pages.training_picture(said))
-    run.content("plots/scores.png", _eventful(project, scores))
+    run.content("plots/scores.png", _eventful(made))
 
 
-def _eventful(project: Project, scores: list[Artifact]) -> bytes:
+def _eventful(made: Made) -> bytes:
     """The score curves of the benchmark video with most events."""
-    listed, annotated = project.store.current("videos"), project.store.current("annotations", "benchmark")
-    calibration = Calibration.load(project.store.current("thresholds"))
+    listed, annotated, scores = made["videos"], made["annotations"], made["anomaly_scores"]
+    calibration = Calibration.load(made["thresholds"])
     truth = benchmark.truth_of(listed, annotated)
     tracks = benchmark.tracks_of_set(listed, scores, calibration, "benchmark")
     video = max(truth.videos, key=lambda name: len(truth.intervals[name]))

@@ -6,18 +6,15 @@ its own code, in a store that only looks (`traces_core.store.dry_run`).
 """
 
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any
+from functools import partial
 
 import dagster as dg
 
-from pipelines.resources import ProjectResource
+from pipelines.asset import DECLARED, Declared
 from traces_core.project import Project
 from traces_core.store.dry_run import DryRun, Stale
-
-ARTIFACTS = {"video_features": "feature_manifest", "patch_grids": "grid_manifest"}
-"""Names of artifacts that are not those of their assets."""
 
 
 def stale_partitions(project: Project) -> list[Stale]:
@@ -38,43 +35,33 @@ def stale_partitions(project: Project) -> list[Stale]:
     assets = [graph.get(key) for key in graph.toposorted_asset_keys]
     moving = [asset for asset in assets if asset.is_materializable and asset.automation_condition]
     found = []
+
+    def keys_of(key: dg.AssetKey) -> Sequence[str] | None:
+        split = graph.get(key).partitions_def
+        return None if split is None else split.get_partition_keys()
+
     with dg.DagsterInstance.ephemeral() as instance:
-        given = {**(defs.resources or {}), "instance": instance}
         for asset in moving:
-            name = "/".join(asset.key.path)
-            for partition in asset.partitions_def.get_partition_keys() if asset.partitions_def else [None]:
-                step = _step(asset.assets_def, partition, project, given)
-                reason = dry_run.look((ARTIFACTS.get(name, asset.key.path[0]), partition), step)
+            name, declared = "/".join(asset.key.path), DECLARED[asset.key]
+            for partition in keys_of(asset.key) or [None]:
+                step = partial(_step, declared, partition, project, instance, keys_of)
+                reason = dry_run.look((asset.key.path[0], partition), step)
                 if reason is not None:
                     found.append(Stale(name, partition, reason))
     return found
 
 
-class _Given(ProjectResource):
-    """Opens the project it was given."""
-
-    def __init__(self, project: Project) -> None:
-        super().__init__()
-        self._project = project
-
-    def open(self) -> Project:
-        return self._project
-
-
 def _step(
-    asset: dg.AssetsDefinition, partition: str | None, project: Project, given: dict[str, Any]
-) -> Callable[[DryRun], object]:
-    """The body of an asset, to be run on a dry run."""
-    body = asset.op.compute_fn.decorated_fn
-
-    def step(dry_run: DryRun) -> object:
-        with dg.build_asset_context(partition_key=partition, instance=given["instance"]) as context:
-            here = {**given, "context": context, "project": _Given(replace(project, store=dry_run))}
-            return body(**dict(_arguments(body, here)))
-
-    return step
-
-
-def _arguments(body: Callable[..., object], given: dict[str, Any]) -> Iterator[tuple[str, Any]]:
-    for name, parameter in inspect.signature(body).parameters.items():
-        yield name, given[name] if name in given else parameter.annotation()  # a dg.Config, by its defaults
+    declared: Declared,
+    partition: str | None,
+    project: Project,
+    instance: dg.DagsterInstance,
+    keys_of: Callable[[dg.AssetKey], Sequence[str] | None],
+    store: DryRun,
+) -> object:
+    """The body of an asset, run on a store that only looks."""
+    with dg.build_asset_context(partition_key=partition, instance=instance) as context:
+        handed = {"context": context, "project": replace(project, store=store), "tracker": None}
+        wanted = inspect.signature(declared.body).parameters
+        beside = {name: one for name, one in handed.items() if name in wanted}
+        return declared.body(**beside, **declared.arguments(store, partition, keys_of))

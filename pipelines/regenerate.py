@@ -5,7 +5,7 @@ How it is judged is in `traces_core.steps.regeneration`; when it is tried, in `p
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 
@@ -15,7 +15,9 @@ from pydantic import Field
 from pipelines.automation import LLM
 from pipelines.champion import baseline, promote
 from pipelines.resources import ProjectResource, TrackerResource
+from pipelines.tracking import Tracker
 from pipelines.walk import DEMO, walk_as_job
+from traces_core.detector.saved import PARTS
 from traces_core.project import Project
 from traces_core.settings import PARAMS_VARIABLE, project_root
 from traces_core.steps.promotion import Verdict
@@ -53,8 +55,15 @@ def try_new_bank(
     if verdict.is_passed:
         folder = Path(project.params or os.environ.get(PARAMS_VARIABLE) or project_root())
         take(folder, seed, lambda: walk_as_job(context, DEMO))
-        champion = promote(project.open(), tracker.open(), {"dagster_run": context.run_id}).facts["gate"]
+        champion = _promoted(project.open(), tracker.open(), {"dagster_run": context.run_id})
     _say(context, opened, seed, verdict, champion)
+
+
+def _promoted(project: Project, tracker: Tracker, tags: Mapping[str, str]) -> str:
+    """What the gate says of the detector that is current now."""
+    current = project.store.current
+    measured, card = current("benchmark_metrics"), current("detector_model")
+    return promote(project, tracker, measured, card, [current(name) for name in PARTS], tags).facts["gate"]
 
 
 def take(folder: Path, seed: int, make_current: Callable[[], object]) -> None:

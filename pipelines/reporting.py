@@ -20,8 +20,8 @@ from traces_core.report.coverage import coverage_markdown, coverage_picture
 from traces_core.report.formatting import clock
 from traces_core.report.images import frame_uri, laid_over
 from traces_core.report.model import Pixels, Weights
-from traces_core.steps import footage
-from traces_core.steps.detection import by_video
+from traces_core.steps import footage as footage_step
+from traces_core.steps.scores import by_video
 from traces_core.store import Artifact
 from traces_core.text.coverage import Coverage
 from traces_core.video import frame_at
@@ -105,7 +105,9 @@ def sound_scores(table: pl.DataFrame) -> dg.AssetCheckResult:
     )
 
 
-def shown_peak(project: Project, scores: Artifact, stream: str) -> dict[str, Any]:
+def shown_peak(
+    project: Project, practice_footage: Artifact, videos: Artifact, scores: Artifact, stream: str
+) -> dict[str, Any]:
     """The most anomalous moment of some videos, as metadata: where it is, its frame, the scores around it."""
     tracks = {video: found[stream] for video, found in by_video(scores.read()).items() if stream in found}
     if not tracks:
@@ -113,7 +115,7 @@ def shown_peak(project: Project, scores: Artifact, stream: str) -> dict[str, Any
     video_id = max(tracks, key=lambda one: float(tracks[one].values.max()))
     track = tracks[video_id]
     at_s = float(track.times_s[int(track.values.argmax())])
-    row, frame = _shown(project, video_id, at_s)
+    row, frame = _shown(project, practice_footage, videos, video_id, at_s)
     curve = score_curve({stream: track}, duration_s=row["duration_s"])
     where = f"{row['set']}/{row['video']} at {clock(at_s, 1)}, {stream} {track.values.max():+.3f}"
     shown = (
@@ -122,10 +124,16 @@ def shown_peak(project: Project, scores: Artifact, stream: str) -> dict[str, Any
     return {"most_anomalous": where, "its_moment": dg.MetadataValue.md(shown)}
 
 
-def shown_alarm(project: Project, alarm: Mapping[str, Any], surprise: Weights | None) -> dict[str, Any]:
+def shown_alarm(
+    project: Project,
+    practice_footage: Artifact,
+    videos: Artifact,
+    alarm: Mapping[str, Any],
+    surprise: Weights | None,
+) -> dict[str, Any]:
     """One alarm of the Context-Aware system (a row of `EPISODES`), as metadata: which streams mismatch, and
     its frame with the surprise map over it."""
-    row, frame = _shown(project, alarm["video"], alarm["peak_s"])
+    row, frame = _shown(project, practice_footage, videos, alarm["video"], alarm["peak_s"])
     peak = f"{alarm['peak_score']:.2f} at {clock(alarm['peak_s'], 1)}"
     where = f"{row['set']}/{row['video']}, {peak}; mismatch: {alarm['because']}"
     seen = frame if surprise is None else laid_over(frame, surprise)
@@ -133,11 +141,12 @@ def shown_alarm(project: Project, alarm: Mapping[str, Any], surprise: Weights | 
     return {"strongest": where, "its_surprise": dg.MetadataValue.md(shown)}
 
 
-def _shown(project: Project, video_id: str, at_s: float) -> tuple[dict[str, Any], Pixels]:
+def _shown(
+    project: Project, practice_footage: Artifact, videos: Artifact, video_id: str, at_s: float
+) -> tuple[dict[str, Any], Pixels]:
     """A video's row in `videos`, and its frame at a time."""
-    listed, practice = project.store.current("videos"), project.store.current("practice_footage")
-    row = listed.read().filter(pl.col("video_id") == video_id).row(0, named=True)
-    frame, _ = frame_at(footage.set_folder(project, practice, row["set"]) / row["video"], at_s)
+    row = videos.read().filter(pl.col("video_id") == video_id).row(0, named=True)
+    frame, _ = frame_at(footage_step.set_folder(project, practice_footage, row["set"]) / row["video"], at_s)
     return row, frame
 
 

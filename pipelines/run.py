@@ -62,7 +62,7 @@ def _progress(console: Console) -> Progress:
 
 def write_results(store: Store, reports: Path) -> dict[str, Any]:
     """`reports/benchmark.json` and the pages, as copies that stay where people look for them."""
-    measured = store.current("benchmark_metrics", "benchmark").read()
+    measured = store.current("benchmark_metrics").read()
     rows = measured["rows"]
     provenance = {**measured["provenance"], "git_commit": git_commit()}
     said = {"rows": rows, "baselines": baseline_rows(rows), "provenance": provenance}

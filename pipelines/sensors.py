@@ -17,7 +17,7 @@ from collections.abc import Iterable, Sequence
 import dagster as dg
 
 from pipelines.partitions import INBOX
-from pipelines.reconcile import ARTIFACTS, stale_partitions
+from pipelines.reconcile import stale_partitions
 from pipelines.resources import ProjectResource
 from pipelines.walk import UNDER_WAY, end_the_dead
 from traces_core.detector.inbox import inbox_folder, look
@@ -71,7 +71,7 @@ def _that_can_be_made(
 ) -> list[Stale]:
     """Those that wait for none of the others, of assets made before: the first time is for people."""
     graph, keys = context.repository_def.asset_graph, {_key(one) for one in stale}
-    made = {key for key in keys if store.keys(ARTIFACTS.get(key.to_user_string(), key.path[0]))}
+    made = {key for key in keys if store.keys(key.path[0])}
     waiting = {key for key in keys if keys & graph.get_ancestor_asset_keys(key)}
     return [one for one in stale if _key(one) in made - waiting]
 

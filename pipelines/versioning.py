@@ -1,5 +1,6 @@
 """DVC beside Dagster: which stage an asset belongs to, what DVC calls an artifact, when DVC is told.
 
+    python -m pipelines.versioning stages    writes what the graph declares into dvc.yaml
     python -m pipelines.versioning code      what the code of each stage does: the stage `code` of dvc.yaml
     python -m pipelines.versioning commit    tells DVC what the graph has made; TRACES_DVC=1 after every job
 
@@ -34,6 +35,9 @@ if TYPE_CHECKING:
 
 CODE = Path("data", "code_versions")
 """One file a stage: the code versions of its assets. Where they are equal, the code does the same."""
+
+ENCODERS = "traces_core/encoders/pocket"
+"""Weights that the settings `clip` and `timesformer` mean by default."""
 
 WANTED_VARIABLE = "TRACES_DVC"
 STAGE_VARIABLE = "DVC_STAGE"
@@ -100,6 +104,52 @@ def _stage(name: str, about: Mapping[str, Any]) -> Stage:
     )
 
 
+def declared(stage: Stage) -> dict[str, list[str]]:
+    """`params`, `deps` and `outs` of a stage as its assets declare them."""
+    from pipelines.asset import DECLARED
+
+    own = stage.assets()
+    made = [DECLARED[key] for key in own]
+    sources = {source for one in made for source in one.sources}
+    above = {key for one in made for inner in one.inputs.values() for key in inner.keys} - set(own)
+    params = sorted(key.path[1] for key in sources if key.path[0] == "settings")
+    deps = [(CODE / f"{stage.name}.json").as_posix()]
+    deps += [ENCODERS] if {"clip", "timesformer"} & set(params) else []
+    deps += sorted({f"data/{'/'.join(key.path)}" for key in above})
+    deps += sorted("catalog" for key in sources if key.path == ["catalog"])
+    outs = sorted(f"data/{name}" for one in made for name in one.artifacts)
+    return {"params": params, "deps": deps, "outs": list(dict.fromkeys(outs))}
+
+
+def write_stages(root: Path) -> None:
+    """Write what the graph declares into dvc.yaml; what else stands there stays, comments with it."""
+    from ruamel.yaml import YAML
+
+    yaml_, file = YAML(), root / "dvc.yaml"
+    yaml_.width, yaml_.preserve_quotes = 1000, True
+    yaml_.indent(mapping=2, sequence=4, offset=2)
+    tree = yaml_.load(file.read_text(encoding="utf-8"))
+    for name, stage in stages(root).items():
+        if stage.selection is None:
+            continue
+        wanted, about = declared(stage), tree["stages"][name]
+        further = [one for one in about["outs"] if not next(iter(one)).startswith("data/")]
+        extra = [one for one in about["deps"] if one not in wanted["deps"] and not one.startswith("data/")]
+        about["params"], about["deps"] = _flowing(wanted["params"]), wanted["deps"] + extra
+        about["outs"] = [{out: _flowing({"persist": True})} for out in wanted["outs"]] + further
+    with file.open("w", encoding="utf-8") as target:
+        yaml_.dump(tree, target)
+
+
+def _flowing(value: Any) -> Any:
+    """A list or mapping on one line of YAML."""
+    from ruamel.yaml.comments import CommentedMap, CommentedSeq
+
+    written = CommentedMap(value) if isinstance(value, dict) else CommentedSeq(value)
+    written.fa.set_flow_style()
+    return written
+
+
 def dvc_revision(path: Path) -> str:
     """What DVC calls the content of a file or folder: the name under which its cache and remotes keep it.
 
@@ -133,7 +183,7 @@ def write_code(root: Path) -> None:
 
 def write_comparable(project: Project) -> None:
     """`metrics.json` and `plots/` among the reports: what `dvc metrics diff` and `dvc plots diff` compare."""
-    rows = project.store.current("benchmark_metrics", "benchmark").read()["rows"]
+    rows = project.store.current("benchmark_metrics").read()["rows"]
     numbers, folder = stream_numbers(rows), project.machine.reports / "plots"
     folder.mkdir(parents=True, exist_ok=True)
     for name, table in curve_tables(project).items():
@@ -253,8 +303,10 @@ def call_dvc(root: Path, *arguments: str) -> None:
 
 
 def main(arguments: Iterable[str] | None = None) -> int:
-    """`code` or `commit`: see the top of this file."""
+    """`stages`, `code` or `commit`: see the top of this file."""
     match list(sys.argv[1:] if arguments is None else arguments):
+        case ["stages"]:
+            write_stages(project_root())
         case ["code"]:
             write_code(project_root())
         case ["commit"]:

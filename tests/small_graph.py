@@ -12,14 +12,15 @@ from pathlib import Path
 
 import av
 import numpy as np
-import polars as pl
 import yaml
 
+from traces_core.bank.bank import Bank
 from traces_core.practice import frames, plan_clip, plan_video, world
 from traces_core.project import Project
 from traces_core.settings import Machine, Settings
-from traces_core.steps import detection, footage, knowledge
-from traces_core.store import Store
+from traces_core.steps import footage as footage_step
+from traces_core.steps.wiring import Artifacts
+from traces_core.store import Artifact, Store
 
 ROOT = Path(__file__).resolve().parents[1]
 RATE = Fraction(8)
@@ -62,22 +63,21 @@ def write_footage(folder: Path) -> None:
 def make_graph(home: Path, contexts: Sequence[str] = ("street", "corridor"), shards: int = 2) -> Project:
     """Write footage and params.yaml to a folder and make everything up to the thresholds there."""
     write_footage(home)
-    sets = {name: str(home / name) for name in footage.SETS}
+    sets = {name: str(home / name) for name in footage_step.SETS}
     params = {**PARAMS, "corpus": {"contexts": list(contexts)}, "footage": {**sets, "shards": shards}}
     (home / "params.yaml").write_text(yaml.safe_dump(params))
     machine = Machine(data=home / "data", catalog=ROOT / "catalog", reports=home / "reports", device="cpu")
     project = Project(Store(machine.data), Settings.load(home, profile=""), machine)
-    practice = footage.practice_footage(project)
-    listed = footage.videos(project, practice)
-    manifests = [
-        footage.video_features(project, practice, listed, name) for name in footage.shard_names(shards)
-    ]
-    index, _ = knowledge.bank(project)
-    joined = pl.concat([manifest.read() for manifest in manifests])
-    learned = detection.adapters(project, practice, listed, joined)
-    scores = [detection.anomaly_scores(project, listed, manifest, index, learned) for manifest in manifests]
-    detection.thresholds(project, listed, scores)
+    made = Artifacts(project)
+    made["adapters"]  # before the scores, so that a mistake in training is met where it is
+    made["thresholds"]
     return project
+
+
+def made_bank(project: Project) -> tuple[Artifact, Bank]:
+    """The bank of these settings, found or made."""
+    index = Artifacts(project)["trace_index"]
+    return index, Bank.load(index.path)
 
 
 def write_lossless(path: Path, pictures: Iterable[np.ndarray], rate: Fraction = RATE) -> Path:

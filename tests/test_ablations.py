@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from small_graph import made_bank
 
 from traces_core.project import Project
-from traces_core.steps import ablations, knowledge
+from traces_core.steps import ablations
 from traces_core.streams.table import APPEARANCE, FUSED
 
 
@@ -46,8 +47,8 @@ def test_every_control_of_the_scene_is_measured(small_project: Project) -> None:
 def test_a_control_of_the_scene_changes_the_scene_sentences_and_nothing_else(
     small_project: Project, scene: str
 ) -> None:
-    _, matched = knowledge.bank(small_project.variant())
-    _, other = knowledge.bank(small_project.variant(corpus__scene=scene))
+    _, matched = made_bank(small_project.variant())
+    _, other = made_bank(small_project.variant(corpus__scene=scene))
     before, after = (set(bank.corpus["trace_id"]) for bank in (matched, other))
     contexts = len(matched.contexts)
     assert len(before - after) == contexts

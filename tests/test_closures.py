@@ -13,24 +13,18 @@ from dataclasses import replace
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
-import polars as pl
 import pytest
 from context_aware.small_context import SMALL
 from recorded_steps import Recorded, recording
 from small_graph import make_graph
 
 from traces_core.project import Project
+from traces_core.steps import footage as footage_step
 from traces_core.steps import (
-    benchmark,
-    block_views,
-    captions,
-    context_aware,
-    context_scores,
-    detection,
-    footage,
     inbox,
     pages,
 )
+from traces_core.steps.wiring import STEPS, Artifacts
 from traces_core.store.code import LEFT_OUT, LIBRARIES_LEFT_OUT, OURS, Closure, closure_of
 from traces_core.store.source import find_module
 
@@ -49,45 +43,26 @@ def run_every_step(home: Path) -> Project:
     """All chapters that the small graph has footage for, one after the other."""
     project = make_graph(home)
     project = replace(project, settings=project.settings.with_values(**SMALL))
-    current = project.store.current
-    practice, listed, index = (current(name) for name in ("practice_footage", "videos", "trace_index"))
-    shards = footage.shard_names(project.settings.footage.shards)
-    scores = [current("anomaly_scores", shard) for shard in shards]
-    truth = footage.checked_annotations(project, practice, listed)
-    for part in scores:
-        detection.alarms(project, listed, part, current("thresholds"))
-    benchmark.benchmark_metrics(project, listed, truth, scores, current("thresholds"))
-    pages.benchmark_pages(project)
-    pages.results_page(project)
-    features = [current("feature_manifest", shard) for shard in shards]
-    grids = [block_views.patch_grids(project, practice, listed, shard) for shard in shards]
-    manifests = [pl.concat([part.read() for part in some]) for some in (features, grids)]
-    predicted = context_aware.predictor(project, practice, listed, manifests[1])
-    learned = context_aware.context_gate(project, practice, listed, *manifests, predicted, index)
-    judged = [
-        context_scores.context_aware_scores(project, listed, *parts, learned, index)
-        for parts in zip(features, grids, strict=True)
-    ]
-    calibrated = context_scores.context_aware_thresholds(project, listed, judged)
-    for part in judged:
-        context_scores.context_aware_alarms(project, listed, part, calibrated)
-    captions.caption_scores(project, captions.caption_embeddings(project))
+    made = Artifacts(project)
+    for name in STEPS:
+        made[name]
+    pages.results(project, made["benchmark_metrics"], made["adapters"], [])
     (home / "inbox").mkdir()
     (home / "inbox" / "clip.mp4").write_bytes(next((home / "calibration").rglob("*.mp4")).read_bytes())
-    inbox.inbox_scores(project, "clip.mp4")
-    footage.practice_footage(project.variant(**DRAWN))
+    inbox.inbox_scores(project, "clip.mp4", made["trace_index"], made["adapters"], made["thresholds"])
+    footage_step.practice_footage(project.variant(**DRAWN))
     return project
 
 
 @pytest.fixture(scope="module")
 def ran(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Recorded, Project]]:
-    drawers, footage.DRAWERS = footage.DRAWERS, 1  # another process is not recorded
+    drawers, footage_step.DRAWERS = footage_step.DRAWERS, 1  # another process is not recorded
     try:
         with recording() as recorded:
             project = run_every_step(tmp_path_factory.mktemp("home"))
         yield recorded, project
     finally:
-        footage.DRAWERS = drawers
+        footage_step.DRAWERS = drawers
 
 
 def _closure(step: str) -> Closure:
@@ -139,7 +114,7 @@ def test_no_closure_is_the_whole_package(ran: tuple[Recorded, Project]) -> None:
         files[step] = len({name.partition(":")[0] for name in closure.definitions})
         print(f"{step:50} {len(closure.definitions):4} definitions in {files[step]:3} files")
     assert max(files.values()) < WHOLE / 2
-    numbers = [step for step in files if step.split(":")[1] not in ("benchmark_pages", "_scored")]
+    numbers = [step for step in files if step.split(":")[1] not in ("benchmark_report", "inbox_scores")]
     assert max(files[step] for step in numbers) < WHOLE / 4
 
 

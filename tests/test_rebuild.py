@@ -108,8 +108,8 @@ TABLE = [
         edits.one_video_redrawn,
         lambda videos: {
             "videos": {"all"},
-            "video_features": {CORRIDOR},
-            "feature_manifest": videos.shards(CORRIDOR),
+            "features": {CORRIDOR},
+            "video_features": videos.shards(CORRIDOR),
             **videos.scored(CORRIDOR),
             **MEASURED,
         },
@@ -122,8 +122,8 @@ TABLE = [
         lambda videos: {
             "videos": {"all"},
             "annotations": {"benchmark"},
-            "video_features": {NEW},
-            "feature_manifest": videos.shards(NEW),
+            "features": {NEW},
+            "video_features": videos.shards(NEW),
             **videos.scored(NEW),
             **MEASURED,
         },
@@ -135,7 +135,7 @@ TABLE = [
         lambda videos: {
             "videos": {"all"},
             "annotations": {"benchmark"},
-            **{name: videos.shards(CORRIDOR) for name in ("feature_manifest", "anomaly_scores", "alarms")},
+            **{name: videos.shards(CORRIDOR) for name in ("video_features", "anomaly_scores", "alarms")},
             **MEASURED,
         },
     ),
@@ -161,7 +161,7 @@ TABLE = [
         },
     ),
     # What is missing or damaged is made again; it is what it was, so nothing after it.
-    Row("a deleted artifact", edits.an_artifact_deleted, lambda videos: {"video_features": {CORRIDOR}}),
+    Row("a deleted artifact", edits.an_artifact_deleted, lambda videos: {"features": {CORRIDOR}}),
     Row("a corrupted artifact", edits.an_artifact_corrupted, lambda videos: {"trace_embeddings": {"street"}}),
 ]
 

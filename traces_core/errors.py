@@ -9,7 +9,6 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 from pathlib import Path
-from typing import ClassVar
 
 
 class TracesError(Exception):
@@ -115,13 +114,8 @@ class SettingsError(TracesError, ValueError):
 class MissingArtifactError(TracesError, FileNotFoundError):
     """Something the graph makes has not been made yet."""
 
-    _ASSETS: ClassVar = {"feature_manifest": "video_features", "grid_manifest": "patch_grids"}
-
     def __init__(self, name: str, where: Path | str, key: str | None = None) -> None:
-        asset = self._ASSETS.get(name, name)
-        one = (
-            f", `.venv/bin/traces make '+key:{asset}'` this and what it needs" if asset.isidentifier() else ""
-        )
+        one = f", `.venv/bin/traces make '+key:{name}'` this and what it needs" if name.isidentifier() else ""
         what = f"{name} [{key}]" if key else name
         super().__init__(f"{what} is not in {where}. Make it first: `make demo` makes the detector{one}.")
 

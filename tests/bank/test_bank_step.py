@@ -10,11 +10,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
+from small_graph import made_bank
 
 from traces_core.bank.bank import Bank
 from traces_core.project import Project
 from traces_core.settings import Machine, Settings
-from traces_core.steps import knowledge
 from traces_core.store import Store
 from traces_core.store.digest import file_digest
 from traces_core.types import Array
@@ -72,16 +72,16 @@ def _reword(site: Site, context: str) -> tuple[str, str]:
 
 def _anew(site: Site) -> Path:
     """The bank of the same catalog in an empty store."""
-    return knowledge.bank(Site(Store(site.machine.data / "anew"), site.settings, site.machine))[0].path
+    return made_bank(Site(Store(site.machine.data / "anew"), site.settings, site.machine))[0].path
 
 
 def test_one_changed_sentence_embeds_its_context_only(site: Site) -> None:
-    knowledge.bank(site)
+    made_bank(site)
     site.clip.asked.clear()
-    knowledge.bank(site)
+    made_bank(site)
     assert site.clip.asked == []
     old, new = _reword(site, "shop")
-    index, bank = knowledge.bank(site)
+    index, bank = made_bank(site)
     texts = bank.corpus["text"].to_list()
     assert sorted(site.clip.asked) == sorted(site.store.current("trace_corpus", "shop").read()["text"])
     assert new in texts
@@ -93,35 +93,35 @@ def test_one_changed_sentence_embeds_its_context_only(site: Site) -> None:
 def test_a_bank_made_from_the_one_before_is_the_bank_made_anew(site: Site, change: str) -> None:
     fewer = site.settings.with_values(corpus__contexts=("corridor", "street"))
     start = Site(site.store, fewer, site.machine) if change == "come" else site
-    knowledge.bank(start)
+    made_bank(start)
     if change == "reworded":
         _reword(site, "shop")
     after = Site(site.store, fewer, site.machine) if change == "gone" else site
-    index, _ = knowledge.bank(after)
+    index, _ = made_bank(after)
     assert index.facts["contexts_read"] == {"reworded": 1, "gone": 0, "come": 1}[change]
     assert file_digest(index.path) == file_digest(_anew(after))
 
 
 def test_a_bank_made_otherwise_or_damaged_is_not_started_from(site: Site) -> None:
-    index, _ = knowledge.bank(site)
+    index, _ = made_bank(site)
     other = Site(site.store, site.settings.with_values(bank__exact_up_to=2000), site.machine)
-    assert knowledge.bank(other)[0].facts["contexts_read"] == 3
-    knowledge.bank(site)  # current again
+    assert made_bank(other)[0].facts["contexts_read"] == 3
+    made_bank(site)  # current again
     (index.path / "vectors.npy").write_bytes(b"half")
     _reword(site, "shop")
-    index, bank = knowledge.bank(site)
+    index, bank = made_bank(site)
     assert index.facts["contexts_read"] == 3
     assert Bank.load(index.path).fingerprint == bank.fingerprint
 
 
 def test_a_bank_of_which_most_has_changed_is_made_anew(site: Site) -> None:
-    knowledge.bank(site)
+    made_bank(site)
     _reword(site, "shop")
     _reword(site, "street")
-    assert knowledge.bank(site)[0].facts["contexts_read"] == 3
+    assert made_bank(site)[0].facts["contexts_read"] == 3
 
 
 def test_the_gate_alone_is_no_reason_to_make_the_bank_again(site: Site) -> None:
-    knowledge.bank(site)
+    made_bank(site)
     stricter = site.settings.with_values(bank__minimum_recall=1.0, bank__recall_at_k=7)
-    assert not knowledge.bank(Site(site.store, stricter, site.machine))[0].computed
+    assert not made_bank(Site(site.store, stricter, site.machine))[0].computed

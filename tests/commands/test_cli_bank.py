@@ -11,14 +11,13 @@ import polars as pl
 import pytest
 import yaml
 from click.testing import Result
-from small_graph import PARAMS, ROOT
+from small_graph import PARAMS, ROOT, made_bank
 from typer.testing import CliRunner
 
 from traces_core.commands import bank as cli_bank
 from traces_core.commands import main as cli
 from traces_core.project import Project
 from traces_core.settings import Machine, Settings, project_root
-from traces_core.steps import knowledge
 from traces_core.store import Store
 from traces_core.text.catalog import read_context
 
@@ -46,7 +45,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
     (home / "params.yaml").write_text(yaml.safe_dump(PARAMS))
     machine = Machine(data=home / "data", catalog=ROOT / "catalog", reports=home / "reports", device="cpu")
     project = Project(Store(machine.data), Settings.load(home, profile=""), machine)
-    knowledge.bank(project)
+    made_bank(project)
     return project
 
 
@@ -160,7 +159,7 @@ def test_check_names_what_is_wrong_goes_on_and_ends_with_status_one(folder: Path
 
 
 def test_search_finds_a_sentence_of_the_bank_first_on_its_side(project: Project) -> None:
-    _, bank = knowledge.bank(project)
+    _, bank = made_bank(project)
     text = bank.corpus.filter(pl.col("context") == "street", pl.col("class") == "fire")["text"][0]
     done = _run("search", text, "-k", 2)
     assert done.exit_code == 0, done.output

@@ -5,7 +5,8 @@ from __future__ import annotations
 import polars as pl
 
 from traces_core.project import Project
-from traces_core.steps import block_views, context_aware, context_scores, footage, knowledge
+from traces_core.steps import footage as footage_step
+from traces_core.steps.wiring import Artifacts
 from traces_core.store import Artifact
 
 SMALL = {
@@ -27,8 +28,8 @@ SMALL = {
 
 
 def listed_in(project: Project) -> tuple[Artifact, Artifact]:
-    practice = footage.practice_footage(project)
-    return practice, footage.videos(project, practice)
+    practice = footage_step.practice_footage(project)
+    return practice, footage_step.videos(project, practice)
 
 
 def joined(parts: list[Artifact]) -> pl.DataFrame:
@@ -37,25 +38,9 @@ def joined(parts: list[Artifact]) -> pl.DataFrame:
 
 def learned_in(project: Project) -> Artifact:
     """The jointly trained model, found or made."""
-    practice, listed = listed_in(project)
-    shards = footage.shard_names(project.settings.footage.shards)
-    features = [footage.video_features(project, practice, listed, shard) for shard in shards]
-    grids = [block_views.patch_grids(project, practice, listed, shard) for shard in shards]
-    predicted = context_aware.predictor(project, practice, listed, joined(grids))
-    index, _ = knowledge.bank(project)
-    manifests = (joined(features), joined(grids))
-    return context_aware.context_gate(project, practice, listed, *manifests, predicted, index)
+    return Artifacts(project)["context_gate"]
 
 
 def scored_in(project: Project) -> list[Artifact]:
     """The scores of each shard."""
-    practice, listed = listed_in(project)
-    index, _ = knowledge.bank(project)
-    found = []
-    for shard in footage.shard_names(project.settings.footage.shards):
-        features = footage.video_features(project, practice, listed, shard)
-        grids = block_views.patch_grids(project, practice, listed, shard)
-        found.append(
-            context_scores.context_aware_scores(project, listed, features, grids, learned_in(project), index)
-        )
-    return found
+    return Artifacts(project)["context_aware_scores"]

@@ -24,7 +24,7 @@ from traces_core.errors import MissingArtifactError
 from traces_core.project import Project
 from traces_core.report import write_video_report
 from traces_core.steps import context_scores
-from traces_core.steps.detection import by_video
+from traces_core.steps.scores import by_video
 from traces_core.store import Artifact, Store
 from traces_core.streams.table import streams_of
 

@@ -9,13 +9,15 @@ import polars as pl
 import pytest
 import torch
 from small_context import SMALL, joined, learned_in, listed_in, scored_in
+from small_graph import made_bank
 
 from traces_core.context_aware.calibration import ContextCalibration
 from traces_core.context_aware.encoders import block_encoder
 from traces_core.context_aware.scoring import ContextScorer
 from traces_core.errors import MixedSpacesError
 from traces_core.project import Project
-from traces_core.steps import block_views, context_aware, context_scores, footage, knowledge, ladder
+from traces_core.steps import block_views, context_aware, context_scores, ladder
+from traces_core.steps import footage as footage_step
 from traces_core.streams.episodes import EPISODES
 
 STREAMS = ["alignment", "context_aware", "surprise"]
@@ -57,7 +59,7 @@ def test_each_stream_is_scored_and_nothing_is_made_twice(project: Project) -> No
 
 def test_only_normal_training_footage_has_patch_grids(project: Project) -> None:
     practice, listed = listed_in(project)
-    shards = footage.shard_names(project.settings.footage.shards)
+    shards = footage_step.shard_names(project.settings.footage.shards)
     have = set(
         joined([block_views.patch_grids(project, practice, listed, one) for one in shards])["video_id"]
     )
@@ -91,8 +93,8 @@ def test_what_is_learned_differs_with_what_it_is_learned_by(project: Project, ch
 def test_the_nearest_normal_traces_stand_in_for_captions(project: Project) -> None:
     pseudo = project.variant(joint__captions="nearest")
     practice, listed = listed_in(pseudo)
-    index, bank = knowledge.bank(pseudo)
-    videos = footage.normal_of_training(pseudo, practice, listed)
+    index, bank = made_bank(pseudo)
+    videos = footage_step.normal_of_training(pseudo, practice, listed)
     corpus, _ = context_aware._joint_corpus(pseudo, videos, pl.DataFrame(), index)
     normal = {
         str(one): v
@@ -110,14 +112,14 @@ def test_the_nearest_normal_traces_stand_in_for_captions(project: Project) -> No
 def test_another_network_may_see_the_scene(project: Project) -> None:
     other = project.variant(context_gate__scene_network="pocket-1")
     practice, listed = listed_in(other)
-    video_id = footage.normal_of_training(other, practice, listed)["video_id"][0]
+    video_id = footage_step.normal_of_training(other, practice, listed)["video_id"][0]
     assert learned_in(other).recipe != learned_in(project).recipe
     ours, theirs = (block_views.views_of(one, video_id).scenes for one in (project, other))
     assert np.abs(ours - theirs).max() > 0.01
 
 
 def test_a_model_is_of_no_use_to_another_scene_network(project: Project) -> None:
-    index, _ = knowledge.bank(project)
+    index, _ = made_bank(project)
     other = project.variant(context_gate__scene_network="pocket-1")
     with pytest.raises(MixedSpacesError, match="scene_encoder"):
         ContextScorer.load(other, learned_in(project), index)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from small_graph import made_bank
 
 from pipelines.champion import ALIAS, baseline, promote
 from pipelines.mlflow_model import NAME
@@ -15,7 +16,7 @@ from pipelines.mlflow_runs import ablation_runs
 from pipelines.tracking import Tracker
 from traces_core.detector.saved import SECTIONS, open_detector
 from traces_core.project import Project
-from traces_core.steps import ablations, knowledge
+from traces_core.steps import ablations
 from traces_core.steps.promotion import MEASURES, TOLERANCE, compare, late_row
 from traces_core.store import Store
 
@@ -75,13 +76,13 @@ def _with(project: Project, folder: Path, **changed: Any) -> Project:
     """The small graph in a store of its own, made with other settings up to the benchmark."""
     store = Store(shutil.copytree(project.store.root, folder / "data", dirs_exist_ok=True))
     made = replace(project, store=store, settings=project.settings.with_values(**changed))
-    index, _ = knowledge.bank(made)
+    index, _ = made_bank(made)
     ablations.benchmark_with(made, index, store.current("adapters"))
     return made
 
 
 def _numbers(project: Project) -> tuple[float, ...]:
-    row = late_row(project.store.current("benchmark_metrics", "benchmark"))
+    row = late_row(project.store.current("benchmark_metrics"))
     return tuple(row[name] for name in MEASURES)
 
 
@@ -168,7 +169,7 @@ def test_the_rows_of_an_ablation_are_children_of_the_benchmark_with_their_own_se
     tracker: Tracker, better_and_worse: tuple[Project, Project]
 ) -> None:
     project = better_and_worse[0]
-    measured = project.store.current("benchmark_metrics", "benchmark")
+    measured = project.store.current("benchmark_metrics")
     rows = ablations.ABLATIONS["neighbours"](replace(project, store=project.store.aside()))
     found = project.store.remember(
         "ablations", "neighbours", code="test", made_from={}, make=lambda: {"rows": rows}

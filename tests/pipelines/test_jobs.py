@@ -68,7 +68,7 @@ def test_a_selection_of_nothing_is_refused_with_how_to_write_one(selection: str)
 
 
 def test_what_an_error_says_to_make_can_be_selected(tmp_path: Path) -> None:
-    for name in ("trace_index", "context_aware_thresholds", "feature_manifest", "grid_manifest"):
+    for name in ("trace_index", "context_aware_thresholds", "video_features", "patch_grids"):
         said = str(MissingArtifactError(name, tmp_path))
         assert f"{name} is not in" in said
         wanted = re.search(r"traces make '(.+)'", said)

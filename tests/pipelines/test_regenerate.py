@@ -17,7 +17,7 @@ from small_graph import PARAMS, write_footage
 
 from traces_core.errors import SettingsError
 from traces_core.settings import Machine, Settings
-from traces_core.steps import footage
+from traces_core.steps import footage as footage_step
 from traces_core.steps.promotion import MEASURES
 from traces_core.steps.regeneration import write_seed
 from traces_core.store import Store
@@ -69,7 +69,7 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> Told:
     home = tmp_path_factory.mktemp("weekly")
     write_footage(home)
     corpus = {"contexts": ["street"], "writer": "openai"}
-    sets = {name: str(home / name) for name in footage.SETS}
+    sets = {name: str(home / name) for name in footage_step.SETS}
     params = {**PARAMS, "corpus": corpus, "footage": {**sets, "shards": 1}}
     (home / "params.yaml").write_text(f"{yaml.safe_dump(params)}\n{WRITING}")
     instance = (ROOT / "dagster.yaml").read_text().replace(".dagster/", f"{home}/.dagster/")

@@ -170,7 +170,7 @@ def another_release_of_faiss(site: Site) -> How:
 
 def an_artifact_deleted(site: Site) -> None:
     """A file of features is gone."""
-    site.store.current("video_features", _id_of(site, CORRIDOR)).path.unlink()
+    site.store.current("features", _id_of(site, CORRIDOR)).path.unlink()
 
 
 def an_artifact_corrupted(site: Site) -> None:

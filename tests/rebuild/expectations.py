@@ -16,7 +16,7 @@ from traces_core.store.digest import file_digest
 Parts = dict[str, set[str]]
 BOTH = {"shard-00", "shard-01"}
 CONTEXTS = {"corridor", "street"}
-MEASURED: Parts = {"benchmark_metrics": {"benchmark"}, "benchmark_report": {"all"}}
+MEASURED: Parts = {"benchmark_metrics": {"all"}, "benchmark_report": {"all"}}
 BANK: Parts = {"trace_embeddings": CONTEXTS, "trace_index": {"all"}}
 WATCHED = {
     *("trace_corpus", "trace_embeddings", "trace_index", "practice_footage", "videos", "annotations"),
@@ -24,7 +24,7 @@ WATCHED = {
     "benchmark_report",
 }
 """Assets that a run here makes; captions and the model are others' affair."""
-_INSIDE = {"feature_manifest": "video_features", "video_scores": "anomaly_scores"}
+_INSIDE = {"features": "video_features", "video_scores": "anomaly_scores"}
 """Artifacts that belong to an asset of another name."""
 
 
@@ -62,7 +62,7 @@ class Footage:
     @property
     def all_seen(self) -> Parts:
         """All features, and what hangs on them."""
-        seen = {"video_features": set(self.now), "feature_manifest": BOTH, "adapters": {"all"}}
+        seen = {"features": set(self.now), "video_features": BOTH, "adapters": {"all"}}
         return {**seen, **self.all_scored}
 
 
@@ -72,9 +72,7 @@ def check_encoders(site: Site, found: Parts, said: Said) -> None:
     Beside these sentences, only the captions that the fusion learns from and the names of actions.
     """
     by_name = {name: one for one, name in site.names().items()}
-    features = [
-        site.store.current("video_features", by_name[name]) for name in found.get("video_features", ())
-    ]
+    features = [site.store.current("features", by_name[name]) for name in found.get("features", ())]
     assert said.frames == sum(one.facts["frames"] for one in features)
     assert said.windows == sum(one.facts["windows"] for one in features)
     assert bool(said.explained) == ("benchmark_report" in found)
@@ -105,7 +103,7 @@ def check_foreseen(found: Parts, said: Said) -> None:
 def check_nothing_of_the_gone(site: Site) -> None:
     """No video and no context that is gone has anything current."""
     ids = set(site.listing()["video_id"])
-    for name in ("video_features", "video_scores"):
+    for name in ("features", "video_scores"):
         assert set(site.store.keys(name)) == ids
     for name in ("trace_corpus", "trace_embeddings"):
         assert site.store.keys(name) == sorted(site.params["corpus"]["contexts"])

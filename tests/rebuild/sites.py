@@ -18,7 +18,7 @@ import polars as pl
 import yaml
 
 from traces_core.practice import plan_clip, plan_video, world
-from traces_core.steps import footage
+from traces_core.steps import footage as footage_step
 from traces_core.store import Store
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -30,7 +30,7 @@ PARAMS: dict[str, Any] = {
         "calibration_minutes": 0.0,
         "benchmark_videos": 0,
     },
-    "footage": {name: f"footage/{name}" for name in footage.SETS} | {"shards": 2},
+    "footage": {name: f"footage/{name}" for name in footage_step.SETS} | {"shards": 2},
     "sampling": {"sample_fps": 4.0, "hop_frames": 2},
     "timesformer": {"window_frames": 8},
     "corpus": {"contexts": ["corridor", "street"], "traces_per_side": 12},

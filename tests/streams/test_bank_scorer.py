@@ -8,7 +8,7 @@ import pytest
 from traces_core.detector.detector import Detector
 from traces_core.encoders.features import Features
 from traces_core.project import Project
-from traces_core.steps.footage import load_features
+from traces_core.steps.features import load_features
 from traces_core.streams.table import ACTION, APPEARANCE, FUSED
 
 

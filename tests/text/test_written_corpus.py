@@ -15,7 +15,7 @@ from traces_core.commands.doctor import examine
 from traces_core.errors import WriterUnavailableError
 from traces_core.project import Project
 from traces_core.settings import Machine, Settings, project_root
-from traces_core.steps import knowledge
+from traces_core.steps import corpus as corpus_step
 from traces_core.store import Store
 from traces_core.text import write_corpus
 from traces_core.text.catalog import read_catalog
@@ -56,16 +56,16 @@ def make_project(folder: Path, **corpus: object) -> Project:
 
 def test_a_server_that_dies_between_two_contexts_loses_nothing(tmp_path: Path, server: Misbehaving) -> None:
     project = make_project(tmp_path, writer="openai")
-    street = knowledge.trace_corpus(project, "street")
+    street = corpus_step.trace_corpus(project, "street")
     asked = len(server.requests)
     classes = read_catalog(project.machine.catalog, ["street"])["street"].anomalous
     assert asked == len(classes)
     server.behaviour = lambda request: good(request) if request.number < asked + 2 else Answer(status=500)
     with pytest.raises(WriterUnavailableError):
-        knowledge.trace_corpus(project, "corridor")
+        corpus_step.trace_corpus(project, "corridor")
     server.behaviour, before = good, len(server.requests)
-    assert not knowledge.trace_corpus(project, "street").computed
-    corridor = knowledge.trace_corpus(project, "corridor")
+    assert not corpus_step.trace_corpus(project, "street").computed
+    corridor = corpus_step.trace_corpus(project, "corridor")
     kept = len((tmp_path / "data/writer_replies/corridor.jsonl").read_text().splitlines())
     assert len(server.requests) - before == kept - 2
     for corpus, name in ((street, "street"), (corridor, "corridor")):
@@ -82,11 +82,11 @@ def test_all_contexts_can_be_asked_about_ahead_and_are_not_asked_about_again(
     tmp_path: Path, server: Misbehaving
 ) -> None:
     project = make_project(tmp_path, writer="openai")
-    ahead, asked = knowledge.write_ahead(project), len(server.requests)
+    ahead, asked = corpus_step.write_ahead(project), len(server.requests)
     assert set(ahead) == {"street", "corridor"}
     assert project.store.log == []
     for name, count in ahead.items():
-        assert len(knowledge.trace_corpus(project, name).read()) == count + 1  # and the scene sentence
+        assert len(corpus_step.trace_corpus(project, name).read()) == count + 1  # and the scene sentence
     assert len(server.requests) == asked
 
 
@@ -94,8 +94,8 @@ def test_the_default_asks_nobody_and_no_setting_of_the_writing_changes_its_recip
     tmp_path: Path, server: Misbehaving
 ) -> None:
     project = make_project(tmp_path)
-    corpus = knowledge.trace_corpus(project, "street")
-    assert not knowledge.trace_corpus(project.variant(writing__seed=3), "street").computed
+    corpus = corpus_step.trace_corpus(project, "street")
+    assert not corpus_step.trace_corpus(project.variant(writing__seed=3), "street").computed
     assert corpus.read().equals(write_corpus(read_catalog(project.machine.catalog, ["street"])))
     assert server.requests == []
 
@@ -104,12 +104,12 @@ def test_another_seed_is_another_corpus_and_another_server_is_not(
     tmp_path: Path, server: Misbehaving, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     project = make_project(tmp_path, writer="openai")
-    knowledge.trace_corpus(project, "street")
+    corpus_step.trace_corpus(project, "street")
     monkeypatch.setenv("OPENAI_BASE_URL", "http://127.0.0.1:9/v1")
     monkeypatch.setenv("OPENAI_API_KEY", "another")
-    assert not knowledge.trace_corpus(project, "street").computed
+    assert not corpus_step.trace_corpus(project, "street").computed
     monkeypatch.setenv("OPENAI_BASE_URL", server.url)
-    assert knowledge.trace_corpus(project.variant(writing__seed=3), "street").computed
+    assert corpus_step.trace_corpus(project.variant(writing__seed=3), "street").computed
 
 
 def test_the_doctor_says_whether_the_writer_could_be_asked(

@@ -94,7 +94,8 @@ def check(
 
     Status 1 where a gate would stop the graph.
     """
-    from traces_core.steps import knowledge
+    from traces_core.steps import bank as bank_step
+    from traces_core.steps import corpus as corpus_step
 
     project, names = _project(contexts)
     table = Table("", "context", "check", "found", box=None, pad_edge=False)
@@ -105,15 +106,15 @@ def check(
         for name in names:
             status.update(f"checking {name}")
             try:
-                corpus = knowledge.trace_corpus(project, name)
+                corpus = corpus_step.trace_corpus(project, name)
             except TracesError as error:
                 errors += 1
                 table.add_row("[bold red]error[/bold red]", name, "catalog", escape(str(error)))
                 continue
-            embedded = knowledge.trace_embeddings(project, corpus)
+            embedded = bank_step.trace_embeddings(project, corpus)
             corpora.append(corpus)
             vectors.append(embedded)
-            findings = knowledge.corpus_findings(project, corpus, embedded)
+            findings = bank_step.corpus_findings(project, corpus, embedded)
             errors += sum(not one.passed and one.severity == "error" for one in findings)
             _add_findings(table, name, findings, all_of_them=contexts is not None)
     out.print(table)
@@ -136,12 +137,13 @@ def search(
     ] = None,
 ) -> None:
     """Find the traces nearest to a sentence on both sides, and the score it would have."""
+    from traces_core.bank.bank import Bank
     from traces_core.scoring import explain, score_vectors
-    from traces_core.steps import knowledge
+    from traces_core.steps.wiring import Artifacts
 
     project, _ = _project([context] if context else [])
     with err.status("loading the encoder and the bank"):
-        _, bank = knowledge.bank(project)
+        bank = Bank.load(Artifacts(project)["trace_index"].path)
         vector = project.clip.encode_texts([sentence])  # (1, D)
     if unknown := project.clip.unknown_words(sentence):
         words = escape(", ".join(unknown))
@@ -210,9 +212,9 @@ def _add_findings(table: Table, context: str, findings: Sequence[Finding], *, al
 
 def _write_coverage(corpora: list[Artifact], vectors: list[Artifact], folder: Path) -> None:
     from traces_core.report.coverage import coverage_markdown, coverage_picture
-    from traces_core.steps import knowledge
+    from traces_core.steps import bank as bank_step
 
-    covered = knowledge.corpus_coverage(corpora, vectors)
+    covered = bank_step.corpus_coverage(corpora, vectors)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "coverage.md").write_text(coverage_markdown(covered), encoding="utf-8")
     (folder / "coverage.png").write_bytes(coverage_picture(covered))

@@ -11,7 +11,7 @@ from __future__ import annotations
 import tempfile
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -20,12 +20,14 @@ from traces_core.context_aware.scoring import ContextScores
 from traces_core.detector.context import ContextDetector, ContextSystem
 from traces_core.detector.explanation import Explainer
 from traces_core.detector.pipeline import EpisodeStage, Pipeline, System, TraceSystem
+from traces_core.detector.saved import PARTS
 from traces_core.detector.scored import ScoredVideo
 from traces_core.detector.sinks import Sink
 from traces_core.encoders.evidence import Evidence
 from traces_core.encoders.features import Features, extract_features
 from traces_core.project import Project
 from traces_core.report.model import ExplainedMoment
+from traces_core.store import Artifact
 from traces_core.streams.calibration import Calibration
 from traces_core.streams.episodes import EpisodeEvent
 from traces_core.streams.scorer import BankScorer
@@ -65,10 +67,16 @@ class Detector:
             If the graph has not made its parts yet: `make demo` does.
         """
         project = project or Project.here()
-        store = project.store
-        judge = BankScorer.load(project, store.current("trace_index"), store.current("adapters"))
-        calibration = Calibration.load(store.current("thresholds"))
-        return cls(project, judge, calibration, ContextDetector.load(project) if context_aware else None)
+        detector = cls.of(project, *(project.store.current(name) for name in PARTS))
+        return replace(detector, context_aware=ContextDetector.load(project)) if context_aware else detector
+
+    @classmethod
+    def of(
+        cls, project: Project, trace_index: Artifact, adapters: Artifact, thresholds: Artifact
+    ) -> Detector:
+        """The detector of these artifacts, without the Context-Aware system."""
+        judge = BankScorer.load(project, trace_index, adapters)
+        return cls(project, judge, Calibration.load(thresholds))
 
     @property
     def contexts(self) -> tuple[str, ...]:

@@ -10,13 +10,14 @@ is kept, and which detector is in use, is decided in `pipelines`.
 from __future__ import annotations
 
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 import yaml
 
 from traces_core.project import Project
 from traces_core.settings import BASE_FILE, Machine, Settings
-from traces_core.store import Store
+from traces_core.store import Artifact, Store
 
 PARTS = ("trace_index", "adapters", "thresholds")
 """Artifacts that a detector is made of."""
@@ -25,8 +26,13 @@ SECTIONS = ("sampling", "clip", "timesformer", "corpus", "bank", "scoring", "cal
 """Settings that it follows; where footage lies and how anything was trained is not among them."""
 
 
-def save_detector(project: Project, folder: Path) -> Path:
-    """Copy the detector that the graph made last to a new folder; its path.
+def save_detector(project: Project, folder: Path, parts: Sequence[Artifact] | None = None) -> Path:
+    """Copy a detector to a new folder; its path.
+
+    Parameters
+    ----------
+    parts
+        Its bank, fusion and thresholds; those that the graph made last, by default.
 
     Raises
     ------
@@ -35,11 +41,10 @@ def save_detector(project: Project, folder: Path) -> Path:
     FileExistsError
         If the folder holds a detector already.
     """
-    parts = {name: project.store.current(name) for name in PARTS}
-    for name, artifact in parts.items():
+    for artifact in parts or [project.store.current(name) for name in PARTS]:
         place = folder / artifact.path.parent.relative_to(project.store.root)
         if place.exists():
-            raise FileExistsError(f"{folder}: holds a {name} already. Name an empty folder.")
+            raise FileExistsError(f"{folder}: holds a {artifact.name} already. Name an empty folder.")
         place.mkdir(parents=True)
         for source in (artifact.path, artifact.path.with_name(f"{artifact.recipe}.recipe.json")):
             (shutil.copytree if source.is_dir() else shutil.copyfile)(source, place / source.name)

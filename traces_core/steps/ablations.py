@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-import polars as pl
-
+from traces_core.bank.bank import Bank
 from traces_core.metrics import numbers_of
 from traces_core.project import Project
-from traces_core.steps import benchmark, detection, footage, knowledge, ladder
+from traces_core.steps import ladder
+from traces_core.steps.wiring import Artifacts
 from traces_core.store import Artifact
 from traces_core.store.code import code_of, made_with, step
 from traces_core.streams.table import APPEARANCE, FUSED, LATE
@@ -28,39 +28,15 @@ _MEAN = {"training__fusion__kind": "mean"}
 
 def streams_of(project: Project, which: str = "candidate") -> dict[str, Row]:
     """Rows of the result table by stream for these settings: the whole graph, found or made."""
-    practice = footage.practice_footage(project)
-    listed = footage.videos(project, practice)
-    manifests = [one.read() for one in _manifests(project, practice, listed)]
-    index, _ = knowledge.bank(project)
-    fusion = detection.adapters(project, practice, listed, pl.concat(manifests))
-    measured = benchmark_with(project, index, fusion, which)
-    return {row["stream"]: row for row in measured.read()["rows"]}
+    artifacts = Artifacts(project, options={"anomaly_scores": {"which": which}})
+    return {row["stream"]: row for row in artifacts["benchmark_metrics"].read()["rows"]}
 
 
-def benchmark_with(project: Project, index: Artifact, fusion: Artifact, which: str = "fusion") -> Artifact:
-    """The benchmark of this footage with any bank and any fusion, found or made.
-
-    Parameters
-    ----------
-    index, fusion
-        A bank and adapters, of this store or of another.
-    which
-        The fusion that ships, or the `candidate`.
-    """
-    practice = footage.practice_footage(project)
-    listed = footage.videos(project, practice)
-    scores = [
-        detection.anomaly_scores(project, listed, part, index, fusion, which=which)
-        for part in _manifests(project, practice, listed)
-    ]
-    calibrated = detection.thresholds(project, listed, scores)
-    truth = footage.checked_annotations(project, practice, listed)
-    return benchmark.benchmark_metrics(project, listed, truth, scores, calibrated)
-
-
-def _manifests(project: Project, practice: Artifact, listed: Artifact) -> list[Artifact]:
-    shards = footage.shard_names(project.settings.footage.shards)
-    return [footage.video_features(project, practice, listed, shard) for shard in shards]
+def benchmark_with(project: Project, trace_index: Artifact, adapters: Artifact) -> Artifact:
+    """The benchmark of this footage with any bank and any fusion, of this store or of another."""
+    given: dict[str, Artifact | list[Artifact]] = {"trace_index": trace_index, "adapters": adapters}
+    metrics: Artifact = Artifacts(project, given)["benchmark_metrics"]
+    return metrics
 
 
 def _row(variant: str, row: Row, settings: Mapping[str, Any], **more: Any) -> Row:
@@ -126,7 +102,7 @@ def training_corpus(project: Project) -> list[Row]:
 
 def left_out_class(project: Project) -> list[Row]:
     """Each class of the bank left out in turn: is it still found? AUC of its frames against normal ones."""
-    _, bank = knowledge.bank(project)
+    bank = Bank.load(Artifacts(project)["trace_index"].path)
     with_all = streams_of(project)
     rows = []
     for name in bank.classes:
@@ -182,13 +158,17 @@ ABLATIONS: dict[str, Callable[[Project], list[Row]]] = {
 
 @step
 def ablation(
-    project: Project, name: str, compare: Callable[[Project], list[Row]], measured: Artifact
+    project: Project,
+    name: str,
+    compare: Callable[[Project], list[Row]],
+    benchmark_metrics: Artifact,
+    trace_index: Artifact,
 ) -> Artifact:
     """The rows of one ablation, made anew whenever the main result, the settings or the code changed."""
     made_from = {
         "settings": project.settings.model_dump(),
-        "main": measured.fingerprint,
-        "bank": project.store.current("trace_index").fingerprint,
+        "main": benchmark_metrics.fingerprint,
+        "bank": trace_index.fingerprint,
         "code": code_of(compare, deep=True),
         "encoders": [made_with(project.clip), made_with(project.windows)],
     }

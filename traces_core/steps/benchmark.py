@@ -12,18 +12,21 @@ import polars as pl
 from traces_core.datasets import AnnotationRow, GroundTruth
 from traces_core.metrics import evaluate
 from traces_core.project import Project
-from traces_core.steps.detection import by_video, fingerprints_of
 from traces_core.steps.footage import clocks_of
+from traces_core.steps.scores import by_video, fingerprints_of
 from traces_core.store import Artifact
 from traces_core.store.code import code_of, step
 from traces_core.streams.calibration import Calibration, with_late
 from traces_core.streams.table import in_order
 from traces_core.types import ScoreTrack
 
+BENCHMARK = "benchmark"
+"""The set that the numbers are measured on."""
+
 
 def truth_of(listed: Artifact, annotated: Artifact) -> GroundTruth:
     """The checked ground truth of a set, from the artifacts that hold it."""
-    name = annotated.key
+    name = BENCHMARK
     clocks = listed.read().filter((pl.col("set") == name) & pl.col("reason").is_null())
     return GroundTruth.from_rows(
         f"{name} set",
@@ -48,17 +51,21 @@ def tracks_of_set(
 
 @step
 def benchmark_metrics(
-    project: Project, listed: Artifact, annotated: Artifact, scores: list[Artifact], calibrated: Artifact
+    project: Project,
+    videos: Artifact,
+    annotations: Artifact,
+    anomaly_scores: list[Artifact],
+    thresholds: Artifact,
 ) -> Artifact:
     """Every stream's row of the result table, with its provenance."""
     settings = project.settings.benchmark
-    clocks = clocks_of(listed, annotated.key)
+    clocks = clocks_of(videos, BENCHMARK)
 
     def measure() -> dict[str, Any]:
-        truth = truth_of(listed, annotated)
-        calibration = Calibration.load(calibrated)
+        truth = truth_of(videos, annotations)
+        calibration = Calibration.load(thresholds)
         rows = []
-        by_stream = tracks_of_set(listed, scores, calibration, annotated.key)
+        by_stream = tracks_of_set(videos, anomaly_scores, calibration, BENCHMARK)
         for stream in in_order(by_stream):
             tracks = by_stream[stream]
             threshold = calibration.thresholds[stream]
@@ -72,16 +79,16 @@ def benchmark_metrics(
                 resamples=settings.bootstrap,
             ).to_dict()
             rows.append({"data_set": truth.name, **row, **at_recall(row, settings.event_recall)})
-        return {"rows": rows, "provenance": _provenance(project, truth, calibrated)}
+        return {"rows": rows, "provenance": _provenance(project, truth, thresholds)}
 
     made_from = {
-        "truth": annotated.fingerprint,
+        "truth": annotations.fingerprint,
         "videos": clocks,
-        "scores": fingerprints_of(scores, [video_id for _, video_id, _, _ in clocks]),
-        "thresholds": calibrated.fingerprint,
+        "scores": fingerprints_of(anomaly_scores, [video_id for _, video_id, _, _ in clocks]),
+        "thresholds": thresholds.fingerprint,
         "settings": settings.model_dump(exclude={"pretraining_seeds"}),
     }
-    return project.store.remember("benchmark_metrics", annotated.key, made_from=made_from, make=measure)
+    return project.store.remember("benchmark_metrics", made_from=made_from, make=measure)
 
 
 def at_recall(row: Mapping[str, Any], recall: float) -> dict[str, float | None]:

@@ -22,7 +22,8 @@ from traces_core.context_aware.views import Views
 from traces_core.encoders.evidence import Evidence
 from traces_core.errors import DamagedVideoError, VideoError
 from traces_core.project import Project
-from traces_core.steps import footage
+from traces_core.steps import features as features_step
+from traces_core.steps import footage as footage_step
 from traces_core.store import Artifact
 from traces_core.store.code import code_of, made_with, step
 from traces_core.types import Array
@@ -37,8 +38,8 @@ GRIDS = pl.Schema(
 @step
 def patch_grids(
     project: Project,
-    practice: Artifact,
-    listed: Artifact,
+    practice_footage: Artifact,
+    videos: Artifact,
     shard: str,
     *,
     progress: Callable[[str], None] | None = None,
@@ -47,12 +48,12 @@ def patch_grids(
 
     Training videos that are not normal are left out: nothing here may learn from them.
     """
-    mine = listed.read().filter((pl.col("shard") == shard) & pl.col("reason").is_null())
-    normal = footage.normal_of_training(project, practice, listed)["video"]
+    mine = videos.read().filter((pl.col("shard") == shard) & pl.col("reason").is_null())
+    normal = footage_step.normal_of_training(project, practice_footage, videos)["video"]
     mine = mine.filter((pl.col("set") != "training") | pl.col("video").is_in(normal.implode()))
     rows: list[tuple[Any, ...]] = []
     for entry in mine.unique("video_id", keep="first", maintain_order=True).iter_rows(named=True):
-        path = footage.set_folder(project, practice, entry["set"]) / entry["video"]
+        path = footage_step.set_folder(project, practice_footage, entry["set"]) / entry["video"]
         try:
             _scene_frames_of(project, entry["video_id"], path)
             found = _grids_of(project, entry["video_id"], path)
@@ -63,7 +64,7 @@ def patch_grids(
         if progress is not None and found.computed:
             progress(f"{entry['video']}: {found.facts['blocks']} blocks in {found.seconds:.1f} s")
     return project.store.remember(
-        "grid_manifest",
+        "patch_grids",
         shard,
         made_from={"rows": [list(row) for row in rows], "shard": shard},
         make=lambda: pl.DataFrame(rows, schema=GRIDS, orient="row"),
@@ -86,14 +87,14 @@ def _grids_of(project: Project, video_id: str, path: Path) -> Artifact:
         return target, extract_grids(path, block_encoder(project), target, sample_fps=fps)
 
     return project.store.remember_path(
-        "patch_grids", video_id, made_from=_grid_recipe(project, video_id), write=extract
+        "grids", video_id, made_from=_grid_recipe(project, video_id), write=extract
     )
 
 
 def load_grids(project: Project, video_id: str) -> PatchGrids:
     """The patch grids of a video that `patch_grids` has seen."""
     found = project.store.recall(
-        "patch_grids", video_id, code=code_of(_grids_of), made_from=_grid_recipe(project, video_id)
+        "grids", video_id, code=code_of(_grids_of), made_from=_grid_recipe(project, video_id)
     )
     return PatchGrids.load(found.path)
 
@@ -144,7 +145,7 @@ def _scene_frames(project: Project, video_id: str) -> Array | None:
 
 def evidence_of(project: Project, video_id: str) -> Evidence:
     """All that was seen of a video, patch grids and scene among it where the settings ask for them."""
-    features = footage.load_features(project, video_id)
+    features = features_step.load_features(project, video_id)
     grids = load_grids(project, video_id) if is_predicting(project) else None
     return features.evidence(
         scene_frames=_scene_frames(project, video_id),

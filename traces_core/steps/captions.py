@@ -100,7 +100,7 @@ def caption_embeddings(project: Project) -> Artifact:
 
 
 @step
-def caption_scores(project: Project, embeddings: Artifact) -> Artifact:
+def caption_scores(project: Project, caption_embeddings: Artifact) -> Artifact:
     """One score a stretch, as `score_captions` gives it; no row where the settings name no table."""
     table, settings, machine = _table(project), project.settings.captions, project.machine
 
@@ -108,10 +108,10 @@ def caption_scores(project: Project, embeddings: Artifact) -> Artifact:
         if not len(table):
             return table.stretches.with_columns(score=pl.lit(None, pl.Float64))
         said = CaptionSentences(
-            tuple(pl.read_parquet(embeddings.path / "sentences.parquet")["text"]),
-            pl.read_parquet(embeddings.path / "captions.parquet"),
+            tuple(pl.read_parquet(caption_embeddings.path / "sentences.parquet")["text"]),
+            pl.read_parquet(caption_embeddings.path / "captions.parquet"),
         )
-        vectors = np.load(embeddings.path / "vectors.npy", mmap_mode="r")
+        vectors = np.load(caption_embeddings.path / "vectors.npy", mmap_mode="r")
         scorer, _ = caption_scorer(
             settings, project.sentences, machine.catalog, scene=project.settings.corpus.scene
         )
@@ -121,7 +121,7 @@ def caption_scores(project: Project, embeddings: Artifact) -> Artifact:
 
     made_from = {
         "table": table.fingerprint,
-        "embeddings": embeddings.fingerprint,
+        "embeddings": caption_embeddings.fingerprint,
         "catalog": catalog_digest(machine.catalog, () if settings.background else settings.contexts),
         "scene": project.settings.corpus.scene,
         "settings": judged_by(settings),

@@ -57,7 +57,7 @@ def curve_tables(project: Project) -> dict[str, pl.DataFrame]:
         If the benchmark has not been made.
     """
     store = project.store
-    listed, annotated = store.current("videos"), store.current("annotations", "benchmark")
+    listed, annotated = store.current("videos"), store.current("annotations")
     scores = [
         store.current("anomaly_scores", shard) for shard in shard_names(project.settings.footage.shards)
     ]

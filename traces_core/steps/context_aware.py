@@ -26,8 +26,9 @@ from traces_core.context_aware.training import JointlyTrained, train_jointly
 from traces_core.context_aware.views import Views
 from traces_core.fusion.training_loop import Progress
 from traces_core.project import Project
-from traces_core.steps import footage
+from traces_core.steps import footage as footage_step
 from traces_core.steps.block_views import load_grids, views_of
+from traces_core.steps.footage import joined
 from traces_core.store import Artifact
 from traces_core.store.code import code_of_running_step, made_with, step
 from traces_core.store.digest import digest
@@ -37,9 +38,9 @@ from traces_core.types import Array, Times
 @step
 def predictor(
     project: Project,
-    practice: Artifact,
-    listed: Artifact,
-    grids: pl.DataFrame,
+    practice_footage: Artifact,
+    videos: Artifact,
+    patch_grids: list[Artifact],
     *,
     progress: Progress | None = None,
 ) -> Artifact:
@@ -47,22 +48,26 @@ def predictor(
 
     Parameters
     ----------
-    grids
-        The grid manifests of all shards, joined.
+    patch_grids
+        The grid manifests of all shards.
     progress
         Told (step, metrics) at every validation.
     """
     settings = project.settings.predictor
-    usable = grids.filter(pl.col("blocks") > 0).select("video_id", "fingerprint")
-    videos = footage.normal_of_training(project, practice, listed).join(usable, on="video_id").sort("video")
+    usable = joined(patch_grids).filter(pl.col("blocks") > 0).select("video_id", "fingerprint")
+    normal = (
+        footage_step.normal_of_training(project, practice_footage, videos)
+        .join(usable, on="video_id")
+        .sort("video")
+    )
     made_from = {
         "predictor": settings.model_dump(),
-        "grids": videos.select("video", "fingerprint").rows(),
+        "grids": normal.select("video", "fingerprint").rows(),
         "block_encoder": made_with(block_encoder(project)),
     }
 
     def learn(folder: Path) -> tuple[Path, dict[str, Any]]:
-        found = {row["video"]: load_grids(project, row["video_id"]) for row in videos.iter_rows(named=True)}
+        found = {row["video"]: load_grids(project, row["video_id"]) for row in normal.iter_rows(named=True)}
         some = [
             NormalVideo(name, Views.of_grids(one), [None] * len(one.times_s)) for name, one in found.items()
         ]
@@ -98,12 +103,12 @@ def _unfinished(project: Project, name: str, made_from: dict[str, Any]) -> Path:
 @step
 def context_gate(
     project: Project,
-    practice: Artifact,
-    listed: Artifact,
-    features: pl.DataFrame,
-    grids: pl.DataFrame | None,
-    predicted: Artifact | None,
-    index: Artifact,
+    practice_footage: Artifact,
+    videos: Artifact,
+    video_features: list[Artifact],
+    patch_grids: list[Artifact],
+    predictor: Artifact,
+    trace_index: Artifact,
     *,
     progress: Progress | None = None,
 ) -> Artifact:
@@ -111,36 +116,46 @@ def context_gate(
 
     Parameters
     ----------
-    features, grids
-        The manifests of all shards, joined; grids are None where nothing is predicted.
-    predicted
-        What `predictor` made: where training begins; None where nothing is predicted.
-    index
+    video_features, patch_grids
+        The manifests of all shards; grids count only where something is predicted.
+    predictor
+        Where training begins, if anything is predicted.
+    trace_index
         The bank: its normal side captions what nobody has, where `joint.captions` is `nearest`.
     progress
         Told (step, metrics) at every validation.
     """
-    seen = features.filter(pl.col("fingerprint").is_not_null()).select("video_id", "fingerprint")
-    videos = footage.normal_of_training(project, practice, listed).join(seen, on="video_id").sort("video")
-    if grids is not None:
-        videos = videos.join(grids.filter(pl.col("blocks") > 0).select("video_id"), on="video_id", how="semi")
-    said = footage.captions(project, practice, "training").join(videos, on="video", how="semi")
+    predicts = is_predicting(project)
+    seen = (
+        joined(video_features).filter(pl.col("fingerprint").is_not_null()).select("video_id", "fingerprint")
+    )
+    normal = (
+        footage_step.normal_of_training(project, practice_footage, videos)
+        .join(seen, on="video_id")
+        .sort("video")
+    )
+    grids = joined(patch_grids)
+    if predicts:
+        normal = normal.join(grids.filter(pl.col("blocks") > 0).select("video_id"), on="video_id", how="semi")
+    said = footage_step.captions(project, practice_footage, "training").join(normal, on="video", how="semi")
     said = said.sort("video", "start_s", "end_s", "caption")
     made_from = {
         **joint_recipe(project),
-        "features": sorted(videos["fingerprint"].to_list()),
-        "videos": videos.select("video", "video_id", "context").rows(),
-        "grids": None if grids is None else sorted(grids["fingerprint"].drop_nulls().to_list()),
-        "predictor": None if predicted is None else predicted.fingerprint,
-        "captions": said.write_ndjson() if project.settings.joint.captions == "given" else index.fingerprint,
+        "features": sorted(normal["fingerprint"].to_list()),
+        "videos": normal.select("video", "video_id", "context").rows(),
+        "grids": sorted(grids["fingerprint"].drop_nulls().to_list()) if predicts else None,
+        "predictor": predictor.fingerprint if predicts else None,
+        "captions": said.write_ndjson()
+        if project.settings.joint.captions == "given"
+        else trace_index.fingerprint,
     }
 
     def learn(folder: Path) -> tuple[Path, dict[str, Any]]:
-        corpus, references = _joint_corpus(project, videos, said, index)
+        corpus, references = _joint_corpus(project, normal, said, trace_index)
         blueprint = _blueprint(project, corpus)
         model = blueprint.build().to(project.machine.device)
-        if model.coder is not None and predicted is not None:
-            load_coder(predicted.path / "coder.safetensors", model)
+        if model.coder is not None and predicts:
+            load_coder(predictor.path / "coder.safetensors", model)
         folder.mkdir()
         if model.head is None and project.settings.context_gate.kind == "none":
             candidate, told = (

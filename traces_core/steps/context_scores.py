@@ -16,19 +16,15 @@ import numpy as np
 import polars as pl
 
 from traces_core.context_aware.calibration import ContextCalibration, ranked
+from traces_core.context_aware.encoders import is_predicting
 from traces_core.context_aware.scoring import ContextScorer, ContextScores
 from traces_core.context_aware.views import Views
 from traces_core.detector.pipeline import EpisodeStage
 from traces_core.detector.sinks import TableSink
 from traces_core.project import Project
 from traces_core.steps.block_views import views_of
-from traces_core.steps.detection import (
-    SCORES,
-    by_video,
-    episode_rules,
-    scores_table,
-    tracks_of,
-)
+from traces_core.steps.calibration import episode_rules
+from traces_core.steps.scores import SCORES, by_video, scores_table, tracks_of
 from traces_core.store import Artifact
 from traces_core.store.code import step
 from traces_core.store.digest import file_digest
@@ -41,11 +37,11 @@ from traces_core.types import Array, ScoreTrack
 @step
 def context_aware_scores(
     project: Project,
-    listed: Artifact,
-    features: Artifact,
-    grids: Artifact | None,
-    learned: Artifact,
-    index: Artifact,
+    videos: Artifact,
+    video_features: Artifact,
+    patch_grids: Artifact,
+    context_gate: Artifact,
+    trace_index: Artifact,
     *,
     which: str = "model",
 ) -> Artifact:
@@ -53,18 +49,22 @@ def context_aware_scores(
 
     Only what is calibrated on or measured is scored: not what was learned from.
     """
-    asked = listed.read().filter(pl.col("set") != "training")["video_id"].implode()
-    usable = features.read().filter(pl.col("fingerprint").is_not_null() & pl.col("video_id").is_in(asked))
+    asked = videos.read().filter(pl.col("set") != "training")["video_id"].implode()
+    usable = video_features.read().filter(
+        pl.col("fingerprint").is_not_null() & pl.col("video_id").is_in(asked)
+    )
     blocks = dict.fromkeys(usable["video_id"])
-    if grids is not None:
-        blocks = dict(grids.read().filter(pl.col("blocks") > 0).select("video_id", "fingerprint").rows())
-    contexts = dict(listed.read().select("video_id", "context").rows())
-    model = file_digest(learned.path / f"{which}.safetensors")
+    if is_predicting(project):
+        blocks = dict(
+            patch_grids.read().filter(pl.col("blocks") > 0).select("video_id", "fingerprint").rows()
+        )
+    contexts = dict(videos.read().select("video_id", "context").rows())
+    model = file_digest(context_gate.path / f"{which}.safetensors")
     scorer: ContextScorer | None = None
 
     def score(video_id: str) -> pl.DataFrame:
         nonlocal scorer
-        scorer = scorer or ContextScorer.load(project, learned, index, which)
+        scorer = scorer or ContextScorer.load(project, context_gate, trace_index, which)
         context = contexts[video_id] if project.settings.scoring.by_context else None
         return scores_table(
             video_id, _scores_of(project, scorer, views_of(project, video_id), context).tracks
@@ -78,7 +78,7 @@ def context_aware_scores(
                 "features": fingerprint,
                 "grids": blocks[video_id],
                 "context": contexts[video_id],
-                "bank": index.fingerprint,
+                "bank": trace_index.fingerprint,
                 "model": model,
                 "gate": project.settings.context_gate.model_dump(include={"sides", "scene"}),
                 "scoring": project.settings.scoring.model_dump(include={"k", "by_context"}),
@@ -91,7 +91,7 @@ def context_aware_scores(
     ]
     return project.store.remember(
         "context_aware_scores",
-        features.key,
+        video_features.key,
         made_from={"videos": {part.key: part.fingerprint for part in parts}},
         make=lambda: pl.concat([SCORES.to_frame(), *(part.read() for part in parts)]),
     )
@@ -102,18 +102,21 @@ def _scores_of(project: Project, scorer: ContextScorer, views: Views, context: s
     return scorer.start(context).push(Views.stack([views], project.machine.device), views.times_s)
 
 
-def surprise_at(project: Project, video_id: str, at_s: float) -> Array | None:
+def surprise_at(
+    project: Project, context_gate: Artifact, trace_index: Artifact, video_id: str, at_s: float
+) -> Array | None:
     """The surprise map (G, G) of a video that the graph scored, at the last block that ended by a moment.
 
     It is computed anew from what is kept; None where nothing was predicted by then.
     """
-    store, views = project.store, views_of(project, video_id)
-    scorer = ContextScorer.load(project, store.current("context_gate"), store.current("trace_index"))
+    views, scorer = views_of(project, video_id), ContextScorer.load(project, context_gate, trace_index)
     return scorer.surprise(Views.stack([views], project.machine.device), views.times_s).map_at(at_s)
 
 
 @step
-def context_aware_thresholds(project: Project, listed: Artifact, scores: list[Artifact]) -> Artifact:
+def context_aware_thresholds(
+    project: Project, videos: Artifact, context_aware_scores: list[Artifact]
+) -> Artifact:
     """What normal footage says about each stream, by scene, and the thresholds for the stated rate.
 
     Thresholds are in -log10 of p-values, and in the units of the stream for each scene.
@@ -123,13 +126,13 @@ def context_aware_thresholds(project: Project, listed: Artifact, scores: list[Ar
     TooLittleFootageError
         If there is too little normal footage for the rate that the settings ask for.
     """
-    normal = listed.read().filter((pl.col("set") == "calibration") & pl.col("reason").is_null())
+    normal = videos.read().filter((pl.col("set") == "calibration") & pl.col("reason").is_null())
     gate = project.settings.context_gate
 
     def calibrate() -> dict[str, Any]:
         contexts = dict(normal.select("video_id", "context").rows())
         durations = dict(normal.select("video_id", "duration_s").rows())
-        table = pl.concat([entry.read() for entry in scores])
+        table = pl.concat([entry.read() for entry in context_aware_scores])
         tracks = tracks_of(table.filter(pl.col("video_id").is_in(list(contexts))))
         found = NormalFootage.from_tracks(tracks, contexts, scene_scores=gate.scene_scores)
         said = {
@@ -155,7 +158,7 @@ def context_aware_thresholds(project: Project, listed: Artifact, scores: list[Ar
         }
 
     made_from = {
-        "scores": {entry.key: entry.fingerprint for entry in scores},
+        "scores": {entry.key: entry.fingerprint for entry in context_aware_scores},
         "videos": normal.select("video_id", "context").sort("video_id").rows(),
         "settings": project.settings.calibration.model_dump(),
         "scene_scores": gate.scene_scores,
@@ -181,15 +184,15 @@ def _in_units(
 
 @step
 def context_aware_alarms(
-    project: Project, listed: Artifact, scores: Artifact, calibrated: Artifact
+    project: Project, videos: Artifact, context_aware_scores: Artifact, context_aware_thresholds: Artifact
 ) -> Artifact:
     """The episodes above the thresholds in one shard's videos, and why; columns as in `EPISODES`."""
 
     def find() -> pl.DataFrame:
-        calibration = ContextCalibration.load(calibrated)
-        places = {row["video_id"]: row for row in listed.read().iter_rows(named=True)}
+        calibration = ContextCalibration.load(context_aware_thresholds)
+        places = {row["video_id"]: row for row in videos.read().iter_rows(named=True)}
         sink = TableSink()
-        for video_id, tracks in by_video(scores.read()).items():
+        for video_id, tracks in by_video(context_aware_scores.read()).items():
             row = places[video_id]
             stage = EpisodeStage(video_id, calibration.thresholds, [sink])
             stage.push(ranked(calibration.normal, tracks, row["context"]))
@@ -197,11 +200,13 @@ def context_aware_alarms(
         return sink.table()
 
     made_from = {
-        "scores": scores.fingerprint,
-        "thresholds": calibrated.fingerprint,
-        "videos": listed.fingerprint,
+        "scores": context_aware_scores.fingerprint,
+        "thresholds": context_aware_thresholds.fingerprint,
+        "videos": videos.fingerprint,
     }
-    return project.store.remember("context_aware_alarms", scores.key, made_from=made_from, make=find)
+    return project.store.remember(
+        "context_aware_alarms", context_aware_scores.key, made_from=made_from, make=find
+    )
 
 
 def benchmark_tracks(

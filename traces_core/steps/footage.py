@@ -1,25 +1,21 @@
-"""Steps of the footage side: practice footage, the list of videos, the ground truth, the features."""
-
-from __future__ import annotations
+"""Steps of the footage: practice footage, the list of videos, the ground truth."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Iterable
 from fractions import Fraction
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import polars as pl
 
 from traces_core.datasets import GroundTruth, read_annotations
-from traces_core.encoders.features import Features, extract_features
 from traces_core.errors import AnnotationError, VideoError
 from traces_core.practice import world
 from traces_core.project import Project
 from traces_core.steps.practice_sets import practice_plans
 from traces_core.store import Artifact
-from traces_core.store.code import code_of, made_with, step
+from traces_core.store.code import code_of, step
 from traces_core.store.digest import digest, file_digest
 from traces_core.video import content_id, probe
 from traces_core.video.file_cache import FileCache
@@ -27,7 +23,6 @@ from traces_core.video.sources import SUFFIXES
 
 SETS = ("training", "calibration", "benchmark")
 """What footage is for: the fusion learns, the thresholds are set, the numbers are measured."""
-
 
 DRAWERS = min(4, os.cpu_count() or 1)
 """Processes that draw practice footage; they change the time it takes, not a byte of it."""
@@ -46,21 +41,6 @@ VIDEOS = pl.Schema(
 )
 """One row a file: its set, its path in the set's folder, the context the path names, its `content_id`, its
 shard, what the container states, and why it cannot be used (null where it can)."""
-
-FEATURES = pl.Schema(
-    {
-        "video_id": pl.String(),
-        "fingerprint": pl.String(),
-        "frames": pl.Int64(),
-        "windows": pl.Int64(),
-        "start_s": pl.Float64(),
-        "end_s": pl.Float64(),
-        "reason": pl.String(),
-    }
-)
-"""One row a video of a shard: its features, or why it has none or only those of a part."""
-
-Progress = Callable[[str], None]
 
 
 def shard_names(shards: int) -> list[str]:
@@ -94,14 +74,14 @@ def set_folder(project: Project, practice: Artifact, name: str) -> Path:
 
 
 @step
-def videos(project: Project, practice: Artifact) -> Artifact:
+def videos(project: Project, practice_footage: Artifact) -> Artifact:
     """The list of every video there is, with its id; columns as in `VIDEOS`."""
     shards = project.settings.footage.shards
     contexts = {file.stem for file in project.machine.catalog.glob("*.yaml")}
     found = [
         (path, name, path.relative_to(folder).as_posix(), _context_of(path.relative_to(folder), contexts))
         for name in SETS
-        if (folder := set_folder(project, practice, name)).is_dir()
+        if (folder := set_folder(project, practice_footage, name)).is_dir()
         for path in sorted(folder.rglob("*"))
         if path.suffix.lower() in SUFFIXES and path.is_file()
     ]
@@ -130,9 +110,9 @@ def _context_of(path: Path, contexts: set[str]) -> str | None:
 
 def _forget_others(project: Project, ids: set[str]) -> None:
     """Nothing of a video or a shard that is gone stays current."""
-    for name in ("video_features", "video_scores"):
+    for name in ("features", "video_scores"):
         project.store.keep_only(name, ids)
-    for name in ("feature_manifest", "anomaly_scores", "alarms"):
+    for name in ("video_features", "anomaly_scores", "alarms"):
         project.store.keep_only(name, shard_names(project.settings.footage.shards))
 
 
@@ -148,16 +128,16 @@ def _describe(
 
 
 @step
-def checked_annotations(project: Project, practice: Artifact, listed: Artifact) -> Artifact:
+def annotations(project: Project, practice_footage: Artifact, videos: Artifact) -> Artifact:
     """The ground truth of the benchmark, as a checked table of anomalous stretches."""
-    source = _annotations_of(project, practice, "benchmark")
+    source = _annotations_of(project, practice_footage, "benchmark")
     made_from = {
         "table": None if source is None else file_digest(source),
-        "videos": [[video, *clock] for video, _, *clock in clocks_of(listed, "benchmark")],
+        "videos": [[video, *clock] for video, _, *clock in clocks_of(videos, "benchmark")],
         "set": "benchmark",
     }
-    make = partial(_stretches, listed, source, "benchmark")
-    return project.store.remember("annotations", "benchmark", made_from=made_from, make=make)
+    make = partial(_stretches, videos, source, "benchmark")
+    return project.store.remember("annotations", made_from=made_from, make=make)
 
 
 def normal_of_training(project: Project, practice: Artifact, listed: Artifact) -> pl.DataFrame:
@@ -231,110 +211,7 @@ def captions(project: Project, practice: Artifact, name: str = "training") -> pl
     return table.select(list(schema)).cast(pl.Schema(schema))
 
 
-def feature_recipe(project: Project) -> dict[str, Any]:
-    """What features depend on besides the video itself."""
-    return {
-        "sampling": project.settings.sampling.model_dump(),
-        "image_encoder": made_with(project.clip),
-        "window_encoder": made_with(project.windows),
-        "window_frames": project.settings.timesformer.window_frames,
-    }
-
-
-@step
-def video_features(
-    project: Project, practice: Artifact, listed: Artifact, shard: str, *, progress: Progress | None = None
-) -> Artifact:
-    """The features of one shard's videos, each kept under its own recipe; a table as in `FEATURES`.
-
-    A video that cannot be read costs its own row, with the reason, and nothing else.
-    """
-    mine = (
-        listed.read().filter(pl.col("shard") == shard).unique("video_id", keep="first", maintain_order=True)
-    )
-    rows: list[tuple[Any, ...]] = []
-    for entry in mine.iter_rows(named=True):
-        if entry["reason"] is not None:
-            rows.append((entry["video_id"], None, 0, 0, None, None, entry["reason"]))
-            continue
-        path = set_folder(project, practice, entry["set"]) / entry["video"]
-        try:
-            found = features_of(project, entry["video_id"], path)
-        except VideoError as error:
-            rows.append((entry["video_id"], None, 0, 0, None, None, error.found))
-            continue
-        about = found.facts
-        numbers = (about["frames"], about["windows"], about["start_s"], about["end_s"], about["broken"])
-        rows.append((entry["video_id"], found.fingerprint, *numbers))
-        if progress is not None and found.computed:
-            progress(f"{entry['video']}: {about['windows']} windows in {found.seconds:.1f} s")
-    made_from = {"rows": [list(row) for row in rows], "shard": shard}
-    return project.store.remember(
-        "feature_manifest",
-        shard,
-        made_from=made_from,
-        make=lambda: pl.DataFrame(rows, schema=FEATURES, orient="row"),
-    )
-
-
-@step
-def features_of(project: Project, video_id: str, path: Path) -> Artifact:
-    """The features of one video file, found or extracted.
-
-    Raises
-    ------
-    VideoError
-        If no frame can be read.
-    """
-    sampling = project.settings.sampling
-
-    def extract(target: Path) -> tuple[Path, dict[str, Any]]:
-        target = target.with_suffix(".safetensors")
-        facts = extract_features(
-            path,
-            project.clip,
-            project.windows,
-            target,
-            sample_fps=sampling.sample_fps,
-            hop_frames=sampling.hop_frames,
-        )
-        return target, facts
-
-    return project.store.remember_path(
-        "video_features",
-        video_id,
-        made_from={"video": video_id, **feature_recipe(project)},
-        write=extract,
-    )
-
-
-def load_features(project: Project, video_id: str) -> Features:
-    """The features of a video that `video_features` has seen."""
-    found = project.store.recall(
-        "video_features",
-        video_id,
-        code=code_of(features_of),
-        made_from={"video": video_id, **feature_recipe(project)},
-    )
-    return Features.load(found.path)
-
-
-def feature_faults(project: Project, row: dict[str, Any]) -> list[str]:
-    """What is wrong with the features of one video, in words; empty where nothing is.
-
-    Parameters
-    ----------
-    row
-        Its row of `FEATURES` joined with that of `VIDEOS`.
-    """
-    features = load_features(project, row["video_id"])
-    faults = []
-    if not np.all(np.diff(features.frame_times_s) > 0):
-        faults.append(f"{row['video']}: the times of its frames do not rise strictly")
-    if not all(np.isfinite(part).all() for part in (features.frames, features.tokens, features.labels)):
-        faults.append(f"{row['video']}: its features hold NaN or infinity")
-    slack_s = 2 / project.settings.sampling.sample_fps + 0.5
-    stated_s, seen_s = row["duration_s"], float(features.frame_times_s[-1])
-    if stated_s is not None and seen_s + slack_s < stated_s:
-        faults.append(f"{row['video']}: seen to {seen_s:.2f} s of {stated_s:.2f} s")
-    return faults
+def joined(manifests: Iterable[Artifact]) -> pl.DataFrame:
+    """The tables of all shards as one."""
+    table: pl.DataFrame = pl.concat([manifest.read() for manifest in manifests])
+    return table

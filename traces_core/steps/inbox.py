@@ -20,14 +20,17 @@ from traces_core.detector.sinks import PageSink, TableSink
 from traces_core.encoders.features import Features
 from traces_core.errors import VideoError
 from traces_core.project import Project
-from traces_core.steps import footage
+from traces_core.steps import features as features_step
 from traces_core.store import Artifact
 from traces_core.store.code import step
 from traces_core.streams.table import LATE
 from traces_core.video import content_id
 
 
-def inbox_scores(project: Project, name: str) -> Artifact:
+@step
+def inbox_scores(
+    project: Project, name: str, trace_index: Artifact, adapters: Artifact, thresholds: Artifact
+) -> Artifact:
     """A folder with `scores.parquet`, `episodes.parquet` and `index.html` of one video of the inbox.
 
     A video that is read in part is scored up to there and set aside; `facts["broken"]` says why.
@@ -41,8 +44,9 @@ def inbox_scores(project: Project, name: str) -> Artifact:
     path = file_named(folder, name)
     if path is None:
         raise VideoError(folder / name, "there is no such video in the inbox", do="Drop it there again.")
+    context = _context(project, path.relative_to(folder))
     try:
-        made = _scored(project, name, path, _context(project, path.relative_to(folder)))
+        made = _scored(project, name, path, context, [trace_index, adapters, thresholds])
     except VideoError as error:
         set_aside(folder, path, f"Nothing of it could be scored: {error}")
         raise
@@ -59,16 +63,12 @@ def _context(project: Project, within: Path) -> str | None:
     return next((part for part in within.parts[:-1] if part in known), None)
 
 
-@step
-def _scored(project: Project, name: str, path: Path, context: str | None) -> Artifact:
+def _scored(project: Project, name: str, path: Path, context: str | None, parts: list[Artifact]) -> Artifact:
     video_id = content_id(path)
-    seen = footage.features_of(project.variant(), video_id, path)  # of no video of the footage
-    parts = {
-        part: project.store.current(part).fingerprint for part in ("trace_index", "adapters", "thresholds")
-    }
+    seen = features_step.features_of(project.variant(), video_id, path)  # of no video of the footage
 
     def write(target: Path) -> tuple[Path, dict[str, Any]]:
-        detector, episodes = Detector.load(project), TableSink()
+        detector, episodes = Detector.of(project, *parts), TableSink()
         target.mkdir()
         scored = detector.judged(
             path,
@@ -90,7 +90,7 @@ def _scored(project: Project, name: str, path: Path, context: str | None) -> Art
         }
 
     made_from = {
-        **parts,
+        **{part.name: part.fingerprint for part in parts},
         "features": seen.fingerprint,
         "file": path.name,
         "context": context,

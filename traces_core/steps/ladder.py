@@ -8,18 +8,16 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Mapping, Sequence
-from itertools import pairwise, zip_longest
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
-import polars as pl
 
-from traces_core.context_aware.encoders import is_predicting
 from traces_core.metrics import evaluate, numbers_of
 from traces_core.project import Project
-from traces_core.steps import block_views, context_aware, context_scores, footage, knowledge
+from traces_core.steps import context_scores
 from traces_core.steps.benchmark import at_recall, truth_of
-from traces_core.store import Artifact
+from traces_core.steps.wiring import Artifacts
 from traces_core.streams.table import ALIGNMENT, CONTEXT_AWARE, SURPRISE
 from traces_core.types import ScoreTrack
 
@@ -78,37 +76,10 @@ def streams_of(project: Project, which: str = "candidate") -> dict[str, Row]:
 
 def _tracks(project: Project, which: str) -> tuple[dict[str, dict[str, ScoreTrack]], dict[str, Any], Any]:
     """Tracks by stream and video of the benchmark, the threshold of the fused stream, the ground truth."""
-    practice = footage.practice_footage(project)
-    listed = footage.videos(project, practice)
-    shards = footage.shard_names(project.settings.footage.shards)
-    features = [footage.video_features(project, practice, listed, shard) for shard in shards]
-    grids: list[Artifact] | None = None
-    predicted: Artifact | None = None
-    if is_predicting(project):
-        grids = [block_views.patch_grids(project, practice, listed, shard) for shard in shards]
-        predicted = context_aware.predictor(project, practice, listed, _joined(grids))
-    index, _ = knowledge.bank(project)
-    learned = context_aware.context_gate(
-        project,
-        practice,
-        listed,
-        _joined(features),
-        None if grids is None else _joined(grids),
-        predicted,
-        index,
-    )
-    scores = [
-        context_scores.context_aware_scores(project, listed, part, cells, learned, index, which=which)
-        for part, cells in zip_longest(features, grids or [])
-    ]
-    calibrated = context_scores.context_aware_thresholds(project, listed, scores)
-    truth = truth_of(listed, footage.checked_annotations(project, practice, listed))
-    return (*context_scores.benchmark_tracks(listed, scores, calibrated), truth)
-
-
-def _joined(manifests: list[Artifact]) -> pl.DataFrame:
-    joined: pl.DataFrame = pl.concat([part.read() for part in manifests])
-    return joined
+    made = Artifacts(project, options={"context_aware_scores": {"which": which}})
+    scores, calibrated = made["context_aware_scores"], made["context_aware_thresholds"]
+    truth = truth_of(made["videos"], made["annotations"])
+    return (*context_scores.benchmark_tracks(made["videos"], scores, calibrated), truth)
 
 
 def _row(variant: str, row: Mapping[str, Any], settings: Mapping[str, Any], **more: Any) -> Row:

@@ -6,16 +6,19 @@ in `pipelines.champion`.
 
 from __future__ import annotations
 
-from traces_core.detector.saved import PARTS, SECTIONS
+from traces_core.detector.saved import SECTIONS
 from traces_core.project import Project
-from traces_core.steps.detection import alarms, anomaly_scores
-from traces_core.steps.footage import features_of
+from traces_core.steps.calibration import alarms
+from traces_core.steps.features import features_of
+from traces_core.steps.scores import anomaly_scores
 from traces_core.store import Artifact
 from traces_core.store.code import code_of, made_with, step
 
 
 @step
-def detector_card(project: Project) -> Artifact:
+def detector_model(
+    project: Project, trace_index: Artifact, adapters: Artifact, thresholds: Artifact
+) -> Artifact:
     """What the detector is that the graph made last, in words: its recipe tells it from every other.
 
     Returns
@@ -23,19 +26,14 @@ def detector_card(project: Project) -> Artifact:
     Artifact
         JSON with `parts` (fingerprints by name), `settings`, and the encoders by reference: `space`,
         `window_encoder`.
-
-    Raises
-    ------
-    MissingArtifactError
-        If the graph has not made a part yet.
     """
     card = {
-        "parts": {name: project.store.current(name).fingerprint for name in PARTS},
+        "parts": {one.name: one.fingerprint for one in (trace_index, adapters, thresholds)},
         "space": project.clip.space,
         "window_encoder": project.windows.fingerprint,
         "settings": project.settings.model_dump(mode="json", include=set(SECTIONS)),
     }
-    scoring = [code_of(one) for one in (features_of, anomaly_scores, alarms)]
+    scoring = [code_of(features_of), code_of(anomaly_scores), code_of(alarms)]
     encoders = [made_with(project.clip), made_with(project.windows)]
     made_from = {**card, "scoring": scoring, "encoders": encoders}
     return project.store.remember("detector_model", made_from=made_from, make=lambda: card)

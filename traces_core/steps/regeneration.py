@@ -16,9 +16,10 @@ from traces_core.bank.recall import recall_of_index
 from traces_core.errors import SettingsError
 from traces_core.project import Project
 from traces_core.settings import BASE_FILE, Settings
-from traces_core.steps import knowledge
+from traces_core.steps import bank as bank_step
 from traces_core.steps.ablations import streams_of
 from traces_core.steps.promotion import Row, Verdict, compare
+from traces_core.steps.wiring import Artifacts
 from traces_core.streams.table import LATE
 from traces_core.text.catalog import SIDES
 
@@ -56,17 +57,17 @@ def present_row(project: Project) -> Row:
 
 def _faults(project: Project) -> list[str]:
     """What the gates say against the bank of these settings, in words; empty where nothing stops it."""
-    corpora = [knowledge.trace_corpus(project, context) for context in knowledge.contexts_in_use(project)]
-    vectors = [knowledge.trace_embeddings(project, corpus) for corpus in corpora]
+    made = Artifacts(project)
+    corpora, vectors = made["trace_corpus"], made["trace_embeddings"]
     faults = [
         f"{corpus.key}: {one.name}: {one.text}"
         for corpus, unit in zip(corpora, vectors, strict=True)
-        for one in knowledge.corpus_findings(project, corpus, unit)
+        for one in bank_step.corpus_findings(project, corpus, unit)
         if not one.passed and one.severity == "error"
     ]
     if faults:
         return faults
-    bank, wanted = Bank.load(knowledge.trace_index(project, corpora, vectors).path), project.settings.bank
+    bank, wanted = Bank.load(made["trace_index"].path), project.settings.bank
     recalls = {side: recall_of_index(bank, side, wanted.recall_at_k) for side in SIDES}
     return [
         f"recall on the {side} side is {recall:.3f}, asked for {wanted.minimum_recall}"

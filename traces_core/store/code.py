@@ -362,6 +362,23 @@ def sections_read(function: Callable[..., Any]) -> frozenset[str]:
     return frozenset(sections & _sections() | {"catalog"} & {part.rpartition(".")[2] for part in known})
 
 
+def artifacts_kept(function: Callable[..., Any]) -> frozenset[str]:
+    """The names under which a step keeps artifacts: its own, and those of its items."""
+    names: set[str] = set()
+    for key in closure_of(function, deep=True).definitions:
+        module = find_module(key.partition(":")[0])
+        one = None if module is None else module.definitions.get(key.partition(":")[2].removesuffix("()"))
+        if module is not None and one is not None:
+            for chain in one.references.kept:
+                names.update(_strings(module, chain) if chain[0] else [chain[1]])
+    return frozenset(names)
+
+
+def _strings(module: Module, chain: Chain) -> list[str]:
+    targets = [one for one in _resolve(module, chain) if isinstance(one, Definition)]
+    return [text for one in targets for text in one.references.strings]
+
+
 @cache
 def _sections() -> frozenset[str]:
     home = find_module(SETTINGS[0])

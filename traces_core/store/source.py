@@ -21,6 +21,8 @@ _PROJECT = {"project", "shop"}
 """Names by which steps know what they are handed."""
 _PARTS = {"settings", "machine"}
 """Its parts whose own parts are told apart."""
+_KEEPING = {"remember", "remember_path"}
+"""Methods of the store that keep an artifact under the name that comes first."""
 _WORDS = {"description", "title"}
 """Keywords of a settings field that only people read."""
 
@@ -60,7 +62,11 @@ class Definition:
             reader.note_aliases(statement)
             reader.visit(statement)
         return References(
-            frozenset(reader.chains), frozenset(reader.imports), frozenset(reader.handed), reader.strings
+            chains=frozenset(reader.chains),
+            imports=frozenset(reader.imports),
+            kept=frozenset(reader.kept),
+            handed=frozenset(reader.handed),
+            strings=reader.strings,
         )
 
 
@@ -72,6 +78,8 @@ class References:
     """Global names with the attributes taken of them."""
     imports: frozenset[Import]
     """Imports within its own functions."""
+    kept: frozenset[Chain]
+    """Names under which it keeps artifacts: a constant's chain, or `("", "the name")`."""
     handed: frozenset[str]
     """What it reads of the project that a step is handed: `clip`, `settings.scoring`, `machine.catalog`."""
     strings: tuple[str, ...]
@@ -215,6 +223,7 @@ class _Reader(ast.NodeVisitor):
         self.module = module
         self.chains: set[Chain] = set()
         self.imports: set[Import] = set()
+        self.kept: set[Chain] = set()
         self.handed: set[str] = set()
         self._aliases: dict[str, str] = {}
         self.strings: tuple[str, ...] = ()
@@ -276,7 +285,12 @@ class _Reader(ast.NodeVisitor):
             self._note(chain)
 
     def visit_Call(self, node: ast.Call) -> None:
-        if ast.unparse(node.func).rpartition(".")[2] != "code_of":  # who asks for code does not run it
+        called = ast.unparse(node.func).rpartition(".")[2]
+        if called in _KEEPING and node.args:
+            first = node.args[0]
+            chain = ("", first.value) if isinstance(first, ast.Constant) else _chain(first)
+            self.kept |= {chain} if chain is not None else set()  # type: ignore[arg-type]
+        if called != "code_of":  # who asks for code does not run it
             self.generic_visit(node)
 
     def _note_handed(self, node: ast.Attribute) -> None:

@@ -1,4 +1,4 @@
-"""Steps of the text side: the corpus, its vectors, the bank."""
+"""Steps of the bank: the traces as vectors, and all contexts searchable."""
 
 from __future__ import annotations
 
@@ -15,67 +15,15 @@ from traces_core.errors import CorruptArtifactError, MissingArtifactError
 from traces_core.project import Project
 from traces_core.store import Artifact
 from traces_core.store.code import code_of, made_with, step
-from traces_core.store.digest import file_digest
-from traces_core.text.catalog import read_catalog
-from traces_core.text.corpus import corpus_of, join_corpora, limit_traces, without_class
+from traces_core.text.corpus import join_corpora
 from traces_core.text.coverage import Coverage, coverage
 from traces_core.text.duplicates import find_repetitions, readable_rows
 from traces_core.text.gates import CorpusLimits, Finding, check_corpus
-from traces_core.text.scenes import scene_sentence
-from traces_core.text.writers.progress import shown
 from traces_core.types import Array
 
-DRAW = 0
-"""Seed of the choice where the settings limit the traces."""
-
-
-def contexts_in_use(project: Project) -> list[str]:
-    """The contexts that the settings name, sorted."""
-    return sorted(project.settings.corpus.contexts)
-
 
 @step
-def trace_corpus(project: Project, context: str) -> Artifact:
-    """The traces of one context as a table; columns as in `traces_core.text.corpus.SCHEMA`."""
-    settings, machine = project.settings.corpus, project.machine
-    read_catalog(machine.catalog, [context])  # a file that says nothing sensible is refused by name
-    scene = scene_sentence(settings.scene, context, settings.contexts, machine.catalog)
-    writer = project.writer()
-    made_from = {
-        "writer": [made_with(writer), writer.model and code_of(type(writer.model))],
-        "file": file_digest(machine.catalog / f"{context}.yaml"),
-        "scene": scene,
-        "settings": settings.model_dump(exclude={"contexts", "near_duplicate_cosine"}),
-    }
-
-    def write(path: Path) -> tuple[Path, Mapping[str, int]]:
-        with shown() as progress:
-            [said] = project.writer(progress).write([*read_catalog(machine.catalog, [context]).values()])
-        corpus = corpus_of([said], scenes={} if scene is None else {context: scene})
-        left_out = settings.left_out_class
-        if left_out is not None and left_out in corpus["class"].unique():
-            corpus = without_class(corpus, left_out)
-        if settings.traces_per_side is not None:
-            corpus = limit_traces(corpus, settings.traces_per_side, seed=DRAW)
-        corpus.write_parquet(path.with_suffix(".parquet"))
-        return path.with_suffix(".parquet"), said.counts
-
-    return project.store.remember_path("trace_corpus", context, made_from=made_from, write=write)
-
-
-def write_ahead(project: Project) -> dict[str, int]:
-    """Sentences by context, had from the writer in one call: an engine's batch is full then.
-
-    Makes no artifact. The replies of a language model wait in its journal, where `trace_corpus` finds them.
-    """
-    with shown() as progress:
-        catalog = read_catalog(project.machine.catalog, contexts_in_use(project))
-        said = project.writer(progress).write([*catalog.values()])
-        return {manuscript.context.context: len(manuscript.drafts) for manuscript in said}
-
-
-@step
-def trace_embeddings(project: Project, corpus: Artifact) -> Artifact:
+def trace_embeddings(project: Project, trace_corpus: Artifact) -> Artifact:
     """One unit vector a trace, in the order of the context's corpus, and which traces the bank takes.
 
     `kept` is 0 where a trace repeats another one, in the same words or nearly; `facts` counts them.
@@ -83,7 +31,7 @@ def trace_embeddings(project: Project, corpus: Artifact) -> Artifact:
     near = project.settings.corpus.near_duplicate_cosine
 
     def embed(path: Path) -> tuple[Path, Mapping[str, int]]:
-        table = corpus.read()
+        table = trace_corpus.read()
         texts = table["text"].to_list()
         vectors = project.clip.encode_texts(texts)
         readable = readable_rows(texts, project.clip.unknown_words)
@@ -94,11 +42,11 @@ def trace_embeddings(project: Project, corpus: Artifact) -> Artifact:
         return path, {"exact_duplicates": len(found.exact), "near_duplicates": len(found.near)}
 
     made_from = {
-        "corpus": corpus.fingerprint,
+        "corpus": trace_corpus.fingerprint,
         "text_encoder": made_with(project.clip),
         "near_duplicate_cosine": near,
     }
-    return project.store.remember_path("trace_embeddings", corpus.key, made_from=made_from, write=embed)
+    return project.store.remember_path("trace_embeddings", trace_corpus.key, made_from=made_from, write=embed)
 
 
 def kept_traces(corpora: list[Artifact], vectors: list[Artifact]) -> tuple[pl.DataFrame, Array]:
@@ -128,13 +76,13 @@ def corpus_findings(project: Project, corpus: Artifact, vectors: Artifact | None
 
 
 @step
-def trace_index(project: Project, corpora: list[Artifact], vectors: list[Artifact]) -> Artifact:
+def trace_index(project: Project, trace_corpus: list[Artifact], trace_embeddings: list[Artifact]) -> Artifact:
     """The bank of all contexts: a folder that `Bank.load` reads.
 
     It is made from the bank that is current, where that was made alike and fewer than half of the contexts
     differ: only these are read, and only what is new in them goes through the index.
     """
-    parts = {corpus.key: (corpus, unit) for corpus, unit in zip(corpora, vectors, strict=True)}
+    parts = {corpus.key: (corpus, unit) for corpus, unit in zip(trace_corpus, trace_embeddings, strict=True)}
     made_from = {
         "corpora": {name: corpus.fingerprint for name, (corpus, _) in parts.items()},
         "vectors": {name: unit.fingerprint for name, (_, unit) in parts.items()},
@@ -146,7 +94,9 @@ def trace_index(project: Project, corpora: list[Artifact], vectors: list[Artifac
         start = _bank_to_start_from(project, made_from)
         if start is None:
             read = sorted(parts)
-            made = Bank.build(*kept_traces(corpora, vectors), project.clip.space, project.settings.bank)
+            made = Bank.build(
+                *kept_traces(trace_corpus, trace_embeddings), project.clip.space, project.settings.bank
+            )
         else:
             old, changed = start
             read = sorted(changed & set(parts))
@@ -180,11 +130,3 @@ def _bank_to_start_from(project: Project, made_from: Mapping[str, Any]) -> tuple
         return Bank.load(current.path), changed
     except (MissingArtifactError, CorruptArtifactError):
         return None  # there is none, or none to rely on: it is built from all contexts
-
-
-def bank(project: Project) -> tuple[Artifact, Bank]:
-    """The whole text side in one go, found or made: for ablations."""
-    corpora = [trace_corpus(project, context) for context in contexts_in_use(project)]
-    vectors = [trace_embeddings(project, corpus) for corpus in corpora]
-    index = trace_index(project, corpora, vectors)
-    return index, Bank.load(index.path)

@@ -1,0 +1,63 @@
+"""Step of the corpus: every trace of every context in use, as a table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from traces_core.project import Project
+from traces_core.store import Artifact
+from traces_core.store.code import code_of, made_with, step
+from traces_core.store.digest import file_digest
+from traces_core.text.catalog import read_catalog
+from traces_core.text.corpus import corpus_of, limit_traces, without_class
+from traces_core.text.scenes import scene_sentence
+from traces_core.text.writers.progress import shown
+
+DRAW = 0
+"""Seed of the choice where the settings limit the traces."""
+
+
+def contexts_in_use(project: Project) -> list[str]:
+    """The contexts that the settings name, sorted."""
+    return sorted(project.settings.corpus.contexts)
+
+
+@step
+def trace_corpus(project: Project, context: str) -> Artifact:
+    """The traces of one context as a table; columns as in `traces_core.text.corpus.SCHEMA`."""
+    settings, machine = project.settings.corpus, project.machine
+    read_catalog(machine.catalog, [context])  # a file that says nothing sensible is refused by name
+    scene = scene_sentence(settings.scene, context, settings.contexts, machine.catalog)
+    writer = project.writer()
+    made_from = {
+        "writer": [made_with(writer), writer.model and code_of(type(writer.model))],
+        "file": file_digest(machine.catalog / f"{context}.yaml"),
+        "scene": scene,
+        "settings": settings.model_dump(exclude={"contexts", "near_duplicate_cosine"}),
+    }
+
+    def write(path: Path) -> tuple[Path, Mapping[str, int]]:
+        with shown() as progress:
+            [said] = project.writer(progress).write([*read_catalog(machine.catalog, [context]).values()])
+        corpus = corpus_of([said], scenes={} if scene is None else {context: scene})
+        left_out = settings.left_out_class
+        if left_out is not None and left_out in corpus["class"].unique():
+            corpus = without_class(corpus, left_out)
+        if settings.traces_per_side is not None:
+            corpus = limit_traces(corpus, settings.traces_per_side, seed=DRAW)
+        corpus.write_parquet(path.with_suffix(".parquet"))
+        return path.with_suffix(".parquet"), said.counts
+
+    return project.store.remember_path("trace_corpus", context, made_from=made_from, write=write)
+
+
+def write_ahead(project: Project) -> dict[str, int]:
+    """Sentences by context, had from the writer in one call: an engine's batch is full then.
+
+    Makes no artifact. The replies of a language model wait in its journal, where `trace_corpus` finds them.
+    """
+    with shown() as progress:
+        catalog = read_catalog(project.machine.catalog, contexts_in_use(project))
+        said = project.writer(progress).write([*catalog.values()])
+        return {manuscript.context.context: len(manuscript.drafts) for manuscript in said}
