@@ -14,13 +14,14 @@ from pipelines.champion import promote
 from pipelines.mlflow_links import mlflow_run
 from pipelines.reporting import report
 from pipelines.resources import ProjectResource, TrackerResource
-from traces_core import portable
+from traces_core.detector.saved import PARTS, SECTIONS
+from traces_core.steps import detection
 
 
 @dg.asset(
     kinds={"mlflow"},
-    deps=["benchmark_metrics", *portable.PARTS, *settings(*portable.SECTIONS)],
-    code_version=portable.CODE,
+    deps=["benchmark_metrics", *PARTS, *settings(*SECTIONS)],
+    code_version=detection.DETECTING,
     automation_condition=WHEN_INPUTS_CHANGE,
 )
 def detector_model(
@@ -28,6 +29,6 @@ def detector_model(
 ) -> dg.MaterializeResult:
     """A version of the MLflow model `traces`; it becomes the champion if the benchmark is no worse for it."""
     project, runs = project.open(), tracker.open()
-    card = portable.detector_card(project)
+    card = detection.detector_card(project)
     run = mlflow_run(context, runs, card.recipe, partial(promote, project, runs))
     return report(card, **run)

@@ -28,6 +28,7 @@ from traces_core.video import frame_at
 JUDGING = digest(
     [
         code_digest(["traces_core.metrics", "traces_core.datasets", "traces_core.steps.ped2_results"]),
+        code_digest(["traces_core.streams.episodes"]),
         code_digest(
             [
                 "traces_core.context_aware.predictive.expectation",

@@ -35,7 +35,7 @@ from traces_core.types import ScoreTrack
 
 COMPARING = code_digest(
     [f"traces_core.steps.{name}" for name in ("real", "real_rows")]
-    + [f"traces_core.{name}" for name in ("metrics", "datasets", "offline")]
+    + [f"traces_core.{name}" for name in ("metrics", "datasets", "streams.offline", "streams.episodes")]
 )
 
 _SPELLED_ALIKE = (
