@@ -11,6 +11,7 @@ import numpy as np
 import polars as pl
 import pytest
 from small_graph import street_fight
+from whole_episodes import find_episodes
 
 from traces_core.detector.detector import Detector
 from traces_core.detector.page import video_report
@@ -21,7 +22,7 @@ from traces_core.project import Project
 from traces_core.steps import benchmark, detection, footage, pages
 from traces_core.steps.inbox import inbox_scores
 from traces_core.store import Store
-from traces_core.streams.episodes import EPISODES, EpisodeEvent, episode_table, episodes_in, find_episodes
+from traces_core.streams.episodes import EPISODES, EpisodeEvent, episode_table, episodes_in
 from traces_core.streams.scorer import BankScorer
 from traces_core.streams.table import ACTION, APPEARANCE, FUSED, LATE
 from traces_core.types import Episode

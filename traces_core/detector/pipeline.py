@@ -17,9 +17,9 @@ import numpy as np
 from traces_core.context_aware.calibration import mismatching
 from traces_core.detector.sinks import Sink
 from traces_core.encoders.evidence import Evidence
-from traces_core.streams.calibration import Calibration, with_late
+from traces_core.streams.calibration import Calibration, late_parts
 from traces_core.streams.episodes import EpisodeEvent, EpisodeTracker
-from traces_core.streams.scorer import BankScorer
+from traces_core.streams.scorer import BankScorer, pushed
 from traces_core.streams.table import CONTEXT_AWARE, LATE, parts_of
 from traces_core.streams.thresholds import Threshold
 from traces_core.types import ScoreTrack
@@ -51,7 +51,8 @@ class TraceSystem:
 
     def push(self, evidence: Evidence) -> dict[str, ScoreTrack]:
         """Take the next evidence; the next scores of each stream of the table, and `late`."""
-        return with_late(self._late, {name: push(evidence) for name, push in self._streams.items()})
+        tracks = pushed(self._streams, evidence)
+        return {**tracks, LATE: self._late.push(late_parts(tracks))}
 
     def gap(self) -> None:
         """Each stream starts again; a fusion forgets what was said."""

@@ -189,8 +189,7 @@ class LateFusion:
             raise StreamScaleError(
                 "late fusion: no stream at all. Calibrate a stream, and score the video by it first."
             )
-        stage = self.start(name=name)
-        return pushed_at_once(tracks, stage.push, stage.gap)
+        return self.start(name=name).push(tracks)
 
 
 class LateStage:
@@ -212,6 +211,9 @@ class LateStage:
 
         Pieces of any size give the same bits.
         """
+        return pushed_between_gaps(tracks, self._take, self.gap)
+
+    def _take(self, tracks: Mapping[str, ScoreTrack]) -> ScoreTrack:
         if set(tracks) - set(self._scales):
             raise StreamScaleError(
                 f"late fusion: got the streams {sorted(tracks)}, scales are known for "
@@ -232,12 +234,12 @@ class LateStage:
         self._last.gap()
 
 
-def pushed_at_once(
+def pushed_between_gaps(
     tracks: Mapping[str, ScoreTrack],
     push: Callable[[Mapping[str, ScoreTrack]], ScoreTrack],
     gap: Callable[[], None],
 ) -> ScoreTrack:
-    """One track from several whole ones, by a stage that takes pieces: one piece between two gaps."""
+    """One track from several: what lies between two stretches that are unknown is pushed on its own."""
     gaps = sorted({one for track in tracks.values() for one in track.unknown}, key=lambda one: one.start_s)
     pieces, since_s = [], -math.inf
     for one in gaps:

@@ -5,7 +5,7 @@ What each stream makes of it is in its own file; formulas over neighbours are in
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from traces_core.bank.bank import Bank
@@ -87,4 +87,9 @@ class BankScorer:
         dict of str to ScoreTrack
             Each in the scorer's units; `difference` in [-2, 2], above 0 where the anomalous side is nearer.
         """
-        return {name: push(evidence) for name, push in self.start(context).items()}
+        return pushed(self.start(context), evidence)
+
+
+def pushed(streams: Mapping[str, Push], evidence: Evidence) -> dict[str, ScoreTrack]:
+    """The next scores by stream; one whose evidence nobody saw is missing, and is no zero."""
+    return {name: push(evidence) for name, push in streams.items() if STREAMS[name].can_read(evidence)}
