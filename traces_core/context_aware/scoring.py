@@ -132,8 +132,8 @@ class ContextScorer:
         self, video: Tensor, seen: BlockEvidence, times_s: Times, contexts: Sequence[str] | None
     ) -> ScoreTrack:
         """The stream `alignment`, from the vectors (N, D) of the blocks."""
-        shown = self.references.shown(seen.scenes[0].cpu().numpy(), self.settings.scene)
-        scenes = torch.from_numpy(shown).to(video)
+        places = self.references.shown(seen.scenes[0].cpu().numpy(), self.settings.scene)
+        scenes = torch.from_numpy(places).to(video)
         nearness = {side: self._nearness(side, video, scenes, contexts) for side in SIDES}
         values = (nearness["anomalous"] - nearness["normal"]).cpu().numpy()
         return ScoreTrack(times_s, values, stream=ALIGNMENT)

@@ -87,9 +87,9 @@ class EpisodeStage:
             if name in self._trackers
             for event in self._trackers[name].push(track)
         ]
-        told = self._tell(events)
+        explained = self._tell(events)
         self._reasons.end()
-        return told
+        return explained
 
     def gap(self, start_s: float) -> list[EpisodeEvent]:
         """Nothing is known from `start_s` on: what was on ends there."""
@@ -100,14 +100,14 @@ class EpisodeStage:
         return self._tell([event for one in self._trackers.values() for event in one.close(end_s)])
 
     def _tell(self, events: Sequence[EpisodeEvent]) -> list[EpisodeEvent]:
-        told = [
+        explained = [
             replace(event, episode=replace(event.episode, because=self._reasons.of(event)))
             for event in events
         ]
-        for event in told:
+        for event in explained:
             for sink in self._sinks:
                 sink.on_episode(event)
-        return told
+        return explained
 
 
 class _Reasons:

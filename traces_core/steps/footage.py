@@ -49,7 +49,7 @@ SEEING = code_digest(
         *_READING,
         *(
             f"traces_core.encoders.{module}"
-            for module in ("clip", "motion", "pixels", "timesformer", "window_input")
+            for module in ("clip", "evidence", "motion", "pixels", "seeing", "timesformer", "window_input")
         ),
     ]
 )

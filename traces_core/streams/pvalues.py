@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from traces_core.errors import NotFiniteError, StreamScaleError, TooLittleFootageError
-from traces_core.streams.late import LastScores, fused_track, pushed_between_gaps
+from traces_core.streams.joining import LastScores, fused_track, pushed_between_gaps
 from traces_core.types import ScoreTrack
 
 Floats = NDArray[np.float64]
