@@ -22,7 +22,7 @@ from pipelines.reporting import report, shown_alarm, shown_peak, sound_scores, t
 from pipelines.resources import ProjectResource, TrackerResource
 from pipelines.tracking import TRAININGS, TrackedRun, Tracker
 from traces_core.context_aware.calibration import ContextCalibration
-from traces_core.context_aware.encoders import is_predicting
+from traces_core.detector.loading import is_predicting
 from traces_core.project import Project
 from traces_core.steps import block_views, context_aware, context_scores, footage
 from traces_core.store import Artifact

@@ -14,6 +14,7 @@ from small_graph import street_fight
 from whole_episodes import find_episodes
 
 from traces_core.detector.detector import Detector
+from traces_core.detector.loading import bank_scorer
 from traces_core.detector.page import video_report
 from traces_core.detector.scored import ScoredVideo
 from traces_core.detector.sinks import PageSink, TableSink
@@ -23,7 +24,6 @@ from traces_core.steps import benchmark, detection, footage, pages
 from traces_core.steps.inbox import inbox_scores
 from traces_core.store import Store
 from traces_core.streams.episodes import EPISODES, EpisodeEvent, episode_table, episodes_in
-from traces_core.streams.scorer import BankScorer
 from traces_core.streams.table import ACTION, APPEARANCE, FUSED, LATE
 from traces_core.types import Episode
 
@@ -106,9 +106,7 @@ def test_attention_over_the_frame_and_over_the_window_sums_to_one(
     small_project: Project, small_detector: Detector, scored: dict[str, ScoredVideo]
 ) -> None:
     store = small_project.store
-    trained = BankScorer.load(
-        small_project, store.current("trace_index"), store.current("adapters"), "candidate"
-    )
+    trained = bank_scorer(small_project, store.current("trace_index"), store.current("adapters"), "candidate")
     moment = replace(small_detector, judge=trained).explain(scored["whole"], 2.0)
     assert moment.attention is not None
     assert moment.attention.shape[0] == moment.attention.shape[1]

@@ -19,6 +19,7 @@ import numpy as np
 from traces_core.context_aware.scoring import ContextScores
 from traces_core.detector.context import ContextDetector, ContextSystem
 from traces_core.detector.explanation import Explainer
+from traces_core.detector.loading import bank_scorer
 from traces_core.detector.pipeline import EpisodeStage, Pipeline, System, TraceSystem
 from traces_core.detector.scored import ScoredVideo
 from traces_core.detector.sinks import Sink
@@ -66,7 +67,7 @@ class Detector:
         """
         project = project or Project.here()
         store = project.store
-        judge = BankScorer.load(project, store.current("trace_index"), store.current("adapters"))
+        judge = bank_scorer(project, store.current("trace_index"), store.current("adapters"))
         calibration = Calibration.load(store.current("thresholds"))
         return cls(project, judge, calibration, ContextDetector.load(project) if context_aware else None)
 

@@ -18,12 +18,12 @@ import polars as pl
 
 from traces_core.bank.bank import Bank
 from traces_core.context_aware.corpus import JointCorpus, NormalVideo
-from traces_core.context_aware.encoders import block_encoder, is_predicting, origin
 from traces_core.context_aware.saved import Blueprint, load_coder, save_coder, save_model
 from traces_core.context_aware.scene import SceneReferences
 from traces_core.context_aware.settings import predictor_alone
 from traces_core.context_aware.training import JointlyTrained, Progress, train_jointly
 from traces_core.context_aware.views import Views
+from traces_core.detector.loading import block_encoder, is_predicting, origin
 from traces_core.project import Project
 from traces_core.steps import footage
 from traces_core.steps.block_views import load_grids, views_of

@@ -18,6 +18,7 @@ import polars as pl
 from traces_core.context_aware.calibration import ContextCalibration, ranked
 from traces_core.context_aware.scoring import ContextScorer, ContextScores
 from traces_core.context_aware.views import Views
+from traces_core.detector.loading import context_scorer
 from traces_core.detector.pipeline import EpisodeStage
 from traces_core.detector.sinks import TableSink
 from traces_core.project import Project
@@ -79,7 +80,7 @@ def context_aware_scores(
 
     def score(video_id: str) -> pl.DataFrame:
         nonlocal scorer
-        scorer = scorer or ContextScorer.load(project, learned, index, which)
+        scorer = scorer or context_scorer(project, learned, index, which)
         context = contexts[video_id] if project.settings.scoring.by_context else None
         return scores_table(
             video_id, _scores_of(project, scorer, views_of(project, video_id), context).tracks
@@ -125,7 +126,7 @@ def surprise_at(project: Project, video_id: str, at_s: float) -> Array | None:
     It is computed anew from what is kept; None where nothing was predicted by then.
     """
     store, views = project.store, views_of(project, video_id)
-    scorer = ContextScorer.load(project, store.current("context_gate"), store.current("trace_index"))
+    scorer = context_scorer(project, store.current("context_gate"), store.current("trace_index"))
     return scorer.surprise(Views.stack([views], project.machine.device), views.times_s).map_at(at_s)
 
 

@@ -13,6 +13,7 @@ import numpy as np
 import polars as pl
 
 from traces_core.bank.folder import parts_in
+from traces_core.detector.loading import bank_scorer
 from traces_core.detector.pipeline import EpisodeStage
 from traces_core.detector.saved import PARTS, SECTIONS
 from traces_core.detector.sinks import TableSink
@@ -57,6 +58,7 @@ SCORING = code_digest(
         "traces_core.fusion.saved",
     ]
     + ["traces_core.encoders.features:Features", "traces_core.encoders.evidence", *_TEXT]
+    + ["traces_core.detector.loading:bank_scorer"]
     + [
         "traces_core.steps.detection:SCORES",
         "traces_core.steps.detection:anomaly_scores",
@@ -217,7 +219,7 @@ def anomaly_scores(
 
     def score(video_id: str) -> pl.DataFrame:
         nonlocal judge
-        judge = judge or BankScorer.load(project, index, learned, which)
+        judge = judge or bank_scorer(project, index, learned, which)
         return scores_table(
             video_id, judge.score(load_features(project, video_id).evidence(), contexts[video_id])
         )

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from traces_core.context_aware.encoders import is_predicting
+from traces_core.detector.loading import is_predicting
 from traces_core.metrics import evaluate
 from traces_core.project import Project
 from traces_core.steps import block_views, context_aware, context_scores, footage, knowledge
