@@ -18,6 +18,7 @@ from traces_core.detector.loading import bank_scorer
 from traces_core.detector.page import video_report
 from traces_core.detector.scored import ScoredVideo
 from traces_core.detector.sinks import PageSink, TableSink
+from traces_core.encoders.seeing import Encoders, see
 from traces_core.errors import MissingArtifactError, UnknownNameError, VideoError
 from traces_core.project import Project
 from traces_core.steps import benchmark, detection, footage, pages
@@ -26,6 +27,7 @@ from traces_core.store import Store
 from traces_core.streams.episodes import EPISODES, EpisodeEvent, episode_table, episodes_in
 from traces_core.streams.table import ACTION, APPEARANCE, FUSED, LATE
 from traces_core.types import Episode
+from traces_core.video import End, FrameBatch, Gap, file_source
 
 STREAMS = {APPEARANCE, FUSED, ACTION, LATE}
 
@@ -259,3 +261,20 @@ def test_the_pages_of_the_benchmark_show_the_graphs_alarms(small_project: Projec
     page = f"videos/{row['video'].replace('/', '__')}.html"
     assert "77.1" in (after.path / page).read_text()
     assert "77.1" not in (before.path / page).read_text()
+
+
+def test_any_source_goes_through_the_same_pipeline(always_on: Detector, fights: dict[str, Path]) -> None:
+    """A camera that goes away for a while: its alarms end there, and begin again when it is back."""
+    project, sink = always_on.project, TableSink()
+    (frames, _) = file_source(fights["whole"], sample_fps=4.0)
+    assert isinstance(frames, FrameBatch)
+    back = FrameBatch(frames.pixels, frames.times_s + 10.0)
+    pipeline, _ = always_on.start("gate", "street", [sink])
+    encoders = Encoders(project.clip, project.windows)
+    for piece in see([frames, Gap(4.0, 10.0), back, End(None)], encoders, hop_frames=2):
+        pipeline.take(piece)
+    rows = sink.table().sort("stream", "start_s")
+    assert rows["start_s"].to_list() == [0.0, 10.0] * 4
+    for stream, ends in rows.group_by("stream").agg("end_s").rows():
+        last_s = 13.75 if stream in (APPEARANCE, LATE) else 13.5
+        assert ends == pytest.approx([4.0, last_s])

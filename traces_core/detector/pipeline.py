@@ -23,6 +23,7 @@ from traces_core.streams.scorer import BankScorer, pushed
 from traces_core.streams.table import CONTEXT_AWARE, LATE, parts_of
 from traces_core.streams.thresholds import Threshold
 from traces_core.types import ScoreTrack
+from traces_core.video import End, Gap
 
 
 class System(Protocol):
@@ -154,6 +155,12 @@ class Pipeline:
 
     def __init__(self, systems: Sequence[System], episodes: EpisodeStage) -> None:
         self._systems, self._episodes = systems, episodes
+
+    def take(self, piece: Evidence | Gap | End) -> tuple[dict[str, ScoreTrack], list[EpisodeEvent]]:
+        """Take the next thing that `see` gives; the next scores by stream, and what happened to episodes."""
+        if isinstance(piece, Gap):
+            return {}, self.gap(piece.start_s)
+        return ({}, self.close(piece.end_s)) if isinstance(piece, End) else self.push(piece)
 
     def push(self, evidence: Evidence) -> tuple[dict[str, ScoreTrack], list[EpisodeEvent]]:
         """Take the next evidence; the next scores by stream, and what happened to episodes."""

@@ -24,6 +24,7 @@ from traces_core.store.array_writer import ArrayWriter
 from traces_core.types import Array, Times
 from traces_core.video import (
     End,
+    Gap,
     file_source,
     prefetch,
     window_frames_of,
@@ -105,7 +106,7 @@ def extract_features(
     block_encoder: WindowEncoder | None = None,
     scene_encoder: ImageEncoder | None = None,
     window_batch: int = WINDOW_BATCH,
-    push: Callable[[Evidence], object] | None = None,
+    take: Callable[[Evidence | Gap | End], object] | None = None,
     progress: Callable[[float], None] | None = None,
 ) -> dict[str, Any]:
     """Write the features of one video as safetensors.
@@ -123,11 +124,11 @@ def extract_features(
     hop_frames
         Sampled frames from one window to the next.
     block_encoder, scene_encoder
-        Further encoders of `Encoders`: what they see is pushed on, and not written.
+        Further encoders of `Encoders`: what they see is handed on, and not written.
     window_batch
         Windows a forward pass takes at once; changes the memory, not the result.
-    push
-        Given each piece of evidence as it comes.
+    take
+        Given each piece of evidence as it comes, gaps, and at last the end.
     progress
         Told the time in seconds of the last frame seen.
 
@@ -152,10 +153,10 @@ def extract_features(
                 facts |= {"length_s": piece.end_s, "broken": piece.broken}
             elif isinstance(piece, Evidence):
                 _write(arrays, piece, hop_frames, facts)
-                if push is not None:
-                    push(piece)
                 if progress is not None:
                     progress(facts["end_s"])
+            if take is not None:
+                take(piece)
         arrays.finish()
     return facts
 
