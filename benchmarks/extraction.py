@@ -25,8 +25,9 @@ from typing import Any
 
 import numpy as np
 
-from traces_core.encoders.features import WINDOW_BATCH, extract_features
+from traces_core.encoders.features import extract_features
 from traces_core.encoders.parallel_calls import ParallelCalls
+from traces_core.encoders.seeing import WINDOW_BATCH
 from traces_core.practice import frames, plan_video
 from traces_core.project import Project
 from traces_core.settings import Machine

@@ -27,6 +27,7 @@ from traces_core.steps import context_scores
 from traces_core.steps.scores import by_video
 from traces_core.store import Artifact, Store
 from traces_core.streams.table import streams_of
+from traces_core.video.open_video import OpenVideo
 
 CONTEXT_STREAMS = streams_of("context_aware")
 
@@ -86,6 +87,21 @@ def test_what_comes_later_changes_no_score_of_the_past(scored: dict[str, ScoredV
         early, late = scored["half"].tracks[stream], scored["whole"].tracks[stream]
         assert len(early) > 2
         np.testing.assert_allclose(late.values[: len(early)], early.values, atol=0.02)
+
+
+def test_a_file_is_opened_once(
+    detector: Detector, fights: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened = []
+    really = OpenVideo.opened.__func__  # type: ignore[attr-defined]
+
+    def counted(cls: type[OpenVideo], path: Path) -> OpenVideo:
+        opened.append(path)
+        return really(cls, path)
+
+    monkeypatch.setattr(OpenVideo, "opened", classmethod(counted))
+    assert detector.score(fights["half"], "street").context_aware is not None
+    assert opened == [fights["half"]]
 
 
 def test_a_file_cut_short_is_scored_up_to_there(scored: dict[str, ScoredVideo]) -> None:

@@ -12,8 +12,7 @@ from small_context import SMALL, joined, learned_in, listed_in, scored_in
 from small_graph import made_bank
 
 from traces_core.context_aware.calibration import ContextCalibration
-from traces_core.context_aware.encoders import block_encoder
-from traces_core.context_aware.scoring import ContextScorer
+from traces_core.detector.loading import block_encoder, context_scorer
 from traces_core.errors import MixedSpacesError
 from traces_core.project import Project
 from traces_core.steps import block_views, context_aware, context_scores, ladder
@@ -122,7 +121,7 @@ def test_a_model_is_of_no_use_to_another_scene_network(project: Project) -> None
     index, _ = made_bank(project)
     other = project.variant(context_gate__scene_network="pocket-1")
     with pytest.raises(MixedSpacesError, match="scene_encoder"):
-        ContextScorer.load(other, learned_in(project), index)
+        context_scorer(other, learned_in(project), index)
 
 
 def test_an_alarm_says_which_stream_mismatches(project: Project) -> None:

@@ -2,22 +2,32 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import shutil
+from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 import pytest
 from small_graph import street_fight
+from whole_episodes import find_episodes
 
 from traces_core.detector.detector import Detector
+from traces_core.detector.loading import bank_scorer
+from traces_core.detector.page import video_report
 from traces_core.detector.scored import ScoredVideo
+from traces_core.detector.sinks import PageSink, TableSink
+from traces_core.encoders.seeing import Encoders, see
 from traces_core.errors import MissingArtifactError, UnknownNameError, VideoError
 from traces_core.project import Project
+from traces_core.steps import benchmark, detection, footage, pages
+from traces_core.steps.inbox import inbox_scores
 from traces_core.store import Store
-from traces_core.streams.episodes import find_episodes
-from traces_core.streams.scorer import BankScorer
+from traces_core.streams.episodes import EPISODES, EpisodeEvent, episode_table, episodes_in
 from traces_core.streams.table import ACTION, APPEARANCE, FUSED, LATE
+from traces_core.types import Episode
+from traces_core.video import End, FrameBatch, Gap, file_source
 
 STREAMS = {APPEARANCE, FUSED, ACTION, LATE}
 
@@ -98,9 +108,7 @@ def test_attention_over_the_frame_and_over_the_window_sums_to_one(
     small_project: Project, small_detector: Detector, scored: dict[str, ScoredVideo]
 ) -> None:
     store = small_project.store
-    trained = BankScorer.load(
-        small_project, store.current("trace_index"), store.current("adapters"), "candidate"
-    )
+    trained = bank_scorer(small_project, store.current("trace_index"), store.current("adapters"), "candidate")
     moment = replace(small_detector, judge=trained).explain(scored["whole"], 2.0)
     assert moment.attention is not None
     assert moment.attention.shape[0] == moment.attention.shape[1]
@@ -165,3 +173,108 @@ def test_a_video_scores_as_it_does_in_the_graph(small_project: Project, small_de
     for stream in (APPEARANCE, FUSED, ACTION):
         there = in_graph.filter((pl.col("video_id") == row["video_id"]) & (pl.col("stream") == stream))
         np.testing.assert_allclose(alone.tracks[stream].values, there["score"].to_numpy(), atol=1e-4)
+
+
+@pytest.fixture(scope="module")
+def always_on(small_detector: Detector) -> Detector:
+    """A detector whose alarms are on from the first score to the end."""
+    low = {name: replace(one, value=-100.0) for name, one in small_detector.thresholds.items()}
+    return replace(small_detector, calibration=replace(small_detector.calibration, thresholds=low))
+
+
+def test_an_alarm_that_is_on_at_the_end_has_one_end_everywhere(
+    small_project: Project, always_on: Detector, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In the graph, through the detector, and in the inbox: where the file says that it ends."""
+    calibration = always_on.calibration
+    content = {
+        "scales": [asdict(scale) for scale in calibration.scales.scales],
+        "thresholds": {name: one.to_dict() for name, one in calibration.thresholds.items()},
+    }
+    project = replace(
+        small_project, store=Store(shutil.copytree(small_project.store.root, tmp_path / "data"))
+    )
+    low = project.store.remember("thresholds", code="low", made_from={}, make=lambda: content)
+    listed = project.store.current("videos")
+    row = listed.read().filter(pl.col("set") == "benchmark").row(0, named=True)
+    scores = project.store.current("anomaly_scores", row["shard"])
+    in_graph = (
+        detection.alarms(project, listed, scores, low).read().filter(pl.col("video") == row["video_id"])
+    )
+    path = Path(str(project.settings.footage.benchmark)) / row["video"]
+    monkeypatch.setenv("TRACES_INBOX", str(tmp_path / "inbox"))
+    (tmp_path / "inbox").mkdir()
+    shutil.copy(path, tmp_path / "inbox" / "a.mp4")
+    elsewhere = project.machine.model_copy(update={"reports": tmp_path / "reports"})
+    dropped = inbox_scores(replace(project, machine=elsewhere), "a.mp4")
+    sink = TableSink()
+    always_on.score(path, sinks=[sink])
+    ends = {"stream": sorted(STREAMS), "start_s": [0.0] * 4, "end_s": [row["duration_s"]] * 4}
+    in_inbox = pl.read_parquet(dropped.path / "episodes.parquet")
+    for table in (in_graph, sink.table(), in_inbox):
+        assert table.schema == EPISODES
+        assert table.sort("stream").select(list(ends)).to_dict(as_series=False) == ends
+    last_s = always_on.score(path).tracks[LATE].times_s[-1]
+    assert last_s < row["duration_s"]
+
+
+def test_sinks_hear_of_episodes_before_the_video_is_over(
+    always_on: Detector, fights: dict[str, Path], tmp_path: Path
+) -> None:
+    heard: list[str] = []
+
+    class Ear(TableSink):
+        def on_episode(self, event: EpisodeEvent) -> None:
+            super().on_episode(event)
+            heard.append(event.kind)
+
+        def on_end(self, scored: ScoredVideo) -> None:
+            heard.append("end")
+
+    ear, page = Ear(), tmp_path / "page.html"
+    sinks = [ear, PageSink(page, partial(video_report, always_on))]
+    scored = always_on.score(fights["whole"], "street", sinks=sinks)
+    assert [heard.count(kind) for kind in ("opened", "closed", "end")] == [4, 4, 1]
+    assert heard.index("opened") < heard.index("closed") < heard.index("end")
+    assert episodes_in(ear.table()) == {str(scored.path): dict(scored.episodes)}
+    assert "<h3>late</h3>" in page.read_text()
+
+
+def test_the_pages_of_the_benchmark_show_the_graphs_alarms(small_project: Project, tmp_path: Path) -> None:
+    project = replace(
+        small_project, store=Store(shutil.copytree(small_project.store.root, tmp_path / "data"))
+    )
+    listed, practice = project.store.current("videos"), project.store.current("practice_footage")
+    scores = [project.store.current("anomaly_scores", name) for name in footage.shard_names(2)]
+    calibrated = project.store.current("thresholds")
+    for one in scores:
+        detection.alarms(project, listed, one, calibrated)
+    truth = footage.checked_annotations(project, practice, listed)
+    benchmark.benchmark_metrics(project, listed, truth, scores, calibrated)
+    before = pages.benchmark_pages(project)
+    row = listed.read().filter(pl.col("set") == "benchmark").row(0, named=True)
+    drawn = episode_table(row["video_id"], {LATE: [Episode(1.25, 9.75, 2.5, 77.125)]})
+    for name in footage.shard_names(2):
+        project.store.remember("alarms", name, code="drawn", made_from={}, make=lambda: drawn)
+    after = pages.benchmark_pages(project)
+    assert after.recipe != before.recipe
+    page = f"videos/{row['video'].replace('/', '__')}.html"
+    assert "77.1" in (after.path / page).read_text()
+    assert "77.1" not in (before.path / page).read_text()
+
+
+def test_any_source_goes_through_the_same_pipeline(always_on: Detector, fights: dict[str, Path]) -> None:
+    """A camera that goes away for a while: its alarms end there, and begin again when it is back."""
+    project, sink = always_on.project, TableSink()
+    (frames, _) = file_source(fights["whole"], sample_fps=4.0)
+    assert isinstance(frames, FrameBatch)
+    back = FrameBatch(frames.pixels, frames.times_s + 10.0)
+    pipeline, _ = always_on.start("gate", "street", [sink])
+    encoders = Encoders(project.clip, project.windows)
+    for piece in see([frames, Gap(4.0, 10.0), back, End(None)], encoders, hop_frames=2):
+        pipeline.take(piece)
+    rows = sink.table().sort("stream", "start_s")
+    assert rows["start_s"].to_list() == [0.0, 10.0] * 4
+    for stream, ends in rows.group_by("stream").agg("end_s").rows():
+        last_s = 13.75 if stream in (APPEARANCE, LATE) else 13.5
+        assert ends == pytest.approx([4.0, last_s])

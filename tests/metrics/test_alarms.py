@@ -9,10 +9,11 @@ from fractions import Fraction
 import numpy as np
 import pytest
 from metric_worlds import constant_tracks, drawn_tracks, small_truth
+from whole_episodes import find_episodes
 
 from traces_core.datasets import AnnotationRow, GroundTruth
 from traces_core.metrics import alarms_at_recall, judge_alarms
-from traces_core.streams.episodes import EpisodeRules, decisive_thresholds, find_episodes
+from traces_core.streams.episodes import EpisodeRules, decisive_thresholds
 from traces_core.types import ScoreTrack
 
 HOUR = GroundTruth.from_rows(

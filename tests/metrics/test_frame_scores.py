@@ -10,7 +10,7 @@ from metric_worlds import constant_tracks, drawn_tracks, small_truth
 
 from traces_core.errors import EvaluationError, NotFiniteError
 from traces_core.metrics import FrameScores, auc_anomalous, auc_macro, roc_auc, scores_at
-from traces_core.types import ScoreTrack
+from traces_core.types import Interval, ScoreTrack
 
 
 def track(times_s: list[float], values: list[float]) -> ScoreTrack:
@@ -97,4 +97,13 @@ def test_a_score_that_is_not_finite_is_refused_with_its_video_and_time():
     truth = small_truth()
     tracks = constant_tracks(truth) | {"b.mp4": track([0.0, 2.5], [0.1, np.nan])}
     with pytest.raises(NotFiniteError, match=r"b\.mp4.*2\.5 s"):
+        FrameScores.from_tracks(tracks, truth)
+
+
+def test_a_track_that_does_not_know_a_part_of_its_video_is_refused():
+    truth = small_truth()
+    tracks = constant_tracks(truth, 0.0)
+    video = truth.videos[0]
+    tracks[video] = ScoreTrack(np.zeros(1), np.zeros(1), unknown=(Interval(0.5, 1.0),))
+    with pytest.raises(EvaluationError, match=r"nothing is known from 0\.5 s to 1\.0 s"):
         FrameScores.from_tracks(tracks, truth)

@@ -8,11 +8,11 @@ from fractions import Fraction
 import numpy as np
 import pytest
 from metric_worlds import constant_tracks, drawn_tracks, small_truth
+from whole_episodes import find_episodes
 
 from traces_core.datasets import AnnotationRow, GroundTruth
 from traces_core.metrics import localisation
 from traces_core.metrics.localisation import MOST_THRESHOLDS
-from traces_core.streams.episodes import find_episodes
 from traces_core.types import ScoreTrack
 
 DAY = GroundTruth.from_rows(

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from whole_episodes import find_episodes
 
 from traces_core.streams.episodes import (
     EPISODES,
@@ -17,7 +18,6 @@ from traces_core.streams.episodes import (
     episode_runs,
     episode_table,
     episodes_in,
-    find_episodes,
     run_times,
 )
 from traces_core.types import Episode, Interval, ScoreTrack

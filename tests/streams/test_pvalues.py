@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Iterable
 from itertools import pairwise
 
 import numpy as np
@@ -12,10 +13,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from traces_core.errors import NotFiniteError, StreamScaleError, TooLittleFootageError
-from traces_core.streams.pvalues import EitherStage, NormalFootage, NormalScores, alone, either
+from traces_core.streams.pvalues import EitherStage, NormalFootage, NormalScores, alone
 from traces_core.types import ScoreTrack
 
 NORMAL = np.random.default_rng(0).normal(size=200)
+
+
+def either(
+    tracks: Iterable[ScoreTrack], normal: NormalFootage, scene: str | None, *, name: str
+) -> ScoreTrack:
+    """Whole tracks, pushed at once."""
+    return EitherStage(normal, scene, name=name).push({track.stream: track for track in tracks})
 
 
 def track(

@@ -6,9 +6,10 @@ import json
 
 import numpy as np
 import pytest
+from whole_episodes import find_episodes
 
 from traces_core.errors import NotFiniteError, TooLittleFootageError
-from traces_core.streams.episodes import EpisodeRules, find_episodes
+from traces_core.streams.episodes import EpisodeRules
 from traces_core.streams.thresholds import (
     Threshold,
     block_maxima,

@@ -13,7 +13,7 @@ from tiny_clips import Clip
 
 from traces_core.encoders.base import Pixels, WindowFeatures
 from traces_core.encoders.evidence import Evidence
-from traces_core.encoders.features import Encoders, see
+from traces_core.encoders.seeing import Encoders, see
 from traces_core.errors import VideoError
 from traces_core.video import End, FrameBatch, Gap, file_source, probe, read_frames
 

@@ -42,6 +42,8 @@ Context = Annotated[
     str | None, typer.Option(help="The kind of place it shows, as in catalog/; all of them if not given.")
 ]
 
+_STREAMS = "; ".join(f"{row.name} ({row.title})" for row in STREAMS.values())
+
 
 @app.command()
 def score(
@@ -90,7 +92,7 @@ def explain(
     video: Annotated[Path, typer.Argument(help="A video file.")],
     at: Annotated[float, typer.Option(help="The moment to explain (seconds).")],
     context: Context = None,
-    stream: Annotated[str, typer.Option(help=f"One of: {', '.join(STREAMS)}.")] = LATE,
+    stream: Annotated[str, typer.Option(help=f"One of {_STREAMS}.")] = LATE,
     page: Annotated[Path | None, typer.Option("--out", help="Write it as a page, too.")] = None,
 ) -> None:
     """Say why one moment has its score: the nearest traces on both sides."""

@@ -20,8 +20,8 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file
 
 from traces_core.encoders.base import WindowEncoder
-from traces_core.encoders.features import block_grids
 from traces_core.encoders.parallel_calls import ParallelCalls
+from traces_core.encoders.seeing import block_grids
 from traces_core.errors import CorruptArtifactError, DamagedVideoError
 from traces_core.store.array_writer import ArrayWriter
 from traces_core.types import Array, Times

@@ -19,18 +19,14 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from traces_core.bank.bank import Bank
-from traces_core.context_aware.encoders import origin
 from traces_core.context_aware.gate import NoGate, TextGate
 from traces_core.context_aware.model import BlockEvidence, ContextAware
 from traces_core.context_aware.objective import gated_similarities
 from traces_core.context_aware.predictive.coder import Predictions
 from traces_core.context_aware.predictive.surprise import window_scores
-from traces_core.context_aware.saved import load_model
 from traces_core.context_aware.scene import SceneReferences
 from traces_core.context_aware.settings import ContextGateSettings
 from traces_core.errors import EmptySideError
-from traces_core.project import Project
-from traces_core.store import Artifact
 from traces_core.streams.table import ALIGNMENT, SURPRISE
 from traces_core.text.catalog import SIDES
 from traces_core.types import Array, ScoreTrack, Times
@@ -77,23 +73,6 @@ class ContextScorer:
     temperature: float
     """What cosines were divided by when the predictor learned."""
 
-    @classmethod
-    def load(
-        cls, project: Project, learned: Artifact, index: Artifact, which: str = "model"
-    ) -> ContextScorer:
-        """From the model that ships (or the `candidate`) and the bank."""
-        model, references = load_model(learned.path / f"{which}.safetensors", origin(project))
-        settings = project.settings
-        return cls(
-            model=model.to(project.machine.device),
-            bank=Bank.load(index.path),
-            references=references,
-            settings=settings.context_gate,
-            k=settings.scoring.k,
-            top_share=settings.predictor.top_share,
-            temperature=settings.predictor.temperature,
-        )
-
     def start(self, context: str | None) -> ContextStage:
         """What scores one video block by block, by the traces of its context (all, if the bank has none)."""
         return ContextStage(self, (context,) if context in self.bank.contexts else None)
@@ -132,8 +111,8 @@ class ContextScorer:
         self, video: Tensor, seen: BlockEvidence, times_s: Times, contexts: Sequence[str] | None
     ) -> ScoreTrack:
         """The stream `alignment`, from the vectors (N, D) of the blocks."""
-        shown = self.references.shown(seen.scenes[0].cpu().numpy(), self.settings.scene)
-        scenes = torch.from_numpy(shown).to(video)
+        places = self.references.shown(seen.scenes[0].cpu().numpy(), self.settings.scene)
+        scenes = torch.from_numpy(places).to(video)
         nearness = {side: self._nearness(side, video, scenes, contexts) for side in SIDES}
         values = (nearness["anomalous"] - nearness["normal"]).cpu().numpy()
         return ScoreTrack(times_s, values, stream=ALIGNMENT)

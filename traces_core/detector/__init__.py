@@ -3,6 +3,7 @@
     pipeline      the push pipeline: evidence in, scores and episode events out
     sinks         what is told of an episode that opened, grew or closed: a table, a page
     detector      `Detector`: encoders, bank, scales and thresholds in one object
+    loading       bank, fusion and models, as the graph made them
     context       the Context-Aware system as a part of it
     explanation   why one moment has its score: the frame, where the model looked, the nearest traces
     page          the page of one video

@@ -10,9 +10,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from traces_core.context_aware.calibration import ContextCalibration, PValueStage, mismatching
-from traces_core.context_aware.encoders import block_encoder, is_predicting, scene_encoder
 from traces_core.context_aware.scoring import ContextScorer
 from traces_core.context_aware.views import BlockViews, Views
+from traces_core.detector.loading import block_encoder, context_scorer, is_predicting, scene_encoder
 from traces_core.encoders.base import ImageEncoder, WindowEncoder
 from traces_core.encoders.evidence import Evidence
 from traces_core.project import Project
@@ -42,7 +42,7 @@ class ContextDetector:
         """
         store = project.store
         calibration = ContextCalibration.load(store.current("context_aware_thresholds"))
-        scorer = ContextScorer.load(project, store.current("context_gate"), store.current("trace_index"))
+        scorer = context_scorer(project, store.current("context_gate"), store.current("trace_index"))
         return cls(project, scorer, calibration)
 
     @property

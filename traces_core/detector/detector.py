@@ -19,6 +19,7 @@ import numpy as np
 from traces_core.context_aware.scoring import ContextScores
 from traces_core.detector.context import ContextDetector, ContextSystem
 from traces_core.detector.explanation import Explainer
+from traces_core.detector.loading import bank_scorer
 from traces_core.detector.pipeline import EpisodeStage, Pipeline, System, TraceSystem
 from traces_core.detector.saved import PARTS
 from traces_core.detector.scored import ScoredVideo
@@ -29,11 +30,11 @@ from traces_core.project import Project
 from traces_core.report.model import ExplainedMoment
 from traces_core.store import Artifact
 from traces_core.streams.calibration import Calibration
-from traces_core.streams.episodes import EpisodeEvent
 from traces_core.streams.scorer import BankScorer
 from traces_core.streams.table import LATE, in_order, streams_of
 from traces_core.streams.thresholds import Threshold
-from traces_core.types import Array, Episode, ScoreTrack
+from traces_core.types import Array, Episode, Interval, ScoreTrack
+from traces_core.video import End, Gap
 
 
 @dataclass(frozen=True)
@@ -75,7 +76,7 @@ class Detector:
         cls, project: Project, trace_index: Artifact, adapters: Artifact, thresholds: Artifact
     ) -> Detector:
         """The detector of these artifacts, without the Context-Aware system."""
-        judge = BankScorer.load(project, trace_index, adapters)
+        judge = bank_scorer(project, trace_index, adapters)
         return cls(project, judge, Calibration.load(thresholds))
 
     @property
@@ -142,7 +143,7 @@ class Detector:
         sampling, further = self.project.settings.sampling, self.context_aware
         with tempfile.TemporaryDirectory(prefix="traces-") as folder:
             file = Path(folder) / "features.safetensors"
-            facts = extract_features(
+            extract_features(
                 run.path,
                 self.project.clip,
                 self.project.windows,
@@ -151,11 +152,11 @@ class Detector:
                 hop_frames=sampling.hop_frames,
                 block_encoder=None if further is None else further.blocks,
                 scene_encoder=None if further is None else further.scenes,
-                push=run.push,
+                take=run.take,
                 progress=progress,
             )
             features = Features.load(file)
-        return run.ended(features, facts["length_s"], facts["broken"])
+        return run.ended(features)
 
     def judged(
         self,
@@ -186,8 +187,9 @@ class Detector:
         if self.context_aware is not None:
             raise ValueError("the Context-Aware system scores files, not features: call score")
         run = _Run(self, video, context, sinks)
-        run.push(features.evidence())
-        return run.ended(features, length_s, broken)
+        run.take(features.evidence())
+        run.take(End(length_s, broken))
+        return run.ended(features)
 
     def explain(self, scored: ScoredVideo, at_s: float, stream: str = LATE) -> ExplainedMoment:
         """Why one moment has its score: the frame, where the model looked, the nearest traces.
@@ -227,25 +229,28 @@ class _Run:
         self._pieces: dict[str, list[ScoreTrack]] = defaultdict(list)
         self._episodes: dict[str, list[Episode]] = defaultdict(list)
         self._maps: list[Array] = []
+        self._unknown: list[Interval] = []
+        self._broken: str | None = None
 
-    def push(self, evidence: Evidence) -> None:
-        tracks, events = self._pipeline.push(evidence)
+    def take(self, piece: Evidence | Gap | End) -> None:
+        tracks, events = self._pipeline.take(piece)
         for name, track in tracks.items():
             self._pieces[name].append(track)
         for system in self._systems:
-            if isinstance(system, ContextSystem) and system.maps is not None:
+            if tracks and isinstance(system, ContextSystem) and system.maps is not None:
                 self._maps.append(system.maps)
-        self._keep(events)
-
-    def _keep(self, events: Sequence[EpisodeEvent]) -> None:
         for event in events:
             if event.kind == "closed":
                 self._episodes[event.stream].append(event.episode)
+        if isinstance(piece, Gap):
+            self._unknown.append(Interval(piece.start_s, piece.end_s))
+        elif isinstance(piece, End):
+            self._broken = piece.broken
 
-    def ended(self, features: Features, length_s: float | None, broken: str | None) -> ScoredVideo:
-        """The whole, with every episode closed where the file says that it ends."""
-        self._keep(self._pipeline.close(length_s))
-        tracks = {name: ScoreTrack.joined(self._pieces[name]) for name in in_order(self._pieces)}
+    def ended(self, features: Features) -> ScoredVideo:
+        """The whole, after the end was taken."""
+        gaps = tuple(self._unknown)
+        tracks = {name: ScoreTrack.joined(self._pieces[name], gaps) for name in in_order(self._pieces)}
         scored = ScoredVideo(
             path=self.path,
             context=self._context,
@@ -253,7 +258,7 @@ class _Run:
             thresholds={name: self._thresholds[name].value for name in tracks},
             episodes={name: tuple(self._episodes[name]) for name in tracks},
             features=features,
-            broken=broken,
+            broken=self._broken,
             context_aware=self._context_scores(tracks),
         )
         for sink in self._sinks:

@@ -17,12 +17,13 @@ import numpy as np
 from traces_core.context_aware.calibration import mismatching
 from traces_core.detector.sinks import Sink
 from traces_core.encoders.evidence import Evidence
-from traces_core.streams.calibration import Calibration, with_late
+from traces_core.streams.calibration import Calibration, late_parts
 from traces_core.streams.episodes import EpisodeEvent, EpisodeTracker
-from traces_core.streams.scorer import BankScorer
+from traces_core.streams.scorer import BankScorer, pushed
 from traces_core.streams.table import CONTEXT_AWARE, LATE, parts_of
 from traces_core.streams.thresholds import Threshold
 from traces_core.types import ScoreTrack
+from traces_core.video import End, Gap
 
 
 class System(Protocol):
@@ -51,7 +52,8 @@ class TraceSystem:
 
     def push(self, evidence: Evidence) -> dict[str, ScoreTrack]:
         """Take the next evidence; the next scores of each stream of the table, and `late`."""
-        return with_late(self._late, {name: push(evidence) for name, push in self._streams.items()})
+        tracks = pushed(self._streams, evidence)
+        return {**tracks, LATE: self._late.push(late_parts(tracks))}
 
     def gap(self) -> None:
         """Each stream starts again; a fusion forgets what was said."""
@@ -86,9 +88,9 @@ class EpisodeStage:
             if name in self._trackers
             for event in self._trackers[name].push(track)
         ]
-        told = self._tell(events)
+        explained = self._tell(events)
         self._reasons.end()
-        return told
+        return explained
 
     def gap(self, start_s: float) -> list[EpisodeEvent]:
         """Nothing is known from `start_s` on: what was on ends there."""
@@ -99,14 +101,14 @@ class EpisodeStage:
         return self._tell([event for one in self._trackers.values() for event in one.close(end_s)])
 
     def _tell(self, events: Sequence[EpisodeEvent]) -> list[EpisodeEvent]:
-        told = [
+        explained = [
             replace(event, episode=replace(event.episode, because=self._reasons.of(event)))
             for event in events
         ]
-        for event in told:
+        for event in explained:
             for sink in self._sinks:
                 sink.on_episode(event)
-        return told
+        return explained
 
 
 class _Reasons:
@@ -153,6 +155,12 @@ class Pipeline:
 
     def __init__(self, systems: Sequence[System], episodes: EpisodeStage) -> None:
         self._systems, self._episodes = systems, episodes
+
+    def take(self, piece: Evidence | Gap | End) -> tuple[dict[str, ScoreTrack], list[EpisodeEvent]]:
+        """Take the next thing that `see` gives; the next scores by stream, and what happened to episodes."""
+        if isinstance(piece, Gap):
+            return {}, self.gap(piece.start_s)
+        return ({}, self.close(piece.end_s)) if isinstance(piece, End) else self.push(piece)
 
     def push(self, evidence: Evidence) -> tuple[dict[str, ScoreTrack], list[EpisodeEvent]]:
         """Take the next evidence; the next scores by stream, and what happened to episodes."""

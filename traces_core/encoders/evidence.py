@@ -1,7 +1,7 @@
 """Evidence: all that the frozen encoders saw in one stretch of a video, from one pass over its frames.
 
-What passes from the encoders to the streams, live and in the graph. Who extracts it is in
-`traces_core.encoders.features`; what it means is in `traces_core.streams`.
+What passes from the encoders to the streams, live and in the graph. How it comes to be is in `seeing`; what
+it means is in `traces_core.streams`.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Frame level: the scores of tracks and the labels of a ground truth, at the same frames.
 
-The numbers of one ranking are in `ranking`, intervals of confidence in `bootstrap`, episodes in `events`.
+The numbers of one ranking are in `ranking`, intervals of confidence in `bootstrap`.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class FrameScores:
         Raises
         ------
         EvaluationError
-            If a video has no track, or a track no video.
+            If a video has no track, a track no video, or a track does not know a part of its video.
         NotFiniteError
             If a track holds NaN or infinity.
         """
@@ -54,6 +54,13 @@ class FrameScores:
                 f"videos that the ground truth does not know {unknown[:3]}. Score exactly the "
                 f"{len(truth.videos)} videos of the ground truth: leaving some out changes every number."
             )
+        for video, track in tracks.items():
+            if track.unknown:
+                gap = track.unknown[0]
+                raise EvaluationError(
+                    f"{video}: nothing is known from {gap.start_s} s to {gap.end_s} s, so that frames there "
+                    "have no score to be ranked by. Judge footage that was seen as a whole."
+                )
         parts = [scores_at(tracks[v], truth.frame_times(v), where=v) for v in truth.videos]
         scores = np.concatenate(parts) if parts else np.zeros(0)
         return replace(cls.blank(truth), scores=scores, unscored=int(np.isneginf(scores).sum()))

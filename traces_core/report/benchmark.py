@@ -19,6 +19,7 @@ from traces_core.report.model import BenchmarkReport, Row, is_causal, label
 from traces_core.report.model import number as metric
 from traces_core.report.page import write_page
 from traces_core.report.strips import Scale, digits_of, value_ticks
+from traces_core.streams.table import APPEARANCE
 
 COLUMNS = tuple(
     (name, f"{title[0].upper()}{title[1:]}", digits)
@@ -104,10 +105,10 @@ def _summary(causal: Sequence[Row]) -> str:
     text = f"Best causal stream: {words(label(row))}, frame AUC {number(best)}" + (
         f" ({interval})" if interval else ""
     )
-    alone = next((metric(r, "auc") for r in causal if label(r) == "appearance" and _same_set(r, row)), None)
-    if alone is None or label(row) == "appearance":
+    alone = next((metric(r, "auc") for r in causal if label(r) == APPEARANCE and _same_set(r, row)), None)
+    if alone is None or label(row) == APPEARANCE:
         return text + "."
-    return text + f", {number(best - alone)} above appearance alone."
+    return text + f", {number(best - alone)} above {APPEARANCE} alone."
 
 
 def _same_set(one: Row, other: Row) -> bool:

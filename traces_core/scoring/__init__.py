@@ -1,7 +1,7 @@
 """Scores: how much nearer something is to the anomalous side of a bank than to the normal side.
 
 Belongs here: the scorers, each one formula with its parameters, behind `score_vectors`; and the explanation
-of a moment by traces. Searching is in `bank`, thresholds are in `calibration`, figures of merit in `metrics`.
+of a moment by traces. Searching is in `bank`, thresholds are in `streams`, figures of merit in `metrics`.
 
     difference      Difference     top-k means of both sides (TRACES); the default
     class_gap       ClassGap       the gap of the nearest class (NOVA)

@@ -16,9 +16,9 @@ import numpy as np
 import polars as pl
 from safetensors.numpy import load_file, save_file
 
-from traces_core.context_aware.encoders import block_encoder, is_predicting, scene_encoder
 from traces_core.context_aware.grids import PatchGrids, extract_grids
 from traces_core.context_aware.views import Views
+from traces_core.detector.loading import block_encoder, is_predicting, scene_encoder
 from traces_core.encoders.evidence import Evidence
 from traces_core.errors import DamagedVideoError, VideoError
 from traces_core.project import Project

@@ -18,12 +18,12 @@ import polars as pl
 
 from traces_core.bank.bank import Bank
 from traces_core.context_aware.corpus import JointCorpus, NormalVideo
-from traces_core.context_aware.encoders import block_encoder, is_predicting, origin, scene_encoder
 from traces_core.context_aware.saved import Blueprint, load_coder, save_coder, save_model
 from traces_core.context_aware.scene import SceneReferences
 from traces_core.context_aware.settings import predictor_alone
 from traces_core.context_aware.training import JointlyTrained, train_jointly
 from traces_core.context_aware.views import Views
+from traces_core.detector.loading import block_encoder, is_predicting, origin, scene_encoder
 from traces_core.fusion.training_loop import Progress
 from traces_core.project import Project
 from traces_core.steps import footage as footage_step

@@ -16,9 +16,9 @@ import numpy as np
 import polars as pl
 
 from traces_core.context_aware.calibration import ContextCalibration, ranked
-from traces_core.context_aware.encoders import is_predicting
 from traces_core.context_aware.scoring import ContextScorer, ContextScores
 from traces_core.context_aware.views import Views
+from traces_core.detector.loading import context_scorer, is_predicting
 from traces_core.detector.pipeline import EpisodeStage
 from traces_core.detector.sinks import TableSink
 from traces_core.project import Project
@@ -64,7 +64,7 @@ def context_aware_scores(
 
     def score(video_id: str) -> pl.DataFrame:
         nonlocal scorer
-        scorer = scorer or ContextScorer.load(project, context_gate, trace_index, which)
+        scorer = scorer or context_scorer(project, context_gate, trace_index, which)
         context = contexts[video_id] if project.settings.scoring.by_context else None
         return scores_table(
             video_id, _scores_of(project, scorer, views_of(project, video_id), context).tracks
@@ -109,7 +109,7 @@ def surprise_at(
 
     It is computed anew from what is kept; None where nothing was predicted by then.
     """
-    views, scorer = views_of(project, video_id), ContextScorer.load(project, context_gate, trace_index)
+    views, scorer = views_of(project, video_id), context_scorer(project, context_gate, trace_index)
     return scorer.surprise(Views.stack([views], project.machine.device), views.times_s).map_at(at_s)
 
 

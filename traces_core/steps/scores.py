@@ -12,6 +12,7 @@ import numpy as np
 import polars as pl
 
 from traces_core.bank.folder import parts_in
+from traces_core.detector.loading import bank_scorer
 from traces_core.project import Project
 from traces_core.steps.features import load_features
 from traces_core.store import Artifact
@@ -51,7 +52,7 @@ def anomaly_scores(
 
     def score(video_id: str) -> pl.DataFrame:
         nonlocal judge
-        judge = judge or BankScorer.load(project, trace_index, adapters, which)
+        judge = judge or bank_scorer(project, trace_index, adapters, which)
         return scores_table(
             video_id, judge.score(load_features(project, video_id).evidence(), contexts[video_id])
         )

@@ -5,6 +5,7 @@
     scorer        the bank, the fusion and the labels that these streams ask
     late          several streams as one: the mean of their z-scores on normal footage
     pvalues       several streams as one: the least p-value on normal footage
+    joining       what both fusions do: the last scores of each stream, at the times of all
     thresholds    when a stream raises an alarm, from normal footage alone
     episodes      the ONE rule that turns scores into episodes, and their one schema
     offline       what looks ahead, for comparison only

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from traces_core.store import Artifact
-from traces_core.streams.late import LateFusion, LateStage, StreamScale
+from traces_core.streams.late import LateFusion, StreamScale
 from traces_core.streams.table import LATE, STREAMS
 from traces_core.streams.thresholds import Threshold
 from traces_core.types import ScoreTrack
@@ -38,7 +38,6 @@ def late_parts(tracks: Mapping[str, ScoreTrack]) -> dict[str, ScoreTrack]:
     }
 
 
-def with_late(scales: LateFusion | LateStage, tracks: Mapping[str, ScoreTrack]) -> dict[str, ScoreTrack]:
-    """The tracks of one video, or a piece of them by a stage, and their late fusion beside them."""
-    stage = scales.start(name=LATE) if isinstance(scales, LateFusion) else scales
-    return {**tracks, LATE: stage.push(late_parts(tracks))}
+def with_late(scales: LateFusion, tracks: Mapping[str, ScoreTrack]) -> dict[str, ScoreTrack]:
+    """The tracks of one whole video, and their late fusion beside them."""
+    return {**tracks, LATE: scales.combine(late_parts(tracks), name=LATE)}

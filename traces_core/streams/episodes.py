@@ -1,9 +1,9 @@
 """Episodes: what an operator would be called for. The ONE rule that turns scores into them, and their schema.
 
 `EpisodeTracker` is the rule: scores go in as they come, what opened, grew or closed comes out.
-`find_episodes` is the same rule pushed through at once. `episode_runs` is a vectorised twin for sweeps over
-many thresholds, tied to the rule by a property test. The threshold itself comes from `thresholds`. Everything
-here is causal: an episode is decided by scores up to its time.
+`episode_runs` is a vectorised twin for sweeps over many thresholds, tied to the rule by a property test. The
+threshold itself comes from `thresholds`. Everything here is causal: an episode is decided by scores up to its
+time.
 """
 
 from __future__ import annotations
@@ -79,41 +79,6 @@ PLAIN = EpisodeRules()
 """Every run above the threshold is an episode."""
 
 
-def find_episodes(
-    track: ScoreTrack, threshold: float, rules: EpisodeRules = PLAIN, *, end_s: float | None = None
-) -> list[Episode]:
-    """Runs of scores ABOVE the threshold (a score equal to it is not).
-
-    Parameters
-    ----------
-    track : scores of shape (T,) with their times.
-    threshold : in units of the score.
-    rules : hysteresis, gap and duration.
-    end_s : where the last score stops holding, such as the length of the video; the last time if None.
-
-    Returns
-    -------
-    list of Episode
-        In order, apart from each other.
-
-    Examples
-    --------
-    >>> track = ScoreTrack(np.arange(6.0), np.array([0, 3, 0, 2, 5, 0], dtype=np.float32))
-    >>> [(e.start_s, e.end_s, e.peak_s) for e in find_episodes(track, 1.0)]
-    [(1.0, 2.0, 1.0), (3.0, 5.0, 4.0)]
-    >>> [(e.start_s, e.end_s) for e in find_episodes(track, 1.0, EpisodeRules(min_gap_s=2.0))]
-    [(1.0, 5.0)]
-    """
-    tracker = EpisodeTracker(threshold, rules)
-    events: list[EpisodeEvent] = []
-    since_s = -np.inf
-    for gap in track.unknown:
-        events += [*tracker.push(track.between(since_s, gap.start_s)), *tracker.gap(gap.start_s)]
-        since_s = gap.end_s
-    events += [*tracker.push(track.between(since_s, np.inf)), *tracker.close(end_s)]
-    return [event.episode for event in events if event.kind == "closed"]
-
-
 @dataclass(frozen=True, slots=True)
 class EpisodeEvent:
     """Something that happened to an episode."""
@@ -170,7 +135,16 @@ class EpisodeTracker:
         return None if self._start_s is None else self._peak[0]
 
     def push(self, track: ScoreTrack) -> list[EpisodeEvent]:
-        """Take the next scores; what they open, let grow and close."""
+        """Take the next scores, ABOVE the threshold or not (a score equal to it is not); what they open, let
+        grow and close."""
+        events, since_s = [], -np.inf
+        for gap in track.unknown:
+            events += [*self._take(track.between(since_s, gap.start_s)), *self.gap(gap.start_s)]
+            since_s = gap.end_s
+        return [*events, *self._take(track.between(since_s, np.inf))]
+
+    def _take(self, track: ScoreTrack) -> list[EpisodeEvent]:
+        """Scores without a stretch that is unknown."""
         if not len(track):
             return []
         times_s, scores = track.times_s, np.asarray(track.values, np.float64)
@@ -255,7 +229,10 @@ def episode_runs(
     *,
     end_s: float | None = None,
 ) -> Runs:
-    """The episodes of `find_episodes` as positions, shape (E, 2): for sweeps over many thresholds."""
+    """The episodes of `EpisodeTracker` as positions, shape (E, 2), for sweeps over many thresholds.
+
+    `end_s` is where the last score stops holding, such as the length of the video; the last time if None.
+    """
     runs = _runs_of(_held_above(scores, threshold, threshold - rules.hysteresis))
     if rules.min_gap_s > 0 and len(runs) > 1:
         begins_anew = times_s[runs[1:, 0]] - times_s[runs[:-1, 1]] >= rules.min_gap_s

@@ -7,7 +7,7 @@ Streams are read as they are (`ScoreTrack`); what a stream means belongs in its 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -15,9 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from traces_core.errors import NotFiniteError, StreamScaleError, TooLittleFootageError
-from traces_core.types import ScoreTrack, Times
-
-Floats = NDArray[np.float64]
+from traces_core.streams.joining import LastScores, fused_track, pushed_between_gaps
+from traces_core.types import ScoreTrack
 
 ENOUGH = 20
 """Normal scores below which a scale would be a guess."""
@@ -189,8 +188,7 @@ class LateFusion:
             raise StreamScaleError(
                 "late fusion: no stream at all. Calibrate a stream, and score the video by it first."
             )
-        stage = self.start(name=name)
-        return pushed_at_once(tracks, stage.push, stage.gap)
+        return self.start(name=name).push(tracks)
 
 
 class LateStage:
@@ -212,6 +210,9 @@ class LateStage:
 
         Pieces of any size give the same bits.
         """
+        return pushed_between_gaps(tracks, self._take, self.gap)
+
+    def _take(self, tracks: Mapping[str, ScoreTrack]) -> ScoreTrack:
         if set(tracks) - set(self._scales):
             raise StreamScaleError(
                 f"late fusion: got the streams {sorted(tracks)}, scales are known for "
@@ -230,81 +231,3 @@ class LateStage:
     def gap(self) -> None:
         """Nothing is known from here on, until the next scores."""
         self._last.gap()
-
-
-def pushed_at_once(
-    tracks: Mapping[str, ScoreTrack],
-    push: Callable[[Mapping[str, ScoreTrack]], ScoreTrack],
-    gap: Callable[[], None],
-) -> ScoreTrack:
-    """One track from several whole ones, by a stage that takes pieces: one piece between two gaps."""
-    gaps = sorted({one for track in tracks.values() for one in track.unknown}, key=lambda one: one.start_s)
-    pieces, since_s = [], -math.inf
-    for one in gaps:
-        pieces.append(push({name: track.between(since_s, one.start_s) for name, track in tracks.items()}))
-        gap()
-        since_s = one.start_s
-    pieces.append(push({name: track.between(since_s, math.inf) for name, track in tracks.items()}))
-    return ScoreTrack.joined(pieces, unknown=tuple(gaps))
-
-
-def fused_track(times: Times, values: NDArray[Any], of: Mapping[str, ScoreTrack], name: str) -> ScoreTrack:
-    """A track made of others: causal if they all are, else `_offline` is added to its name."""
-    causal = all(track.causal for track in of.values())
-    return ScoreTrack(times, values, stream=name if causal else f"{name}_offline", causal=causal)
-
-
-class LastScores:
-    """What each of several streams said last, at the times of all of them, while they come.
-
-    Examples
-    --------
-    >>> last = LastScores()
-    >>> track = ScoreTrack(np.array([0.0, 2.0]), np.array([5.0, 7.0]), stream="a")
-    >>> times_s, known = last.push({"a": track}, {"a": track.values})
-    >>> other = ScoreTrack(np.array([3.0]), np.array([1.0]), stream="b")
-    >>> times_s, known = last.push({"b": other}, {"b": other.values})
-    >>> times_s.tolist(), {name: values.tolist() for name, (values, _) in known.items()}
-    ([3.0], {'a': [7.0], 'b': [1.0]})
-    """
-
-    def __init__(self) -> None:
-        self._values: dict[str, float] = {}
-        self._now_s = -math.inf
-
-    def push(
-        self, tracks: Mapping[str, ScoreTrack], values: Mapping[str, Floats]
-    ) -> tuple[Times, dict[str, tuple[Floats, NDArray[np.bool_]]]]:
-        """Take the next scores.
-
-        Parameters
-        ----------
-        tracks : by stream; only their times are read. None has a score at or before the last time of an
-            earlier piece.
-        values : float64 arrays by stream, one value a time of its track.
-
-        Returns
-        -------
-        float64 array of shape (T,)
-            Every time at which a stream has a score.
-        dict of str to (float64 array of shape (T,), bool array of shape (T,))
-            By stream, sorted: its last value, and whether it has one.
-        """
-        times: Times = np.unique(np.concatenate([np.zeros(0), *(track.times_s for track in tracks.values())]))
-        if len(times) and times[0] <= self._now_s:
-            raise ValueError(f"scores up to {self._now_s} s were fused, and one at {times[0]} s came after")
-        known = {}
-        for stream in sorted({*tracks, *self._values}):
-            before = self._values.get(stream)
-            own = tracks[stream].times_s if stream in tracks else np.zeros(0)
-            spoken = np.append(math.nan if before is None else before, values[stream] if len(own) else [])
-            last = np.searchsorted(own, times, side="right")  # 0: what it said in an earlier piece
-            known[stream] = (spoken[last], (last > 0) | (before is not None))
-        if len(times):
-            self._now_s = float(times[-1])
-            self._values = {name: float(v[-1]) for name, (v, is_known) in known.items() if is_known[-1]}
-        return times, known
-
-    def gap(self) -> None:
-        """Forget what was said: nothing is known from here on."""
-        self._values = {}

@@ -7,7 +7,7 @@ and between scenes. When to call somebody is decided in `thresholds`, on what co
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from traces_core.errors import NotFiniteError, StreamScaleError, TooLittleFootageError
-from traces_core.streams.late import LastScores, fused_track, pushed_at_once
+from traces_core.streams.joining import LastScores, fused_track, pushed_between_gaps
 from traces_core.types import ScoreTrack
 
 Floats = NDArray[np.float64]
@@ -225,8 +225,13 @@ class EitherStage:
         Raises
         ------
         StreamScaleError
-            If a stream was never calibrated.
+            If there is no stream, or one that was never calibrated.
         """
+        if not tracks:
+            raise StreamScaleError("late fusion: no stream at all. Score the video by one of them first.")
+        return pushed_between_gaps(tracks, self._take, self.gap)
+
+    def _take(self, tracks: Mapping[str, ScoreTrack]) -> ScoreTrack:
         scales = {name: self._normal.scale(name, self._scene) for name in tracks}
         log_p = {name: scales[name].log_p(track.finite()) for name, track in tracks.items()}
         times, known = self._last.push(tracks, log_p)
@@ -242,29 +247,12 @@ class EitherStage:
         self._last.gap()
 
 
-def either(
-    tracks: Iterable[ScoreTrack], normal: NormalFootage, scene: str | None, *, name: str
-) -> ScoreTrack:
-    """`EitherStage`, with everything pushed at once.
-
-    Raises
-    ------
-    StreamScaleError
-        If there is no stream, or one that was never calibrated.
-    """
-    some = {track.stream: track for track in tracks}
-    if not some:
-        raise StreamScaleError("late fusion: no stream at all. Score the video by one of them first.")
-    stage = EitherStage(normal, scene, name=name)
-    return pushed_at_once(some, stage.push, stage.gap)
-
-
 def alone(level: float, streams: int) -> float:
-    """The log of the p-value at which one of so many streams raises `either` to a level.
+    """The log of the p-value at which one of so many streams raises their fusion to a level.
 
     Examples
     --------
-    >>> round(math.exp(alone(2.0, 2)), 5)  # either: one in 100; each: about one in 200
+    >>> round(math.exp(alone(2.0, 2)), 5)  # the fusion: one in 100; each: about one in 200
     0.00501
     """
     return math.log(-math.expm1(math.log1p(-(10.0**-level)) / streams))

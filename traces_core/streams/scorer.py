@@ -5,17 +5,14 @@ What each stream makes of it is in its own file; formulas over neighbours are in
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from traces_core.bank.bank import Bank
 from traces_core.encoders.evidence import Evidence
-from traces_core.fusion.saved import load_fusion
 from traces_core.fusion.window_fusion import WindowFusion
 from traces_core.fusion.windows import fuse_windows
-from traces_core.project import Project
 from traces_core.scoring import ScorerSettings, label_gaps, score_vectors
-from traces_core.store import Artifact
 from traces_core.streams.base import Push
 from traces_core.streams.table import STREAMS
 from traces_core.types import Array, ScoreTrack
@@ -37,18 +34,6 @@ class BankScorer:
     """From vectors to scores."""
     k: int = 5
     """Nearest traces of each side that explain a moment."""
-
-    @classmethod
-    def load(cls, project: Project, index: Artifact, learned: Artifact, which: str = "fusion") -> BankScorer:
-        """From the bank and the fusion that ships (or the `candidate`)."""
-        fusion = load_fusion(
-            learned.path / f"{which}.safetensors",
-            space=project.clip.space,
-            window_encoder=project.windows.fingerprint,
-        )
-        labels = project.clip.encode_texts(list(project.windows.labels))
-        how = project.settings.scoring
-        return cls(Bank.load(index.path), fusion, labels, project.clip.space, how.chosen, how.k)
 
     def contexts_of(self, context: str | None) -> Sequence[str] | None:
         """The contexts whose traces answer: the camera's own where the bank knows it, else all."""
@@ -87,4 +72,9 @@ class BankScorer:
         dict of str to ScoreTrack
             Each in the scorer's units; `difference` in [-2, 2], above 0 where the anomalous side is nearer.
         """
-        return {name: push(evidence) for name, push in self.start(context).items()}
+        return pushed(self.start(context), evidence)
+
+
+def pushed(streams: Mapping[str, Push], evidence: Evidence) -> dict[str, ScoreTrack]:
+    """The next scores by stream; one whose evidence nobody saw is missing, and is no zero."""
+    return {name: push(evidence) for name, push in streams.items() if STREAMS[name].can_read(evidence)}

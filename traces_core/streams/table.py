@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Literal
 
+from traces_core.encoders.evidence import Evidence
 from traces_core.streams import action, appearance, fused
 from traces_core.streams.base import Push, VectorScorer
 
@@ -47,6 +48,10 @@ class Stream:
             raise ValueError(
                 f"stream {self.name!r}: is_causal is {self.is_causal}; the name must say offline"
             )
+
+    def can_read(self, evidence: Evidence) -> bool:
+        """Whether the evidence holds what it needs."""
+        return all(getattr(evidence, name) is not None for name in self.needs)
 
 
 STREAMS: dict[str, Stream] = {

@@ -188,7 +188,8 @@ def block_maxima(
 ) -> NDArray[np.float64]:
     """Per whole block of a video, the highest alarm: float64 array of shape (blocks with a score,).
 
-    Each block is judged by itself: an episode that runs through three blocks counts in each.
+    Each block is judged by itself: an episode that runs through three blocks counts in each. A block of which
+    a part is unknown is left out: its maximum would be too low.
     """
     scores = track.finite(where)
     edges_s = np.arange(_whole_blocks(duration_s, block_s) + 1) * block_s
@@ -197,6 +198,7 @@ def block_maxima(
         _highest_alarm(track.times_s[first:after], scores[first:after], rules, float(end_s))
         for first, after, end_s in zip(cuts[:-1], cuts[1:], edges_s[1:], strict=True)
         if after > first
+        and not any(gap.start_s < end_s and end_s - block_s < gap.end_s for gap in track.unknown)
     ]
     return np.array(maxima, dtype=np.float64)
 
