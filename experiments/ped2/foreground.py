@@ -29,7 +29,7 @@ from traces_core.types import Times
 LEARNING = digest(
     [
         code_digest(
-            [f"traces_core.foreground.{name}" for name in ("network", "places", "scene", "surprise")]
+            [f"traces_core.foreground.{name}" for name in ("flow", "network", "places", "scene", "surprise")]
             + ["experiments.ped2.luminance", "traces_core.fusion.training_loop", "traces_core.video"]
         ),
         code_digest(["experiments.ped2.foreground"]),

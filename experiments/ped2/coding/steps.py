@@ -37,7 +37,9 @@ from traces_core.types import Array
 
 _OURS, _CODER = "experiments.ped2.coding", "traces_core.context_aware.predictive"
 _READING = ["experiments.ped2.luminance", "traces_core.video"]
-MOVING = code_digest([f"{_OURS}.{name}" for name in ("carried", "flow", "encoder3d")] + _READING)
+MOVING = code_digest(
+    [f"{_OURS}.{name}" for name in ("carried", "encoder3d")] + ["traces_core.foreground.flow", *_READING]
+)
 LEARNING = code_digest(
     [f"{_OURS}.{name}" for name in ("clips", "encoder3d", "training")]
     + [f"{_CODER}.{name}" for name in ("coder", "contrast", "convgru")]
