@@ -62,16 +62,16 @@ class AdvectedMotion:
         """
         grey = (luminance * 255).round().byte().numpy()
         still = np.zeros((*grey.shape[1:], 2), np.float32)  # at the first frame of a stream
-        backward = [still if found is None else found for found in map(self._flow, grey)]
+        backward = [still if back is None else back for back in map(self._flow, grey)]
         flow = -torch.from_numpy(np.stack(backward)).movedim(-1, 1)  # at the places of the later frame
         flow = F.avg_pool2d(flow.clamp(-FASTEST, FASTEST), SHRINK)
         carried = flow.new_zeros(1, 3, *flow.shape[-2:]) if self._carried is None else self._carried
-        found = []
+        motions = []
         for one in flow:
             carried = self._carry(one[None], carried)
-            found.append(carried[:, :2] / carried[:, 2:].clamp_min(self._least_weight))
+            motions.append(carried[:, :2] / carried[:, 2:].clamp_min(self._least_weight))
         self._carried = carried
-        return torch.cat(found)
+        return torch.cat(motions)
 
     def _carry(self, flow: Tensor, carried: Tensor) -> Tensor:
         """Fetch what was carried from where each place came from, and add the newest flow: (1, 3, h, w)."""
