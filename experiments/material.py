@@ -15,8 +15,8 @@ VARIABLE = "TRACES_REAL_DATA"
 class RealDataError(TracesError, FileNotFoundError):
     """An experiment was asked for, and the files of its data set are not there."""
 
-    def __init__(self, found: str, do: str) -> None:
-        super().__init__(f"real data: {found}. {do}")
+    def __init__(self, problem: str, do: str) -> None:
+        super().__init__(f"real data: {problem}. {do}")
 
 
 def data_set_folder(name: str, files: Sequence[str]) -> Path:
@@ -40,6 +40,6 @@ def data_set_folder(name: str, files: Sequence[str]) -> Path:
     folder = Path(value).expanduser().resolve() / name
     missing = [file for file in files if not any(path.is_file() for path in folder.glob(file))]
     if missing:
-        found = f"{VARIABLE} is {value}, and {folder} lacks {', '.join(missing)}"
-        raise RealDataError(found, "Put the files there, or name the folder that has them.")
+        problem = f"{VARIABLE} is {value}, and {folder} lacks {', '.join(missing)}"
+        raise RealDataError(problem, "Put the files there, or name the folder that has them.")
     return folder

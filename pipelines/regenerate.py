@@ -83,8 +83,8 @@ def _say(
     came = "taken" if verdict.is_passed else "kept aside"
     file = project.machine.reports / "regenerated" / f"seed-{seed}.json"
     file.parent.mkdir(parents=True, exist_ok=True)
-    told = {"new_bank": came, "seed": seed, **asdict(verdict)}
-    file.write_text(json.dumps(told, indent=1), encoding="utf-8")
+    content = {"new_bank": came, "seed": seed, **asdict(verdict)}
+    file.write_text(json.dumps(content, indent=1), encoding="utf-8")
     said = {
         "new_bank": came,
         "seed": seed,

@@ -42,8 +42,8 @@ def _motion(part: str) -> dg.AssetsDefinition:
         pool=GPU,
     )
     def move(project: ProjectResource) -> dg.MaterializeResult:
-        found = coding.ped2_motion(project.open(), SETTINGS, part)
-        return report(found, **found.facts)
+        artifact = coding.ped2_motion(project.open(), SETTINGS, part)
+        return report(artifact, **artifact.facts)
 
     return move
 
@@ -76,8 +76,8 @@ def _expectation(seed: int) -> dg.AssetsDefinition:
         pool=GPU,
     )
     def expect(project: ProjectResource) -> dg.MaterializeResult:
-        found = coding.ped2_expectation(project.open(), SETTINGS, seed)
-        return report(found, **found.facts)
+        artifact = coding.ped2_expectation(project.open(), SETTINGS, seed)
+        return report(artifact, **artifact.facts)
 
     return expect
 
@@ -112,8 +112,8 @@ def _foreground(seed: int) -> dg.AssetsDefinition:
         pool=GPU,
     )
     def learn(project: ProjectResource) -> dg.MaterializeResult:
-        found = foreground.ped2_foreground(project.open(), SETTINGS, seed)
-        return report(found, **found.facts)
+        artifact = foreground.ped2_foreground(project.open(), SETTINGS, seed)
+        return report(artifact, **artifact.facts)
 
     return learn
 
@@ -172,8 +172,8 @@ def _seed_run(
         run.content("row.json", json.loads(json.dumps(row)))
         run.file(learned.path)
 
-    told = {**tags, "recipe": scores.recipe, "kind": "seed"}
-    return tracker.once(f"ped2 {stream}, seed {row['seed']}", told, fill, experiment=EXPERIMENT)
+    own = {**tags, "recipe": scores.recipe, "kind": "seed"}
+    return tracker.once(f"ped2 {stream}, seed {row['seed']}", own, fill, experiment=EXPERIMENT)
 
 
 MOTION = [_motion(part) for part in PARTS]
@@ -191,6 +191,6 @@ FOREGROUND_SCORES = [_foreground_scores(seed) for seed in SETTINGS.seeds]
 )
 def ped2_results(project: ProjectResource) -> dg.MaterializeResult:
     """All seeds against the labels, with baselines: `reports/ped2.json`."""
-    found = results.ped2_results(project.open(), SETTINGS)
-    said = found.read()
-    return report(found, auc=said["auc"], auc_macro=said["auc_macro"])
+    artifact = results.ped2_results(project.open(), SETTINGS)
+    numbers = artifact.read()
+    return report(artifact, auc=numbers["auc"], auc_macro=numbers["auc_macro"])

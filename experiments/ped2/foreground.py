@@ -58,16 +58,16 @@ def ped2_foreground_scores(project: Project, settings: Ped2Settings, seed: int) 
 
     def score(path: Path) -> tuple[Path, Mapping[str, Any]]:
         normal = ForegroundSurprise.load(learned.path, settings.seeded(seed).foreground)
-        found, began = {}, time.process_time()
+        kept, began = {}, time.process_time()
         for name, clip in clips.test.items():
             video, times_s = _read(clip)
             evidence, maps = normal.judged(video, _rate([times_s]))
-            found[f"{name}/maps"] = torch.from_numpy(maps).half()
-            found[f"{name}/evidence"] = torch.from_numpy(evidence)
-            found[f"{name}/scores"] = torch.from_numpy(evidence.sum(axis=1))
-            found[f"{name}/times_s"] = torch.from_numpy(times_s)
+            kept[f"{name}/maps"] = torch.from_numpy(maps).half()
+            kept[f"{name}/evidence"] = torch.from_numpy(evidence)
+            kept[f"{name}/scores"] = torch.from_numpy(evidence.sum(axis=1))
+            kept[f"{name}/times_s"] = torch.from_numpy(times_s)
         path = path.with_suffix(".safetensors")
-        save_file(found, path)
+        save_file(kept, path)
         return path, {"cpu_s": round(time.process_time() - began, 1)}
 
     return project.store.remember_path(

@@ -30,7 +30,8 @@ a mean spans those of its seeds.
 
 The method and its constants were designed on the normal clips by an agent that had seen no test clip and no
 label, as were those of dense predictive coding. Four such blind choices were run on the test, and all are
-told in [decision 0022](decisions/0022-surprise-on-ped2.md), with what lost.
+told in [decision 0022](decisions/0022-surprise-on-ped2.md), with what lost. Later, dense predictive coding
+got the foreground's optical flow in place of one of its own; no constant was chosen again.
 """
 _EVIDENCE = """\
 Each kind by itself, mean of the seeds: the motion as predicted from the picture of a place, from its row
@@ -57,21 +58,22 @@ class ClipPeak:
     """What is marked as anomalous."""
 
 
-def ped2_markdown(said: Mapping[str, Any]) -> str:
+def ped2_markdown(results: Mapping[str, Any]) -> str:
     """The page, from what `reports/ped2.json` holds."""
-    coded = said["dense_predictive_coding"]
+    coded = results["dense_predictive_coding"]
     rows = [
-        {"name": f"foreground, mean of {len(said['seeds'])} seeds", **said},
-        *({"name": f"seed {row['seed']}", **row} for row in said["rows"]),
+        {"name": f"foreground, mean of {len(results['seeds'])} seeds", **results},
+        *({"name": f"seed {row['seed']}", **row} for row in results["rows"]),
         {"name": "dense predictive coding, mean", **coded},
         *({"name": f"seed {row['seed']}", **row} for row in coded["rows"]),
     ]
-    evidence = [{"name": name, **row} for name, row in said["evidence"].items()]
-    baselines = [{"name": name, **row} for name, row in said["baselines"].items()]
+    evidence = [{"name": name, **row} for name, row in results["evidence"].items()]
+    baselines = [{"name": name, **row} for name, row in results["baselines"].items()]
     cost = (
-        f"Training takes {said['train_minutes']:.1f} minutes of processor time for all {len(said['seeds'])} "
-        f"seeds together, dense predictive coding {coded['train_minutes']:.1f} more. Scoring does "
-        f"{said['frames_per_cpu_s']:.0f} frames in a second of one core; a second of the footage has ten."
+        f"Training takes {results['train_minutes']:.1f} minutes of processor time for all "
+        f"{len(results['seeds'])} seeds together, dense predictive coding {coded['train_minutes']:.1f} "
+        f"more. Scoring does {results['frames_per_cpu_s']:.0f} frames in a second of one core; "
+        "a second of the footage has ten."
     )
     columns = [("", lambda row: str(row["name"])), *number_columns(_NUMBERS)]
     parts = [
@@ -87,7 +89,7 @@ def ped2_markdown(said: Mapping[str, Any]) -> str:
         "## Cost",
         cost,
         "## Settings",
-        "\n".join(f"- {name}: `{value}`" for name, value in said["settings"].items()),
+        "\n".join(f"- {name}: `{value}`" for name, value in results["settings"].items()),
     ]
     return "\n\n".join(part.strip() for part in parts) + "\n"
 
@@ -113,17 +115,17 @@ def ped2_picture(moments: Sequence[ClipPeak]) -> bytes:
 
 def _frame(axes: Any, moment: ClipPeak, highest: float) -> None:
     height, width = moment.frame.shape[:2]
-    shown = np.clip(moment.surprise / highest, 0.0, 1.0)
+    heat = np.clip(moment.surprise / highest, 0.0, 1.0)
     axes.imshow(moment.frame, extent=(0, width, height, 0))
-    axes.imshow(shown, extent=(0, width, height, 0), cmap="inferno", vmin=0, vmax=1, alpha=_opacity(shown))
+    axes.imshow(heat, extent=(0, width, height, 0), cmap="inferno", vmin=0, vmax=1, alpha=_opacity(heat))
     time_s = float(moment.track.times_s[moment.at])
     is_marked = any(event.start_s <= time_s < event.end_s for event in moment.events)
-    told = "anomalous" if is_marked else "normal"
-    axes.set_title(f"{moment.clip} at {time_s:.1f} s, score {moment.track.values[moment.at]:.2f} ({told})")
+    label = "anomalous" if is_marked else "normal"
+    axes.set_title(f"{moment.clip} at {time_s:.1f} s, score {moment.track.values[moment.at]:.2f} ({label})")
 
 
-def _opacity(shown: Array) -> Array:
-    opacity: Array = np.clip(1.2 * shown, 0.0, 0.65)
+def _opacity(heat: Array) -> Array:
+    opacity: Array = np.clip(1.2 * heat, 0.0, 0.65)
     return opacity
 
 

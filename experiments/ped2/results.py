@@ -75,7 +75,7 @@ def ped2_baselines(project: Project, settings: Ped2Settings) -> dict[str, dict[s
         scores = window_scores(maps, settings.motion.top_share)
         carried[name] = ScoreTrack(times_s, scores.double().numpy(), "carried_motion", causal=True)
     tracks = {"frame_difference": difference, "carried_motion_without_coder": carried}
-    rows = {name: judged(found) for name, found in tracks.items()}
+    rows = {name: judged(some) for name, some in tracks.items()}
     free = rows["frame_difference"].pop("baselines")
     return {name: numbers_of(row) for name, row in {**rows, **free}.items()}
 
@@ -92,8 +92,8 @@ def ped2_results(project: Project, settings: Ped2Settings) -> Artifact:
     coded = {seed: coding.ped2_scores(project, settings, seed) for seed in seeds}
 
     def gather() -> dict[str, Any]:
-        rows = [ped2_row(seed, found, FOREGROUND) for seed, found in scores.items()]
-        coded_rows = [ped2_row(seed, found, CODED) for seed, found in coded.items()]
+        rows = [ped2_row(seed, one, FOREGROUND) for seed, one in scores.items()]
+        coded_rows = [ped2_row(seed, one, CODED) for seed, one in coded.items()]
         coding_s = motion["train"].facts["cpu_s"] + sum(one.facts["cpu_s"] for one in coders)
         return {
             **_together(rows),
@@ -115,9 +115,9 @@ def ped2_results(project: Project, settings: Ped2Settings) -> Artifact:
     return project.store.remember(
         "ped2_results",
         made_from={
-            "scores": {str(seed): found.fingerprint for seed, found in scores.items()},
-            "dense_predictive_coding": {str(seed): found.fingerprint for seed, found in coded.items()},
-            "motion": {part: found.fingerprint for part, found in motion.items()},
+            "scores": {str(seed): one.fingerprint for seed, one in scores.items()},
+            "dense_predictive_coding": {str(seed): one.fingerprint for seed, one in coded.items()},
+            "motion": {part: one.fingerprint for part, one in motion.items()},
             "labels": file_digest(ped2_data().folder / LABELS),
             "settings": settings.model_dump(mode="json"),
         },
@@ -144,7 +144,7 @@ def ped2_moments(project: Project, settings: Ped2Settings, seed: int) -> list[Cl
     for name, path in clips.test.items():
         track = tracks[name]
         at = int(np.argmax(track.values))
-        shown, _ = frame_at(path, float(track.times_s[at]))
+        picture, _ = frame_at(path, float(track.times_s[at]))
         surprise: Array = kept[f"{name}/maps"][at].astype(np.float32)
-        moments.append(ClipPeak(name, shown, surprise, track, at, truth.intervals[name]))
+        moments.append(ClipPeak(name, picture, surprise, track, at, truth.intervals[name]))
     return moments

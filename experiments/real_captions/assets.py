@@ -44,9 +44,9 @@ def _rows(name: str) -> dg.AssetsDefinition:
     def measure(
         context: dg.AssetExecutionContext, project: ProjectResource, tracker: TrackerResource
     ) -> dg.MaterializeResult:
-        found, runs = rows.real_rows(project.open(), name), tracker.open()
-        run = mlflow_run(context, runs, found.recipe, partial(real_run, runs, name, found))
-        return report(found, rows=len(found.read()["rows"]), **run)
+        artifact, runs = rows.real_rows(project.open(), name), tracker.open()
+        run = mlflow_run(context, runs, artifact.recipe, partial(real_run, runs, name, artifact))
+        return report(artifact, rows=len(artifact.read()["rows"]), **run)
 
     return measure
 

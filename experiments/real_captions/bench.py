@@ -64,7 +64,7 @@ class RealData:
     """Captions by the name of their table."""
 
     @cached_property
-    def said(self) -> dict[str, CaptionSentences]:
+    def sentences(self) -> dict[str, CaptionSentences]:
         """The distinct sentences of each table."""
         return {name: sentences_of(table) for name, table in self.tables.items()}
 
@@ -105,7 +105,7 @@ def real_sentences(project: Project, name: str) -> Artifact:
         "real_sentences",
         name,
         made_from={"table": material.tables[name].fingerprint, "text_encoder": made_with(encoder)},
-        make=lambda: {"vectors": encoder.encode_texts(material.said[name].texts)},
+        make=lambda: {"vectors": encoder.encode_texts(material.sentences[name].texts)},
     )
 
 
@@ -133,8 +133,8 @@ class Bench:
     @cached_property
     def vectors(self) -> Array:
         """float32 array of shape (N, D): its sentences."""
-        found: Array = self.sentences.read()["vectors"]
-        return found
+        vectors: Array = self.sentences.read()["vectors"]
+        return vectors
 
     def settings(self, **changed: Any) -> CaptionSettings:
         """The settings of the graph, with all contexts that answer by default, and some changed."""
@@ -195,8 +195,8 @@ class Bench:
         self, corpus: pl.DataFrame, settings: CaptionSettings, behind: pl.DataFrame | None = None
     ) -> dict[str, ScoreTrack]:
         """The caption stream of each video of the ground truth; nothing said stands for `background`."""
-        scores, said = self.scores(corpus, settings, behind), self.material.said[self.name]
-        scored = scored_table(self.table, said, scores, self.vectors, settings)
+        scores, sentences = self.scores(corpus, settings, behind), self.material.sentences[self.name]
+        scored = scored_table(self.table, sentences, scores, self.vectors, settings)
         return self.renamed(caption_tracks(self.table, scored))
 
     def videos(self) -> list[pl.DataFrame]:

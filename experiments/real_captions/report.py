@@ -197,10 +197,10 @@ Published: LAVAD takes half an hour for one long video on an A100.
 
 
 def _by_experiment(rows: Iterable[Row]) -> dict[str, list[Row]]:
-    found: dict[str, list[Row]] = {}
+    groups: dict[str, list[Row]] = {}
     for row in rows:
-        found.setdefault(str(row["experiment"]), []).append(row)
-    return found
+        groups.setdefault(str(row["experiment"]), []).append(row)
+    return groups
 
 
 def _published() -> str:
@@ -226,7 +226,7 @@ def _pooled(rows: Iterable[Row]) -> list[Row]:
     groups: dict[tuple[str, str], list[Row]] = {}
     for row in rows:
         groups.setdefault((row["table"], row["variant"]), []).append(row)
-    found: list[Row] = []
+    means: list[Row] = []
     for (name, variant), some in groups.items():
         pooled: dict[str, Any] = {"table": name, "variant": variant}
         for key in ("traces", "auc", "average_precision"):
@@ -235,5 +235,5 @@ def _pooled(rows: Iterable[Row]) -> list[Row]:
                 key: statistics.fmean(values),
                 f"{key}_std": statistics.stdev(values) if len(values) > 1 else None,
             }
-        found.append(pooled)
-    return found
+        means.append(pooled)
+    return means

@@ -84,7 +84,7 @@ def from_the_end(bench: Bench, tracks: Tracks) -> dict[str, ScoreTrack]:
 def judges(bench: Bench) -> list[Row]:
     """The judges' own scores of the same captions: a language model's, or the VLM's own verdict."""
     source = bench.material.folder / f"{bench.name}.parquet"
-    recorded = (1 / (1 + (-pl.col("said")).exp())).round(4)  # as VADTree's code did before it measured
+    recorded = (1 / (1 + (-pl.col("judged")).exp())).round(4)  # as VADTree's code did before it measured
     known = {
         "llm_score": ("DeepSeek-R1-Distill-Qwen-14B", recorded, True),
         "llm_score_refined": ("the same, refined by the whole video (offline)", recorded, False),
@@ -93,20 +93,21 @@ def judges(bench: Bench) -> list[Row]:
     rows = []
     for column in present:
         variant, score, is_causal = known[column]
-        said = pl.read_parquet(source, columns=["video", "first_frame", column]).rename({column: "said"})
-        rows += _of_a_judge(bench, variant, said.with_columns(score=score), is_causal)
+        answers = pl.read_parquet(source, columns=["video", "first_frame", column])
+        answers = answers.rename({column: "judged"})
+        rows += _of_a_judge(bench, variant, answers.with_columns(score=score), is_causal)
     if not present:
         begins = bench.table.rows["caption"].str.starts_with("Anomalous").cast(pl.Float64)
-        said = bench.table.rows.select("video", "first_frame").with_columns(score=begins)
-        rows += _of_a_judge(bench, "the VLM's own verdict", said, True)
+        answers = bench.table.rows.select("video", "first_frame").with_columns(score=begins)
+        rows += _of_a_judge(bench, "the VLM's own verdict", answers, True)
     return rows
 
 
-def _of_a_judge(bench: Bench, variant: str, said: pl.DataFrame, is_causal: bool) -> list[Row]:
+def _of_a_judge(bench: Bench, variant: str, answers: pl.DataFrame, is_causal: bool) -> list[Row]:
     """As recorded, and where it is causal with the trailing means of the settings, too."""
-    rows = bench.table.rows.join(said, on=["video", "first_frame"], maintain_order="left")
+    rows = bench.table.rows.join(answers, on=["video", "first_frame"], maintain_order="left")
     windows = {"": (), ", trailing means": bench.settings().trailing_s} if is_causal else {"": ()}
-    found = []
+    judged = []
     for suffix, windows_s in windows.items():
         tracks = {}
         for part in rows.partition_by("video", maintain_order=True):
@@ -114,8 +115,8 @@ def _of_a_judge(bench: Bench, variant: str, said: pl.DataFrame, is_causal: bool)
             values = trailing_means(part["score"].to_numpy(), start_s, end_s, windows_s)
             stream = "judge" if is_causal else "judge_offline"
             tracks[part["video"][0]] = ScoreTrack(start_s, values, stream=stream, causal=is_causal)
-        found.append(_brief(f"{variant}{suffix}", bench.renamed(tracks), bench.material.official))
-    return found
+        judged.append(_brief(f"{variant}{suffix}", bench.renamed(tracks), bench.material.official))
+    return judged
 
 
 def scorers(bench: Bench) -> list[Row]:
@@ -142,8 +143,9 @@ def left_out_class(bench: Bench) -> list[Row]:
         part = _with_class(truth, marked)
         without = bench.tracks(without_class(corpus, name), settings, behind.filter(pl.col("class") != name))
         row = _brief(name, {video: without[video] for video in part.videos}, part)
-        told = _brief(name, {video: full[video] for video in part.videos}, part)
-        rows.append({**row, "auc_with": told["auc"], "average_precision_with": told["average_precision"]})
+        with_all = _brief(name, {video: full[video] for video in part.videos}, part)
+        more = {f"{measure}_with": with_all[measure] for measure in ("auc", "average_precision")}
+        rows.append({**row, **more})
     return rows
 
 
@@ -171,8 +173,8 @@ def bank_size(bench: Bench) -> list[Row]:
             for seed in SETTINGS.seeds:
                 small = drawn(drawn_from, size, seed, is_stratified=draw != "anyhow")
                 tracks = bench.tracks(small, chosen, behind)
-                found = _brief(f"{size} a side, {draw}", tracks, bench.material.official)
-                rows.append({**found, "seed": seed, "traces": len(small)})
+                row = _brief(f"{size} a side, {draw}", tracks, bench.material.official)
+                rows.append({**row, "seed": seed, "traces": len(small)})
     return rows
 
 
@@ -270,8 +272,8 @@ def _with_class(truth: GroundTruth, name: str) -> GroundTruth:
 
 def _in_full(variant: str, tracks: Tracks, truth: GroundTruth) -> Row:
     """Every number, with intervals."""
-    found = evaluate(tracks, truth, rng=np.random.default_rng(0), resamples=SETTINGS.resamples).to_dict()
-    kept = {key: value for key, value in found.items() if key not in ("events", "localisation", "bootstrap")}
+    row = evaluate(tracks, truth, rng=np.random.default_rng(0), resamples=SETTINGS.resamples).to_dict()
+    kept = {key: value for key, value in row.items() if key not in ("events", "localisation", "bootstrap")}
     return {"variant": variant, **kept}
 
 

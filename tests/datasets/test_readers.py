@@ -9,22 +9,14 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
-from PIL import Image
-from scipy.io import savemat
 
 from traces_core.datasets import (
     Length,
     Mark,
-    read_avenue,
     read_frame_table,
     read_msad,
-    read_shanghaitech,
-    read_ubnormal,
     read_ucf_crime,
-    read_ucsd_intervals,
-    read_ucsd_masks,
     read_xd_violence,
-    ucsd_lengths,
 )
 from traces_core.datasets.ucf_crime import KNOWN_MARKS, marks_digest
 from traces_core.datasets.xd_violence import class_in_name
@@ -160,124 +152,6 @@ def test_the_order_of_the_letters_makes_no_other_class():
     assert class_in_name("x_label_A") == ""
     with pytest.raises(AnnotationError, match="ends in label_A"):
         class_in_name("x")
-
-
-def test_shanghaitech_masks_are_labels_of_frames(tmp_path):
-    labels = {"01_0014": [0, 0, 1, 1, 0], "01_0015": [0, 0, 0]}
-    for name, values in labels.items():
-        np.save(tmp_path / f"{name}.npy", np.array(values, dtype=np.int8))
-    truth = read_shanghaitech(tmp_path)
-    assert {video: truth.frame_labels(video).astype(int).tolist() for video in truth.videos} == labels
-
-
-@pytest.mark.parametrize("values", [np.array([0, 2]), np.zeros((2, 2)), np.array([{}], dtype=object)])
-def test_a_mask_that_is_none_is_refused(tmp_path, values):
-    np.save(tmp_path / "01.npy", values)
-    with pytest.raises(AnnotationError, match=r"01\.npy"):
-        read_shanghaitech(tmp_path)
-
-
-def test_avenue_masks_are_read_from_matlab(tmp_path):
-    masks = np.empty((1, 4), dtype=object)
-    for i, value in enumerate([0, 1, 1, 0]):
-        masks[0, i] = np.full((3, 5), value, dtype=np.uint8)
-        masks[0, i][0, 0] = 0
-    savemat(tmp_path / "3_label.mat", {"volLabel": masks})
-    truth = read_avenue(tmp_path)
-    assert truth.videos == ("03",)
-    assert marked(truth, "03") == [1, 2]
-    assert truth.durations_s["03"] == pytest.approx(4 / 25)
-
-
-def test_a_matlab_file_of_version_7_3_says_what_to_do(tmp_path):
-    header = b"MATLAB 7.3 MAT-file, Platform: GLNXA64".ljust(124) + b"\x00\x02IM"
-    (tmp_path / "1_label.mat").write_bytes(header + b"\x89HDF\r\n\x1a\n" + bytes(400))
-    with pytest.raises(AnnotationError, match=r"MATLAB 7\.3 .*-v7"):
-        read_avenue(tmp_path)
-
-
-def test_a_matlab_file_without_masks_is_refused(tmp_path):
-    savemat(tmp_path / "1_label.mat", {"other": 1})
-    with pytest.raises(AnnotationError, match="no 'volLabel'"):
-        read_avenue(tmp_path)
-
-
-def drawn_ucsd(folder: Path, suffix: str = ".tif") -> Path:
-    """Two clips: frames 2 to 4 (from 0) of the first are anomalous, none of the second."""
-    for clip, frames in (("Test001", 6), ("Test002", 4)):
-        for sub in (clip, f"{clip}_gt"):
-            (folder / sub).mkdir(parents=True)
-        for i in range(frames):
-            Image.fromarray(np.full((4, 6), 90, np.uint8)).save(folder / clip / f"{i + 1:03d}{suffix}")
-            mask = np.zeros((4, 6), np.uint8)
-            mask[1, 2] = 255 * (clip == "Test001" and 2 <= i <= 4)
-            Image.fromarray(mask).save(folder / f"{clip}_gt" / f"{i + 1:03d}.bmp")
-    (folder / "Test001" / "._001.tif").write_bytes(b"left by a Mac")
-    return folder
-
-
-@pytest.mark.parametrize("suffix", [".tif", ".jpg"])
-def test_ucsd_masks_and_intervals_are_the_same_ground_truth(tmp_path, suffix):
-    folder = drawn_ucsd(tmp_path / "Test", suffix)
-    lengths = ucsd_lengths(folder)
-    assert lengths == {"Test001": 6, "Test002": 4}
-    text = "TestVideoFile = {};\nTestVideoFile{end+1}.gt_frame = [3:5];\n"
-    truths = [
-        read_ucsd_masks(folder, data_set="UCSD Ped2"),
-        read_ucsd_intervals(written(tmp_path, text, "UCSDped2.m"), lengths, data_set="UCSD Ped2"),
-        read_ucsd_intervals(
-            written(tmp_path, "video,first_frame,last_frame\nTest001,2,4\n", "l.csv"), lengths, data_set="x"
-        ),
-    ]
-    assert marked(truths[0], "Test001") == [2, 3, 4]
-    assert len({truth.fingerprint for truth in truths}) == 1
-    assert set(truths[0].rates.values()) == {Fraction(10)}
-
-
-def test_several_stretches_of_a_ucsd_clip_are_read(tmp_path):
-    text = "TestVideoFile{end+1}.gt_frame = [5:9, 14:20];\nTestVideoFile{end+1}.gt_frame = [1:3];\n"
-    truth = read_ucsd_intervals(
-        written(tmp_path, text, "UCSDped1.m"), {"Test001": 20, "Test002": 4}, data_set="UCSD Ped1"
-    )
-    assert marked(truth, "Test001") == [*range(4, 9), *range(13, 20)]
-    assert marked(truth, "Test002") == [0, 1, 2]
-
-
-@pytest.mark.parametrize(
-    ("name", "text", "message"),
-    [
-        ("a.m", "nothing", "no line"),
-        ("a.m", "TestVideoFile{end+1}.gt_frame = [1:90];", "'Test001' .from 0., which has 6 frames"),
-        ("a.m", "TestVideoFile{end+1}.gt_frame = [1-3];", "is not a stretch"),
-        ("a.csv", "video,first_frame,last_frame\nTest009,1,2\n", "row 1: .*no frames"),
-        ("a.csv", "video,first_frame,last_frame\nTest001,1,x\n", "row 1.*whole numbers"),
-        ("a.csv", "video,start_s\nTest001,1\n", "expected video, first_frame"),
-    ],
-)
-def test_wrong_ucsd_intervals_are_refused(tmp_path, name, text, message):
-    with pytest.raises(AnnotationError, match=message):
-        read_ucsd_intervals(written(tmp_path, text, name), {"Test001": 6}, data_set="x")
-
-
-def test_a_ucsd_clip_without_its_masks_is_refused(tmp_path):
-    folder = drawn_ucsd(tmp_path / "Test")
-    (folder / "Test002_gt" / "001.bmp").unlink()
-    with pytest.raises(AnnotationError, match="4 frames, but 3 masks"):
-        read_ucsd_masks(folder, data_set="x")
-    with pytest.raises(AnnotationError, match="no clip folder"):
-        ucsd_lengths(tmp_path)
-
-
-def test_ubnormal_tracks_of_objects_are_joined(tmp_path):
-    folder = tmp_path / "Scene1" / "abnormal_scene_1_scenario_2_annotations"
-    written(folder, "0,3.0,5.0\n1,4.0,8.0\n", "abnormal_scene_1_scenario_2_tracks.txt")
-    written(tmp_path, "0,1,2\n", "abnormal_scene_9_scenario_9_tracks.txt")  # of another split
-    lengths = {"abnormal_scene_1_scenario_2.mp4": Length(20), "normal_scene_1_scenario_1": Length(10)}
-    truth = read_ubnormal(tmp_path, lengths)
-    assert marked(truth, "abnormal_scene_1_scenario_2") == [3, 4, 5, 6, 7, 8]
-    assert (truth.merged, truth.events) == (1, 1)
-    with pytest.raises(AnnotationError, match="has no tracks"):
-        read_ubnormal(tmp_path, {"abnormal_scene_3": Length(3)})
 
 
 @pytest.mark.parametrize("suffix", [".csv", ".parquet"])

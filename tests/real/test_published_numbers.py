@@ -9,11 +9,11 @@ import numpy as np
 import polars as pl
 import pytest
 
+from experiments.ped2.dataset import read_labels
 from traces_core.datasets import (
     GroundTruth,
     read_lengths,
     read_ucf_crime,
-    read_ucsd_intervals,
     read_xd_violence,
 )
 from traces_core.metrics import FrameScores, LevelCounts, baselines, read_scores, roc_auc
@@ -158,6 +158,6 @@ def test_xd_violence_has_its_videos_frames_and_oracle(real):
 def test_ucsd_ped2_has_its_frames(real):
     short = {"Test003": 150, "Test005": 150, "Test009": 120, "Test010": 150}
     lengths = {f"Test{number:03d}": 180 for number in range(1, 13)} | short
-    truth = read_ucsd_intervals(real / "ucsd_ped2" / "test_frame_labels.csv", lengths, data_set="UCSD Ped2")
+    truth = read_labels(real / "ucsd_ped2" / "test_frame_labels.csv", lengths)
     frames = FrameScores.blank(truth)
     assert (len(frames), int(frames.labels.sum())) == (2010, 1648)

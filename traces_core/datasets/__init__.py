@@ -7,8 +7,7 @@
     table         the project's own layout
     ucf_crime     UCF-Crime, its re-annotation, MSAD
     xd_violence   XD-Violence
-    masks         ShanghaiTech, UCSD Ped1 and Ped2, CUHK Avenue, a table of frames
-    ubnormal      UBnormal
+    frame_table   a table that labels every frame
 
 A reader for another layout is a module of its own that ends in `GroundTruth.from_rows`. Metrics belong in
 `traces_core.metrics`, decoding in `traces_core.video`.
@@ -16,20 +15,12 @@ A reader for another layout is a module of its own that ends in `GroundTruth.fro
 
 from __future__ import annotations
 
+from traces_core.datasets.frame_table import read_frame_table
 from traces_core.datasets.ground_truth import AnnotationRow, GroundTruth, frame_times
 from traces_core.datasets.lengths import Length, parse_rate, read_lengths
 from traces_core.datasets.marks import Ends, Mark, truth_from_labels, truth_from_marks
-from traces_core.datasets.masks import (
-    read_avenue,
-    read_frame_table,
-    read_shanghaitech,
-    read_ucsd_intervals,
-    read_ucsd_masks,
-    ucsd_lengths,
-)
 from traces_core.datasets.names import VideoNames, bare_name
-from traces_core.datasets.table import COLUMNS, read_annotations, write_annotations
-from traces_core.datasets.ubnormal import read_ubnormal
+from traces_core.datasets.table import COLUMNS, read_annotations
 from traces_core.datasets.ucf_crime import read_msad, read_ucf_crime
 from traces_core.datasets.xd_violence import read_xd_violence
 
@@ -45,18 +36,11 @@ __all__ = [
     "frame_times",
     "parse_rate",
     "read_annotations",
-    "read_avenue",
     "read_frame_table",
     "read_lengths",
     "read_msad",
-    "read_shanghaitech",
-    "read_ubnormal",
     "read_ucf_crime",
-    "read_ucsd_intervals",
-    "read_ucsd_masks",
     "read_xd_violence",
     "truth_from_labels",
     "truth_from_marks",
-    "ucsd_lengths",
-    "write_annotations",
 ]

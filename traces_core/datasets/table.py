@@ -5,8 +5,7 @@ Reading and writing of that one layout; the checks on its content are those of `
 
 from __future__ import annotations
 
-import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from fractions import Fraction
 from pathlib import Path
 
@@ -14,7 +13,6 @@ import polars as pl
 
 from traces_core.datasets.ground_truth import AnnotationRow, GroundTruth
 from traces_core.errors import AnnotationError, TracesError
-from traces_core.types import Interval
 
 COLUMNS = ("video", "start_s", "end_s", "label")
 
@@ -53,20 +51,6 @@ def read_annotations(
         table = table.with_columns(label=pl.lit(""))
     rows = [_row(path, number, values) for number, values in enumerate(table.select(COLUMNS).rows(), 1)]
     return GroundTruth.from_rows(name or path.stem, rows, durations_s=durations_s, rates=rates)
-
-
-def write_annotations(path: Path | str, intervals: Mapping[str, Sequence[Interval]]) -> None:
-    """Write anomalous stretches as the table that `read_annotations` reads (`.csv` or `.parquet`)."""
-    path = Path(path)
-    rows = [(v, i.start_s, i.end_s, i.label) for v in sorted(intervals) for i in intervals[v]]
-    schema = {"video": pl.String, "start_s": pl.Float64, "end_s": pl.Float64, "label": pl.String}
-    table = pl.DataFrame(rows, schema=schema, orient="row")
-    half = path.with_name(f".{path.name}.{os.getpid()}.part")
-    if path.suffix == ".parquet":
-        table.write_parquet(half)
-    else:
-        table.write_csv(half)
-    half.replace(path)
 
 
 def read_text_table(

@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from traces_core.foreground.flow import BackwardFlow
 from traces_core.foreground.scene import CameraBackground, Grey, Values
 from traces_core.foreground.settings import ForegroundSettings
 
@@ -19,10 +20,6 @@ SIDE = 32
 """Pixels of a picture, each side."""
 LEAST_COVER = 0.2
 """Share of a core that foreground must cover for it to be a place."""
-LARGER = 2
-"""Flow is found on a picture so many times as large: people are small."""
-
-cv2.setNumThreads(1)  # who has more cores looks at more videos
 
 
 @dataclass(frozen=True)
@@ -52,9 +49,8 @@ class StreamingPlaces:
         """
         self._scene, self._settings, self._rate = scene, settings, rate
         self._grid = scene.places(settings.step)
-        self._flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+        self._flow = BackwardFlow()
         self._back: deque[Values] = deque(maxlen=settings.path_frames)  # newest first
-        self._last: Grey | None = None
         rows, columns = scene.usual.shape
         self._rows, self._columns = np.mgrid[:rows, :columns].astype(np.float32)
 
@@ -69,13 +65,9 @@ class StreamingPlaces:
         -------
         None where it does not look, and while the stream is younger than a path.
         """
-        rows, columns = frame.shape
-        now = cv2.resize(frame, (LARGER * columns, LARGER * rows), interpolation=cv2.INTER_LINEAR)
-        if self._last is not None:
-            back = self._flow.calc(now, self._last, None)
-            small = cv2.resize(back, (columns, rows), interpolation=cv2.INTER_AREA) / LARGER
-            self._back.appendleft(small)
-        self._last = now
+        back = self._flow(frame)
+        if back is not None:
+            self._back.appendleft(back)
         if not looks or len(self._back) < self._settings.path_frames:
             return None
         contrast = self._scene.contrast(frame)

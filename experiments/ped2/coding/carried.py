@@ -1,8 +1,8 @@
 """Motion carried along: how fast what is at a place has been moving, averaged over where it came from.
 
 The flow between two frames swings with every leg and breaks where people pass each other. Its mean along the
-path of what moves does neither, so a rider stands out among walkers. Flow itself is in `flow`; what a place's
-motion should be, in `expectation`.
+path of what moves does neither, so a rider stands out among walkers. Flow itself is the foreground's
+(`traces_core.foreground.flow`); what a place's motion should be, in `expectation`.
 
 Notes
 -----
@@ -12,11 +12,12 @@ flow: constant time and memory a frame, and nothing from the future.
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from experiments.ped2.coding.flow import optical_flow
+from traces_core.foreground.flow import BackwardFlow
 
 SHRINK = 2
 """Flow is averaged over so many pixels a side before it is carried."""
@@ -43,7 +44,7 @@ class AdvectedMotion:
         least_weight : a path younger than this share of a full memory counts as this old; above 0 to 1.
         """
         self._share, self._least_weight = share, least_weight
-        self._last: Tensor | None = None
+        self._flow = BackwardFlow()
         self._carried: Tensor | None = None  # (1, 3, h, w): sums right and down, and their weight
 
     @torch.inference_mode()
@@ -59,18 +60,18 @@ class AdvectedMotion:
         float32 tensor of shape (F, 2, H / 2, W / 2): pixels of `luminance` a frame, to the right and
             down; 0 at the first frame of a stream.
         """
-        before = luminance[:1] if self._last is None else self._last
-        earlier = torch.cat([before, luminance[:-1]])
-        self._last = luminance[-1:]
-        flow = -optical_flow(luminance, earlier)  # at the places of the later frame
+        grey = (luminance * 255).round().byte().numpy()
+        still = np.zeros((*grey.shape[1:], 2), np.float32)  # at the first frame of a stream
+        backward = [still if back is None else back for back in map(self._flow, grey)]
+        flow = -torch.from_numpy(np.stack(backward)).movedim(-1, 1)  # at the places of the later frame
         flow = F.avg_pool2d(flow.clamp(-FASTEST, FASTEST), SHRINK)
         carried = flow.new_zeros(1, 3, *flow.shape[-2:]) if self._carried is None else self._carried
-        found = []
+        motions = []
         for one in flow:
             carried = self._carry(one[None], carried)
-            found.append(carried[:, :2] / carried[:, 2:].clamp_min(self._least_weight))
+            motions.append(carried[:, :2] / carried[:, 2:].clamp_min(self._least_weight))
         self._carried = carried
-        return torch.cat(found)
+        return torch.cat(motions)
 
     def _carry(self, flow: Tensor, carried: Tensor) -> Tensor:
         """Fetch what was carried from where each place came from, and add the newest flow: (1, 3, h, w)."""

@@ -36,8 +36,6 @@ from traces_core.store import Artifact
 from traces_core.store.code import step
 from traces_core.types import Array
 
-_OURS, _CODER = "experiments.ped2.coding", "traces_core.context_aware.predictive"
-
 SCALING = {"expected_share", "scale_quantile", "least_of_row", "least_of_all"}
 """Settings of motion that say what is surprising, given how fast things move."""
 CHUNK = 32
@@ -54,15 +52,15 @@ def ped2_motion(project: Project, settings: Ped2Settings, part: str) -> Artifact
 
     def move(path: Path) -> tuple[Path, Mapping[str, Any]]:
         began = time.process_time()
-        found: dict[str, Tensor] = {}
+        speeds: dict[str, Tensor] = {}
         for name, clip in clips.parts[part].items():
             luminance, _ = read_luminance(clip, settings.shrink)
             carrier = AdvectedMotion(motion.newest_share, motion.least_weight)
             grid = _grid(settings, luminance)
             carried = (carrier(part) for part in torch.split(luminance, CHUNK))
-            found[name] = torch.cat([speed_of(part, grid, motion.reach) for part in carried])
+            speeds[name] = torch.cat([speed_of(part, grid, motion.reach) for part in carried])
         path = path.with_suffix(".safetensors")
-        save_file(found, path)
+        save_file(speeds, path)
         return path, {"cpu_s": round(time.process_time() - began, 1)}
 
     return project.store.remember_path(
@@ -166,17 +164,17 @@ def ped2_scores(project: Project, settings: Ped2Settings, seed: int) -> Artifact
     def score(path: Path) -> tuple[Path, Mapping[str, Any]]:
         coder, speeds = _coder(predictor, settings), motion.read()
         expected = _expected(expectation.read(), settings)
-        found, cpu_s = {}, 0.0
+        kept, cpu_s = {}, 0.0
         for name, clip in clips.test.items():
             luminance, times_s = read_luminance(clip, settings.shrink)
             began = time.process_time()
             maps = expected.maps(watched(coder, luminance, settings), torch.from_numpy(speeds[name]))
             cpu_s += time.process_time() - began
-            found[f"{name}/maps"] = maps.half()
-            found[f"{name}/scores"] = window_scores(maps, settings.motion.top_share).double()
-            found[f"{name}/times_s"] = torch.from_numpy(times_s)
+            kept[f"{name}/maps"] = maps.half()
+            kept[f"{name}/scores"] = window_scores(maps, settings.motion.top_share).double()
+            kept[f"{name}/times_s"] = torch.from_numpy(times_s)
         path = path.with_suffix(".safetensors")
-        save_file(found, path)
+        save_file(kept, path)
         return path, {"cpu_s": round(cpu_s, 1)}
 
     return project.store.remember_path(

@@ -98,9 +98,9 @@ class CoderLearner(Learner[CpcValidation]):
         """The mean of one batch of each kept video, always the same clips."""
         self._coder.eval()
         seeds = [(video, [self._settings.seed, VALIDATION, video]) for video in self._kept]
-        found = [self._loss([video], np.random.default_rng(seed)) for video, seed in seeds]
-        loss = float(np.mean([float(one.loss) for one in found]))
-        return CpcValidation(loss, float(np.mean([one.accuracy for one in found])))
+        batches = [self._loss([video], np.random.default_rng(seed)) for video, seed in seeds]
+        loss = float(np.mean([float(one.loss) for one in batches]))
+        return CpcValidation(loss, float(np.mean([one.accuracy for one in batches])))
 
     def _loss(self, chosen: Sequence[int], rng: np.random.Generator) -> CpcLoss:
         settings = self._settings

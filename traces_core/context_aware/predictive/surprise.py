@@ -1,31 +1,8 @@
-"""How far off a prediction was: a map of places, and one robust number for the block.
-
-A map is causal by construction: block n is predicted from blocks before it, and its surprise is known when
-block n is. What is normal for a place belongs in `normality`.
-"""
+"""From a map of how far off a prediction was, place by place, to one robust number for the block."""
 
 from __future__ import annotations
 
 from torch import Tensor
-from torch.nn import functional as F
-
-from traces_core.context_aware.predictive.coder import Predictions
-
-
-def surprise_maps(predictions: Predictions) -> Tensor:
-    """How little each place looks as it was predicted.
-
-    Parameters
-    ----------
-    predictions : as `PredictiveCoder.next_blocks` or `.observe` gives them.
-
-    Returns
-    -------
-    float32 tensor of shape (B, P, G, G): 1 - cosine(predicted, what came); 0 is as predicted, 1 unrelated,
-        2 the opposite.
-    """
-    likeness = F.cosine_similarity(predictions.predicted.float(), predictions.target.float(), dim=2)
-    return 1.0 - likeness
 
 
 def window_scores(maps: Tensor, top_share: float) -> Tensor:
