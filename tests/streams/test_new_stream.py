@@ -133,7 +133,7 @@ def test_the_command_line_offers_it(
 
 def test_mlflow_has_its_metric(made: Made, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    run = benchmark_run(Tracker(tmp_path), made.project, made.measured, {})
+    run = benchmark_run(Tracker(tmp_path), made.project, made.measured, Artifacts(made.project), {})
     metrics = run.client.get_run(run.run_id).data.metrics
     assert f"{NAME}.auc" in metrics or f"{NAME}/auc" in metrics, sorted(metrics)
 
