@@ -121,7 +121,7 @@ TABLE = [
         edits.a_new_video,
         lambda videos: {
             "videos": {"all"},
-            "annotations": {"benchmark"},
+            "annotations": {"all"},
             "features": {NEW},
             "video_features": videos.shards(NEW),
             **videos.scored(NEW),
@@ -134,12 +134,12 @@ TABLE = [
         edits.a_video_less,
         lambda videos: {
             "videos": {"all"},
-            "annotations": {"benchmark"},
+            "annotations": {"all"},
             **{name: videos.shards(CORRIDOR) for name in ("video_features", "anomaly_scores", "alarms")},
             **MEASURED,
         },
     ),
-    Row("an annotation file", edits.an_annotation, lambda videos: {"annotations": {"benchmark"}, **MEASURED}),
+    Row("an annotation file", edits.an_annotation, lambda videos: {"annotations": {"all"}, **MEASURED}),
     Row("scoring code", code("scoring"), lambda videos: videos.all_scored),
     # Who is told: the same scores come out, so nobody after them.
     Row(

@@ -16,7 +16,7 @@ from traces_core.practice import plan_video, world
 How = dict[str, Any]
 CORRIDOR = "benchmark/corridor/corridor_1000000102"
 NEW = "benchmark/corridor/new"
-ANEW = ("traces_core", "pipelines", "assets")
+ANEW = ("traces_core", "pipelines", "assets", "experiments")
 
 EDITS = {
     "prompt": ("text/writers/prompts.py", "Answer with JSON alone.", "Answer with nothing but JSON."),

@@ -120,34 +120,23 @@ class LateFusion:
     """One a stream, in the order of their names."""
 
     @classmethod
-    def from_normal_tracks(
-        cls, tracks: Mapping[str, Sequence[ScoreTrack]], *, method: Method = "robust"
-    ) -> LateFusion:
+    def from_normal_tracks(cls, tracks: Mapping[str, Sequence[ScoreTrack]]) -> LateFusion:
         """Learn one scale per stream from the tracks of normal footage.
 
         Parameters
         ----------
         tracks : mapping from stream to its tracks, one a video
-        method : str
-            As in `StreamScale.from_normal_scores`.
 
         Raises
         ------
         TooLittleFootageError, NotFiniteError, StreamScaleError
             As in `StreamScale.from_normal_scores`.
         """
-        return cls(
-            tuple(
-                StreamScale.from_normal_scores(
-                    stream,
-                    np.concatenate(
-                        [np.zeros(0), *(np.asarray(t.values, np.float64) for t in tracks[stream])]
-                    ),
-                    method=method,
-                )
-                for stream in sorted(tracks)
-            )
-        )
+        values = {
+            stream: np.concatenate([np.zeros(0), *(np.asarray(one.values, np.float64) for one in some)])
+            for stream, some in sorted(tracks.items())
+        }
+        return cls(tuple(StreamScale.from_normal_scores(stream, one) for stream, one in values.items()))
 
     def start(self, *, name: str = "late") -> LateStage:
         """The fusion of one video whose scores come piece by piece."""

@@ -62,11 +62,6 @@ class NormalScores:
         return cls(rising)
 
     @property
-    def resolution(self) -> float:
-        """The finest p-value that these scores support, 1 / (n + 1); what is below it is a rank."""
-        return 1.0 / (len(self.scores) + 1)
-
-    @property
     def _points(self) -> tuple[Floats, Floats]:
         """Each distinct score, rising, and the log of its p-value, falling strictly to log(2 / (n + 1))."""
         values, first = np.unique(self.scores, return_index=True)
@@ -96,7 +91,7 @@ class NormalScores:
         Notes
         -----
         Vovk, Gammerman, Shafer 2005 (conformal p-values), for a moment exchangeable with the normal ones.
-        Where it is finer than `resolution` it is extrapolated (exponential tail, as for peaks over a
+        Where it is finer than 1 / (n + 1) it is extrapolated (exponential tail, as for peaks over a
         threshold): a rank, and no promise.
         """
         x = np.asarray(scores, np.float64)
