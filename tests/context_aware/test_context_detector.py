@@ -157,7 +157,9 @@ def test_an_alarm_says_which_streams_mismatch(detector: Detector, scored: dict[s
 def test_the_page_lays_surprise_over_the_frame(
     detector: Detector, scored: dict[str, ScoredVideo], tmp_path: Path
 ) -> None:
-    page = write_video_report(tmp_path / "page.html", video_report(detector, scored["whole"])).read_text()
+    page = write_video_report(
+        tmp_path / "page.html", video_report(detector.explainer, scored["whole"])
+    ).read_text()
     assert "Surprise over the frame: bright where it was not as predicted" in page
     assert "Show where the model looked, or was surprised" in page
     assert all(f"<h3>{stream}</h3>" in page for stream in CONTEXT_STREAMS)

@@ -16,13 +16,15 @@ from whole_episodes import find_episodes
 from traces_core.detector.detector import Detector
 from traces_core.detector.loading import bank_scorer
 from traces_core.detector.page import video_report
+from traces_core.detector.saved import PARTS
 from traces_core.detector.scored import ScoredVideo
 from traces_core.detector.sinks import PageSink, TableSink
 from traces_core.encoders.seeing import Encoders, see
 from traces_core.errors import MissingArtifactError, UnknownNameError, VideoError
 from traces_core.project import Project
-from traces_core.steps import benchmark, detection, footage, pages
+from traces_core.steps import calibration as calibration_step
 from traces_core.steps.inbox import inbox_scores
+from traces_core.steps.wiring import Artifacts
 from traces_core.store import Store
 from traces_core.streams.episodes import EPISODES, EpisodeEvent, episode_table, episodes_in
 from traces_core.streams.table import ACTION, APPEARANCE, FUSED, LATE
@@ -123,7 +125,7 @@ def test_attention_over_the_frame_and_over_the_window_sums_to_one(
 def test_every_video_has_a_peak_that_can_be_explained(
     small_detector: Detector, scored: dict[str, ScoredVideo], name: str
 ) -> None:
-    moments = small_detector.peaks(scored[name])
+    moments = small_detector.explainer.peaks(scored[name], LATE)
     assert 1 <= len(moments) <= 3
     assert max(moment.score for moment in moments) == scored[name].tracks[LATE].values.max()
 
@@ -199,14 +201,20 @@ def test_an_alarm_that_is_on_at_the_end_has_one_end_everywhere(
     row = listed.read().filter(pl.col("set") == "benchmark").row(0, named=True)
     scores = project.store.current("anomaly_scores", row["shard"])
     in_graph = (
-        detection.alarms(project, listed, scores, low).read().filter(pl.col("video") == row["video_id"])
+        calibration_step.alarms(project, listed, scores, low)
+        .read()
+        .filter(pl.col("video") == row["video_id"])
     )
     path = Path(str(project.settings.footage.benchmark)) / row["video"]
     monkeypatch.setenv("TRACES_INBOX", str(tmp_path / "inbox"))
     (tmp_path / "inbox").mkdir()
     shutil.copy(path, tmp_path / "inbox" / "a.mp4")
     elsewhere = project.machine.model_copy(update={"reports": tmp_path / "reports"})
-    dropped = inbox_scores(replace(project, machine=elsewhere), "a.mp4")
+    dropped = inbox_scores(
+        replace(project, machine=elsewhere),
+        "a.mp4",
+        *(project.store.current(name) for name in PARTS),
+    )
     sink = TableSink()
     always_on.score(path, sinks=[sink])
     ends = {"stream": sorted(STREAMS), "start_s": [0.0] * 4, "end_s": [row["duration_s"]] * 4}
@@ -232,7 +240,7 @@ def test_sinks_hear_of_episodes_before_the_video_is_over(
             heard.append("end")
 
     ear, page = Ear(), tmp_path / "page.html"
-    sinks = [ear, PageSink(page, partial(video_report, always_on))]
+    sinks = [ear, PageSink(page, partial(video_report, always_on.explainer))]
     scored = always_on.score(fights["whole"], "street", sinks=sinks)
     assert [heard.count(kind) for kind in ("opened", "closed", "end")] == [4, 4, 1]
     assert heard.index("opened") < heard.index("closed") < heard.index("end")
@@ -244,19 +252,16 @@ def test_the_pages_of_the_benchmark_show_the_graphs_alarms(small_project: Projec
     project = replace(
         small_project, store=Store(shutil.copytree(small_project.store.root, tmp_path / "data"))
     )
-    listed, practice = project.store.current("videos"), project.store.current("practice_footage")
-    scores = [project.store.current("anomaly_scores", name) for name in footage.shard_names(2)]
-    calibrated = project.store.current("thresholds")
-    for one in scores:
-        detection.alarms(project, listed, one, calibrated)
-    truth = footage.checked_annotations(project, practice, listed)
-    benchmark.benchmark_metrics(project, listed, truth, scores, calibrated)
-    before = pages.benchmark_pages(project)
+    artifacts = Artifacts(project)
+    before, listed = artifacts["benchmark_report"], artifacts["videos"]
     row = listed.read().filter(pl.col("set") == "benchmark").row(0, named=True)
     drawn = episode_table(row["video_id"], {LATE: [Episode(1.25, 9.75, 2.5, 77.125)]})
-    for name in footage.shard_names(2):
-        project.store.remember("alarms", name, code="drawn", made_from={}, make=lambda: drawn)
-    after = pages.benchmark_pages(project)
+    alarms = [
+        project.store.remember("alarms", one.key, code="drawn", made_from={}, make=lambda: drawn)
+        for one in artifacts["alarms"]
+    ]
+    given = {name: one for name, one in artifacts.known.items() if name != "benchmark_report"}
+    after = Artifacts(project, {**given, "alarms": alarms})["benchmark_report"]
     assert after.recipe != before.recipe
     page = f"videos/{row['video'].replace('/', '__')}.html"
     assert "77.1" in (after.path / page).read_text()

@@ -13,12 +13,13 @@ from small_graph import made_bank
 from pipelines.champion import ALIAS, baseline, promote
 from pipelines.mlflow_model import NAME
 from pipelines.mlflow_runs import ablation_runs
-from pipelines.tracking import Tracker
-from traces_core.detector.saved import SECTIONS, open_detector
+from pipelines.tracking import TrackedRun, Tracker
+from traces_core.detector.saved import PARTS, SECTIONS, open_detector
 from traces_core.metrics.promotion import MEASURES, TOLERANCE, compare
 from traces_core.project import Project
 from traces_core.steps import ablations
 from traces_core.steps.benchmark import late_row
+from traces_core.steps.wiring import Artifacts
 from traces_core.store import Store
 
 
@@ -82,6 +83,13 @@ def _with(project: Project, folder: Path, **changed: Any) -> Project:
     return made
 
 
+def promoted(project: Project, tracker: Tracker) -> TrackedRun:
+    """The detector of a project, registered and judged."""
+    made = Artifacts(project, {"adapters": project.store.current("adapters")})
+    parts = [made[name] for name in PARTS]
+    return promote(project, tracker, made["benchmark_metrics"], made["detector_model"], parts)
+
+
 def _numbers(project: Project) -> tuple[float, ...]:
     row = late_row(project.store.current("benchmark_metrics"))
     return tuple(row[name] for name in MEASURES)
@@ -124,7 +132,7 @@ def test_the_alias_goes_to_the_first_and_then_only_to_what_is_no_worse(
     client = tracker.client
 
     def asked(project: Project) -> tuple[str, str]:
-        facts = promote(project, tracker).facts
+        facts = promoted(project, tracker).facts
         return facts["version"], facts["gate"]
 
     def champion() -> str:
@@ -155,7 +163,7 @@ def test_a_model_is_an_output_of_its_benchmark_and_its_folder_a_detector(
     from mlflow.artifacts import download_artifacts
 
     project = better_and_worse[0]
-    run = promote(project, tracker)
+    run = promoted(project, tracker)
     version = tracker.client.get_model_version(NAME, run.facts["version"])
     [output] = tracker.client.get_run(run.run_id).outputs.model_outputs
     assert output.model_id in version.source.split("/")

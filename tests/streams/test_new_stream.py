@@ -21,7 +21,8 @@ from traces_core.detector.detector import Detector
 from traces_core.encoders.evidence import Evidence
 from traces_core.project import Project
 from traces_core.settings import project_root
-from traces_core.steps import benchmark, detection, footage, knowledge, pages
+from traces_core.steps.features import load_features
+from traces_core.steps.wiring import Artifacts
 from traces_core.store import Artifact, Store
 from traces_core.streams.base import Push, VectorScorer
 from traces_core.streams.calibration import Calibration
@@ -71,15 +72,9 @@ def made(small_project: Project, row: None, tmp_path_factory: pytest.TempPathFac
     shutil.copy(small_project.machine.data.parent / "params.yaml", home)
     machine = small_project.machine.model_copy(update={"data": home / "data", "reports": home / "reports"})
     project = replace(small_project, store=Store(home / "data"), machine=machine)
-    practice, listed = project.store.current("practice_footage"), project.store.current("videos")
-    shards = footage.shard_names(2)
-    manifests = [footage.video_features(project, practice, listed, name) for name in shards]
-    index, learned = knowledge.bank(project)[0], project.store.current("adapters")
-    scores = [detection.anomaly_scores(project, listed, one, index, learned) for one in manifests]
-    calibrated = detection.thresholds(project, listed, scores)
-    alarms = [detection.alarms(project, listed, one, calibrated) for one in scores]
-    truth = footage.checked_annotations(project, practice, listed)
-    measured = benchmark.benchmark_metrics(project, listed, truth, scores, calibrated)
+    artifacts = Artifacts(project)
+    calibrated, alarms = artifacts["thresholds"], artifacts["alarms"]
+    measured = artifacts["benchmark_metrics"]
     return Made(project, calibrated, alarms, measured)
 
 
@@ -99,14 +94,14 @@ def test_it_has_a_row_of_the_benchmark_and_episodes(made: Made) -> None:
 def test_the_late_fusion_hears_it(made: Made) -> None:
     detector = Detector.load(made.project)
     row = made.project.store.current("videos").read().filter(pl.col("set") == "benchmark").row(0, named=True)
-    features = footage.load_features(made.project, row["video_id"])
+    features = load_features(made.project, row["video_id"])
     tracks = detector.judged(Path("a.mp4"), features, row["context"], length_s=None).tracks
     without = {name: track for name, track in tracks.items() if name not in (NAME, LATE)}
     assert np.abs(detector.calibration.scales.combine(without).values - tracks[LATE].values).max() > 0.1
 
 
 def test_it_is_on_the_pages_and_in_the_result_table(made: Made) -> None:
-    written = pages.benchmark_pages(made.project)
+    written = Artifacts(made.project)["benchmark_report"]
     for page in (written.path / "videos").glob("*.html"):
         assert f"<h3>{NAME}</h3>" in page.read_text()
     assert NAME in (written.path / "index.html").read_text()
@@ -138,7 +133,7 @@ def test_the_command_line_offers_it(
 
 def test_mlflow_has_its_metric(made: Made, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    run = benchmark_run(Tracker(tmp_path), made.project, made.measured, {})
+    run = benchmark_run(Tracker(tmp_path), made.project, made.measured, Artifacts(made.project), {})
     metrics = run.client.get_run(run.run_id).data.metrics
     assert f"{NAME}.auc" in metrics or f"{NAME}/auc" in metrics, sorted(metrics)
 

@@ -158,6 +158,10 @@ class Bank:
         """Names of the contexts it knows, sorted."""
         return self.contents.layout.contexts
 
+    def contexts_of(self, context: str | None) -> tuple[str] | None:
+        """The contexts whose traces answer for a camera: its own where the bank knows it, else all (None)."""
+        return (context,) if context in self.contexts else None
+
     @property
     def classes(self) -> tuple[str, ...]:
         """Names of the classes on the anomalous side, sorted."""

@@ -67,7 +67,7 @@ def score(
     scores, failed, episodes = [], 0, TableSink()
     for video, name in zip(videos, _page_names(videos), strict=True):
         page = out_dir / f"{name}.html"
-        sinks: list[Sink] = [episodes, PageSink(page, partial(video_report, detector))]
+        sinks: list[Sink] = [episodes, PageSink(page, partial(video_report, detector.explainer))]
         try:
             scored = _score_with_progress(detector, video, context, sinks)
         except TracesError as error:
@@ -125,7 +125,7 @@ def explain(
             table.add_row(name, f"{similarity:.3f}", label, text)
     out.print(table)
     if page is not None:
-        write_video_report(page, replace(video_report(detector, scored), moments=(moment,)))
+        write_video_report(page, replace(video_report(detector.explainer, scored), moments=(moment,)))
         out.print(f"page  {page}", highlight=False, soft_wrap=True)
 
 

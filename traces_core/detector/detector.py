@@ -85,6 +85,11 @@ class Detector:
         return self.judge.bank.contexts
 
     @property
+    def explainer(self) -> Explainer:
+        """What explains its scores."""
+        return Explainer(self.project, self.judge.bank, self.judge.fusion)
+
+    @property
     def thresholds(self) -> dict[str, Threshold]:
         """When each stream raises an alarm."""
         further = {} if self.context_aware is None else self.context_aware.calibration.thresholds
@@ -209,14 +214,7 @@ class Detector:
         ValueError
             If the moment lies outside the video.
         """
-        return Explainer(self.project, self.judge).explain(scored, [at_s], stream)[0]
-
-    def peaks(self, scored: ScoredVideo, stream: str = LATE, most: int = 3) -> list[ExplainedMoment]:
-        """The highest moments, one an episode; the highest of all where there is no episode."""
-        episodes = sorted(scored.episodes[stream], key=lambda one: -one.peak_score)[:most]
-        track = scored.tracks[stream]
-        times = [one.peak_s for one in episodes] or [float(track.times_s[int(np.argmax(track.values))])]
-        return Explainer(self.project, self.judge).explain(scored, sorted(times), stream)
+        return self.explainer.explain(scored, [at_s], stream)[0]
 
 
 class _Run:

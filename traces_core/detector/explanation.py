@@ -8,13 +8,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from traces_core.bank.bank import Bank
 from traces_core.detector.scored import ScoredVideo
 from traces_core.encoders.base import Pixels
-from traces_core.fusion.windows import attention_maps
+from traces_core.fusion.window_fusion import WindowFusion
+from traces_core.fusion.windows import attention_maps, fuse_windows
 from traces_core.project import Project
 from traces_core.report.model import ExplainedMoment, NearTrace
 from traces_core.scoring import Explanation, explain
-from traces_core.streams.scorer import BankScorer
 from traces_core.streams.table import CONTEXT_AWARE, SURPRISE
 from traces_core.types import Times
 from traces_core.video import frames_at, window_frames_of
@@ -26,8 +27,17 @@ class Explainer:
 
     project: Project
     """Settings and encoders."""
-    judge: BankScorer
-    """The bank and the fusion."""
+    bank: Bank
+    """The traces that are near."""
+    fusion: WindowFusion
+    """What joins a window's frames and tokens."""
+
+    def peaks(self, scored: ScoredVideo, stream: str, most: int = 3) -> list[ExplainedMoment]:
+        """The highest moments, one an episode; the highest of all where there is no episode."""
+        episodes = sorted(scored.episodes[stream], key=lambda one: -one.peak_score)[:most]
+        track = scored.tracks[stream]
+        times = [one.peak_s for one in episodes] or [float(track.times_s[int(np.argmax(track.values))])]
+        return self.explain(scored, sorted(times), stream)
 
     def explain(self, scored: ScoredVideo, times_s: Sequence[float], stream: str) -> list[ExplainedMoment]:
         """One moment for each time (seconds), with one pass over the file.
@@ -68,13 +78,13 @@ class Explainer:
         frames = scored.features.frames[within][None]  # (1, W, D)
         tokens = scored.features.tokens[window][None]
         seen = self.project.windows.encode_windows(pixels[None, :-1], with_attention=True)
-        attention = attention_maps(self.judge.fusion, frames, tokens)
+        attention = attention_maps(self.fusion, frames, tokens)
         why = explain(
-            self.judge.fused_vectors(frames, tokens)[0],
-            self.judge.bank,
-            k=self.judge.k,
-            space=self.judge.space,
-            contexts=self.judge.contexts_of(scored.context),
+            fuse_windows(self.fusion, frames, tokens)[0],
+            self.bank,
+            k=self.project.settings.scoring.k,
+            space=self.project.clip.space,
+            contexts=self.bank.contexts_of(scored.context),
         )
         track = scored.tracks[stream]
         place = int(_last(track.times_s, [at_s])[0])

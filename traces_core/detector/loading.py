@@ -10,6 +10,7 @@ from traces_core.encoders.clip import ClipEncoder
 from traces_core.encoders.settings import ClipSettings
 from traces_core.encoders.timesformer import TimesformerEncoder
 from traces_core.fusion.saved import load_fusion
+from traces_core.fusion.window_fusion import WindowFusion
 from traces_core.project import Project
 from traces_core.store import Artifact
 from traces_core.streams.scorer import BankScorer
@@ -17,14 +18,22 @@ from traces_core.streams.scorer import BankScorer
 
 def bank_scorer(project: Project, index: Artifact, learned: Artifact, which: str = "fusion") -> BankScorer:
     """What the streams against the traces ask, with the fusion that ships (or the `candidate`)."""
+    bank, fusion = bank_and_fusion(project, index, learned, which)
+    labels = project.clip.encode_texts(list(project.windows.labels))
+    how = project.settings.scoring
+    return BankScorer(bank, fusion, labels, project.clip.space, how.chosen, how.k)
+
+
+def bank_and_fusion(
+    project: Project, index: Artifact, learned: Artifact, which: str = "fusion"
+) -> tuple[Bank, WindowFusion]:
+    """The bank, and the fusion that ships (or the `candidate`), of these encoders."""
     fusion = load_fusion(
         learned.path / f"{which}.safetensors",
         space=project.clip.space,
         window_encoder=project.windows.fingerprint,
     )
-    labels = project.clip.encode_texts(list(project.windows.labels))
-    how = project.settings.scoring
-    return BankScorer(Bank.load(index.path), fusion, labels, project.clip.space, how.chosen, how.k)
+    return Bank.load(index.path), fusion
 
 
 def context_scorer(

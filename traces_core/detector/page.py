@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from traces_core.detector.detector import Detector
+from traces_core.detector.explanation import Explainer
 from traces_core.detector.scored import ScoredVideo
 from traces_core.report import POCKET_NOTICE, VideoReport
 from traces_core.streams.table import STREAMS, fusions, in_order
@@ -10,7 +10,7 @@ from traces_core.types import Interval
 
 
 def video_report(
-    detector: Detector,
+    explainer: Explainer,
     scored: ScoredVideo,
     *,
     truth: tuple[Interval, ...] | None = None,
@@ -18,13 +18,13 @@ def video_report(
 ) -> VideoReport:
     """What the page of one video shows: every stream that the table shows, the peaks of every fusion."""
     order = [name for name in in_order(scored.tracks) if name not in STREAMS or STREAMS[name].is_shown]
-    notices = [POCKET_NOTICE] if "pocket" in detector.judge.space else []
+    notices = [POCKET_NOTICE] if "pocket" in explainer.project.clip.space else []
     if scored.broken is not None:
         notices.append(f"The file ends early: {scored.broken}")
     about = {
-        "space": detector.judge.space,
-        "bank": detector.judge.bank.fingerprint,
-        "window encoder": detector.project.windows.fingerprint,
+        "space": explainer.project.clip.space,
+        "bank": explainer.bank.fingerprint,
+        "window encoder": explainer.project.windows.fingerprint,
         "streams": "causal: a score rests on frames up to its time",
     }
     return VideoReport(
@@ -40,7 +40,7 @@ def video_report(
             moment
             for stream in fusions()
             if stream in scored.tracks
-            for moment in detector.peaks(scored, stream)
+            for moment in explainer.peaks(scored, stream)
         ],
         provenance={**about, **(provenance or {})},
         notices=notices,

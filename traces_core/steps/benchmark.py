@@ -18,7 +18,8 @@ import numpy as np
 import polars as pl
 
 from traces_core.datasets import AnnotationRow, GroundTruth
-from traces_core.detector.detector import Detector
+from traces_core.detector.explanation import Explainer
+from traces_core.detector.loading import bank_and_fusion
 from traces_core.detector.page import video_report
 from traces_core.detector.scored import ScoredVideo
 from traces_core.metrics import evaluate
@@ -29,6 +30,7 @@ from traces_core.report import (
     BenchmarkReport,
     Figure,
     score_curve,
+    write_benchmark_report,
     write_video_report,
 )
 from traces_core.steps.adapters import training_picture
@@ -162,16 +164,17 @@ def benchmark_report(
 
     def write(folder: Path) -> tuple[Path, dict[str, Any]]:
         (folder / "videos").mkdir(parents=True)
-        detector = Detector.of(project, trace_index, adapters, thresholds)
+        explainer = Explainer(project, *bank_and_fusion(project, trace_index, adapters))
+        calibration = Calibration.load(thresholds)
         truth, episodes = truth_of(videos, annotations), episodes_in(joined(alarms))
         tracks = by_video(joined(anomaly_scores))
         rows = videos.read().filter((pl.col("set") == "benchmark") & pl.col("reason").is_null())
         for row in rows.iter_rows(named=True):
             path = set_folder(project, practice_footage, row["set"]) / row["video"]
             known = (tracks[row["video_id"]], episodes.get(row["video_id"], {}))
-            scored = _scored(detector, row, path, *known)
+            scored = _scored(project, calibration, row, path, *known)
             page = video_report(
-                detector,
+                explainer,
                 scored,
                 truth=truth.intervals[row["video"]],
                 provenance={"ground truth": truth.fingerprint, "video": row["video_id"]},
@@ -195,20 +198,20 @@ def benchmark_report(
 
 
 def _scored(
-    detector: Detector,
+    project: Project,
+    calibration: Calibration,
     row: Mapping[str, Any],
     path: Path,
     tracks: Mapping[str, ScoreTrack],
     episodes: Mapping[str, tuple[Episode, ...]],
 ) -> ScoredVideo:
     """A video of the benchmark as the graph scored it: nothing is computed again."""
-    project = detector.project
-    tracks = with_late(detector.calibration.scales, tracks)
+    tracks = with_late(calibration.scales, tracks)
     return ScoredVideo(
         path=path,
         context=row["context"] if project.settings.scoring.by_context else None,
         tracks=tracks,
-        thresholds={name: detector.thresholds[name].value for name in tracks},
+        thresholds={name: calibration.thresholds[name].value for name in tracks},
         episodes={name: episodes.get(name, ()) for name in tracks},
         features=load_features(project, row["video_id"]),
         broken=None,
@@ -264,12 +267,12 @@ def example_picture(project: Project) -> bytes:
     """A score curve over the benchmark video with most events, its frames above: the README's picture."""
     current = project.store.current
     videos, annotations = current("videos"), current("annotations")
-    truth, detector = truth_of(videos, annotations), Detector.load(project)
+    truth, calibration = truth_of(videos, annotations), Calibration.load(current("thresholds"))
     video = max(truth.videos, key=lambda name: len({one.label for one in truth.intervals[name]}))
     row = videos.read().filter((pl.col("set") == "benchmark") & (pl.col("video") == video)).row(0, named=True)
     path = set_folder(project, current("practice_footage"), row["set"]) / row["video"]
     scores = current("anomaly_scores", shard_of(row["video_id"], project.settings.footage.shards))
-    scored = _scored(detector, row, path, by_video(scores.read())[row["video_id"]], {})
+    scored = _scored(project, calibration, row, path, by_video(scores.read())[row["video_id"]], {})
     middles = [(one.start_s + one.end_s) / 2 for one in truth.intervals[video]]
     times = sorted([*middles, *np.linspace(2.0, truth.durations_s[video] - 2.0, 8 - len(middles))])
     frames = frames_at(scored.path, times)

@@ -76,7 +76,7 @@ def _scored(project: Project, name: str, path: Path, context: str | None, parts:
             context,
             length_s=seen.facts["length_s"],
             broken=seen.facts["broken"],
-            sinks=[episodes, PageSink(target / "index.html", partial(video_report, detector))],
+            sinks=[episodes, PageSink(target / "index.html", partial(video_report, detector.explainer))],
         )
         scored.table().write_parquet(target / "scores.parquet")
         episodes.table().with_columns(video=pl.lit(name)).write_parquet(target / "episodes.parquet")

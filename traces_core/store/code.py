@@ -205,9 +205,8 @@ def _targets(one: Definition) -> Iterator[tuple[str, Definition | str]]:
     for brought in one.references.imports:
         label = f"{brought.module}.{brought.attribute or ''}"
         yield from ((label, target) for target in _of_import(brought, ()))
-    for part in one.references.handed:
-        if part.startswith("settings."):
-            yield from ((part, target) for target in _behaviour(part.partition(".")[2]))
+    for section, attribute in one.references.sections:
+        yield from ((f"settings.{section}", target) for target in _behaviour(section, attribute))
 
 
 @cache
@@ -257,11 +256,22 @@ def _is_left_out(module: str) -> bool:
 
 
 @cache
-def _behaviour(section: str) -> tuple[Definition, ...]:
-    """The methods of the classes of a section of the settings, and of the sections within it."""
+def _behaviour(section: str, attribute: str) -> tuple[Definition, ...]:
+    """The methods of the classes of a section of the settings, and of the sections within it.
+
+    Where one attribute is taken: all of them if it is a method, those of its class if it is a field.
+    """
     home = find_module(SETTINGS[0])
-    field = None if home is None else _annotations(home.definitions[SETTINGS[1]]).get(section)
-    return tuple(_methods(home, field)) if home is not None and field is not None else ()
+    names = () if home is None else _annotations(home.definitions[SETTINGS[1]]).get(section, ())
+    if home is None or not names:
+        return ()
+    methods = tuple(_methods(home, names))
+    own = {one.name for some in methods for one in some.statements if isinstance(one, ast.FunctionDef)}
+    if attribute in own | {""}:
+        return methods
+    classes = [one for name in names for one in _resolve(home, (name,)) if isinstance(one, Definition)]
+    there = [(find_module(one.module), _annotations(one).get(attribute, ())) for one in classes]
+    return tuple(one for module, fields in there if module is not None for one in _methods(module, fields))
 
 
 def _methods(module: Module, names: Iterable[str]) -> Iterator[Definition]:

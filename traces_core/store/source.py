@@ -66,6 +66,7 @@ class Definition:
             imports=frozenset(reader.imports),
             kept=frozenset(reader.kept),
             handed=frozenset(reader.handed),
+            sections=frozenset(reader.sections),
             strings=reader.strings,
         )
 
@@ -82,6 +83,8 @@ class References:
     """Names under which it keeps artifacts: a constant's chain, or `("", "the name")`."""
     handed: frozenset[str]
     """What it reads of the project that a step is handed: `clip`, `settings.scoring`, `machine.catalog`."""
+    sections: frozenset[tuple[str, str]]
+    """Sections of the settings, each with the attribute taken of it; empty where it is used as a whole."""
     strings: tuple[str, ...]
     """Its string constants, for those that name a file beside the module."""
 
@@ -225,6 +228,7 @@ class _Reader(ast.NodeVisitor):
         self.imports: set[Import] = set()
         self.kept: set[Chain] = set()
         self.handed: set[str] = set()
+        self.sections: set[tuple[str, str]] = set()
         self._aliases: dict[str, str] = {}
         self.strings: tuple[str, ...] = ()
         self._scopes: list[set[str]] = []
@@ -275,9 +279,10 @@ class _Reader(ast.NodeVisitor):
 
     def visit_Attribute(self, node: ast.Attribute) -> None:
         inner: ast.expr = node
+        outer = ""
         while isinstance(inner, ast.Attribute):
-            self._note_handed(inner)
-            inner = inner.value
+            self._note_handed(inner, outer)
+            outer, inner = inner.attr, inner.value
         chain = _chain(node)
         if chain is None:
             self.visit(node.value)
@@ -293,12 +298,14 @@ class _Reader(ast.NodeVisitor):
         if called != "code_of":  # who asks for code does not run it
             self.generic_visit(node)
 
-    def _note_handed(self, node: ast.Attribute) -> None:
+    def _note_handed(self, node: ast.Attribute, outer: str) -> None:
         if _is_project(node.value):
             if node.attr not in _PARTS:
                 self.handed.add(node.attr)
         elif (part := self._part_of_project(node.value)) is not None:
             self.handed.add(f"{part}.{node.attr}")
+            if part == "settings":
+                self.sections.add((node.attr, outer))
 
     def note_aliases(self, statement: ast.stmt) -> None:
         """Remember the local names of the project's parts: `settings, machine = project.settings, ...`."""

@@ -5,7 +5,7 @@ What each stream makes of it is in its own file; formulas over neighbours are in
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from traces_core.bank.bank import Bank
@@ -35,18 +35,14 @@ class BankScorer:
     k: int = 5
     """Nearest traces of each side that explain a moment."""
 
-    def contexts_of(self, context: str | None) -> Sequence[str] | None:
-        """The contexts whose traces answer: the camera's own where the bank knows it, else all."""
-        return (context,) if context in self.bank.contexts else None
-
     def score_vectors(self, vectors: Array, context: str | None) -> Array:
         """float32 (T,): the scores of unit vectors (T, D) against the traces of a context."""
-        contexts = self.contexts_of(context)
+        contexts = self.bank.contexts_of(context)
         return score_vectors(vectors, self.bank, space=self.space, scorer=self.scorer, contexts=contexts)
 
     def label_gaps(self, context: str | None) -> Array:
         """float32 (L,): how anomalous each action label is, as a sentence, by the traces of a context."""
-        contexts = self.contexts_of(context)
+        contexts = self.bank.contexts_of(context)
         vectors = self.label_vectors
         return label_gaps(vectors, self.bank, space=self.space, scorer=self.scorer, contexts=contexts)
 

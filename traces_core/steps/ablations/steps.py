@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from traces_core.project import Project
+from traces_core.report import write_benchmark_report
 from traces_core.steps.ablations import ladder, rows
 from traces_core.steps.ablations.rows import Row
 from traces_core.steps.benchmark import benchmark_page
