@@ -1,4 +1,4 @@
-"""The chapters of the book, three times: assets, the steps that make them, and the numbers they begin with."""
+"""The chapters of the book: one module of assets each, one of steps, and the number that it begins with."""
 
 from __future__ import annotations
 
