@@ -14,8 +14,8 @@ from pipelines.mlflow_runs import ablation_runs
 from pipelines.reporting import report, shown_rows
 from pipelines.tracking import Tracker
 from traces_core.project import Project
-from traces_core.steps import pages
 from traces_core.steps.ablations import ABLATIONS, ablation
+from traces_core.steps.ablations import results as results_step
 from traces_core.store import Artifact
 
 
@@ -56,5 +56,5 @@ def results(
     project: Project, benchmark_metrics: Artifact, adapters: Artifact, ablations: list[Artifact]
 ) -> dg.MaterializeResult:
     """The page with every row and every ablation."""
-    written = pages.results(project, benchmark_metrics, adapters, ablations)
+    written = results_step(project, benchmark_metrics, adapters, ablations)
     return report(written, **written.facts)

@@ -16,7 +16,6 @@ from pipelines.reporting import picture, report
 from pipelines.tracking import Tracker
 from traces_core.project import Project
 from traces_core.steps import adapters as steps
-from traces_core.steps.pages import training_picture
 from traces_core.store import Artifact
 
 
@@ -40,6 +39,6 @@ def adapters(
         reason=training["reason"],
         best_step=training.get("best_step"),
         training_windows=training.get("windows", {}).get("training"),
-        **({"curves": picture(training_picture(training), "Losses")} if training["curve"] else {}),
+        **({"curves": picture(steps.training_picture(training), "Losses")} if training["curve"] else {}),
         **mlflow_run(context, tracker, trained.recipe, log),
     )

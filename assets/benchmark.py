@@ -15,7 +15,7 @@ from pipelines.mlflow_runs import benchmark_run, report_in_run
 from pipelines.reporting import report, shown_rows
 from pipelines.tracking import Tracker
 from traces_core.project import Project
-from traces_core.steps import benchmark, pages
+from traces_core.steps import benchmark
 from traces_core.store import Artifact
 
 
@@ -71,7 +71,7 @@ def benchmark_report(
 ) -> dg.MaterializeResult:
     """The pages people read: the benchmark, and one page for each of its videos."""
     parts = (anomaly_scores, alarms, trace_index, adapters, thresholds)
-    written = pages.benchmark_report(
+    written = benchmark.benchmark_report(
         project, benchmark_metrics, practice_footage, videos, annotations, *parts
     )
     log = partial(report_in_run, tracker, project, benchmark_metrics, written)

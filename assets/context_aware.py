@@ -1,8 +1,8 @@
-"""Chapter 14. The Context-Aware system: video and text meet where the scene says what is normal.
+"""Chapter 15. The Context-Aware system learns: video and text meet where the scene says what is normal.
 
 patch_grids ──> predictor ──┐
-video_features ─────────────┼──> context_gate ──> context_aware_scores ──> context_aware_thresholds
-trace_index ────────────────┘                               └──> context_aware_alarms <──┘
+video_features ─────────────┼──> context_gate
+trace_index ────────────────┘
 
 All of it learns from normal training footage; arXiv 2508.18463, with what differs in docs/decisions/0021.
 """
@@ -12,31 +12,16 @@ from collections.abc import Mapping
 from functools import partial
 
 import dagster as dg
-import polars as pl
 
 from pipelines.asset import asset
 from pipelines.automation import GPU
 from pipelines.mlflow_links import mlflow_run
-from pipelines.partitions import SHARDS
-from pipelines.reporting import report, shown_alarm, shown_peak, sound_scores, table
+from pipelines.reporting import report
 from pipelines.resources import ProjectResource
 from pipelines.tracking import TRAININGS, TrackedRun, Tracker
-from traces_core.context_aware.calibration import ContextCalibration
 from traces_core.project import Project
-from traces_core.steps import block_views, context_scores
 from traces_core.steps import context_aware as steps
 from traces_core.store import Artifact
-from traces_core.streams.table import ALIGNMENT, CONTEXT_AWARE
-
-
-@asset(kinds={"timesformer"}, partitions_def=SHARDS, pool=GPU)
-def patch_grids(
-    context: dg.AssetExecutionContext, project: Project, practice_footage: Artifact, videos: Artifact
-) -> dg.MaterializeResult:
-    """The patch tokens of each block of one shard's videos; anomalous training videos are left out."""
-    manifest = block_views.patch_grids(project, practice_footage, videos, context.partition_key)
-    rows = manifest.read()
-    return report(manifest, videos=len(rows), blocks=int(rows["blocks"].sum()))
 
 
 @asset(kinds={"torch"}, pool=GPU)
@@ -89,68 +74,6 @@ def context_gate(
     )
 
 
-@asset(kinds={"polars"}, partitions_def=SHARDS, pool=GPU)
-def context_aware_scores(
-    project: Project,
-    practice_footage: Artifact,
-    videos: Artifact,
-    video_features: Artifact,
-    patch_grids: Artifact,
-    context_gate: Artifact,
-    trace_index: Artifact,
-) -> dg.MaterializeResult:
-    """The streams alignment and surprise of one shard's calibration and benchmark videos; causal."""
-    seen = (videos, video_features, patch_grids)
-    scores = context_scores.context_aware_scores(project, *seen, context_gate, trace_index)
-    rows = scores.read()
-    peak = shown_peak(project, practice_footage, videos, scores, ALIGNMENT)
-    return report(scores, scores=len(rows), videos=rows["video_id"].n_unique(), **peak)
-
-
-@asset(kinds={"json"})
-def context_aware_thresholds(
-    project: Project, videos: Artifact, context_aware_scores: list[Artifact]
-) -> dg.MaterializeResult:
-    """How often normal footage of each scene scores as high, and the thresholds for the stated rate."""
-    calibrated = context_scores.context_aware_thresholds(project, videos, context_aware_scores)
-    rows = [
-        {"stream": stream, "scene": scene or "all of them", **numbers}
-        for stream, scenes in calibrated.read()["by_scene"].items()
-        for scene, numbers in scenes.items()
-    ]
-    thresholds = ContextCalibration.load(calibrated).thresholds
-    return report(
-        calibrated,
-        by_scene=table(rows, ["stream", "scene", "threshold", "normal_scores"]),
-        **{f"threshold_{stream}": one.value for stream, one in thresholds.items()},
-    )
-
-
-@asset(kinds={"polars"}, partitions_def=SHARDS)
-def context_aware_alarms(
-    project: Project,
-    practice_footage: Artifact,
-    videos: Artifact,
-    context_gate: Artifact,
-    trace_index: Artifact,
-    context_aware_scores: Artifact,
-    context_aware_thresholds: Artifact,
-) -> dg.MaterializeResult:
-    """The episodes in which alignment, surprise, or either of them mismatches, and which of them does."""
-    raised = context_scores.context_aware_alarms(
-        project, videos, context_aware_scores, context_aware_thresholds
-    )
-    rows = raised.read()
-    either = rows.filter(pl.col("stream") == CONTEXT_AWARE).sort("peak_score", descending=True)
-    strongest = {}
-    if len(either):
-        alarm = either.row(0, named=True)
-        moment = (alarm["video"], alarm["peak_s"])
-        surprise = context_scores.surprise_at(project, context_gate, trace_index, *moment)
-        strongest = shown_alarm(project, practice_footage, videos, alarm, surprise)
-    return report(raised, episodes=len(rows), videos=rows["video"].n_unique(), **strongest)
-
-
 @dg.asset_check(asset=predictor, blocking=True)
 def predictor_has_learned(project: ProjectResource) -> dg.AssetCheckResult:
     """It finds the next block of normal videos it was not trained on better than it did untrained."""
@@ -174,15 +97,6 @@ def joint_model_is_no_worse_than_clip(project: ProjectResource) -> dg.AssetCheck
         metadata={"shipped": said["shipped"], **{f"retrieval_{name}": x for name, x in numbers.items()}},
         description=said["reason"],
     )
-
-
-@dg.asset_check(asset=context_aware_scores, blocking=True, partitions_def=SHARDS)
-def context_scores_are_sound(
-    context: dg.AssetCheckExecutionContext, project: ProjectResource
-) -> dg.AssetCheckResult:
-    """Finite, and no stream gives mostly one value."""
-    store = project.open().store
-    return sound_scores(store.current("context_aware_scores", context.partition_key).read())
 
 
 def _training(learned: Artifact) -> dict:

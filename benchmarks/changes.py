@@ -87,7 +87,7 @@ def drawn(folder: Path) -> Site:
     params = Settings.load().model_dump(mode="json")
     for name in SETS:
         params["footage"][name] = str(folder / "footage" / name)
-    from traces_core.steps.practice_sets import practice_plans
+    from traces_core.practice.sets import practice_plans
 
     for name, plans in practice_plans(Settings.load().practice).items():
         world.write_corpus(folder / "footage" / name, plans, workers=os.cpu_count() or 1)

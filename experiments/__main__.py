@@ -17,7 +17,6 @@ import rich
 
 from experiments.ped2.report import ped2_markdown, ped2_picture
 from experiments.ped2.results import ped2_moments
-from experiments.ped2.settings import Ped2Settings
 from experiments.real_captions.report import real_markdown
 from pipelines import versioning
 from pipelines.run import materialize
@@ -35,10 +34,11 @@ def write_real_captions(project: Project) -> Mapping[str, str]:
 
 def write_ped2(project: Project) -> Mapping[str, str]:
     """The page, the numbers and the picture of Ped2; what was written and its AUC, by name."""
-    results, settings = project.store.current("ped2_results").read(), Ped2Settings.load()
+    results = project.store.current("ped2_results").read()
+    scores = project.store.current("ped2_foreground_scores", str(results["seeds"][0]))
     files = _written(project, "ped2", results, ped2_markdown(results))
     picture = project.machine.reports / "ped2.png"
-    picture.write_bytes(ped2_picture(ped2_moments(project, settings, settings.seeds[0])))
+    picture.write_bytes(ped2_picture(ped2_moments(scores)))
     auc = "{auc:.3f} ({auc_low:.3f} to {auc_high:.3f})".format(**results)
     return {"frame AUC": auc, **files, "surprise": str(picture)}
 

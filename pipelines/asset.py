@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, get_type_hints
 
@@ -51,11 +51,14 @@ class Input:
         keys_of
             The partitions of an asset.
         """
-        parts = [
-            store.current(key.path[0], one)
+        return self.gather(
+            [store.current(key.path[0], one) for one in self._wanted(key, partition, keys_of(key))]
             for key in self.keys
-            for one in self._wanted(key, partition, keys_of(key))
-        ]
+        )
+
+    def gather(self, loaded: Iterable[Artifact | list[Artifact]]) -> Artifact | list[Artifact]:
+        """What it is handed, out of what was loaded of each of its assets."""
+        parts = [part for one in loaded for part in (one if isinstance(one, list) else [one])]
         return parts if self.takes_all else parts[0]
 
     def _wanted(self, key: dg.AssetKey, partition: str | None, split: Keys) -> Sequence[str]:
@@ -139,7 +142,7 @@ def asset(
             automation_condition=WHEN_INPUTS_CHANGE if moves else None,
             description=description or inspect.getdoc(body),
             **options,
-        )(_opened(body, own, declared))
+        )(_opened(body, declared))
 
     return declare
 
@@ -152,19 +155,19 @@ def _loaded_as(key: dg.AssetKey) -> str:
     return "__".join(key.path)
 
 
-def _opened(body: Body, own: Mapping[str, Sequence[dg.AssetKey]], declared: Declared) -> Body:
+def _opened(body: Body, declared: Declared) -> Body:
     """The function as Dagster calls it: with resources, which are opened for it."""
     wanted = inspect.signature(body).parameters
     resources = {"project": ProjectResource, "tracker": TrackerResource}
     kept = {name: one for name, one in resources.items() if name in wanted}
-    loaded = [_loaded_as(key) for keys in own.values() for key in keys]
+    loaded = [_loaded_as(key) for one in declared.inputs.values() for key in one.keys]
 
     def run(context: dg.AssetExecutionContext, **given: Any) -> dg.MaterializeResult:
         opened = {name: given[name].open() for name in kept}
         beside = {"context": context} if "context" in wanted else {}
         named = {
-            name: [given[_loaded_as(key)] for key in keys] if name not in given else given[name]
-            for name, keys in own.items()
+            name: one.gather(given[_loaded_as(key)] for key in one.keys)
+            for name, one in declared.inputs.items()
         }
         return body(**beside, **opened, **named)
 

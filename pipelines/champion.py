@@ -1,7 +1,8 @@
 """The gate before `models:/traces@champion`: a new detector takes the alias only if it is no worse.
 
 Both are measured on today's footage, ground truth and rate of false alarms; what the champion got when it
-was registered is not asked. The rule is in `traces_core.steps.promotion`, its reasons in docs/decisions/0019.
+was registered is not asked. The rule is in `traces_core.metrics.promotion`, its reasons in
+docs/decisions/0019.
 How a version is made is in `mlflow_model`.
 """
 
@@ -18,9 +19,10 @@ from pipelines.mlflow_runs import benchmark_run
 from pipelines.tracking import TrackedRun, Tracker
 from traces_core.detector.saved import PARTS, SECTIONS, open_detector
 from traces_core.errors import TracesError
+from traces_core.metrics.promotion import MEASURES, Row, Verdict, compare
 from traces_core.project import Project
 from traces_core.steps.ablations import benchmark_with
-from traces_core.steps.promotion import MEASURES, Row, Verdict, compare, late_row
+from traces_core.steps.benchmark import late_row
 from traces_core.steps.regeneration import present_row
 from traces_core.steps.wiring import Artifacts
 from traces_core.store import Artifact

@@ -13,9 +13,11 @@ from assets import (
     captions,
     checks,
     context_aware,
+    context_scores,
     corpus,
     features,
     footage,
+    grids,
     inbox,
     model,
     scores,
@@ -45,7 +47,9 @@ CHAPTERS = (
     captions,
     inbox,
     model,
+    grids,
     context_aware,
+    context_scores,
 )
 
 EXPERIMENTS = (real_captions, ped2)
@@ -75,7 +79,7 @@ APART = [(module, None) for module in EXPERIMENTS]
 
 defs = dg.Definitions(
     assets=[asset for module, number in [*NUMBERED, *APART] for asset in _chapter(module, number)],
-    asset_checks=dg.load_asset_checks_from_modules([checks, context_aware]),
+    asset_checks=dg.load_asset_checks_from_modules([checks, context_aware, context_scores]),
     jobs=JOBS,
     schedules=SCHEDULES,
     sensors=SENSORS,

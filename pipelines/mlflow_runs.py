@@ -22,8 +22,9 @@ from traces_core.report.model import label
 from traces_core.report.plots import dots, score_curve
 from traces_core.settings import Settings
 from traces_core.steps import bank as bank_step
-from traces_core.steps import benchmark, pages
+from traces_core.steps import benchmark
 from traces_core.steps import footage as footage_step
+from traces_core.steps.adapters import training_picture
 from traces_core.steps.wiring import Artifacts
 from traces_core.store import Artifact
 from traces_core.streams.calibration import Calibration
@@ -201,7 +202,7 @@ def _kept(run: TrackedRun, made: Made, rows: Sequence[Row]) -> None:
     run.table("scores.parquet", pl.concat([one.read() for one in scores]))
     run.content("plots/auc.png", dots(rows, benchmark.baseline_rows(rows)))
     if said["curve"]:
-        run.content("plots/training.png", pages.training_picture(said))
+        run.content("plots/training.png", training_picture(said))
     run.content("plots/scores.png", _eventful(made))
 
 

@@ -18,9 +18,9 @@ from pipelines.resources import ProjectResource, TrackerResource
 from pipelines.tracking import Tracker
 from pipelines.walk import DEMO, walk_as_job
 from traces_core.detector.saved import PARTS
+from traces_core.metrics.promotion import Verdict
 from traces_core.project import Project
 from traces_core.settings import PARAMS_VARIABLE, project_root
-from traces_core.steps.promotion import Verdict
 from traces_core.steps.regeneration import judged, replace_text, write_seed
 
 VERDICT = "traces/new_bank"

@@ -30,10 +30,8 @@ from traces_core.project import Project
 from traces_core.report import POCKET_NOTICE, result_table
 from traces_core.report.markdown import results_markdown
 from traces_core.settings import project_root
-from traces_core.steps import pages
-from traces_core.steps.ablations import ABLATIONS
-from traces_core.steps.benchmark import baseline_rows
-from traces_core.steps.ladder import ladder_report
+from traces_core.steps.ablations import ABLATIONS, ladder_report
+from traces_core.steps.benchmark import baseline_rows, example_picture
 from traces_core.store import Store
 
 
@@ -142,7 +140,7 @@ def write_docs(said: dict[str, Any], console: Console) -> None:
     provenance = {"date": time.strftime("%Y-%m-%d"), **said["provenance"]}
     page = results_markdown(said["rows"], said["baselines"], compared, provenance, titles)
     (docs / "results.md").write_text(page, encoding="utf-8")
-    (docs / "score-curve.png").write_bytes(pages.example_picture(project))
+    (docs / "score-curve.png").write_bytes(example_picture(project))
     rungs = json.dumps(ladder_report(compared["ladder"]), indent=1)
     (project.machine.reports / "ladder.json").write_text(rungs, encoding="utf-8")
     shutil.copy(

@@ -5,7 +5,7 @@
     python -m pipelines.versioning commit    tells DVC what the graph has made; TRACES_DVC=1 after every job
 
 DVC takes a lock on the whole repository: it is called once, after a job, and never from within an asset. The
-stages themselves stand in dvc.yaml, what is compared between versions in `traces_core.steps.comparing`, why
+stages themselves stand in dvc.yaml, what is compared between versions in `traces_core.metrics.curves`, why
 all this is so in docs/decisions/0018.
 """
 
@@ -26,9 +26,10 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from traces_core.errors import TracesError
+from traces_core.metrics.curves import stream_numbers
 from traces_core.project import Project
 from traces_core.settings import PROFILE_VARIABLE, project_root
-from traces_core.steps.comparing import curve_tables, stream_numbers
+from traces_core.steps.benchmark import curve_tables
 
 if TYPE_CHECKING:
     import dagster as dg

@@ -17,7 +17,7 @@ def by_variant(rows: list[ablations.Row], stream: str) -> dict[str, float]:
 def test_every_scorer_is_measured_on_both_streams_and_the_default_as_in_the_main_run(
     small_project: Project,
 ) -> None:
-    rows = ablations.scorers(small_project)
+    rows = ablations.rows.scorers(small_project)
     main = ablations.streams_of(small_project)
     for stream in (APPEARANCE, FUSED):
         found = by_variant(rows, stream)
@@ -38,7 +38,7 @@ def test_every_scorer_is_measured_on_both_streams_and_the_default_as_in_the_main
 
 
 def test_every_control_of_the_scene_is_measured(small_project: Project) -> None:
-    rows = ablations.scene(small_project)
+    rows = ablations.rows.scene(small_project)
     names = [f"scene = {scene}" for scene in ("none", "generic", "matched", "mismatched")]
     assert list(by_variant(rows, APPEARANCE)) == list(by_variant(rows, FUSED)) == names
 

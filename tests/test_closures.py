@@ -20,10 +20,8 @@ from small_graph import make_graph
 
 from traces_core.project import Project
 from traces_core.steps import footage as footage_step
-from traces_core.steps import (
-    inbox,
-    pages,
-)
+from traces_core.steps import inbox
+from traces_core.steps.ablations import results
 from traces_core.steps.wiring import STEPS, Artifacts
 from traces_core.store.code import LEFT_OUT, LIBRARIES_LEFT_OUT, OURS, Closure, closure_of
 from traces_core.store.source import find_module
@@ -46,7 +44,7 @@ def run_every_step(home: Path) -> Project:
     made = Artifacts(project)
     for name in STEPS:
         made[name]
-    pages.results(project, made["benchmark_metrics"], made["adapters"], [])
+    results(project, made["benchmark_metrics"], made["adapters"], [])
     (home / "inbox").mkdir()
     (home / "inbox" / "clip.mp4").write_bytes(next((home / "calibration").rglob("*.mp4")).read_bytes())
     inbox.inbox_scores(project, "clip.mp4", made["trace_index"], made["adapters"], made["thresholds"])

@@ -49,15 +49,17 @@ def ped2_foreground(project: Project, settings: Ped2Settings, seed: int) -> Arti
 
 
 @step
-def ped2_foreground_scores(project: Project, settings: Ped2Settings, seed: int) -> Artifact:
+def ped2_foreground_scores(
+    project: Project, settings: Ped2Settings, seed: int, ped2_foreground: Artifact
+) -> Artifact:
     """Surprise of the test clips: `<clip>/maps`, `/evidence` (F, 4), `/scores` (F,), `/times_s` (F,).
 
     The fact `cpu_s` is the processor time of all threads.
     """
-    clips, learned = ped2_data(), ped2_foreground(project, settings, seed)
+    clips, chosen = ped2_data(), settings.seeded(seed).foreground
 
     def score(path: Path) -> tuple[Path, Mapping[str, Any]]:
-        normal = ForegroundSurprise.load(learned.path, settings.seeded(seed).foreground)
+        normal = ForegroundSurprise.load(ped2_foreground.path, chosen)
         kept, began = {}, time.process_time()
         for name, clip in clips.test.items():
             video, times_s = _read(clip)
@@ -73,7 +75,11 @@ def ped2_foreground_scores(project: Project, settings: Ped2Settings, seed: int) 
     return project.store.remember_path(
         "ped2_foreground_scores",
         str(seed),
-        made_from={"clips": clips.fingerprint, "learned": learned.fingerprint},
+        made_from={
+            "clips": clips.fingerprint,
+            "learned": ped2_foreground.fingerprint,
+            "settings": chosen.model_dump(),
+        },
         write=score,
     )
 

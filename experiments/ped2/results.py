@@ -11,8 +11,6 @@ from typing import Any
 import numpy as np
 import torch
 
-from experiments.ped2 import foreground
-from experiments.ped2.coding import steps as coding
 from experiments.ped2.coding.expectation import MotionExpectation
 from experiments.ped2.dataset import LABELS, ped2_data
 from experiments.ped2.luminance import read_luminance
@@ -57,10 +55,13 @@ def judged(tracks: Mapping[str, ScoreTrack]) -> dict[str, Any]:
     return evaluate(tracks, truth, rng=rng, resamples=RESAMPLES, is_stratified=False).to_dict()
 
 
-def ped2_baselines(project: Project, settings: Ped2Settings) -> dict[str, dict[str, Any]]:
-    """What costs nothing, by name: change between frames, carried motion without any coder, no content."""
+def ped2_baselines(settings: Ped2Settings, ped2_motion: Sequence[Artifact]) -> dict[str, dict[str, Any]]:
+    """What costs nothing, by name: change between frames, carried motion without any coder, no content.
+
+    `ped2_motion` is that of the training clips, then that of the test clips.
+    """
     clips = ped2_data()
-    normal, speeds = (coding.ped2_motion(project, settings, part).read() for part in ("train", "test"))
+    normal, speeds = (motion.read() for motion in ped2_motion)
     moved = [torch.from_numpy(normal[name]) for name in clips.training]
     nothing_expected = settings.motion.model_copy(update={"expected_share": 0.0})
     blank = [torch.zeros_like(speed)[:, None] for speed in moved]
@@ -81,48 +82,70 @@ def ped2_baselines(project: Project, settings: Ped2Settings) -> dict[str, dict[s
 
 
 @step
-def ped2_results(project: Project, settings: Ped2Settings) -> Artifact:
-    """The numbers of all seeds together, as `reports/ped2.json` holds them."""
+def ped2_results(
+    project: Project,
+    settings: Ped2Settings,
+    ped2_foreground: list[Artifact],
+    ped2_foreground_scores: list[Artifact],
+    ped2_motion: list[Artifact],
+    ped2_predictor: list[Artifact],
+    ped2_expectation: list[Artifact],
+    ped2_scores: list[Artifact],
+) -> Artifact:
+    """The numbers of all seeds together, as `reports/ped2.json` holds them.
+
+    Lists are in the order of the seeds, `ped2_motion` in that of `PARTS`.
+    """
     seeds = settings.seeds
-    learned = [foreground.ped2_foreground(project, settings, seed) for seed in seeds]
-    scores = {seed: foreground.ped2_foreground_scores(project, settings, seed) for seed in seeds}
-    motion = {part: coding.ped2_motion(project, settings, part) for part in ("train", "test")}
-    steps = (coding.ped2_predictor, coding.ped2_expectation)
-    coders = [step(project, settings, seed) for seed in seeds for step in steps]
-    coded = {seed: coding.ped2_scores(project, settings, seed) for seed in seeds}
 
     def gather() -> dict[str, Any]:
-        rows = [ped2_row(seed, one, FOREGROUND) for seed, one in scores.items()]
-        coded_rows = [ped2_row(seed, one, CODED) for seed, one in coded.items()]
-        coding_s = motion["train"].facts["cpu_s"] + sum(one.facts["cpu_s"] for one in coders)
+        foreground = list(zip(seeds, ped2_foreground_scores, strict=True))
+        rows = [ped2_row(seed, scores, FOREGROUND) for seed, scores in foreground]
+        coded_rows = [ped2_row(seed, scores, CODED) for seed, scores in zip(seeds, ped2_scores, strict=True)]
+        slowest_s = max(scores.facts["cpu_s"] for scores in ped2_foreground_scores)
         return {
             **_together(rows),
-            "train_minutes": sum(one.facts["cpu_s"] for one in learned) / 60,
-            "frames_per_cpu_s": rows[0]["frames"] / max(one.facts["cpu_s"] for one in scores.values()),
+            "train_minutes": _cpu_s(ped2_foreground) / 60,
+            "frames_per_cpu_s": rows[0]["frames"] / slowest_s,
             "seeds": list(seeds),
             "rows": rows,
             "evidence": {
-                name: _together([judged(_tracks(one, FOREGROUND, n)) for one in scores.values()])
+                name: _together([judged(_tracks(scores, FOREGROUND, n)) for _, scores in foreground])
                 for n, name in enumerate(EVIDENCE)
             },
-            "dense_predictive_coding": _together(coded_rows)
-            | {"rows": coded_rows, "train_minutes": coding_s / 60},
-            "baselines": ped2_baselines(project, settings),
+            "dense_predictive_coding": {
+                **_together(coded_rows),
+                "rows": coded_rows,
+                "train_minutes": _cpu_s([ped2_motion[0], *ped2_predictor, *ped2_expectation]) / 60,
+            },
+            "baselines": ped2_baselines(settings, ped2_motion),
             "settings": settings.model_dump(mode="json"),
             "causal": True,
         }
 
+    above = {
+        "foreground": ped2_foreground,
+        "foreground_scores": ped2_foreground_scores,
+        "motion": ped2_motion,
+        "predictor": ped2_predictor,
+        "expectation": ped2_expectation,
+        "scores": ped2_scores,
+    }
     return project.store.remember(
         "ped2_results",
         made_from={
-            "scores": {str(seed): one.fingerprint for seed, one in scores.items()},
-            "dense_predictive_coding": {str(seed): one.fingerprint for seed, one in coded.items()},
-            "motion": {part: one.fingerprint for part, one in motion.items()},
+            **{name: {one.key: one.fingerprint for one in parts} for name, parts in above.items()},
+            "clips": ped2_data().fingerprint,
             "labels": file_digest(ped2_data().folder / LABELS),
             "settings": settings.model_dump(mode="json"),
         },
         make=gather,
     )
+
+
+def _cpu_s(artifacts: Sequence[Artifact]) -> float:
+    """Processor time that they took to make, in seconds."""
+    return sum(float(one.facts["cpu_s"]) for one in artifacts)
 
 
 def _together(rows: Sequence[Mapping[str, Any]]) -> dict[str, float]:
@@ -135,10 +158,10 @@ def _together(rows: Sequence[Mapping[str, Any]]) -> dict[str, float]:
     }
 
 
-def ped2_moments(project: Project, settings: Ped2Settings, seed: int) -> list[ClipPeak]:
-    """The most surprising moment of each test clip, by one seed."""
-    clips, scores = ped2_data(), foreground.ped2_foreground_scores(project, settings, seed)
-    tracks, kept = _tracks(scores, FOREGROUND), scores.read()
+def ped2_moments(ped2_foreground_scores: Artifact) -> list[ClipPeak]:
+    """The most surprising moment of each test clip, by one seed's scores."""
+    clips, kept = ped2_data(), ped2_foreground_scores.read()
+    tracks = _tracks(ped2_foreground_scores, FOREGROUND)
     truth = clips.truth({name: len(track) for name, track in tracks.items()})
     moments = []
     for name, path in clips.test.items():

@@ -10,57 +10,66 @@ from functools import partial
 import dagster as dg
 
 from experiments.real_captions import bench, rows
+from experiments.real_captions.bench import TABLES
+from experiments.real_captions.rows import EXPERIMENTS
 from experiments.real_captions.runs import real_run
+from pipelines.asset import asset
 from pipelines.automation import GPU
 from pipelines.mlflow_links import mlflow_run
 from pipelines.reporting import report
-from pipelines.resources import ProjectResource, TrackerResource, git_commit
-from traces_core.store.code import code_of
+from pipelines.resources import git_commit
+from pipelines.tracking import Tracker
+from traces_core.project import Project
+from traces_core.store import Artifact
 
 
 def _sentences(table: str) -> dg.AssetsDefinition:
-    @dg.asset(
+    @asset(
         key=["real_sentences", table],
         kinds={"huggingface"},
-        code_version=code_of(bench.real_sentences),
-        description=f"Unit vectors of the sentences of {bench.TABLES[table]}.",
+        moves=False,
+        description=f"Unit vectors of the sentences of {TABLES[table]}.",
         pool=GPU,
     )
-    def embed(project: ProjectResource) -> dg.MaterializeResult:
-        return report(bench.real_sentences(project.open(), table))
+    def embed(project: Project) -> dg.MaterializeResult:
+        return report(bench.real_sentences(project, table))
 
     return embed
 
 
 def _rows(name: str) -> dg.AssetsDefinition:
-    @dg.asset(
+    @asset(
         key=["real", name],
         kinds={"mlflow"},
-        deps=[["real_sentences", table] for table in bench.TABLES],
-        code_version=code_of(rows.real_rows),
-        description=rows.EXPERIMENTS[name].__doc__,
+        moves=False,
+        inputs={"real_sentences": [dg.AssetKey(["real_sentences", table]) for table in TABLES]},
+        runs=[EXPERIMENTS[name]],
+        description=EXPERIMENTS[name].__doc__,
         pool=GPU,
     )
     def measure(
-        context: dg.AssetExecutionContext, project: ProjectResource, tracker: TrackerResource
+        context: dg.AssetExecutionContext,
+        project: Project,
+        tracker: Tracker,
+        real_sentences: list[Artifact],
     ) -> dg.MaterializeResult:
-        artifact, runs = rows.real_rows(project.open(), name), tracker.open()
-        run = mlflow_run(context, runs, artifact.recipe, partial(real_run, runs, name, artifact))
-        return report(artifact, rows=len(artifact.read()["rows"]), **run)
+        measured = rows.real_rows(project, name, EXPERIMENTS[name], real_sentences)
+        run = mlflow_run(context, tracker, measured.recipe, partial(real_run, tracker, name, measured))
+        return report(measured, rows=len(measured.read()["rows"]), **run)
 
     return measure
 
 
-SENTENCES = [_sentences(table) for table in bench.TABLES]
-MEASURED = [_rows(name) for name in rows.EXPERIMENTS]
+SENTENCES = [_sentences(table) for table in TABLES]
+MEASURED = [_rows(name) for name in EXPERIMENTS]
 
 
-@dg.asset(
+@asset(
     kinds={"markdown"},
-    deps=[["real", name] for name in rows.EXPERIMENTS],
-    code_version=code_of(rows.real_results),
+    moves=False,
+    inputs={"real_rows": [dg.AssetKey(["real", name]) for name in EXPERIMENTS]},
 )
-def real_results(project: ProjectResource) -> dg.MaterializeResult:
+def real_results(project: Project, real_rows: list[Artifact]) -> dg.MaterializeResult:
     """Every row of every experiment, with what it was made from: what the results page shows."""
-    gathered = rows.real_results(project.open(), git_commit())
+    gathered = rows.real_results(project, git_commit(), real_rows)
     return report(gathered, rows=len(gathered.read()["rows"]))

@@ -119,16 +119,13 @@ class Bench:
     """Captions and ground truths."""
     name: str
     """Which table."""
+    sentences: Artifact
+    """What `real_sentences` made of it."""
 
     @property
     def table(self) -> CaptionTable:
         """Its captions."""
         return self.material.tables[self.name]
-
-    @cached_property
-    def sentences(self) -> Artifact:
-        """What `real_sentences` made."""
-        return real_sentences(self.project, self.name)
 
     @cached_property
     def vectors(self) -> Array:

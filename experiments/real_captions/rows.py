@@ -7,7 +7,7 @@ beforehand, and the defaults come from the settings. Reading and remembering is 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, get_args
 
@@ -15,7 +15,7 @@ import numpy as np
 import polars as pl
 import torch
 
-from experiments.real_captions.bench import TABLES, Bench, real_data
+from experiments.real_captions.bench import Bench, real_data
 from experiments.real_captions.settings import RealCaptionsSettings
 from traces_core.captions.provenance import catalog_digest, judged_by
 from traces_core.captions.settings import CaptionSettings
@@ -309,38 +309,47 @@ EXPERIMENTS: dict[str, Callable[[Bench], list[Row]]] = {
 
 
 @step
-def real_rows(project: Project, name: str) -> Artifact:
-    """The rows of one experiment, both tables, made anew when data, settings, catalog or code changed."""
+def real_rows(
+    project: Project,
+    name: str,
+    measure: Callable[[Bench], list[Row]],
+    real_sentences: list[Artifact],
+) -> Artifact:
+    """The rows of one experiment on both tables.
+
+    `measure` gives those of one table; `real_sentences` has the tables in the order of `TABLES`.
+    """
     material = real_data()
     made_from = {
         "data": material.fingerprints,
+        "sentences": {one.key: one.fingerprint for one in real_sentences},
         "text_encoder": made_with(project.sentences),
         "catalog": catalog_digest(project.machine.catalog),
         "settings": project.settings.captions.model_dump(),
         "scene": project.settings.corpus.scene,
         "varied": SETTINGS.model_dump(mode="json"),
-        "code": code_of(EXPERIMENTS[name], deep=True),
+        "code": code_of(measure, deep=True),
     }
 
-    def measure() -> dict[str, Any]:
-        return {"rows": list(_labelled(name, (Bench(project, material, table) for table in TABLES)))}
+    def rows() -> dict[str, Any]:
+        benches = [Bench(project, material, one.key, one) for one in real_sentences]
+        return {
+            "rows": [
+                {"experiment": name, "table": bench.name, **row}
+                for bench in benches
+                for row in measure(bench)
+            ]
+        }
 
-    return project.store.remember("real", name, made_from=made_from, make=measure)
-
-
-def _labelled(name: str, benches: Iterable[Bench]) -> Iterable[Row]:
-    for bench in benches:
-        for row in EXPERIMENTS[name](bench):
-            yield {"experiment": name, "table": bench.name, **row}
+    return project.store.remember("real", name, made_from=made_from, make=rows)
 
 
 @step
-def real_results(project: Project, commit: str) -> Artifact:
+def real_results(project: Project, commit: str, real_rows: list[Artifact]) -> Artifact:
     """`rows`, `baselines` and `provenance` of all experiments, as the results page shows them."""
-    measured = [project.store.current("real", name) for name in EXPERIMENTS]
 
     def gather() -> dict[str, Any]:
-        rows = [row for part in measured for row in part.read()["rows"]]
+        rows = [row for part in real_rows for row in part.read()["rows"]]
         return {
             "rows": [{key: value for key, value in row.items() if key != "baselines"} for row in rows],
             "baselines": next(row["baselines"] for row in rows if "baselines" in row),
@@ -355,7 +364,14 @@ def real_results(project: Project, commit: str) -> Artifact:
             },
         }
 
-    made_from = {"commit": commit, "rows": [part.fingerprint for part in measured]}
+    made_from = {
+        "commit": commit,
+        "rows": [part.fingerprint for part in real_rows],
+        "data": real_data().fingerprints,
+        "text_encoder": made_with(project.sentences),
+        "catalog": catalog_digest(project.machine.catalog),
+        "judged_by": _judged_with(project),
+    }
     return project.store.remember("real_results", made_from=made_from, make=gather)
 
 

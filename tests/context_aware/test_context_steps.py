@@ -15,8 +15,9 @@ from traces_core.context_aware.calibration import ContextCalibration
 from traces_core.detector.loading import block_encoder, context_scorer
 from traces_core.errors import MixedSpacesError
 from traces_core.project import Project
-from traces_core.steps import block_views, context_aware, context_scores, ladder
+from traces_core.steps import context_aware, context_scores, grids
 from traces_core.steps import footage as footage_step
+from traces_core.steps.ablations import ladder
 from traces_core.streams.episodes import EPISODES
 
 STREAMS = ["alignment", "context_aware", "surprise"]
@@ -59,9 +60,7 @@ def test_each_stream_is_scored_and_nothing_is_made_twice(project: Project) -> No
 def test_only_normal_training_footage_has_patch_grids(project: Project) -> None:
     practice, listed = listed_in(project)
     shards = footage_step.shard_names(project.settings.footage.shards)
-    have = set(
-        joined([block_views.patch_grids(project, practice, listed, one) for one in shards])["video_id"]
-    )
+    have = set(joined([grids.patch_grids(project, practice, listed, one) for one in shards])["video_id"])
     rows = listed.read()
     training = rows.filter((pl.col("set") == "training") & pl.col("video_id").is_in(list(have)))["video"]
     assert len(training) == 6
@@ -113,7 +112,7 @@ def test_another_network_may_see_the_scene(project: Project) -> None:
     practice, listed = listed_in(other)
     video_id = footage_step.normal_of_training(other, practice, listed)["video_id"][0]
     assert learned_in(other).recipe != learned_in(project).recipe
-    ours, theirs = (block_views.views_of(one, video_id).scenes for one in (project, other))
+    ours, theirs = (grids.views_of(one, video_id).scenes for one in (project, other))
     assert np.abs(ours - theirs).max() > 0.01
 
 

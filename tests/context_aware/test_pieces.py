@@ -15,7 +15,7 @@ from traces_core.detector.detector import Detector
 from traces_core.encoders.evidence import Evidence
 from traces_core.project import Project
 from traces_core.steps import context_scores
-from traces_core.steps.block_views import evidence_of
+from traces_core.steps.grids import evidence_of
 from traces_core.streams.episodes import EpisodeEvent
 from traces_core.streams.table import STREAMS
 from traces_core.types import Episode, ScoreTrack

@@ -19,13 +19,14 @@ from experiments.real_captions import bench as real
 from experiments.real_captions import rows as real_rows
 from experiments.real_captions.report import real_markdown
 from experiments.real_captions.runs import EXPERIMENT
+from pipelines.asset import ArtifactIOManager
 from pipelines.resources import ProjectResource, TrackerResource
 from pipelines.tracking import Tracker
 from traces_core.captions.settings import CaptionSettings
 from traces_core.errors import UnknownNameError
 from traces_core.project import Project
 from traces_core.settings import Machine, Settings
-from traces_core.store import Store
+from traces_core.store import Artifact, Store, code
 
 FRAMES = 300
 EVENTS = {"Abuse001_x264": "Abuse 90 149 -1 -1", "Arson002_x264": "Arson 30 89 200 239"}
@@ -94,9 +95,20 @@ def _material(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
 def rows(project: Project) -> list[dict]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv(VARIABLE, str(project.machine.data.parent / "material"))
-        return [
-            row for name in real_rows.EXPERIMENTS for row in real_rows.real_rows(project, name).read()["rows"]
-        ]
+        return [row for one in measured(project) for row in one.read()["rows"]]
+
+
+def measured(project: Project) -> list[Artifact]:
+    """The rows of every experiment."""
+    sentences = [real.real_sentences(project, table) for table in real.TABLES]
+    return [
+        real_rows.real_rows(project, name, measure, sentences)
+        for name, measure in real_rows.EXPERIMENTS.items()
+    ]
+
+
+def bench_of(project: Project, table: str = "captions_vadtree_coarse") -> real.Bench:
+    return real.Bench(project, real.real_data(), table, real.real_sentences(project, table))
 
 
 def of(rows: list[dict], experiment: str, table: str = "captions_vadtree_coarse") -> dict[str, dict]:
@@ -123,7 +135,7 @@ def test_the_default_has_the_same_numbers_wherever_it_stands(rows: list[dict]) -
 
 
 def test_a_score_that_holds_from_the_end_of_its_stretch_tells_nothing_before(project: Project) -> None:
-    bench = real.Bench(project, real.real_data(), "captions_vadtree_coarse")
+    bench = bench_of(project)
     settings = bench.settings(classes=tuple(sorted(real_rows.UCF_CLASSES)))
     tracks = bench.tracks(bench.corpus(settings), settings)
     known = real_rows.from_the_end(bench, tracks)
@@ -151,7 +163,7 @@ def test_a_left_out_class_is_judged_on_its_videos_and_the_normal_ones(rows: list
 
 
 def test_a_small_bank_has_its_size_and_every_class_before_any_twice(project: Project) -> None:
-    bench = real.Bench(project, real.real_data(), "captions_vadtree_coarse")
+    bench = bench_of(project)
     corpus = bench.corpus(bench.settings(classes=tuple(sorted(real_rows.UCF_CLASSES))))
     small = real_rows.drawn(corpus, 13, 1, is_stratified=True)
     sides = small.group_by("side").agg(pl.len(), pl.col("class").n_unique().alias("classes"))
@@ -163,7 +175,7 @@ def test_a_small_bank_has_its_size_and_every_class_before_any_twice(project: Pro
 
 def test_a_second_time_nothing_is_computed(project: Project, rows: list[dict]) -> None:
     assert rows
-    assert not any(real_rows.real_rows(project, name).computed for name in real_rows.EXPERIMENTS)
+    assert not any(one.computed for one in measured(project))
 
 
 def test_nothing_that_is_kept_holds_a_caption(project: Project, rows: list[dict]) -> None:
@@ -174,7 +186,7 @@ def test_nothing_that_is_kept_holds_a_caption(project: Project, rows: list[dict]
 
 
 def test_the_page_shows_causal_rows_before_offline_ones(project: Project, rows: list[dict]) -> None:
-    found = real_rows.real_results(project, "abc123").read()
+    found = real_rows.real_results(project, "abc123", measured(project)).read()
     assert len(found["rows"]) == len(rows)
     page = real_markdown(found["rows"], found["baselines"], found["provenance"])
     assert page.index("## Causal") < page.index("## Offline") < page.index("## Published")
@@ -198,11 +210,7 @@ def test_without_the_folder_it_says_what_to_set(monkeypatch: pytest.MonkeyPatch,
 def test_a_catalog_without_the_classes_is_refused(project: Project, tmp_path: Path) -> None:
     bare = project.machine.model_copy(update={"catalog": write_catalog(tmp_path / "bare")})
     with pytest.raises(UnknownNameError, match="abuse"):
-        real_rows.headline(
-            real.Bench(
-                Project(project.store, project.settings, bare), real.real_data(), "captions_vadtree_coarse"
-            )
-        )
+        real_rows.headline(bench_of(Project(project.store, project.settings, bare)))
 
 
 def test_each_row_is_a_run_of_mlflow(
@@ -216,7 +224,11 @@ def test_each_row_is_a_run_of_mlflow(
         "catalog": str(project.machine.catalog),
         "params": str(tmp_path),
     }
-    resources = {"project": ProjectResource(**machine), "tracker": TrackerResource(root=str(tmp_path))}
+    resources = {
+        "project": ProjectResource(**machine),
+        "tracker": TrackerResource(root=str(tmp_path)),
+        "io_manager": ArtifactIOManager(project=ProjectResource(**machine)),
+    }
     judged = next(one for one in chapter.MEASURED if one.key.path == ["real", "judges"])
     done = dg.materialize([*chapter.SENTENCES, judged], resources=resources)
     assert done.success
@@ -225,3 +237,11 @@ def test_each_row_is_a_run_of_mlflow(
     variants = {(run.data.params["table"], run.data.params["variant"]) for run in runs if run.data.metrics}
     assert len(variants) == 3 + 2
     assert len(runs) == 1 + len(variants)
+
+
+def test_the_code_of_one_experiment_does_not_touch_the_rows_of_another() -> None:
+    for step in (real_rows.real_rows, real_rows.real_results):
+        reached = code.closure_of(step).definitions
+        assert not {f"{real_rows.__name__}:{name}" for name in real_rows.EXPERIMENTS} & reached.keys()
+    versions = {chapter.MEASURED[n].code_versions_by_key[one.key] for n, one in enumerate(chapter.MEASURED)}
+    assert len(versions) == len(real_rows.EXPERIMENTS)

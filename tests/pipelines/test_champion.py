@@ -15,9 +15,10 @@ from pipelines.mlflow_model import NAME
 from pipelines.mlflow_runs import ablation_runs
 from pipelines.tracking import TrackedRun, Tracker
 from traces_core.detector.saved import PARTS, SECTIONS, open_detector
+from traces_core.metrics.promotion import MEASURES, TOLERANCE, compare
 from traces_core.project import Project
 from traces_core.steps import ablations
-from traces_core.steps.promotion import MEASURES, TOLERANCE, compare, late_row
+from traces_core.steps.benchmark import late_row
 from traces_core.steps.wiring import Artifacts
 from traces_core.store import Store
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import inspect
 import sys
 from dataclasses import dataclass, field, fields, replace
-from typing import Any
+from typing import Any, get_type_hints
 
 import dagster as dg
 import pytest
 from context_aware.small_context import SMALL
 
-from pipelines.asset import DECLARED, Declared
+from pipelines.asset import DECLARED, Declared, Input
 from pipelines.definitions import defs
 from pipelines.tracking import Tracker
 from traces_core.project import Project
@@ -141,3 +141,33 @@ def test_the_lineage_that_is_drawn_is_the_one_that_is_declared(key: dg.AssetKey)
     declared = DECLARED[key]
     inputs = {one for inner in declared.inputs.values() for one in inner.keys}
     assert GRAPH.get(key).parent_keys == inputs | set(declared.sources)
+
+
+def test_every_asset_that_is_made_is_declared_by_its_parameters() -> None:
+    assert set(DECLARED) == GRAPH.materializable_asset_keys
+
+
+@pytest.mark.parametrize(
+    "key",
+    sorted(key for key in DECLARED if "experiment" in GRAPH.get(key).tags),
+    ids=lambda key: key.to_user_string(),
+)
+def test_an_experiment_hands_its_step_artifacts_alone_or_all_of_them(key: dg.AssetKey) -> None:
+    """One of a key in two parts comes as one, several as a list; the step takes nothing else of the graph."""
+    [step] = code.steps_called(DECLARED[key].body)
+    hints = get_type_hints(step)
+    taken = {name: hint for name, hint in hints.items() if hint in (Artifact, list[Artifact])}
+    handed = {
+        name: list[Artifact] if one.takes_all else Artifact for name, one in DECLARED[key].inputs.items()
+    }
+    taken.pop("return")
+    assert taken == handed
+    assert all(one.takes_all or len(one.keys) == 1 for one in DECLARED[key].inputs.values())
+
+
+def test_a_list_of_one_asset_is_a_list() -> None:
+    [key] = keys = (dg.AssetKey(["ped2_scores", "0"]),)
+    artifact = object()
+    assert Input(keys, takes_all=True).gather([artifact]) == [artifact]
+    assert Input(keys, takes_all=False).gather([artifact]) is artifact
+    assert Input((key, key), takes_all=True).gather([[artifact, artifact], artifact]) == [artifact] * 3

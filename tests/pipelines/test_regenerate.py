@@ -16,9 +16,9 @@ from misbehaving_server import Answer, Misbehaving, Request, misbehaving
 from small_graph import PARAMS, write_footage
 
 from traces_core.errors import SettingsError
+from traces_core.metrics.promotion import MEASURES
 from traces_core.settings import Machine, Settings
 from traces_core.steps import footage as footage_step
-from traces_core.steps.promotion import MEASURES
 from traces_core.steps.regeneration import write_seed
 from traces_core.store import Store
 

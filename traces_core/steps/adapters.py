@@ -16,6 +16,7 @@ from traces_core.fusion.saved import save_fusion
 from traces_core.fusion.training import Trained, train_fusion
 from traces_core.fusion.window_fusion import MeanFusion, WindowFusion
 from traces_core.project import Project
+from traces_core.report import training_curves
 from traces_core.steps.features import load_features
 from traces_core.steps.footage import captions, joined, normal_of_training
 from traces_core.store import Artifact
@@ -134,3 +135,12 @@ def _training_report(trained: Trained) -> dict[str, Any]:
         "windows": {"training": len(trained.training_windows), "validation": len(trained.validation_windows)},
         "curve": [{"step": point.step, **point.metrics} for point in trained.curve],
     }
+
+
+def training_picture(training: dict[str, Any]) -> bytes:
+    """The curves of a training: what it lost in training and in validation, as PNG."""
+    later = training["curve"][1:]  # nothing was trained before step 0
+    names = ("training_loss", "validation_info_nce")
+    return training_curves(
+        {name: [point[name] for point in later] for name in names}, steps=[point["step"] for point in later]
+    )

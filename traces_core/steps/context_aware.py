@@ -2,7 +2,7 @@
 
     patch_grids ──> predictor ──> context_gate
 
-Everything is learned from normal training footage. What is seen of it is in `block_views`, what is said about
+Everything is learned from normal training footage. What is seen of it is in `grids`, what is said about
 a video in `context_scores`.
 """
 
@@ -27,8 +27,8 @@ from traces_core.detector.loading import block_encoder, is_predicting, origin, s
 from traces_core.fusion.training_loop import Progress
 from traces_core.project import Project
 from traces_core.steps import footage as footage_step
-from traces_core.steps.block_views import load_grids, views_of
 from traces_core.steps.footage import joined
+from traces_core.steps.grids import load_grids, views_of
 from traces_core.store import Artifact
 from traces_core.store.code import code_of_running_step, made_with, step
 from traces_core.store.digest import digest

@@ -22,8 +22,8 @@ from traces_core.detector.loading import context_scorer, is_predicting
 from traces_core.detector.pipeline import EpisodeStage
 from traces_core.detector.sinks import TableSink
 from traces_core.project import Project
-from traces_core.steps.block_views import views_of
 from traces_core.steps.calibration import episode_rules
+from traces_core.steps.grids import views_of
 from traces_core.steps.scores import SCORES, by_video, scores_table, tracks_of
 from traces_core.store import Artifact
 from traces_core.store.code import step

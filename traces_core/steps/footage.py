@@ -12,8 +12,8 @@ import polars as pl
 from traces_core.datasets import GroundTruth, read_annotations
 from traces_core.errors import AnnotationError, VideoError
 from traces_core.practice import world
+from traces_core.practice.sets import practice_plans
 from traces_core.project import Project
-from traces_core.steps.practice_sets import practice_plans
 from traces_core.store import Artifact
 from traces_core.store.code import code_of, step
 from traces_core.store.digest import digest, file_digest

@@ -14,11 +14,11 @@ from pathlib import Path
 from traces_core.bank.bank import Bank
 from traces_core.bank.recall import recall_of_index
 from traces_core.errors import SettingsError
+from traces_core.metrics.promotion import Row, Verdict, compare
 from traces_core.project import Project
 from traces_core.settings import BASE_FILE, Settings
 from traces_core.steps import bank as bank_step
 from traces_core.steps.ablations import streams_of
-from traces_core.steps.promotion import Row, Verdict, compare
 from traces_core.steps.wiring import Artifacts
 from traces_core.streams.table import LATE
 from traces_core.text.catalog import SIDES

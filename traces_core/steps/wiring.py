@@ -20,7 +20,6 @@ from traces_core.steps import (
     adapters,
     bank,
     benchmark,
-    block_views,
     calibration,
     captions,
     context_aware,
@@ -28,8 +27,8 @@ from traces_core.steps import (
     corpus,
     features,
     footage,
+    grids,
     model,
-    pages,
     scores,
 )
 from traces_core.store import Artifact
@@ -41,7 +40,7 @@ BY_SHARD: tuple[Step, ...] = (
     features.video_features,
     scores.anomaly_scores,
     calibration.alarms,
-    block_views.patch_grids,
+    grids.patch_grids,
     context_scores.context_aware_scores,
     context_scores.context_aware_alarms,
 )
@@ -53,7 +52,7 @@ WHOLE: tuple[Step, ...] = (
     adapters.adapters,
     calibration.thresholds,
     benchmark.benchmark_metrics,
-    pages.benchmark_report,
+    benchmark.benchmark_report,
     model.detector_model,
     context_aware.predictor,
     context_aware.context_gate,

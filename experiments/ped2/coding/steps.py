@@ -38,6 +38,8 @@ from traces_core.types import Array
 
 SCALING = {"expected_share", "scale_quantile", "least_of_row", "least_of_all"}
 """Settings of motion that say what is surprising, given how fast things move."""
+SHAPE = {"encoder", "channels", "block_frames"}
+"""Settings of the predictor that say which blocks its coder reads, and at how many places."""
 CHUNK = 32
 """Frames that are watched at once; changes memory, not the result."""
 
@@ -70,7 +72,7 @@ def ped2_motion(project: Project, settings: Ped2Settings, part: str) -> Artifact
             "clips": clips.fingerprint,
             "shrink": settings.shrink,
             "motion": motion.model_dump(include={"newest_share", "least_weight", "reach"}),
-            "encoder": settings.predictor.encoder,
+            "coder": settings.predictor.model_dump(include=SHAPE),
         },
         write=move,
     )
@@ -118,14 +120,18 @@ def ped2_predictor(
 
 
 @step
-def ped2_expectation(project: Project, settings: Ped2Settings, seed: int) -> Artifact:
-    """What the coder of a seed expects of the normal clips: readout and scale. The fact `cpu_s` as above."""
+def ped2_expectation(
+    project: Project, settings: Ped2Settings, seed: int, ped2_predictor: Artifact, ped2_motion: Artifact
+) -> Artifact:
+    """What the coder of a seed expects of the normal clips: readout and scale.
+
+    `ped2_motion` is that of the training clips. The fact `cpu_s` is processor time, of all threads.
+    """
     clips, settings = ped2_data(), settings.seeded(seed)
-    predictor, motion = ped2_predictor(project, settings, seed), ped2_motion(project, settings, "train")
 
     def fit(path: Path) -> tuple[Path, Mapping[str, Any]]:
         began = time.process_time()
-        coder, speeds = _coder(predictor, settings), motion.read()
+        coder, speeds = _coder(ped2_predictor, settings), ped2_motion.read()
         names = list(clips.training)
         luminances = (read_luminance(clips.training[name], settings.shrink)[0] for name in names)
         contexts = [watched(coder, luminance, settings).half() for luminance in luminances]
@@ -140,8 +146,10 @@ def ped2_expectation(project: Project, settings: Ped2Settings, seed: int) -> Art
         "ped2_expectation",
         str(seed),
         made_from={
-            "predictor": predictor.fingerprint,
-            "motion": motion.fingerprint,
+            "clips": clips.fingerprint,
+            "shrink": settings.shrink,
+            "predictor": [ped2_predictor.fingerprint, settings.predictor.model_dump()],
+            "motion": ped2_motion.fingerprint,
             "scaling": settings.motion.model_dump(include=SCALING),
         },
         write=fit,
@@ -149,21 +157,24 @@ def ped2_expectation(project: Project, settings: Ped2Settings, seed: int) -> Art
 
 
 @step
-def ped2_scores(project: Project, settings: Ped2Settings, seed: int) -> Artifact:
+def ped2_scores(
+    project: Project,
+    settings: Ped2Settings,
+    seed: int,
+    ped2_predictor: Artifact,
+    ped2_expectation: Artifact,
+    ped2_motion: Artifact,
+) -> Artifact:
     """Surprise of the test clips: `<clip>/maps` (F, G, G), `<clip>/scores` (F,), `<clip>/times_s` (F,).
 
-    The fact `cpu_s` is the processor time that watching took, `motion` not included.
+    `ped2_motion` is that of the test clips. The fact `cpu_s` is the processor time of the coder and the maps,
+    motion not included.
     """
     clips, settings = ped2_data(), settings.seeded(seed)
-    predictor, expectation = (
-        ped2_predictor(project, settings, seed),
-        ped2_expectation(project, settings, seed),
-    )
-    motion = ped2_motion(project, settings, "test")
 
     def score(path: Path) -> tuple[Path, Mapping[str, Any]]:
-        coder, speeds = _coder(predictor, settings), motion.read()
-        expected = _expected(expectation.read(), settings)
+        coder, speeds = _coder(ped2_predictor, settings), ped2_motion.read()
+        expected = _expected(ped2_expectation.read(), settings)
         kept, cpu_s = {}, 0.0
         for name, clip in clips.test.items():
             luminance, times_s = read_luminance(clip, settings.shrink)
@@ -181,9 +192,11 @@ def ped2_scores(project: Project, settings: Ped2Settings, seed: int) -> Artifact
         "ped2_scores",
         str(seed),
         made_from={
-            "motion": motion.fingerprint,
-            "predictor": predictor.fingerprint,
-            "expectation": expectation.fingerprint,
+            "clips": clips.fingerprint,
+            "shrink": settings.shrink,
+            "motion": ped2_motion.fingerprint,
+            "predictor": [ped2_predictor.fingerprint, settings.predictor.model_dump()],
+            "expectation": [ped2_expectation.fingerprint, settings.motion.expected_share],
             "top_share": settings.motion.top_share,
         },
         write=score,

@@ -1,7 +1,6 @@
 """What two versions of the benchmark are compared by: a few numbers a stream, and small tables of curves.
 
-They are read from artifacts that are current, and are no artifacts themselves: whoever compares writes them
-where the tool expects them, as `pipelines.versioning` does for DVC. What is measured is in `steps.benchmark`.
+Whoever compares writes them where the tool expects them, as `pipelines.versioning` does for DVC.
 """
 
 from __future__ import annotations
@@ -13,15 +12,13 @@ import numpy as np
 import polars as pl
 
 from traces_core.datasets import GroundTruth
-from traces_core.metrics import FrameScores, LevelCounts, numbers_of
-from traces_core.project import Project
-from traces_core.steps.benchmark import tracks_of_set, truth_of
-from traces_core.steps.footage import shard_names
-from traces_core.streams.calibration import Calibration
+from traces_core.metrics.frame import FrameScores
+from traces_core.metrics.numbers import numbers_of
+from traces_core.metrics.ranking import LevelCounts
 from traces_core.types import ScoreTrack
 
 RECALLS = np.linspace(0.01, 1.0, 100)
-"""Shares of the anomalous frames at which precision is told."""
+"""Shares of the anomalous frames at which precision is measured."""
 
 PRECISION = pl.Schema({"stream": pl.String(), "recall": pl.Float64(), "precision": pl.Float64()})
 SCORES = pl.Schema(
@@ -46,28 +43,8 @@ def stream_numbers(rows: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, flo
     }
 
 
-def curve_tables(project: Project) -> dict[str, pl.DataFrame]:
-    """Tables by name: `precision` (stream, recall, precision) and `scores` (stream, time_s, score, video).
-
-    The scores are those of the benchmark video with most events; the first by name of several.
-
-    Raises
-    ------
-    MissingArtifactError
-        If the benchmark has not been made.
-    """
-    store = project.store
-    listed, annotated = store.current("videos"), store.current("annotations")
-    scores = [
-        store.current("anomaly_scores", shard) for shard in shard_names(project.settings.footage.shards)
-    ]
-    calibration = Calibration.load(store.current("thresholds"))
-    tracks = tracks_of_set(listed, scores, calibration, "benchmark")
-    truth = truth_of(listed, annotated)
-    return {"precision": _precision(tracks, truth), "scores": _scores(tracks, truth)}
-
-
-def _precision(tracks: Tracks, truth: GroundTruth) -> pl.DataFrame:
+def precision_curves(tracks: Tracks, truth: GroundTruth) -> pl.DataFrame:
+    """The precision of each stream at each of `RECALLS`; columns as in `PRECISION`."""
     parts = []
     for stream in sorted(tracks):
         frames = FrameScores.from_tracks(tracks[stream], truth)
@@ -81,12 +58,13 @@ def _precision(tracks: Tracks, truth: GroundTruth) -> pl.DataFrame:
     return pl.concat([pl.DataFrame(schema=PRECISION), *parts])
 
 
-def _scores(tracks: Tracks, truth: GroundTruth) -> pl.DataFrame:
+def score_curves(tracks: Tracks, truth: GroundTruth) -> pl.DataFrame:
+    """The scores of the video with most events, the first by name of several; columns as in `SCORES`."""
     video = max(sorted(truth.videos), key=lambda name: len(truth.intervals[name]))
-    shown = [(stream, by_video[video]) for stream, by_video in sorted(tracks.items()) if video in by_video]
     parts = [
         _rows(SCORES, stream=stream, time_s=track.times_s, score=track.values, video=video)
-        for stream, track in shown
+        for stream, by_video in sorted(tracks.items())
+        if (track := by_video.get(video)) is not None
     ]
     return pl.concat([pl.DataFrame(schema=SCORES), *parts])
 

@@ -1,23 +1,21 @@
-"""Steps that ask why: the benchmark again, with one thing changed at a time.
+"""The rows of the ablations: the benchmark again, with one thing changed at a time.
 
 Each variant runs the same steps with other settings, in a store that makes nothing current; what it shares
-with the main run is found, not made. An ablation reports the trained fusion even where the gate would have
-shipped the identity: otherwise a training that does harm would look harmless.
+with the main run is in the store already. An ablation reports the trained fusion even where the gate would
+have shipped the identity: otherwise a training that does harm would look harmless.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, get_args
 
 from traces_core.bank.bank import Bank
 from traces_core.metrics import numbers_of
 from traces_core.project import Project
 from traces_core.scoring.choice import ScorerChoice
-from traces_core.steps import ladder
 from traces_core.steps.wiring import Artifacts
 from traces_core.store import Artifact
-from traces_core.store.code import code_of, made_with, step
 from traces_core.streams.table import APPEARANCE, FUSED, LATE
 
 SEEDS = (0, 1, 2)
@@ -140,39 +138,3 @@ def _over(
         found = streams_of(project.variant(**{setting: value}))
         rows += [_row(f"{name} = {value}", found[stream], {setting: value}) for stream in streams]
     return rows
-
-
-ABLATIONS: dict[str, Callable[[Project], list[Row]]] = {
-    "encoder_seeds": encoder_seeds,
-    "fusion": fusion,
-    "window": window,
-    "neighbours": neighbours,
-    "scorers": scorers,
-    "bank_size": bank_size,
-    "scene": scene,
-    "training_corpus": training_corpus,
-    "left_out_class": left_out_class,
-    **ladder.ABLATIONS,
-}
-"""Every ablation by name."""
-
-
-@step
-def ablation(
-    project: Project,
-    name: str,
-    compare: Callable[[Project], list[Row]],
-    benchmark_metrics: Artifact,
-    trace_index: Artifact,
-) -> Artifact:
-    """The rows of one ablation, made anew whenever the main result, the settings or the code changed."""
-    made_from = {
-        "settings": project.settings.model_dump(),
-        "main": benchmark_metrics.fingerprint,
-        "bank": trace_index.fingerprint,
-        "code": code_of(compare, deep=True),
-        "encoders": [made_with(project.clip), made_with(project.windows)],
-    }
-    return project.store.remember(
-        "ablations", name, made_from=made_from, make=lambda: {"rows": compare(project)}
-    )

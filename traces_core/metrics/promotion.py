@@ -1,7 +1,7 @@
 """The gate that every promotion passes: a detector, or a bank, replaces another only if no number falls.
 
-Both sides are rows of the benchmark of the same footage and ground truth, measured by the same code. How they
-are made belongs to who asks: `regeneration` for a bank, `pipelines.champion` for a detector.
+Both sides are rows of the benchmark of the same footage and ground truth, measured by the same code. They are
+made in `traces_core.steps.regeneration` for a bank, in `pipelines.champion` for a detector.
 """
 
 from __future__ import annotations
@@ -9,9 +9,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
-
-from traces_core.store import Artifact
-from traces_core.streams.table import LATE
 
 Row = Mapping[str, Any]
 
@@ -34,11 +31,6 @@ class Verdict:
     """What the new one reaches, by measure; empty where it was not measured."""
     baseline: Mapping[str, float | None]
     """What the baseline reaches."""
-
-
-def late_row(measured: Artifact) -> Row:
-    """The row of the stream that the gate judges."""
-    return next(row for row in measured.read()["rows"] if row["stream"] == LATE)
 
 
 def compare(new: Row, baseline: Row, name: str) -> Verdict:
