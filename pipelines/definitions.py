@@ -23,6 +23,7 @@ from assets import (
 )
 from experiments.ped2 import assets as ped2
 from experiments.real_captions import assets as real_captions
+from pipelines.graph import serve
 from pipelines.jobs import JOBS
 from pipelines.resources import ProjectResource, TrackerResource
 from pipelines.schedules import SCHEDULES
@@ -83,3 +84,5 @@ defs = dg.Definitions(
     # processes and machines: one a partition.
     executor=dg.in_process_executor,
 )
+
+serve(defs)
