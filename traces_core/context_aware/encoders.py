@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from traces_core.context_aware.saved import ModelEncoders
 from traces_core.encoders.base import ImageEncoder
 from traces_core.encoders.clip import ClipEncoder
 from traces_core.encoders.settings import ClipSettings
 from traces_core.encoders.timesformer import TimesformerEncoder
-from traces_core.project import Project
+
+if TYPE_CHECKING:
+    from traces_core.project import Project
 
 
 def is_predicting(project: Project) -> bool:

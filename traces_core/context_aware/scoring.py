@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -29,11 +30,13 @@ from traces_core.context_aware.saved import load_model
 from traces_core.context_aware.scene import SceneReferences
 from traces_core.context_aware.settings import ContextGateSettings
 from traces_core.errors import EmptySideError
-from traces_core.project import Project
 from traces_core.store import Artifact
 from traces_core.streams.table import ALIGNMENT, SURPRISE
 from traces_core.text.catalog import SIDES
 from traces_core.types import Array, ScoreTrack, Times
+
+if TYPE_CHECKING:
+    from traces_core.project import Project
 
 CELLS = 1 << 24
 """Most numbers that gated texts hold at once: bounds the memory, not the result."""

@@ -7,18 +7,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from traces_core.bank.bank import Bank
 from traces_core.encoders.evidence import Evidence
 from traces_core.fusion.saved import load_fusion
 from traces_core.fusion.window_fusion import WindowFusion
 from traces_core.fusion.windows import fuse_windows
-from traces_core.project import Project
 from traces_core.scoring import ScorerSettings, label_gaps, score_vectors
 from traces_core.store import Artifact
 from traces_core.streams.base import Push
 from traces_core.streams.table import STREAMS
 from traces_core.types import Array, ScoreTrack
+
+if TYPE_CHECKING:
+    from traces_core.project import Project
 
 
 @dataclass(frozen=True)
