@@ -165,7 +165,7 @@ def test_a_stage_refuses_a_path_that_no_stage_depends_on(project: Project, setti
 
 
 CHECKOUT = (
-    *("assets", "catalog", "pipelines", "traces_core", ".dvc", ".dvcignore", ".gitignore"),
+    *("assets", "catalog", "experiments", "pipelines", "traces_core", ".dvc", ".dvcignore", ".gitignore"),
     *("constraints.txt", "dagster.yaml", "dvc.yaml", "params.yaml"),
 )
 """What of this checkout the clone gets."""
