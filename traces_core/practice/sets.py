@@ -6,6 +6,7 @@ What a plan is, and how it is drawn, belongs in `traces_core.practice`.
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from traces_core.practice import KINDS, Plan, plan_video
 from traces_core.practice.plans import generator
@@ -15,7 +16,9 @@ from traces_core.practice.world import (
     calibration_plans,
     training_plans,
 )
-from traces_core.settings import PracticeSettings
+
+if TYPE_CHECKING:
+    from traces_core.settings import PracticeSettings
 
 
 def practice_plans(settings: PracticeSettings) -> dict[str, list[Plan]]:
