@@ -649,7 +649,7 @@ BESIDE_SCORES = (
         "another data set",
         f"{CORE}/datasets/xd_violence.py",
         "XD_RATE = Fraction(24)",
-        "XD_RATE = Fraction(25)",
+        "XD_RATE = Fraction(30)",
     ),
     Edit(
         "when the inbox gives a file up",

@@ -61,6 +61,7 @@ LIBRARIES_LEFT_OUT = {
 """Libraries whose release changes no result, and why."""
 
 MACHINE = {
+    "TRACES_INBOX": "where dropped files lie; each counts by its content",
     "TRACES_REAL_DATA": "where data lies; what lies there is in the recipe by content",
     **dict.fromkeys(("ALL_PROXY", "HTTPS_PROXY", "all_proxy", "https_proxy"), "how a network is reached"),
 }
