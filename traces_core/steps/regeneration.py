@@ -1,7 +1,7 @@
 """Steps that try another bank: what a language model writes with a new seed, judged before it is used.
 
 Everything is made in a store that makes nothing current, so that a bank that is not taken changes nothing.
-Who asks for it, and when, is in `pipelines`.
+What starts it, and when, is in `pipelines`.
 """
 
 from __future__ import annotations

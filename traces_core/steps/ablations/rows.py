@@ -93,8 +93,8 @@ def training_corpus(project: Project) -> list[Row]:
     for corpus in ("normal", "all"):
         for seed in SEEDS:
             changed = {"training__footage": corpus, "training__fusion__seed": seed}
-            found = streams_of(project.variant(**changed))[FUSED]
-            rows.append(_row(f"{corpus} clips", found, changed, seed=seed))
+            fused = streams_of(project.variant(**changed))[FUSED]
+            rows.append(_row(f"{corpus} clips", fused, changed, seed=seed))
     return rows
 
 
@@ -134,6 +134,6 @@ def _over(
 ) -> list[Row]:
     rows = []
     for value in values:
-        found = streams_of(project.variant(**{setting: value}))
-        rows += [_row(f"{name} = {value}", found[stream], {setting: value}) for stream in streams]
+        by_stream = streams_of(project.variant(**{setting: value}))
+        rows += [_row(f"{name} = {value}", by_stream[stream], {setting: value}) for stream in streams]
     return rows
