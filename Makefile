@@ -61,9 +61,10 @@ test-vllm: $(STAMP)  ## run the writer against vllm's own classes, in an environ
 e2e: $(STAMP)  ## drive both user interfaces in a headless Chromium; pictures in reports/e2e
 	@$(BIN)/python tests/e2e/walk_through.py
 
-lint: $(STAMP)  ## lint, format, types, definitions
+lint: $(STAMP)  ## lint, format, imports, types, definitions
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
+	@PYTHONPATH=. $(BIN)/lint-imports
 	@$(BIN)/mypy
 	@$(BIN)/dg check defs
 

@@ -26,6 +26,7 @@ from assets import (
 from experiments.ped2 import assets as ped2
 from experiments.real_captions import assets as real_captions
 from pipelines.asset import ArtifactIOManager
+from pipelines.graph import serve
 from pipelines.jobs import JOBS
 from pipelines.resources import ProjectResource, TrackerResource
 from pipelines.schedules import SCHEDULES
@@ -92,3 +93,5 @@ defs = dg.Definitions(
     # processes and machines: one a partition.
     executor=dg.in_process_executor,
 )
+
+serve(defs)

@@ -13,6 +13,7 @@ from pipelines.automation import GPU, LLM
 from pipelines.regenerate import try_new_bank
 from pipelines.reporting import Rows, shown_rows
 from pipelines.resources import ProjectResource
+from pipelines.results import write_results
 from pipelines.walk import BANK, BENCHMARK, DEMO, walk_as_job
 from traces_core.steps import corpus as corpus_step
 
@@ -65,8 +66,6 @@ def _walk(name: str, selection: str, *, waits: bool = False) -> dg.OpDefinition:
 @dg.op(ins={"start": dg.In(dg.Nothing)}, out=dg.Out(dg.Nothing))
 def publish(context: dg.OpExecutionContext, project: ProjectResource) -> None:
     """Put the result table and the pages where people look for them: in reports/."""
-    from pipelines.run import write_results
-
     project = project.open()
     said = write_results(project.store, project.machine.reports)
     versioning.write_comparable(project)

@@ -13,6 +13,7 @@ from functools import partial
 import dagster as dg
 
 from pipelines.asset import DECLARED, Declared
+from pipelines.graph import served
 from traces_core.project import Project
 from traces_core.store.dry_run import DryRun, Stale
 
@@ -28,8 +29,7 @@ def stale_partitions(project: Project) -> list[Stale]:
     project
         Store, settings and catalog to compare; its encoders are asked for their fingerprints only.
     """
-    from pipelines.definitions import defs  # which collects the sensors, and they call this
-
+    defs = served()
     graph = defs.resolve_asset_graph()
     dry_run = DryRun(project.store.root)
     assets = [graph.get(key) for key in graph.toposorted_asset_keys]

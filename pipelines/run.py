@@ -13,7 +13,6 @@ import shutil
 import sys
 import time
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -22,17 +21,18 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+import pipelines.definitions  # noqa: F401  the graph that is run
 from pipelines import versioning
 from pipelines.reconcile import stale_partitions
-from pipelines.resources import ProjectResource, git_commit
+from pipelines.resources import ProjectResource
+from pipelines.results import write_results
 from pipelines.walk import BENCHMARK, DEMO, EVERYTHING, GraphError, WalkStep, walk
 from traces_core.project import Project
 from traces_core.report import POCKET_NOTICE, result_table
 from traces_core.report.markdown import results_markdown
 from traces_core.settings import project_root
 from traces_core.steps.ablations import ABLATIONS, ladder_report
-from traces_core.steps.benchmark import baseline_rows, example_picture
-from traces_core.store import Store
+from traces_core.steps.benchmark import example_picture
 
 
 def materialize(selection: str, *, instance: dg.DagsterInstance, console: Console) -> int:
@@ -56,20 +56,6 @@ def _progress(console: Console) -> Progress:
         TextColumn("{task.description}"),
     )
     return Progress(*columns, console=console)
-
-
-def write_results(store: Store, reports: Path) -> dict[str, Any]:
-    """`reports/benchmark.json` and the pages, as copies that stay where people look for them."""
-    measured = store.current("benchmark_metrics").read()
-    rows = measured["rows"]
-    provenance = {**measured["provenance"], "git_commit": git_commit()}
-    said = {"rows": rows, "baselines": baseline_rows(rows), "provenance": provenance}
-    reports.mkdir(parents=True, exist_ok=True)
-    target = reports / "benchmark"
-    shutil.rmtree(target, ignore_errors=True)
-    shutil.copytree(store.current("benchmark_report").path, target)
-    (reports / "benchmark.json").write_text(json.dumps(said, indent=1), encoding="utf-8")
-    return said
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from pipelines.graph import served
 from traces_core.errors import TracesError
 from traces_core.metrics.curves import stream_numbers
 from traces_core.project import Project
@@ -76,11 +77,9 @@ class Stage:
         """Keys of its assets, in the order of the graph."""
         import dagster as dg
 
-        from pipelines.definitions import defs  # whose jobs call `commit`
-
         if self.selection is None:
             return []
-        graph = defs.resolve_asset_graph()
+        graph = served().resolve_asset_graph()
         chosen = dg.AssetSelection.from_string(self.selection).resolve(graph)
         return [
             key for key in graph.toposorted_asset_keys if key in chosen and graph.get(key).is_materializable
@@ -172,9 +171,7 @@ def dvc_revision(path: Path) -> str:
 
 def write_code(root: Path) -> None:
     """Write the code versions of every stage: what the stage `code` does."""
-    from pipelines.definitions import defs
-
-    graph = defs.resolve_asset_graph()
+    graph = served().resolve_asset_graph()
     (root / CODE).mkdir(parents=True, exist_ok=True)
     for name, stage in stages(root).items():
         versions = {"/".join(key.path): graph.get(key).code_version for key in stage.assets()}
@@ -319,4 +316,6 @@ def main(arguments: Iterable[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
+    import pipelines.definitions  # noqa: F401  the graph, for a module that is a program here
+
     sys.exit(main())

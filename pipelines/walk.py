@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
+from pipelines.graph import served
+
 if TYPE_CHECKING:
     from dagster._core.definitions.assets.graph.asset_graph import AssetGraph
 
@@ -192,6 +194,5 @@ def _only_wraps(error_class: str | None) -> bool:
 
 
 def _graph_and_job() -> tuple[AssetGraph, dg.JobDefinition]:
-    from pipelines.definitions import defs  # which name the jobs that walk: known only once all are there
-
+    defs = served()
     return defs.resolve_asset_graph(), defs.resolve_implicit_global_asset_job_def()

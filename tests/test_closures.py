@@ -15,6 +15,8 @@ from pathlib import Path
 
 import pytest
 from context_aware.small_context import SMALL
+from mutations import BESIDE_SCORES, REACHED, RELEASES, SCORES, Edit
+from recipes import Recipes, edited, forget
 from recorded_steps import Recorded, recording
 from small_graph import make_graph
 
@@ -23,6 +25,7 @@ from traces_core.steps import footage as footage_step
 from traces_core.steps import inbox
 from traces_core.steps.ablations import results
 from traces_core.steps.wiring import STEPS, Artifacts
+from traces_core.store import code
 from traces_core.store.code import LEFT_OUT, LIBRARIES_LEFT_OUT, OURS, Closure, closure_of
 from traces_core.store.source import find_module
 
@@ -123,3 +126,89 @@ def test_what_is_left_out_exists_and_has_a_reason() -> None:
         assert reason
         assert source is not None, name
         assert not definition or definition in source.definitions, name
+
+
+@pytest.fixture(scope="module")
+def recipes(ran: tuple[Recorded, Project]) -> Iterator[Recipes]:
+    recorded, project = ran
+    yield Recipes(project, sorted(recorded.functions))
+    forget()
+
+
+def test_every_recipe_of_the_store_names_code_that_ran(recipes: Recipes) -> None:
+    assert recipes.unknown == set()
+    assert recipes.changed() == set()
+    assert recipes.rests_on.keys() >= SCORES
+
+
+def test_there_are_enough_edits_to_believe_the_table() -> None:
+    assert len(REACHED) >= 60
+    assert len(BESIDE_SCORES) >= 20
+    rows = [(edit.file, edit.old, edit.new) for edit in (*REACHED, *BESIDE_SCORES)]
+    assert len(set(rows)) == len(rows)
+
+
+@pytest.mark.parametrize("edit", REACHED, ids=lambda edit: edit.says)
+def test_an_edit_remakes_what_reaches_it_and_nothing_else(
+    edit: Edit, recipes: Recipes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    edited(edit.file, edit.old, edit.new, monkeypatch)
+    assert sorted(recipes.changed()) == sorted(edit.remakes)
+
+
+@pytest.mark.parametrize("edit", BESIDE_SCORES, ids=lambda edit: edit.says)
+def test_an_edit_beside_the_scores_makes_no_score_again(
+    edit: Edit, recipes: Recipes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    edited(edit.file, edit.old, edit.new, monkeypatch)
+    remade = recipes.changed()
+    assert SCORES.isdisjoint(remade)
+    assert sorted(remade) == sorted(edit.remakes)
+
+
+@pytest.mark.parametrize(("library", "remakes"), RELEASES.items())
+def test_another_release_of_a_library_remakes_what_it_computes(
+    library: str, remakes: frozenset[str], recipes: Recipes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known = code.release
+    monkeypatch.setattr(code, "release", lambda name: "99.0" if name == library else known(name))
+    assert sorted(recipes.changed()) == sorted(remakes)
+
+
+def test_an_edited_template_remakes_pages_and_no_score(
+    recipes: Recipes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    digests = code.file_digest
+    monkeypatch.setattr(
+        code, "file_digest", lambda path: "another" if path.name == "templates" else digests(path)
+    )
+    assert recipes.changed() == {"benchmark_report", "inbox_scores", "results"}
+
+
+@pytest.mark.parametrize(
+    ("variable", "remakes"),
+    [
+        ("TRACES_TEXT_ENCODER", {"real_rows"}),  # elsewhere the project hands the encoder in
+        ("TRACES_DEVICE", set()),
+        ("TRACES_INBOX", set()),
+        ("OPENAI_BASE_URL", set()),
+    ],
+)
+def test_an_environment_variable_remakes_what_reads_it_and_the_machines_nothing(
+    variable: str, remakes: set[str], recipes: Recipes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(variable, "another")
+    assert recipes.changed() == remakes
+
+
+def test_pruning_the_store_frees_nothing_that_is_current(ran: tuple[Recorded, Project]) -> None:
+    store = ran[1].store
+    current = [
+        store.current(pointer.parts[-3], pointer.parts[-2]) for pointer in store.root.glob("*/*/current")
+    ]
+    assert len(current) > 30
+    store.prune()
+    assert store.unused() == []
+    for one in current:
+        assert store.current(one.name, one.key).fingerprint == one.fingerprint
+        one.read()

@@ -147,3 +147,78 @@ def test_no_file_names_a_package_registry_or_a_path_of_one_machine(path: Path) -
     text = path.read_text(encoding="utf-8")
     assert _REGISTRY.findall(text) == []
     assert _MACHINE.findall(text) == []
+
+
+def _is_program(node: ast.AST) -> bool:
+    """Whether statements run only where the module is a program: another module then, `__main__`."""
+    return isinstance(node, ast.If) and ast.unparse(node.test) == "__name__ == '__main__'"
+
+
+def _is_for_types(node: ast.AST) -> bool:
+    return isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+
+
+def _nodes(tree: ast.AST) -> Iterator[ast.AST]:
+    """All of a file, functions included; not what only types or programs need."""
+    for node in ast.iter_child_nodes(tree):
+        if not _is_program(node) and not _is_for_types(node):
+            yield node
+            yield from _nodes(node)
+
+
+def _module(path: Path) -> str:
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+
+def _graph() -> dict[str, set[str]]:
+    """By module: those of ours that it imports anywhere."""
+    modules = {_module(path): path for path in LAYERS}
+    graph: dict[str, set[str]] = {}
+    for name, path in modules.items():
+        wanted: set[str] = set()
+        for node in _nodes(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                wanted |= {alias.name for alias in node.names}
+            elif isinstance(node, ast.ImportFrom):
+                inside = {f"{node.module}.{alias.name}" for alias in node.names}
+                wanted |= inside & modules.keys() or {str(node.module)}
+        graph[name] = (wanted & modules.keys()) - {name}
+    return graph
+
+
+def _circles(graph: dict[str, set[str]]) -> list[list[str]]:
+    """Strongly connected parts of more than one module (Tarjan 1972)."""
+    index: dict[str, int] = {}
+    low: dict[str, int] = {}
+    stack: list[str] = []
+    circles: list[list[str]] = []
+
+    def visit(name: str) -> None:
+        index[name] = low[name] = len(index)
+        stack.append(name)
+        for other in sorted(graph[name]):
+            if other not in index:
+                visit(other)
+                low[name] = min(low[name], low[other])
+            elif other in stack:
+                low[name] = min(low[name], index[other])
+        if low[name] == index[name]:
+            part = stack[stack.index(name) :]
+            del stack[len(stack) - len(part) :]
+            if len(part) > 1:
+                circles.append(sorted(part))
+
+    for name in sorted(graph):
+        if name not in index:
+            visit(name)
+    return circles
+
+
+def test_a_circle_of_modules_would_be_seen() -> None:
+    assert _circles({"a": {"b"}, "b": {"c"}, "c": {"a"}, "d": {"a"}}) == [["a", "b", "c"]]
+
+
+def test_no_circle_of_imports_is_left_those_inside_functions_included() -> None:
+    graph = _graph()
+    assert sum(map(len, graph.values())) > 500
+    assert _circles(graph) == []

@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 from traces_core.commands import main as cli
 from traces_core.errors import MissingArtifactError
 from traces_core.project import Project
+from traces_core.store import Store
 from traces_core.streams.episodes import EPISODES
 
 pytestmark = pytest.mark.usefixtures("at_home")
@@ -209,3 +210,21 @@ def test_the_small_graph_is_what_the_command_line_uses(small_project: Project, t
     assert here.store.root == small_project.store.root
     with pytest.raises(MissingArtifactError):
         here.store.current("benchmark_report")
+
+
+def test_prune_lists_what_it_would_free_and_frees_it_when_told_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TRACES_DATA", str(tmp_path))
+    store = Store(tmp_path)
+    for seed in range(2):
+        store.remember("thing", made_from={"seed": seed}, make=lambda: [1, 2], code="c")
+    before = sorted(tmp_path.rglob("*"))
+    looked = _run("prune")
+    assert "thing" in looked.output
+    assert "would be freed" in looked.output
+    assert sorted(tmp_path.rglob("*")) == before
+    assert _run("prune", "--yes").exit_code == 0
+    assert len(list(tmp_path.rglob("*.recipe.json"))) == 1
+    assert store.current("thing").read() == [1, 2]
+    assert "nothing to free" in _run("prune").output

@@ -96,7 +96,8 @@ def written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Written
 
 def forget() -> None:
     """What is known of source and of releases is read again."""
-    for known in (source._parsed, source._path_of, code._closure, code._effects, code._behaviour, release):
+    cached = (code._closure, code._targets, code._effects, code._behaviour, release)
+    for known in (source._parsed, source._path_of, *cached):
         known.cache_clear()
 
 

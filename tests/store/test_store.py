@@ -282,6 +282,27 @@ def test_prune_deletes_what_is_not_current_and_says_how_much(store: Store) -> No
     assert not kept(store, Maker(VALUES["arrays"]), k=2).computed
 
 
+def test_what_prune_would_free_is_counted_by_name_and_nothing_is_touched(store: Store) -> None:
+    for k in range(3):
+        kept(store, Maker(VALUES["table"]), k=k)
+    before = sorted(store.root.rglob("*"))
+    [unused] = store.unused()
+    assert (unused.name, unused.files) == ("thing", 4)  # two artifacts, two recipes
+    assert sorted(store.root.rglob("*")) == before
+    assert store.prune() == unused.bytes
+    assert store.unused() == []
+
+
+def test_prune_leaves_a_part_alone_that_a_running_process_writes(store: Store) -> None:
+    for k in range(2):
+        kept(store, Maker(VALUES["table"]), k=k)
+    scratch = store.root / "thing" / "all" / f".making-{os.getpid()}-0a1b2c3d"
+    scratch.mkdir()
+    assert store.prune() == 0
+    scratch.rmdir()
+    assert store.prune() > 0
+
+
 def test_pruning_twice_frees_nothing_more(store: Store) -> None:
     for k in range(3):
         kept(store, Maker(), k=k)

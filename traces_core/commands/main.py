@@ -1,4 +1,4 @@
-"""The command line: `traces score | explain | evaluate | captions | bank | make | benchmark | ...`.
+"""The command line: `traces score | explain | evaluate | captions | bank | make | prune | ...`.
 
 Words and exit statuses only: what is computed is computed elsewhere. Status 0: done; 1: something could
 not be read or made, and is named; 2: the command was not understood.
@@ -148,6 +148,32 @@ def make(
 ) -> None:
     """Make assets of the graph, every part of them; what is found by its recipe is not computed."""
     _run_graph("assets", "--select", selection)
+
+
+@app.command()
+def prune(
+    yes: Annotated[bool, typer.Option("--yes", help="Delete it; without, it is only listed.")] = False,
+) -> None:
+    """List what no longer is current in the store, by artifact, and with --yes delete it."""
+    from traces_core.settings import Machine
+    from traces_core.store import Store
+
+    store = Store(Machine.here().data)
+    unused = store.unused()
+    if not unused:
+        out.print(f"{store.root}: nothing to free, everything is current", highlight=False, soft_wrap=True)
+        return
+    table = Table("artifact", box=None, pad_edge=False)
+    for heading in ("files", "MiB"):
+        table.add_column(heading, justify="right")
+    for one in unused:
+        table.add_row(one.name, str(one.files), f"{one.bytes / 2**20:.1f}")
+    out.print(table)
+    total = f"{sum(one.bytes for one in unused) / 2**20:.1f} MiB in {store.root}"
+    if not yes:
+        out.print(f"{total} would be freed: traces prune --yes", highlight=False, soft_wrap=True)
+        return
+    out.print(f"freed {store.prune() / 2**20:.1f} MiB of {total}", highlight=False, soft_wrap=True)
 
 
 @app.command()

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -30,6 +31,9 @@ from traces_core.errors import EmptySideError
 from traces_core.streams.table import ALIGNMENT, SURPRISE
 from traces_core.text.catalog import SIDES
 from traces_core.types import Array, ScoreTrack, Times
+
+if TYPE_CHECKING:
+    pass
 
 CELLS = 1 << 24
 """Most numbers that gated texts hold at once: bounds the memory, not the result."""

@@ -40,12 +40,7 @@ class ScorerChoice(BaseModel):
     @property
     def chosen(self) -> ScorerSettings:
         """The scorer that is named, with its parameters."""
-        scorers: dict[str, ScorerSettings] = {
-            "difference": Difference(k=self.k),
-            "class_gap": self.class_gap,
-            "soft_vote": self.soft_vote,
-            "whitened_axes": self.whitened_axes,
-            "linear_probe": self.linear_probe,
-            "kernel_machine": self.kernel_machine,
-        }
-        return scorers[self.scorer]
+        if self.scorer == "difference":
+            return Difference(k=self.k)
+        chosen: ScorerSettings = getattr(self, self.scorer)
+        return chosen

@@ -76,6 +76,18 @@ class Artifact:
 
 
 @dataclass(frozen=True, slots=True)
+class Unused:
+    """What of one asset could be deleted."""
+
+    name: str
+    """The asset."""
+    files: int
+    """How many."""
+    bytes: int
+    """Their size."""
+
+
+@dataclass(frozen=True, slots=True)
 class Store:
     """A store that is open: remembers what was made under one root folder."""
 
@@ -169,7 +181,9 @@ class Store:
                         kept = json.dumps(json.loads(canonical_json(about)), indent=1)
                         _write_text(folder / f"{recipe}.recipe.json", kept)
                         found = replace(self._read(name, key, recipe, about), computed=True)
-        if self.publishes:
+                    if self.publishes:  # before anybody may prune here
+                        _write_text(folder / "current", recipe)
+        elif self.publishes:
             _write_text(folder / "current", recipe)
         self.log.append(found)
         return found
@@ -260,21 +274,38 @@ class Store:
         with contextlib.suppress(FileNotFoundError):
             (self._folder(name, key) / "current").unlink()
 
+    def unused(self) -> list[Unused]:
+        """What `prune` would delete, by name of the artifact: nothing current, nothing being written."""
+        return [
+            Unused(name, len(paths), sum(path.stat().st_size for path in paths))
+            for name, paths in self._unused_files().items()
+        ]
+
     def prune(self) -> int:
-        """Delete what is not current and what killed writers left; returns the bytes that became free."""
-        left = [scratch for scratch in self.root.glob("*/*/.making-*") if not _writer_lives(scratch)]
-        freed = sum(item.stat().st_size for scratch in left for item in scratch.rglob("*") if item.is_file())
-        for scratch in left:
-            shutil.rmtree(scratch)
-        for recipe_file in list(self.root.glob("*/*/*.recipe.json")):
-            folder, recipe = recipe_file.parent, recipe_file.name.removesuffix(".recipe.json")
-            pointer = folder / "current"
-            if pointer.exists() and pointer.read_text(encoding="utf-8").strip() == recipe:
-                continue
-            for path in folder.glob(f"{recipe}*"):
-                freed += sum(item.stat().st_size for item in [path, *path.rglob("*")] if item.is_file())
-                shutil.rmtree(path) if path.is_dir() else path.unlink()
+        """Delete what is not current and what killed writers left; returns the bytes that became free.
+
+        A part that a running process writes is left as it is, with all its recipes.
+        """
+        freed = 0
+        for folder in self._parts():
+            with _alone(folder):  # nobody puts anything here between the look and the deletion
+                for path in _unused_in(folder):
+                    freed += sum(one.stat().st_size for one in _files_in(path))
+                    shutil.rmtree(path) if path.is_dir() else path.unlink()
         return freed
+
+    def _unused_files(self) -> dict[str, list[Path]]:
+        files: dict[str, list[Path]] = {}
+        for folder in self._parts():
+            inside = [one for path in _unused_in(folder) for one in _files_in(path)]
+            if inside:
+                files.setdefault(folder.parent.name, []).extend(inside)
+        return files
+
+    def _parts(self) -> list[Path]:
+        """Every folder of a part that holds a recipe, or in which somebody wrote, sorted."""
+        marks = (*self.root.glob("*/*/*.recipe.json"), *self.root.glob(f"*/*/{_SCRATCH}*"))
+        return sorted({mark.parent for mark in marks})
 
     def _folder(self, name: str, key: str) -> Path:
         return self.root / name / key
@@ -319,10 +350,29 @@ def _fingerprint(path: Path) -> str:
     return file_digest(path)
 
 
+_SCRATCH = ".making-"
+
+
+def _unused_in(folder: Path) -> list[Path]:
+    """Files and folders of a part that nobody needs: none while a process writes there."""
+    scratches = list(folder.glob(f"{_SCRATCH}*"))
+    left = [scratch for scratch in scratches if not _writer_lives(scratch)]
+    if len(left) < len(scratches):
+        return left
+    pointer = folder / "current"
+    kept = pointer.read_text(encoding="utf-8").strip() if pointer.exists() else None
+    recipes = (path.name.removesuffix(".recipe.json") for path in folder.glob("*.recipe.json"))
+    return left + [path for recipe in recipes if recipe != kept for path in folder.glob(f"{recipe}*")]
+
+
+def _files_in(path: Path) -> list[Path]:
+    return [one for one in [path, *path.rglob("*")] if one.is_file()]
+
+
 @contextlib.contextmanager
 def _scratch_folder(folder: Path) -> Iterator[Path]:
     """A folder beside the artifact, on the same disk, that vanishes whatever happens in it."""
-    scratch = folder / f".making-{os.getpid()}-{uuid.uuid4().hex[:8]}"
+    scratch = folder / f"{_SCRATCH}{os.getpid()}-{uuid.uuid4().hex[:8]}"
     scratch.mkdir()
     try:
         yield scratch

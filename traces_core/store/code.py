@@ -46,7 +46,9 @@ LEFT_OUT = {
     "traces_core.store.source": "the same",
     "traces_core.settings": "values are in a recipe; what its sections do counts where they are read",
     "traces_core.project": "what is handed in; its encoders say in a recipe who they are",
-    "traces_core.store": "keeps what a step makes; what is kept does not depend on it",
+    "traces_core.store.artifacts": "keeps what a step makes; what is kept does not depend on it",
+    "traces_core.store.digest": "names what is kept; another name is another recipe as it is",
+    "traces_core.store.dry_run": "looks, and makes nothing",
     "traces_core.encoders.pocket_models:FOLDER": "weights: an encoder's fingerprint is that of its files",
 }
 """Modules and definitions that no closure holds, and why."""
@@ -178,7 +180,8 @@ def _closure(module: str, name: str, deep: bool) -> Closure:
         reached[key] = one
         for label, target in _targets(one):
             if isinstance(target, str):
-                libraries.add(target)
+                library = target.partition(".")[0]
+                libraries |= {library} - stdlib_module_names
             else:
                 waiting.append(target)
                 target = f"{target.module}:{target.name}"
@@ -193,8 +196,13 @@ def _closure(module: str, name: str, deep: bool) -> Closure:
     )
 
 
-def _targets(one: Definition) -> Iterator[tuple[str, Definition | str]]:
-    """What a definition refers to, and by which name: definitions of ours, or a library."""
+@cache
+def _targets(one: Definition) -> tuple[tuple[str, Definition | str], ...]:
+    """What a definition refers to, and by which name: definitions of ours, or what of a library."""
+    return tuple(_named_targets(one))
+
+
+def _named_targets(one: Definition) -> Iterator[tuple[str, Definition | str]]:
     module = find_module(one.module)
     if module is None:
         return
@@ -231,8 +239,7 @@ def _of_import(brought: Import, rest: Chain) -> Iterator[Definition | str]:
     """What an imported name, and attributes of it, stand for."""
     top = brought.module.partition(".")[0]
     if top not in OURS:
-        if top not in stdlib_module_names:
-            yield top
+        yield ".".join([brought.module, *([brought.attribute] if brought.attribute else [])])
         return
     if _is_left_out(brought.module):
         return

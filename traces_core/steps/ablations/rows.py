@@ -8,11 +8,12 @@ have shipped the identity: otherwise a training that does harm would look harmle
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, get_args
 
 from traces_core.bank.bank import Bank
 from traces_core.metrics import numbers_of
 from traces_core.project import Project
+from traces_core.scoring.choice import ScorerChoice
 from traces_core.steps.wiring import Artifacts
 from traces_core.store import Artifact
 from traces_core.streams.table import APPEARANCE, FUSED, LATE
@@ -70,7 +71,7 @@ def neighbours(project: Project) -> list[Row]:
 
 def scorers(project: Project) -> list[Row]:
     """Each formula that makes scores of similarities, with its parameters as set."""
-    names = ("difference", "class_gap", "soft_vote", "whitened_axes", "linear_probe", "kernel_machine")
+    names = get_args(ScorerChoice.model_fields["scorer"].annotation)
     return _over(project, "scorer", "scoring__scorer", names, (APPEARANCE, FUSED))
 
 
