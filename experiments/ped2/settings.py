@@ -25,7 +25,7 @@ class CoderSettings(PredictorSettings):
         2048,
         ge=2,
         le=65_536,
-        description="Most places of a step that are told apart, drawn again each step (count).",
+        description="Most places that one training step compares; each step draws its own (count).",
     )
 
 

@@ -41,7 +41,7 @@ def adapters(
     video_features
         The feature manifests of all shards.
     progress
-        Told (step, metrics) at every validation.
+        Called with (step, metrics) at every validation.
     """
     settings, manifest = project.settings.training, joined(video_features)
     training_captions = _training_captions(project, practice_footage, videos, manifest)

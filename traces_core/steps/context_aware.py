@@ -51,7 +51,7 @@ def predictor(
     patch_grids
         The grid manifests of all shards.
     progress
-        Told (step, metrics) at every validation.
+        Called with (step, metrics) at every validation.
     """
     settings = project.settings.predictor
     usable = joined(patch_grids).filter(pl.col("blocks") > 0).select("video_id", "fingerprint")
@@ -121,9 +121,9 @@ def context_gate(
     predictor
         Where training begins, if anything is predicted.
     trace_index
-        The bank: its normal side captions what nobody has, where `joint.captions` is `nearest`.
+        The bank: its normal side gives the captions where `joint.captions` is `nearest`.
     progress
-        Told (step, metrics) at every validation.
+        Called with (step, metrics) at every validation.
     """
     predicts = is_predicting(project)
     seen = (

@@ -1,4 +1,4 @@
-"""Steps in which the Context-Aware system speaks: two streams of scores, both as one, and when it calls.
+"""Steps in which the Context-Aware system scores: two streams, both as one, and when an alarm is raised.
 
     context_gate ──> context_aware_scores ──> context_aware_thresholds ──> context_aware_alarms
 

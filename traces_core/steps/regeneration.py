@@ -51,7 +51,7 @@ def judged(project: Project, seed: int, baseline: Row, name: str) -> Verdict:
 
 
 def present_row(project: Project) -> Row:
-    """The row of the detector that these settings make on this footage, found or made."""
+    """The row of the detector that these settings make on this footage, from the store or made."""
     return streams_of(project.variant(), which="fusion")[LATE]
 
 

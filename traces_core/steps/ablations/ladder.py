@@ -51,7 +51,7 @@ Row = dict[str, Any]
 
 
 def streams_of(project: Project, which: str = "candidate") -> dict[str, Row]:
-    """Rows of the benchmark by stream for these settings: the whole graph, found or made.
+    """Rows of the benchmark by stream for these settings: the whole graph, from the store or made.
 
     `alignment` and `surprise` are judged by their own scores; `context_aware` is the two of them by
     calibrated p-values, or the one there is.

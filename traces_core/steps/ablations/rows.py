@@ -26,7 +26,7 @@ _MEAN = {"training__fusion__kind": "mean"}
 
 
 def streams_of(project: Project, which: str = "candidate") -> dict[str, Row]:
-    """Rows of the result table by stream for these settings: the whole graph, found or made."""
+    """Rows of the result table by stream for these settings: the whole graph, from the store or made."""
     artifacts = Artifacts(project, options={"anomaly_scores": {"which": which}})
     return {row["stream"]: row for row in artifacts["benchmark_metrics"].read()["rows"]}
 
