@@ -55,10 +55,13 @@ def embeddings_are_sound(
         np.isfinite(unit).all() and np.abs(norms - 1).max() < 1e-3 and len(unit) == len(corpus.read())
     )
     result = _from_findings(bank_step.corpus_findings(project, corpus, vectors) if sound else [])
-    found = f"{len(unit)} vectors of length {norms.min():.4f} to {norms.max():.4f}\n\n{result.description}"
+    lengths = f"{len(unit)} vectors of length {norms.min():.4f} to {norms.max():.4f}"
     severity = result.severity if sound else dg.AssetCheckSeverity.ERROR
     return dg.AssetCheckResult(
-        passed=sound and result.passed, severity=severity, description=found, metadata=result.metadata
+        passed=sound and result.passed,
+        severity=severity,
+        description=f"{lengths}\n\n{result.description}",
+        metadata=result.metadata,
     )
 
 
@@ -69,13 +72,13 @@ def index_finds_what_is_there(project: ProjectResource) -> dg.AssetCheckResult:
     settings = project.settings.bank
     bank = Bank.load(project.store.current("trace_index").path)
     recalls = {side: recall_of_index(bank, side, settings.recall_at_k) for side in SIDES}
-    found = ", ".join(f"{side} {recall:.3f}" for side, recall in recalls.items())
+    recall_by_side = ", ".join(f"{side} {recall:.3f}" for side, recall in recalls.items())
     kinds = ", ".join(f"{side} {'index' if side in bank.indexes else 'exact'}" for side in SIDES)
     return dg.AssetCheckResult(
         passed=min(recalls.values()) >= settings.minimum_recall,
         metadata={f"recall_{side}": recall for side, recall in recalls.items()},
         description=(
-            f"recall@{settings.recall_at_k} {found}, asked for {settings.minimum_recall}; {kinds}. "
+            f"recall@{settings.recall_at_k} {recall_by_side}, asked for {settings.minimum_recall}; {kinds}. "
             "Where it is too low, raise bank.candidates or lower bank.coordinates."
         ),
     )
@@ -85,8 +88,8 @@ def index_finds_what_is_there(project: ProjectResource) -> dg.AssetCheckResult:
 def videos_can_be_read(project: ProjectResource) -> dg.AssetCheckResult:
     """No video is left out: each that cannot be read is named, with the reason."""
     broken = project.open().store.current("videos").read().filter(pl.col("reason").is_not_null())
-    said = [f"{row['set']}/{row['video']}: {row['reason']}" for row in broken.iter_rows(named=True)]
-    return _warning(said, "every video can be read")
+    faults = [f"{row['set']}/{row['video']}: {row['reason']}" for row in broken.iter_rows(named=True)]
+    return _warning(faults, "every video can be read")
 
 
 @dg.asset_check(asset=video_features, blocking=True, partitions_def=SHARDS)
@@ -98,8 +101,8 @@ def features_cover_the_videos(
     A broken video does not block the others; it is named.
     """
     project = project.open()
-    listed = project.store.current("videos").read().unique("video_id", keep="first", maintain_order=True)
-    rows = project.store.current("video_features", context.partition_key).read().join(listed, on="video_id")
+    videos = project.store.current("videos").read().unique("video_id", keep="first", maintain_order=True)
+    rows = project.store.current("video_features", context.partition_key).read().join(videos, on="video_id")
     wrong, named = [], []
     for row in rows.iter_rows(named=True):
         if row["reason"] is not None:
@@ -108,11 +111,11 @@ def features_cover_the_videos(
         if row["fingerprint"] is None:
             continue
         wrong += features_step.feature_faults(project, row)
-    said = [*wrong, *(f"left out: {one}" for one in named)]
+    faults = [*wrong, *(f"left out: {one}" for one in named)]
     return dg.AssetCheckResult(
         passed=not wrong,
         metadata={"videos": len(rows), "faults": len(wrong), "left_out": len(named)},
-        description="\n".join(said) or f"{len(rows)} videos, times rise, every track reaches its end",
+        description="\n".join(faults) or f"{len(rows)} videos, times rise, every track reaches its end",
     )
 
 
@@ -120,12 +123,12 @@ def features_cover_the_videos(
 def fusion_is_no_worse_than_the_identity(project: ProjectResource) -> dg.AssetCheckResult:
     """What ships is the identity, or was no worse on the validation clips."""
     shipped = project.open().store.current("adapters")
-    said = json.loads((shipped.path / "training.json").read_text())
-    numbers = {name: said[name]["info_nce"] for name in ("validation", "identity") if name in said}
+    training = json.loads((shipped.path / "training.json").read_text())
+    numbers = {name: training[name]["info_nce"] for name in ("validation", "identity") if name in training}
     return dg.AssetCheckResult(
-        passed=not said["shipped"] or numbers["validation"] <= numbers["identity"],
-        metadata={"shipped": said["shipped"], **{f"info_nce_{name}": x for name, x in numbers.items()}},
-        description=said["reason"],
+        passed=not training["shipped"] or numbers["validation"] <= numbers["identity"],
+        metadata={"shipped": training["shipped"], **{f"info_nce_{name}": x for name, x in numbers.items()}},
+        description=training["reason"],
     )
 
 
@@ -217,13 +220,13 @@ def caption_scores_are_sound(project: ProjectResource) -> dg.AssetCheckResult:
     )
 
 
-def _warning(found: list[str], otherwise: str) -> dg.AssetCheckResult:
-    """Passed where nothing was found; else a warning that says what."""
+def _warning(faults: list[str], otherwise: str) -> dg.AssetCheckResult:
+    """Passed where there is no fault; else a warning that says which."""
     return dg.AssetCheckResult(
-        passed=not found,
+        passed=not faults,
         severity=dg.AssetCheckSeverity.WARN,
-        metadata={"found": len(found)},
-        description="\n".join(found) or otherwise,
+        metadata={"found": len(faults)},
+        description="\n".join(faults) or otherwise,
     )
 
 

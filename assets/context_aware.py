@@ -90,12 +90,12 @@ def predictor_has_learned(project: ProjectResource) -> dg.AssetCheckResult:
 @dg.asset_check(asset=context_gate, blocking=True)
 def joint_model_is_no_worse_than_clip(project: ProjectResource) -> dg.AssetCheckResult:
     """What ships is what training began with, or found the right captions at least as often."""
-    said = _training(project.open().store.current("context_gate"))
-    numbers = {name: said[name]["retrieval"] for name in ("begin", "validation") if name in said}
+    training = _training(project.open().store.current("context_gate"))
+    numbers = {name: training[name]["retrieval"] for name in ("begin", "validation") if name in training}
     return dg.AssetCheckResult(
-        passed=not said["shipped"] or numbers["validation"] >= numbers["begin"],
-        metadata={"shipped": said["shipped"], **{f"retrieval_{name}": x for name, x in numbers.items()}},
-        description=said["reason"],
+        passed=not training["shipped"] or numbers["validation"] >= numbers["begin"],
+        metadata={"shipped": training["shipped"], **{f"retrieval_{name}": x for name, x in numbers.items()}},
+        description=training["reason"],
     )
 
 
@@ -109,13 +109,13 @@ def _training_run(
     """The MLflow run of one training: its settings, its curves, its weights."""
 
     def fill(run: TrackedRun) -> None:
-        said = _training(learned)
+        training = _training(learned)
         run.params(params)
-        run.tags({"shipped": str(said["shipped"]), "reason": said["reason"]})
-        for point in said["curve"]:
+        run.tags({"shipped": str(training["shipped"]), "reason": training["reason"]})
+        for point in training["curve"]:
             numbers = {name: value for name, value in point.items() if name != "step"}
             run.metrics({"training": numbers}, step=int(point["step"]))
         run.file(learned.path)
 
-    told = {**tags, "recipe": learned.recipe}
-    return tracker.once(f"{what} {learned.recipe[:6]}", told, fill, experiment=TRAININGS)
+    run_tags = {**tags, "recipe": learned.recipe}
+    return tracker.once(f"{what} {learned.recipe[:6]}", run_tags, fill, experiment=TRAININGS)

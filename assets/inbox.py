@@ -1,4 +1,4 @@
-"""Chapter 12. The inbox: videos that somebody drops into a folder, scored one by one as they come.
+"""Chapter 12. The inbox: videos that are dropped into a folder, scored one by one as they arrive.
 
     inbox/ ──> inbox_scores ──> reports/inbox/<video>/
                     │

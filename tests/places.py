@@ -23,7 +23,7 @@ anomalous:
     - A stranger steals the bicycle.
     - A person runs with the bag.
 """
-SAID = (
+CAPTIONS = (
     "A cat sleeps on the wall. Nothing happens.",
     "A man walks on the road.",
     "Smoke and flames by the shed. The house is burning. A dog runs.",
@@ -41,7 +41,7 @@ def write_catalog(folder: Path, **more: str) -> Path:
 
 
 def captions(videos: int = 3, rows: int = 40, *, frames: int = 30, seed: int = 0) -> pl.DataFrame:
-    """So many captions of so many frames each, drawn from `SAID`."""
+    """So many captions of so many frames each, drawn from `CAPTIONS`."""
     draw = np.random.default_rng(seed)
     first = np.tile(np.arange(rows) * frames, videos)
     return pl.DataFrame(
@@ -49,6 +49,6 @@ def captions(videos: int = 3, rows: int = 40, *, frames: int = 30, seed: int = 0
             "video": np.repeat([f"v{number}.mp4" for number in range(videos)], rows),
             "first_frame": first,
             "last_frame": first + frames - 1,
-            "caption": draw.choice(SAID, videos * rows),
+            "caption": draw.choice(CAPTIONS, videos * rows),
         }
     )

@@ -20,8 +20,8 @@ def test_every_scorer_is_measured_on_both_streams_and_the_default_as_in_the_main
     rows = ablations.rows.scorers(small_project)
     main = ablations.streams_of(small_project)
     for stream in (APPEARANCE, FUSED):
-        found = by_variant(rows, stream)
-        assert list(found) == [
+        aucs = by_variant(rows, stream)
+        assert list(aucs) == [
             f"scorer = {name}"
             for name in (
                 "difference",
@@ -32,8 +32,8 @@ def test_every_scorer_is_measured_on_both_streams_and_the_default_as_in_the_main
                 "kernel_machine",
             )
         ]
-        assert found["scorer = difference"] == main[stream]["auc"]
-        assert all(0 <= auc <= 1 for auc in found.values())
+        assert aucs["scorer = difference"] == main[stream]["auc"]
+        assert all(0 <= auc <= 1 for auc in aucs.values())
     assert len(set(by_variant(rows, APPEARANCE).values())) > 1
 
 

@@ -72,16 +72,16 @@ class Site:
 
     def computed(self) -> dict[str, set[str]]:
         """Which partitions of which assets the latest materialization of each computed."""
-        found: dict[str, set[str]] = {}
+        by_asset: dict[str, set[str]] = {}
         with dg.DagsterInstance.from_config(str(self.folder)) as instance:
             for key in instance.get_asset_keys():
                 latest: dict[str, bool] = {}
                 for record in instance.fetch_materializations(key, limit=200).records:
-                    said = record.asset_materialization.metadata.get("computed")
-                    if said is not None:
-                        latest.setdefault(record.partition_key or "", bool(said.value))
-                found[key.to_user_string()] = {part for part, is_new in latest.items() if is_new}
-        return {name: parts for name, parts in found.items() if parts}
+                    is_computed = record.asset_materialization.metadata.get("computed")
+                    if is_computed is not None:
+                        latest.setdefault(record.partition_key or "", bool(is_computed.value))
+                by_asset[key.to_user_string()] = {part for part, is_new in latest.items() if is_new}
+        return {name: parts for name, parts in by_asset.items() if parts}
 
 
 @pytest.fixture(scope="module")
@@ -125,8 +125,8 @@ def test_scores_lie_between_the_bounds_and_cover_every_benchmark_video(site: Sit
     scores = pl.concat(tables)
     assert scores["score"].is_between(-2, 2).all()
     counted = scores.filter(pl.col("stream") == "appearance").group_by("video_id").len()
-    listed = pl.read_parquet(next((site.folder / "data" / "videos").rglob("*.parquet")))
-    assert set(counted["video_id"]) == set(listed["video_id"])
+    manifest = pl.read_parquet(next((site.folder / "data" / "videos").rglob("*.parquet")))
+    assert set(counted["video_id"]) == set(manifest["video_id"])
 
 
 def test_the_runs_are_in_mlflow_with_what_they_came_from(site: Site, first: str) -> None:
@@ -138,11 +138,11 @@ def test_the_runs_are_in_mlflow_with_what_they_came_from(site: Site, first: str)
         for name in ("traces", "traces training")
     }
     assert {name: len(some) for name, some in runs.items()} == {"traces": 1, "traces training": 1}
-    said = runs["traces"][0].data
-    assert 0 <= said.metrics["fused/auc"] <= 1
-    assert said.metrics["auc"] == said.metrics["late/auc"]
-    assert said.params["scoring.k"] == "5"
-    assert {"recipe", "git_commit", "dvc_revision", "dagster_run", "report"} <= set(said.tags)
+    logged = runs["traces"][0].data
+    assert 0 <= logged.metrics["fused/auc"] <= 1
+    assert logged.metrics["auc"] == logged.metrics["late/auc"]
+    assert logged.params["scoring.k"] == "5"
+    assert {"recipe", "git_commit", "dvc_revision", "dagster_run", "report"} <= set(logged.tags)
     assert len(runs["traces"][0].inputs.dataset_inputs) == 3
     champion = client.get_model_version_by_alias("traces", "champion")
     assert champion.run_id == runs["traces"][0].info.run_id

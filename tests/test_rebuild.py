@@ -114,7 +114,7 @@ TABLE = [
             **MEASURED,
         },
     ),
-    # Equal packets at equal times in another file: it is listed anew, and that gives the same list.
+    # Equal packets at equal times in another file: it is listed again, and that gives the same list.
     Row("one video re-muxed with equal frames", edits.one_video_remuxed, lambda videos: {"videos": {"all"}}),
     Row(
         "a new video",
@@ -194,12 +194,12 @@ def test_what_changed_and_exactly_what_was_computed(
     before, names = site.artifacts(), site.names()
     how = row.change(site) or {}
     there = Site(site.folder, how.pop("data", site.data))
-    said = workers.run(there, looks=True, **how)
+    outcome = workers.run(there, looks=True, **how)
     footage = Footage.of(names, there.names())
-    found = computed(before, there.artifacts(), {**names, **there.names()})
-    assert found == row.computed(footage)
-    check_encoders(there, found, said)
-    check_foreseen(found, said)
+    changes = computed(before, there.artifacts(), {**names, **there.names()})
+    assert changes == row.computed(footage)
+    check_encoders(there, changes, outcome)
+    check_foreseen(changes, outcome)
     check_nothing_of_the_gone(there)
 
 
@@ -230,14 +230,14 @@ def test_what_is_killed_at_any_moment_ends_as_if_nobody_had_killed_it(
     undisturbed_s = Said(**json.loads((made.folder / "run.json").read_text())).wall_s
     hit: list[str] = []
     while len(hit) < KILLS:
-        process, said = workers.start(site)
+        process, outcome = workers.start(site)
         process.join(float(rng.uniform(0.02, 0.3)) * undisturbed_s)
         if process.exitcode is not None:  # it came to the end: there is nothing left to disturb
             _lose_the_newest_half(site)
             continue
         workers.kill(process)
         assert process.exitcode == -signal.SIGKILL
-        at = said.with_suffix(".at")
+        at = outcome.with_suffix(".at")
         hit.append(at.read_text() if at.exists() else "nothing yet")
     workers.run(site)
     assert len(set(hit)) >= 4, hit
@@ -252,8 +252,8 @@ def _lose_the_newest_half(site: Site) -> None:
 
 def test_two_runs_at_once_end_as_one_run(drawn: Site, made: Site, workers: Workers, tmp_path: Path) -> None:
     site = drawn.copy(tmp_path / "site")
-    for process, told in [workers.start(site, name) for name in ("one", "other")]:
-        workers.finish(process, told)
+    for process, file in [workers.start(site, name) for name in ("one", "other")]:
+        workers.finish(process, file)
     assert digests(site) == digests(made)
 
 
@@ -266,20 +266,20 @@ def test_an_update_that_arrives_while_its_consumers_run_is_not_lost(
     for one in (site, together):
         edits.one_sentence(one)
     together.edit("street", *late)
-    process, told = workers.start(site)
-    _wait_for("trace_index", told, process)
+    process, file = workers.start(site)
+    _wait_for("trace_index", file, process)
     site.edit("street", *late)
-    workers.finish(process, told)
-    said = workers.run(site, looks=True)
-    found = {(asset, part) for asset, part, _ in said.stale if asset in WATCHED}
-    assert found == {("trace_corpus", "street")}
+    workers.finish(process, file)
+    outcome = workers.run(site, looks=True)
+    changes = {(asset, part) for asset, part, _ in outcome.stale if asset in WATCHED}
+    assert changes == {("trace_corpus", "street")}
     workers.run(together)
     assert digests(site) == digests(together)
 
 
-def _wait_for(asset: str, told: Path, process: BaseProcess) -> None:
+def _wait_for(asset: str, file: Path, process: BaseProcess) -> None:
     """Until a process has come to an asset."""
-    at = told.with_suffix(".at")
+    at = file.with_suffix(".at")
     while process.exitcode is None and not (at.exists() and asset in at.read_text()):
         process.join(0.02)
     assert process.exitcode is None, "the run ended before the update came"

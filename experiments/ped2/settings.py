@@ -22,7 +22,10 @@ class CoderSettings(PredictorSettings):
         ("luminance", "change"), description="Channels of the blocks (see traces_core.encoders.motion)."
     )
     candidates: int = Field(
-        2048, ge=2, le=65_536, description="Most places of a step that are told apart, drawn anew (count)."
+        2048,
+        ge=2,
+        le=65_536,
+        description="Most places that one training step compares; each step draws its own (count).",
     )
 
 

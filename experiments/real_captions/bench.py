@@ -150,7 +150,7 @@ class Bench:
         )
 
     def scorer(self, corpus: pl.DataFrame, settings: CaptionSettings, behind: pl.DataFrame) -> CaptionScorer:
-        """The bank of a corpus, and of what stands behind it; their sentences are not encoded anew."""
+        """The bank of a corpus, and of what stands behind it; their sentences are not encoded again."""
         return CaptionScorer.build(
             corpus,
             self.project.sentences,

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
-from places import SAID, captions, write_catalog
+from places import CAPTIONS, captions, write_catalog
 
 from traces_core.captions import stream
 from traces_core.captions.history import departures
@@ -103,7 +103,7 @@ def test_a_caption_a_frame_and_the_same_said_once_end_alike(make) -> None:
 def test_without_windows_equal_captions_have_equal_scores(make) -> None:
     table = check_captions(captions())
     scored = score_captions(table, make(trailing_s=(), departure=0.0))
-    assert scored.with_columns(table.rows["caption"])["score"].n_unique() == len(SAID)
+    assert scored.with_columns(table.rows["caption"])["score"].n_unique() == len(CAPTIONS)
 
 
 def test_each_sentence_goes_through_the_encoder_once_in_chunks(make, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -125,7 +125,7 @@ def test_each_sentence_goes_through_the_encoder_once_in_chunks(make, monkeypatch
 def test_a_dozen_sentences_are_a_detector_with_every_scorer(make) -> None:
     table = check_captions(captions())
     for name in SCORERS:
-        assert score_captions(table, make(name))["score"].n_unique() > len(SAID)
+        assert score_captions(table, make(name))["score"].n_unique() > len(CAPTIONS)
 
 
 def test_tracks_have_a_time_for_each_score(make) -> None:

@@ -40,11 +40,11 @@ def make_views(rng: np.random.Generator, event: int = 0, blocks: int = BLOCKS) -
 
 def make_corpus(videos: int = 18, seed: int = 0) -> JointCorpus:
     rng = np.random.default_rng(seed)
-    found = [
+    normal = [
         NormalVideo(f"v{i:02d}", make_views(rng, i % 3), [EVENTS[i % 3]] * BLOCKS) for i in range(videos)
     ]
     words = np.random.default_rng(8)
-    return JointCorpus(found, {name: unit(words.normal(size=(3, D))) for name in EVENTS}, BLOCKS)
+    return JointCorpus(normal, {name: unit(words.normal(size=(3, D))) for name in EVENTS}, BLOCKS)
 
 
 def make_blueprint(joint: JointSettings = JOINT, gate: str = "sigmoid") -> Blueprint:

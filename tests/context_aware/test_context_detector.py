@@ -143,7 +143,7 @@ def test_an_alarm_says_which_streams_mismatch(detector: Detector, scored: dict[s
     times = tracks["surprise"].times_s
     for n, at_s in enumerate(times):
         aligned = tracks["alignment"].values[n + 1]  # one block earlier
-        said = {"alignment": aligned, "surprise": tracks["surprise"].values[n]}
+        moment = {"alignment": aligned, "surprise": tracks["surprise"].values[n]}
         for level in (0.2, 0.5, 1.0, 2.0):
             thresholds = further.calibration.thresholds
             threshold = replace(thresholds["context_aware"], value=level)
@@ -151,7 +151,7 @@ def test_an_alarm_says_which_streams_mismatch(detector: Detector, scored: dict[s
             judge = replace(further, calibration=changed)
             # two independent streams: each must be about half as likely
             least = -np.log10(1 - np.sqrt(1 - 10.0**-level))
-            assert judge.because(tracks, at_s) == "+".join(name for name in said if said[name] > least)
+            assert judge.because(tracks, at_s) == "+".join(name for name in moment if moment[name] > least)
 
 
 def test_the_page_lays_surprise_over_the_frame(
@@ -207,8 +207,8 @@ def test_explain_names_the_streams_that_mismatch_and_writes_the_map(
 ) -> None:
     page = tmp_path / "page.html"
     words = ("explain", fights["whole"], "--context", "street", "--stream", "context_aware")
-    said = run(*words, "--at", "2", "--out", page)
-    assert said.exit_code == 0
-    assert "its threshold" in said.stdout
-    assert ("mismatch: " in said.stdout) == ("above its threshold" in said.stdout)
+    result = run(*words, "--at", "2", "--out", page)
+    assert result.exit_code == 0
+    assert "its threshold" in result.stdout
+    assert ("mismatch: " in result.stdout) == ("above its threshold" in result.stdout)
     assert "Surprise over the frame" in page.read_text()

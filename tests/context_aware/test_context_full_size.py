@@ -42,20 +42,20 @@ def seen_by(encoder: TimesformerEncoder, seed: int) -> Views:
     """Three blocks of a video of noise, as the steps put them together."""
     rng = np.random.default_rng(seed)
     frames = rng.integers(0, 256, (BLOCKS, LENGTH, 240, 320, 3), np.uint8)
-    found = encoder.encode_windows(frames, batch=1, with_grid=True)
-    assert found.grid is not None
+    windows = encoder.encode_windows(frames, batch=1, with_grid=True)
+    assert windows.grid is not None
     ends = np.arange(1, BLOCKS + 1) * LENGTH - 1
     times_s = np.arange(BLOCKS * LENGTH) / 8
     vectors = unit(rng.normal(size=(len(times_s), D)))
-    features = Features(times_s, vectors, ends, found.tokens, found.label_probabilities)
-    grids = np.moveaxis(found.grid.mean(axis=1), -1, 1)
+    features = Features(times_s, vectors, ends, windows.tokens, windows.label_probabilities)
+    grids = np.moveaxis(windows.grid.mean(axis=1), -1, 1)
     return Views.of(features.evidence(block_times_s=times_s[ends], grids=grids), readout_frames=4)
 
 
 def test_one_joint_step_of_timesformer_base_leaves_the_encoder_as_it_was(encoder: TimesformerEncoder) -> None:
     before = {name: value.clone() for name, value in encoder._model.state_dict().items()}
-    shown = ("walk", "sit", "walk")
-    videos = [NormalVideo(f"v{n}", seen_by(encoder, n), [one] * BLOCKS) for n, one in enumerate(shown)]
+    events = ("walk", "sit", "walk")
+    videos = [NormalVideo(f"v{n}", seen_by(encoder, n), [one] * BLOCKS) for n, one in enumerate(events)]
     assert videos[0].views.grids is not None
     assert videos[0].views.grids.shape == (BLOCKS, 768, 14, 14)
     words = {name: unit(np.random.default_rng(9).normal(size=(2, D))) for name in ("walk", "sit")}

@@ -58,10 +58,10 @@ def test_each_stream_is_scored_and_nothing_is_made_twice(project: Project) -> No
 
 
 def test_only_normal_training_footage_has_patch_grids(project: Project) -> None:
-    practice, listed = listed_in(project)
+    practice, videos = listed_in(project)
     shards = footage_step.shard_names(project.settings.footage.shards)
-    have = set(joined([grids.patch_grids(project, practice, listed, one) for one in shards])["video_id"])
-    rows = listed.read()
+    have = set(joined([grids.patch_grids(project, practice, videos, one) for one in shards])["video_id"])
+    rows = videos.read()
     training = rows.filter((pl.col("set") == "training") & pl.col("video_id").is_in(list(have)))["video"]
     assert len(training) == 6
     assert all("walk" in name or "empty" in name for name in training)
@@ -72,8 +72,8 @@ def test_the_predictor_is_a_part_of_what_is_learned_jointly(project: Project) ->
     before = learned_in(project)
     after = learned_in(project.variant(predictor__seed=3))
     assert before.fingerprint != after.fingerprint
-    said = json.loads((before.path / "training.json").read_text())
-    assert said["curve"][0]["validation_prediction"] > 0
+    training = json.loads((before.path / "training.json").read_text())
+    assert training["curve"][0]["validation_prediction"] > 0
 
 
 @pytest.mark.parametrize("changed", [{"sides": "both"}, {"scene": "generic"}, {"scene": "mismatched"}])
@@ -90,10 +90,10 @@ def test_what_is_learned_differs_with_what_it_is_learned_by(project: Project, ch
 
 def test_the_nearest_normal_traces_stand_in_for_captions(project: Project) -> None:
     pseudo = project.variant(joint__captions="nearest")
-    practice, listed = listed_in(pseudo)
+    practice, videos = listed_in(pseudo)
     index, bank = made_bank(pseudo)
-    videos = footage_step.normal_of_training(pseudo, practice, listed)
-    corpus, _ = context_aware._joint_corpus(pseudo, videos, pl.DataFrame(), index)
+    normal_videos = footage_step.normal_of_training(pseudo, practice, videos)
+    corpus, _ = context_aware._joint_corpus(pseudo, normal_videos, pl.DataFrame(), index)
     normal = {
         str(one): v
         for one, v in zip(
@@ -109,8 +109,8 @@ def test_the_nearest_normal_traces_stand_in_for_captions(project: Project) -> No
 
 def test_another_network_may_see_the_scene(project: Project) -> None:
     other = project.variant(context_gate__scene_network="pocket-1")
-    practice, listed = listed_in(other)
-    video_id = footage_step.normal_of_training(other, practice, listed)["video_id"][0]
+    practice, videos = listed_in(other)
+    video_id = footage_step.normal_of_training(other, practice, videos)["video_id"][0]
     assert learned_in(other).recipe != learned_in(project).recipe
     ours, theirs = (grids.views_of(one, video_id).scenes for one in (project, other))
     assert np.abs(ours - theirs).max() > 0.01
@@ -124,22 +124,22 @@ def test_a_model_is_of_no_use_to_another_scene_network(project: Project) -> None
 
 
 def test_an_alarm_says_which_stream_mismatches(project: Project) -> None:
-    _, listed = listed_in(project)
+    _, videos = listed_in(project)
     scores = scored_in(project)
-    calibrated = context_scores.context_aware_thresholds(project, listed, scores)
-    found = pl.concat(
-        [context_scores.context_aware_alarms(project, listed, one, calibrated).read() for one in scores]
+    calibrated = context_scores.context_aware_thresholds(project, videos, scores)
+    alarms = pl.concat(
+        [context_scores.context_aware_alarms(project, videos, one, calibrated).read() for one in scores]
     )
-    assert found.schema == EPISODES
-    assert len(found) > 0
-    assert set(found["because"]) <= {"alignment", "surprise", "alignment+surprise"}
-    said = calibrated.read()["by_scene"]
-    assert set(said) == {"alignment", "surprise"}
-    assert set(said["alignment"]) == {"", "street"}  # the one scene with normal footage
+    assert alarms.schema == EPISODES
+    assert len(alarms) > 0
+    assert set(alarms["because"]) <= {"alignment", "surprise", "alignment+surprise"}
+    by_scene = calibrated.read()["by_scene"]
+    assert set(by_scene) == {"alignment", "surprise"}
+    assert set(by_scene["alignment"]) == {"", "street"}  # the one scene with normal footage
     calibration = ContextCalibration.load(calibrated)
     normal, thresholds = calibration.normal, calibration.thresholds
     level = thresholds["surprise"].value
-    raw = said["surprise"]["street"]["threshold"]
+    raw = by_scene["surprise"]["street"]["threshold"]
     assert -normal.scale("surprise", "street").log_p(np.array([raw]))[0] / np.log(10) == pytest.approx(level)
 
 
@@ -148,7 +148,7 @@ def test_the_ladder_has_a_row_for_each_rung_and_begins_with_clip_alone(project: 
     assert [row["variant"] for row in rows] == list(ladder.RUNGS)
     assert all(row["stream"] == "context_aware" and row["seed"] == 0 for row in rows)
     assert ["auc_surprise" in row for row in rows] == [False, False, True, True, True]
-    said = ladder.ladder_report(rows)["rows"]
-    assert [row["rung"] for row in said] == list(ladder.RUNGS)
-    assert all({"auc_mean", "auc_std", "seeds", "average_precision_mean"} <= set(row) for row in said)
-    assert said[1]["gain"] == pytest.approx(said[1]["auc_mean"] - said[0]["auc_mean"])
+    rungs = ladder.ladder_report(rows)["rows"]
+    assert [row["rung"] for row in rungs] == list(ladder.RUNGS)
+    assert all({"auc_mean", "auc_std", "seeds", "average_precision_mean"} <= set(row) for row in rungs)
+    assert rungs[1]["gain"] == pytest.approx(rungs[1]["auc_mean"] - rungs[0]["auc_mean"])

@@ -122,27 +122,28 @@ def test_what_comes_later_changes_no_score(scene: str) -> None:
 
 
 def test_an_untrained_model_scores_as_clip_does() -> None:
-    found = scores(make_scorer(model=make_model().eval(), sides="both"))["alignment"].values
+    alignment = scores(make_scorer(model=make_model().eval(), sides="both"))["alignment"].values
     bank = make_bank()
     nearest = {
         side: bank.search(LONG.appearance, 3, side).similarities.mean(axis=1)
         for side in ("normal", "anomalous")
     }  # type: ignore[arg-type]
-    np.testing.assert_allclose(found, nearest["anomalous"] - nearest["normal"], atol=1e-5)
+    np.testing.assert_allclose(alignment, nearest["anomalous"] - nearest["normal"], atol=1e-5)
 
 
 def test_the_controls_of_the_scene_give_other_scores_and_touch_no_surprise() -> None:
-    found = {scene: scores(make_scorer(scene=scene)) for scene in ("matched", "generic", "mismatched")}
-    alignments = [found[scene]["alignment"].values for scene in found]
+    by_scene = {scene: scores(make_scorer(scene=scene)) for scene in ("matched", "generic", "mismatched")}
+    alignments = [by_scene[scene]["alignment"].values for scene in by_scene]
     assert all(np.abs(one - other).max() > 1e-4 for one, other in pairwise(alignments))
-    np.testing.assert_array_equal(found["matched"]["surprise"].values, found["generic"]["surprise"].values)
+    matched, generic = (by_scene[name]["surprise"].values for name in ("matched", "generic"))
+    np.testing.assert_array_equal(matched, generic)
 
 
 def test_without_a_predictor_surprise_is_missing_and_alignment_is_there() -> None:
     alone = make_model(JOINT.model_copy(update={"evidence": ("time",)}))
-    found = make_scorer(model=alone).score(Views.stack([LONG]), LONG.times_s, None)
-    assert set(found.tracks) == {"alignment"}
-    assert found.maps is None
+    judged = make_scorer(model=alone).score(Views.stack([LONG]), LONG.times_s, None)
+    assert set(judged.tracks) == {"alignment"}
+    assert judged.maps is None
 
 
 def test_a_video_of_one_block_has_no_surprise_yet() -> None:
@@ -150,10 +151,10 @@ def test_a_video_of_one_block_has_no_surprise_yet() -> None:
 
 
 def test_the_map_has_a_place_for_every_patch() -> None:
-    found = make_scorer().score(Views.stack([LONG]), LONG.times_s, None)
-    assert found.maps is not None
-    assert found.maps.shape == (11, 2, 2)
-    assert (found.maps >= 0).all()
+    judged = make_scorer().score(Views.stack([LONG]), LONG.times_s, None)
+    assert judged.maps is not None
+    assert judged.maps.shape == (11, 2, 2)
+    assert (judged.maps >= 0).all()
 
 
 def test_surprise_alone_is_that_of_the_score() -> None:

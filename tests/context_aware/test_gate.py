@@ -90,11 +90,11 @@ def test_an_untrained_gate_is_the_identity_to_the_last_bit(
 def test_a_gate_is_its_formula_number_by_number(gate: TextGate, slow: object) -> None:
     texts, scenes = unit(3, 5), drawn(2, 4, seed=9)
     with torch.no_grad():
-        found = trained(gate)(texts, scenes)
+        gated = trained(gate)(texts, scenes)
     for t in range(2):
         for n in range(3):
             expected = slow(gate, texts[n].tolist(), scenes[t].tolist())  # type: ignore[operator]
-            assert found[t, n].tolist() == pytest.approx(expected, abs=1e-5)
+            assert gated[t, n].tolist() == pytest.approx(expected, abs=1e-5)
 
 
 @pytest.mark.parametrize("kind", ["sigmoid", "film"])
@@ -124,7 +124,7 @@ def test_every_text_is_seen_through_the_scene_of_the_window_it_is_compared_with(
     gate = trained(SigmoidGate(6, 3))
     video, texts, scenes = unit(3, 6, seed=1), unit(4, 6, seed=2), drawn(3, 3, seed=3)
     with torch.no_grad():
-        found = gated_similarities(video, texts, scenes, gate)
+        similarities = gated_similarities(video, texts, scenes, gate)
         for t in range(3):
             alone = gate(texts, scenes[t : t + 1])[0]  # (N, D)
-            assert found[t].tolist() == pytest.approx((alone @ video[t]).tolist(), abs=1e-6)
+            assert similarities[t].tolist() == pytest.approx((alone @ video[t]).tolist(), abs=1e-6)

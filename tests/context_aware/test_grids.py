@@ -49,7 +49,7 @@ def slow_grids(path: Path) -> tuple[list[float], Array]:
     frames = np.concatenate([part.pixels for part in parts]).astype(float) / 255
     times = np.concatenate([part.times_s for part in parts])
     height, width = (side // 2 for side in frames.shape[1:3])
-    found, ends = [], []
+    stacked, ends = [], []
     for end in range(0, len(frames), LENGTH):
         block = [frames[max(0, end - back)] for back in range(LENGTH)]
         grid = np.zeros((4, EDGE, EDGE))
@@ -61,9 +61,9 @@ def slow_grids(path: Path) -> tuple[list[float], Array]:
                 ]
                 colour = np.mean([part.mean(axis=(0, 1)) for part in place], axis=0)
                 grid[:, row, column] = [*colour, colour.mean()]
-        found.append(grid)
+        stacked.append(grid)
         ends.append(float(times[end]))
-    return ends, np.stack(found)
+    return ends, np.stack(stacked)
 
 
 def test_a_block_holds_its_own_frames_and_a_place_its_own_patch(grids: tuple, clips: dict) -> None:

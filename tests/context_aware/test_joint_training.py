@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -230,13 +231,15 @@ def test_a_candidate_that_is_no_better_stays_back_and_what_ships_is_what_it_bega
 
 
 def test_progress_tells_every_curve_that_a_tracker_wants() -> None:
-    said: list[tuple[int, dict[str, float]]] = []
-    train(
-        make_model(), make_corpus(), JOINT, progress=lambda step, metrics: said.append((step, dict(metrics)))
-    )
-    assert [step for step, _ in said] == [0, 2, 4, 6, 8]
+    reported: list[tuple[int, dict[str, float]]] = []
+
+    def note(step: int, metrics: Mapping[str, float]) -> None:
+        reported.append((step, dict(metrics)))
+
+    train(make_model(), make_corpus(), JOINT, progress=note)
+    assert [step for step, _ in reported] == [0, 2, 4, 6, 8]
     names = {"training_loss", "training_info_nce", "training_prediction", "validation_loss", "gate_strength"}
-    assert names <= set(said[-1][1])
+    assert names <= set(reported[-1][1])
 
 
 def test_blocks_that_nobody_described_are_predicted_and_not_aligned() -> None:
@@ -273,8 +276,8 @@ def test_a_model_without_a_predictor_learns_alignment_alone() -> None:
 
 def test_the_predictor_learns_alone_from_footage_that_nobody_described() -> None:
     alone = predictor_alone(PREDICTOR)
-    found = [PatchGrids(video.views.times_s, video.views.grids) for video in make_corpus().videos]  # type: ignore[arg-type]
-    videos = [NormalVideo(str(n), Views.of_grids(one), [None] * BLOCKS) for n, one in enumerate(found)]
+    grids = [PatchGrids(video.views.times_s, video.views.grids) for video in make_corpus().videos]  # type: ignore[arg-type]
+    videos = [NormalVideo(str(n), Views.of_grids(one), [None] * BLOCKS) for n, one in enumerate(grids)]
     blueprint = replace(make_blueprint(alone, "none"), dimensions=0, token_dimensions=0, scene_dimensions=0)
     done = train(blueprint.build(), JointCorpus(videos, {}, BLOCKS), alone)
     assert done.validation.loss == done.validation.prediction < done.begin.prediction

@@ -63,11 +63,11 @@ def pushed(
 
 
 def closed(events: list[EpisodeEvent]) -> dict[str, list[Episode]]:
-    found: dict[str, list[Episode]] = {}
+    by_stream: dict[str, list[Episode]] = {}
     for event in events:
         if event.kind == "closed":
-            found.setdefault(event.stream, []).append(event.episode)
-    return found
+            by_stream.setdefault(event.stream, []).append(event.episode)
+    return by_stream
 
 
 def cuts_of(evidence: Evidence, seed: int) -> list[float]:

@@ -32,13 +32,13 @@ def test_the_matched_scene_is_the_videos_own() -> None:
 
 
 def test_the_generic_scene_is_the_same_for_every_video() -> None:
-    shown = references().shown(FRAMES, "generic")
-    assert np.ptp(shown, axis=0).max() == 0
-    np.testing.assert_allclose(np.linalg.norm(shown, axis=1), 1, atol=1e-6)
+    generic = references().shown(FRAMES, "generic")
+    assert np.ptp(generic, axis=0).max() == 0
+    np.testing.assert_allclose(np.linalg.norm(generic, axis=1), 1, atol=1e-6)
 
 
 def test_the_mismatched_scene_is_the_place_least_like_it() -> None:
     scenes = unit(np.array([[1.0, 0.2, 0.1, 0], [0.1, 0, 1, 0]]))
-    shown = references().shown(scenes, "mismatched")
-    np.testing.assert_allclose(shown[0], [0, 0, 1, 0], atol=1e-6)  # a street is shown a shop
-    np.testing.assert_allclose(shown[1], unit(np.array([2.0, 1, 0, 0])), atol=1e-6)
+    mismatched = references().shown(scenes, "mismatched")
+    np.testing.assert_allclose(mismatched[0], [0, 0, 1, 0], atol=1e-6)  # a street is shown a shop
+    np.testing.assert_allclose(mismatched[1], unit(np.array([2.0, 1, 0, 0])), atol=1e-6)

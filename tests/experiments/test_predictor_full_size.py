@@ -31,11 +31,11 @@ def test_resnet_34_runs_forward_and_one_training_step(edge: int, places: int) ->
     clips = torch.rand(1, 6, 3, 5, edge, edge, generator=torch.Generator().manual_seed(0))
     predictions = coder(clips)
     assert predictions.predicted.shape == predictions.target.shape == (1, 3, 256, places, places)
-    found = cpc_loss(predictions, 0.07)
-    found.loss.backward()
+    contrast = cpc_loss(predictions, 0.07)
+    contrast.loss.backward()
     optimizer.step()
-    assert torch.isfinite(found.loss)
-    assert found.candidates == 3 * places * places
+    assert torch.isfinite(contrast.loss)
+    assert contrast.candidates == 3 * places * places
     still = [name for name, value in coder.named_parameters() if torch.equal(value, before[name])]
     assert still == []
 

@@ -11,7 +11,7 @@ import polars as pl
 import pytest
 import yaml
 from mlflow.tracking import MlflowClient
-from places import SAID, write_catalog
+from places import CAPTIONS, write_catalog
 
 from experiments.material import VARIABLE, RealDataError
 from experiments.real_captions import assets as chapter
@@ -37,15 +37,15 @@ def write_real_data(folder: Path) -> Path:
     """Four videos of ten seconds, two of them with events, and both tables."""
     folder.mkdir(parents=True)
     marks = {video: EVENTS.get(video, "Normal -1 -1 -1 -1") for video in VIDEOS}
-    (folder / real.OFFICIAL).write_text("".join(f"{video}.mp4  {said}\n" for video, said in marks.items()))
+    (folder / real.OFFICIAL).write_text("".join(f"{video}.mp4  {line}\n" for video, line in marks.items()))
     (folder / real.LENGTHS).write_text("".join(f"{video} 0 {FRAMES - 1}\n" for video in VIDEOS))
     vera = [
         {
-            "video": f"{said.split()[0]}/{video}.mp4",
-            "temporal_label": [int(mark) for mark in said.split()[1:]],
+            "video": f"{line.split()[0]}/{video}.mp4",
+            "temporal_label": [int(mark) for mark in line.split()[1:]],
             "length": FRAMES,
         }
-        for video, said in (marks | {VIDEOS[0]: "Abuse 90 119 -1 -1"}).items()
+        for video, line in (marks | {VIDEOS[0]: "Abuse 90 119 -1 -1"}).items()
     ]
     (folder / real.VERA).write_text(json.dumps(vera))
     draw = np.random.default_rng(0)
@@ -56,7 +56,7 @@ def write_real_data(folder: Path) -> Path:
                 "video": np.repeat(VIDEOS, FRAMES // step),
                 "first_frame": first,
                 "last_frame": np.minimum(first + step - 1 + shared, FRAMES - 1),
-                "caption": draw.choice(SAID, len(first)),
+                "caption": draw.choice(CAPTIONS, len(first)),
             }
         )
         scores = {column: draw.random(len(first)) for column in ("llm_score", "llm_score_refined")}
@@ -112,13 +112,13 @@ def bench_of(project: Project, table: str = "captions_vadtree_coarse") -> real.B
 
 
 def of(rows: list[dict], experiment: str, table: str = "captions_vadtree_coarse") -> dict[str, dict]:
-    found = [row for row in rows if (row["experiment"], row["table"]) == (experiment, table)]
-    return {row["variant"]: row for row in found}
+    chosen = [row for row in rows if (row["experiment"], row["table"]) == (experiment, table)]
+    return {row["variant"]: row for row in chosen}
 
 
 def test_every_experiment_has_rows_of_both_tables(rows: list[dict]) -> None:
-    found = {(row["experiment"], row["table"]) for row in rows}
-    assert found == {(name, table) for name in real_rows.EXPERIMENTS for table in real.TABLES}
+    measured_rows = {(row["experiment"], row["table"]) for row in rows}
+    assert measured_rows == {(name, table) for name in real_rows.EXPERIMENTS for table in real.TABLES}
     assert len(of(rows, "headline")) == 4
     assert set(of(rows, "scene")) == {"none", "generic", "matched", "mismatched"}
     assert len([row for row in rows if row["experiment"] == "bank_size"]) == 2 * 4 * 5 * 3
@@ -156,10 +156,10 @@ def test_a_row_says_which_marks_judged_it_and_whether_it_looks_ahead(rows: list[
 
 
 def test_a_left_out_class_is_judged_on_its_videos_and_the_normal_ones(rows: list[dict]) -> None:
-    found = of(rows, "left_out_class")
-    assert set(found) == {"abuse", "arson"}
-    assert all(0 <= row["auc_with"] <= 1 for row in found.values())
-    assert "Arson and normal videos" in found["arson"]["ground_truth"]["name"]
+    by_class = of(rows, "left_out_class")
+    assert set(by_class) == {"abuse", "arson"}
+    assert all(0 <= row["auc_with"] <= 1 for row in by_class.values())
+    assert "Arson and normal videos" in by_class["arson"]["ground_truth"]["name"]
 
 
 def test_a_small_bank_has_its_size_and_every_class_before_any_twice(project: Project) -> None:
@@ -182,20 +182,20 @@ def test_nothing_that_is_kept_holds_a_caption(project: Project, rows: list[dict]
     assert rows
     kept = [path for path in project.machine.data.rglob("*") if path.is_file()]
     assert kept
-    assert not [path for path in kept for said in SAID if said.encode() in path.read_bytes()]
+    assert not [path for path in kept for caption in CAPTIONS if caption.encode() in path.read_bytes()]
 
 
 def test_the_page_shows_causal_rows_before_offline_ones(project: Project, rows: list[dict]) -> None:
-    found = real_rows.real_results(project, "abc123", measured(project)).read()
-    assert len(found["rows"]) == len(rows)
-    page = real_markdown(found["rows"], found["baselines"], found["provenance"])
+    results = real_rows.real_results(project, "abc123", measured(project)).read()
+    assert len(results["rows"]) == len(rows)
+    page = real_markdown(results["rows"], results["baselines"], results["provenance"])
     assert page.index("## Causal") < page.index("## Offline") < page.index("## Published")
     causal = page[page.index("## Causal") : page.index("## Offline")]
     assert "the 13 classes of UCF-Crime" in causal
     assert "offline" not in causal.split("|", 1)[1]
-    for said in ("VADTree", "LAVAD", "NOVA", "perfect video label", "abc123", "captions/s", "5 a side"):
-        assert said in page
-    assert not any(said in page for said in SAID)
+    for words in ("VADTree", "LAVAD", "NOVA", "perfect video label", "abc123", "captions/s", "5 a side"):
+        assert words in page
+    assert not any(words in page for words in CAPTIONS)
 
 
 def test_without_the_folder_it_says_what_to_set(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

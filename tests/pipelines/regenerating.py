@@ -20,14 +20,14 @@ def main() -> None:
             done = job.execute_in_process(instance=instance, run_config=config, raise_on_error=False)
             run = instance.get_run_by_id(done.run_id)
             seen = instance.fetch_observations(dg.AssetKey("trace_index"), limit=1).records
-            said = seen[0].asset_observation.metadata if seen else {}
-            told = {
+            metadata = seen[0].asset_observation.metadata if seen else {}
+            outcome = {
                 "succeeded": done.success,
                 "seed_after": Settings.load().writing.seed,
                 "tag": run.tags.get(VERDICT),
-                **{name: str(value.value) for name, value in said.items()},
+                **{name: str(value.value) for name, value in metadata.items()},
             }
-            print("told", json.dumps(told))
+            print("outcome", json.dumps(outcome))
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from assets import captions, checks
+from pipelines.asset import ArtifactIOManager
 from pipelines.resources import ProjectResource
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -24,9 +25,10 @@ def test_without_a_table_the_assets_are_empty_and_sound(
     )
     gates = [checks.caption_traces_are_sound, checks.caption_scores_are_sound]
     done = dg.materialize(
-        [captions.caption_embeddings, captions.caption_scores, *gates], resources={"project": project}
+        [captions.caption_embeddings, captions.caption_scores, *gates],
+        resources={"project": project, "io_manager": ArtifactIOManager(project=project)},
     )
     assert done.success
     assert [one.passed for one in done.get_asset_check_evaluations()] == [True, True]
-    said = done.asset_materializations_for_node("caption_scores")[0].metadata
-    assert said["stretches"].value == 0
+    metadata = done.asset_materializations_for_node("caption_scores")[0].metadata
+    assert metadata["stretches"].value == 0

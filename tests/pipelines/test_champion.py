@@ -150,10 +150,10 @@ def test_the_alias_goes_to_the_first_and_then_only_to_what_is_no_worse(
     before = _pointers(worse)
     third, gate = asked(worse)  # somebody goes back to the earlier settings
     assert (third, champion(), gate[:19]) == (first, second, "is not the champion")
-    told = client.get_model_version(NAME, first).tags
-    assert told["gate"] == "kept aside"
-    assert f"of version {second}" in told["gate_reason"]
-    assert float(told["auc"]) == _numbers(worse)[0]
+    tags = client.get_model_version(NAME, first).tags
+    assert tags["gate"] == "kept aside"
+    assert f"of version {second}" in tags["gate_reason"]
+    assert float(tags["auc"]) == _numbers(worse)[0]
     assert _pointers(worse) == before  # judging makes nothing current
 
 
@@ -195,10 +195,10 @@ def test_the_rows_of_an_ablation_are_children_of_the_benchmark_with_their_own_se
     late = {child.data.params["scoring.k"]: child.data.metrics["auc"] for child in children
             if child.data.params["stream"] == "late"}  # fmt: skip
     assert late == {str(row["settings"]["scoring.k"]): row["auc"] for row in rows if row["stream"] == "late"}
-    told = tracker.client.get_run(parent.run_id)
-    assert told.data.tags["kind"] == "benchmark"
-    assert told.data.metrics["auc"] == _numbers(project)[0]
-    assert {one.dataset.name: one.dataset.digest for one in told.inputs.dataset_inputs} == {
+    logged = tracker.client.get_run(parent.run_id)
+    assert logged.data.tags["kind"] == "benchmark"
+    assert logged.data.metrics["auc"] == _numbers(project)[0]
+    assert {one.dataset.name: one.dataset.digest for one in logged.inputs.dataset_inputs} == {
         "benchmark set": measured.read()["provenance"]["ground truth"],
         "calibration set": project.store.current("videos").fingerprint,
         "traces": project.store.current("trace_index").fingerprint,

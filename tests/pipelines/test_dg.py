@@ -51,8 +51,8 @@ def test_the_definitions_are_found_and_sound(home: Path) -> None:
 
 
 def test_every_definition_is_listed(home: Path) -> None:
-    listed = json.loads(_dg(home, "list", "defs", "--json"))
-    names = {kind: {one.get("name") or one["asset_key"] for one in found} for kind, found in listed.items()}
+    defs = json.loads(_dg(home, "list", "defs", "--json"))
+    names = {kind: {one.get("name") or one["asset_key"] for one in some} for kind, some in defs.items()}
     assert {"trace_corpus", "anomaly_scores", "inbox_scores"} <= names["assets"]
     assert {"demo", "rebuild_bank", "score_footage", "benchmark", "pretrain_pocket"} <= names["jobs"]
     assert names["sensors"] == {"when_inputs_change", "reconcile", "inbox"}

@@ -48,7 +48,7 @@ GRAPH = defs.resolve_asset_graph()
 STAGES = stages(ROOT)
 
 UNVERSIONED = {"ablations", "inbox", "ped2", "real_captions"}
-"""Chapters that no stage makes: they hang on what is versioned, or on footage that not everybody has."""
+"""Chapters that no stage makes: they rest on what is versioned, or on footage that not everybody has."""
 
 
 def _name(key: dg.AssetKey) -> str:
@@ -162,11 +162,11 @@ class Clone:
     """A checkout with a repository of its own, and what was printed and computed there, step by step."""
 
     root: Path
-    said: dict[str, str] = field(default_factory=dict)
+    output: dict[str, str] = field(default_factory=dict)
     computed: dict[str, set[str]] = field(default_factory=dict)
 
     def call(self, *command: str, **variables: str) -> str:
-        """Run a command there; what it said of its work."""
+        """Run a command there; what it wrote of its work."""
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("TRACES_", "DVC_"))}
         kept |= {
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
@@ -191,9 +191,9 @@ class Clone:
         """What `make demo` runs, with one `dvc commit` at its end."""
         self.call(sys.executable, "-m", "pipelines.run", "demo", TRACES_DVC="1")
 
-    def tell(self, step: str, said: str) -> None:
+    def tell(self, step: str, output: str) -> None:
         """Keep what a step printed, and which assets it computed."""
-        self.said[step] = said
+        self.output[step] = output
         self.computed[step] = {name for name, made in self.materialized().items() if made["computed"]}
 
     def materialized(self) -> dict[str, dict[str, Any]]:
@@ -204,9 +204,9 @@ class Clone:
                 for key in instance.get_asset_keys()
             }
         return {
-            name: {key: value.value for key, value in found[0].asset_materialization.metadata.items()}
-            for name, found in records.items()
-            if found
+            name: {key: value.value for key, value in events[0].asset_materialization.metadata.items()}
+            for name, events in records.items()
+            if events
         }
 
 
@@ -249,17 +249,17 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Clone:
     here.git("add", ".")
     here.git("commit", "-q", "-m", "The first version")
     here.tell("tried", here.dvc("exp", "run", "-S", "scoring.k=2", "benchmark"))
-    here.said["status"] = here.dvc("status", "--with-deps", "benchmark")
-    here.said["metrics"] = here.dvc("metrics", "diff", "--json")
-    here.said["plots"] = here.dvc("plots", "diff", "--json")
+    here.output["status"] = here.dvc("status", "--with-deps", "benchmark")
+    here.output["metrics"] = here.dvc("metrics", "diff", "--json")
+    here.output["plots"] = here.dvc("plots", "diff", "--json")
     here.dvc("remote", "add", "--default", "storage", str(here.root.parent / "remote"))
-    here.said["push"] = here.dvc("push")
+    here.output["push"] = here.dvc("push")
     for lost in ("data", ".dvc/cache"):
         shutil.rmtree(here.root / lost)
-    here.said["pull"] = here.dvc("pull", "--allow-missing")
+    here.output["pull"] = here.dvc("pull", "--allow-missing")
     here.make()
     here.tell("fetched", here.dvc("status", "--with-deps", "benchmark"))
-    here.said["listed"] = here.dvc("ls", "-R", "--json", "--show-hash", ".", "data")
+    here.output["listed"] = here.dvc("ls", "-R", "--json", "--show-hash", ".", "data")
     return here
 
 
@@ -269,30 +269,30 @@ BENCHMARK = [name for name in STAGES if name not in {"captions", "context_aware"
 
 def test_what_a_job_made_dvc_need_not_make_again(clone: Clone) -> None:
     assert clone.computed["made"] == {_name(key) for name in BENCHMARK for key in STAGES[name].assets()}
-    assert clone.said["made"].strip().endswith("up to date.")
+    assert clone.output["made"].strip().endswith("up to date.")
 
 
 def test_another_k_runs_the_scores_and_what_comes_after(clone: Clone) -> None:
-    assert re.findall("Running stage '(.*)'", clone.said["tried"]) == ["scores", "benchmark"]
-    unchanged = re.findall("Stage '(.*)' didn't change", clone.said["tried"])
+    assert re.findall("Running stage '(.*)'", clone.output["tried"]) == ["scores", "benchmark"]
+    unchanged = re.findall("Stage '(.*)' didn't change", clone.output["tried"])
     assert unchanged == [name for name in BENCHMARK if name not in {"scores", "benchmark"}]
     assert "k: 2" in (clone.root / "params.yaml").read_text()
-    assert clone.said["status"].strip().endswith("up to date.")
+    assert clone.output["status"].strip().endswith("up to date.")
 
 
 def test_versions_are_compared_stream_by_stream(clone: Clone) -> None:
-    compared = json.loads(clone.said["metrics"])["reports/metrics.json"]
+    compared = json.loads(clone.output["metrics"])["reports/metrics.json"]
     assert compared["appearance.auc"]["old"] != compared["appearance.auc"]["new"]
-    drawn = clone.said["plots"]
+    drawn = clone.output["plots"]
     assert {"reports/plots/auc.json", "reports/plots/precision.csv", "reports/plots/scores.csv"} <= set(
         re.findall(r"reports/plots/\w+\.\w+", drawn)
     )
 
 
 def test_after_a_pull_nothing_is_computed(clone: Clone) -> None:
-    assert "pushed" in clone.said["push"]
+    assert "pushed" in clone.output["push"]
     assert clone.computed["fetched"] == set()
-    assert clone.said["fetched"].strip().endswith("up to date.")
+    assert clone.output["fetched"].strip().endswith("up to date.")
 
 
 def test_dagster_and_dvc_call_an_artifact_the_same(clone: Clone) -> None:
@@ -301,7 +301,7 @@ def test_dagster_and_dvc_call_an_artifact_the_same(clone: Clone) -> None:
     assert {out["path"]: dvc_revision(clone.root / out["path"]) for out in outs} == {
         out["path"]: out["md5"] for out in outs
     }
-    kept = {one.get("md5") for one in json.loads(clone.said["listed"])}
+    kept = {one.get("md5") for one in json.loads(clone.output["listed"])}
     reported = [made for made in clone.materialized().values() if "dvc_revision" in made]
     assert len(reported) == len(clone.computed["made"])
     for made in reported:

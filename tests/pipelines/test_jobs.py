@@ -50,13 +50,13 @@ def test_a_walk_stops_at_the_first_run_that_fails_and_says_why(
 ) -> None:
     monkeypatch.setenv("TRACES_CATALOG", str(tmp_path / "no_catalog"))
     monkeypatch.setenv("TRACES_DATA", str(tmp_path / "data"))
-    told = []
+    steps = []
     with (
         dg.DagsterInstance.ephemeral() as instance,
         pytest.raises(GraphError, match=r"trace_corpus: .*CatalogError.*no_catalog"),
     ):
-        walk(BANK, instance=instance, tell=lambda step, done, of: told.append((str(step), done, of)))
-    assert len(told) == 2  # the sources, and the first context
+        walk(BANK, instance=instance, tell=lambda step, done, of: steps.append((str(step), done, of)))
+    assert len(steps) == 2  # the sources, and the first context
 
 
 @pytest.mark.parametrize("selection", ["+key:nosuch", "foo(("])
@@ -69,9 +69,9 @@ def test_a_selection_of_nothing_is_refused_with_how_to_write_one(selection: str)
 
 def test_what_an_error_says_to_make_can_be_selected(tmp_path: Path) -> None:
     for name in ("trace_index", "context_aware_thresholds", "video_features", "patch_grids"):
-        said = str(MissingArtifactError(name, tmp_path))
-        assert f"{name} is not in" in said
-        wanted = re.search(r"traces make '(.+)'", said)
+        message = str(MissingArtifactError(name, tmp_path))
+        assert f"{name} is not in" in message
+        wanted = re.search(r"traces make '(.+)'", message)
         assert wanted is not None
         assert list(walk_steps(wanted[1]))
 

@@ -54,8 +54,8 @@ def asked(
     subprocess.run(
         [sys.executable, "-c", ASK], cwd=folder, env=kept, check=True, capture_output=True, timeout=280
     )
-    said = json.loads((folder / "out.json").read_text())["predictions"]
-    return folder / "model", said, json.loads((folder / "about.json").read_text())
+    predictions = json.loads((folder / "out.json").read_text())["predictions"]
+    return folder / "model", predictions, json.loads((folder / "about.json").read_text())
 
 
 Asked = tuple[Path, list[dict[str, Any]], dict[str, Any]]
@@ -67,10 +67,10 @@ def test_it_says_what_the_detector_says_and_with_its_own_copy_of_the_library(
     model, rows, about = asked
     assert Path(about["library"]).is_relative_to(model)
     expected = small_detector.score(fights["whole"], "street").table()
-    found = [row for row in rows if row["video"] == str(fights["whole"])]
-    assert [(row["stream"], row["time_s"]) for row in found] == expected.select("stream", "time_s").rows()
-    np.testing.assert_allclose([row["score"] for row in found], expected["score"], atol=1e-5)
-    assert {row["reason"] for row in found} == {None}
+    scores = [row for row in rows if row["video"] == str(fights["whole"])]
+    assert [(row["stream"], row["time_s"]) for row in scores] == expected.select("stream", "time_s").rows()
+    np.testing.assert_allclose([row["score"] for row in scores], expected["score"], atol=1e-5)
+    assert {row["reason"] for row in scores} == {None}
 
 
 def test_a_row_has_a_score_or_the_reason_why_there_is_none(asked: Asked, fights: dict[str, Path]) -> None:

@@ -55,8 +55,8 @@ def _reply(request: Request) -> Answer:
 
 
 @dataclass(frozen=True)
-class Told:
-    """What the two runs said, and the folder they were in."""
+class TwoRuns:
+    """What came of the two runs, and the folder they were in."""
 
     bad: dict[str, Any]
     good: dict[str, Any]
@@ -65,7 +65,7 @@ class Told:
 
 
 @pytest.fixture(scope="module")
-def told(tmp_path_factory: pytest.TempPathFactory) -> Told:
+def runs(tmp_path_factory: pytest.TempPathFactory) -> TwoRuns:
     home = tmp_path_factory.mktemp("weekly")
     write_footage(home)
     corpus = {"contexts": ["street"], "writer": "openai"}
@@ -76,7 +76,7 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> Told:
     (home / "dagster.yaml").write_text(instance)
     with misbehaving(_reply) as server:
         bad, good = _run(home, server, BAD, GOOD)
-        return Told(bad, good, home, server)
+        return TwoRuns(bad, good, home, server)
 
 
 def _run(home: Path, server: Misbehaving, *seeds: int) -> list[dict[str, Any]]:
@@ -98,44 +98,45 @@ def _run(home: Path, server: Misbehaving, *seeds: int) -> list[dict[str, Any]]:
         text=True,
         timeout=280,  # seconds on two idle cores: about 40
     )
-    told = [line.removeprefix("told ") for line in done.stdout.splitlines() if line.startswith("told ")]
-    assert len(told) == len(seeds), done.stderr[-3000:]
-    return [json.loads(line) for line in told]
+    printed = done.stdout.splitlines()
+    outcomes = [line.removeprefix("outcome ") for line in printed if line.startswith("outcome ")]
+    assert len(outcomes) == len(seeds), done.stderr[-3000:]
+    return [json.loads(line) for line in outcomes]
 
 
-def _gain(said: dict[str, Any], measure: str) -> float:
-    return float(said[f"new_{measure}"]) - float(said[f"baseline_{measure}"])
+def _gain(facts: dict[str, Any], measure: str) -> float:
+    return float(facts[f"new_{measure}"]) - float(facts[f"baseline_{measure}"])
 
 
-def test_a_worse_bank_is_kept_aside_and_the_run_says_so(told: Told) -> None:
-    assert told.bad["succeeded"] is True
-    assert told.bad["tag"] == told.bad["new_bank"] == "kept aside"
-    assert "of the present detector" in told.bad["reason"]
-    assert min(_gain(told.bad, name) for name in MEASURES) < 0
-    assert told.bad["seed_after"] == 0
-    said = json.loads((told.home / "reports" / "regenerated" / f"seed-{BAD}.json").read_text())
-    assert (said["new_bank"], said["seed"]) == ("kept aside", BAD)
+def test_a_worse_bank_is_kept_aside_and_the_run_says_so(runs: TwoRuns) -> None:
+    assert runs.bad["succeeded"] is True
+    assert runs.bad["tag"] == runs.bad["new_bank"] == "kept aside"
+    assert "of the present detector" in runs.bad["reason"]
+    assert min(_gain(runs.bad, name) for name in MEASURES) < 0
+    assert runs.bad["seed_after"] == 0
+    facts = json.loads((runs.home / "reports" / "regenerated" / f"seed-{BAD}.json").read_text())
+    assert (facts["new_bank"], facts["seed"]) == ("kept aside", BAD)
 
 
-def test_a_bank_that_is_no_worse_replaces_the_present_one(told: Told) -> None:
-    assert told.good["succeeded"] is True
-    assert told.good["tag"] == told.good["new_bank"] == "taken"
-    assert min(_gain(told.good, name) for name in MEASURES) >= 0
-    assert told.good["champion"].startswith("is")
-    store = Store(Machine(data=told.home / "data", catalog=ROOT, reports=ROOT, device="cpu").data)
+def test_a_bank_that_is_no_worse_replaces_the_present_one(runs: TwoRuns) -> None:
+    assert runs.good["succeeded"] is True
+    assert runs.good["tag"] == runs.good["new_bank"] == "taken"
+    assert min(_gain(runs.good, name) for name in MEASURES) >= 0
+    assert runs.good["champion"].startswith("is")
+    store = Store(Machine(data=runs.home / "data", catalog=ROOT, reports=ROOT, device="cpu").data)
     corpus = store.current("trace_corpus", "street").read()
     assert GOOD in set(corpus["seed"].drop_nulls())
     assert store.keys("benchmark_report")
 
 
-def test_the_seed_is_written_where_people_see_it_and_no_other_byte_changes(told: Told) -> None:
-    text = (told.home / "params.yaml").read_text()
+def test_the_seed_is_written_where_people_see_it_and_no_other_byte_changes(runs: TwoRuns) -> None:
+    text = (runs.home / "params.yaml").read_text()
     assert text.endswith(f"  maximum_cosine: 1.0\n  seed: {GOOD} # ours\n")
-    assert Settings.load(told.home, profile="").writing.seed == GOOD
+    assert Settings.load(runs.home, profile="").writing.seed == GOOD
 
 
-def test_the_language_model_was_asked_with_each_seed(told: Told) -> None:
-    seeds = {request.body["seed"] // 100 * 100 for request in told.server.requests}
+def test_the_language_model_was_asked_with_each_seed(runs: TwoRuns) -> None:
+    seeds = {request.body["seed"] // 100 * 100 for request in runs.server.requests}
     assert {0, BAD, GOOD} <= seeds
 
 

@@ -27,8 +27,8 @@ def _tick(schedule: dg.ScheduleDefinition, site: Site) -> tuple[list[dg.RunReque
         repository_def=defs.get_repository_def(),
         resources=dict(defs.resources or {}),
     ) as context:  # left to the garbage collector, it would bring back an instance that has ended
-        told = schedule.evaluate_tick(context)
-    return list(told.run_requests or []), told.skip_message or ""
+        result = schedule.evaluate_tick(context)
+    return list(result.run_requests or []), result.skip_message or ""
 
 
 def _params(site: Site, folder: Path, monkeypatch: pytest.MonkeyPatch, **corpus: object) -> None:
@@ -54,8 +54,8 @@ def test_every_night_the_sources_are_observed_once(site: Site) -> None:
     assert done.success
     seen = {event.asset_key.to_user_string() for event in done.get_asset_observation_events()}
     assert {"catalog", "settings/corpus", "settings/footage"} <= seen
-    listed = {event.asset_key.to_user_string() for event in done.get_asset_materialization_events()}
-    assert listed == {"videos", "annotations"}
+    made = {event.asset_key.to_user_string() for event in done.get_asset_materialization_events()}
+    assert made == {"videos", "annotations"}
     street = site.instance.fetch_observations(
         dg.AssetRecordsFilter(dg.AssetKey("catalog"), asset_partitions=["street"]), limit=1
     )
@@ -66,19 +66,19 @@ def test_nothing_happens_by_the_clock_before_people_have_made_the_graph(
     site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TRACES_DATA", str(tmp_path / "nothing"))
-    nothing, said = _tick(observe_sources_nightly, site)
+    nothing, message = _tick(observe_sources_nightly, site)
     assert nothing == []
-    assert "launch the job `demo`" in said
+    assert "launch the job `demo`" in message
     _params(site, tmp_path, monkeypatch, writer="openai")
-    nothing, said = _tick(regenerate_bank_weekly, site)
+    nothing, message = _tick(regenerate_bank_weekly, site)
     assert nothing == []
-    assert "no bank to compare with" in said
+    assert "no bank to compare with" in message
 
 
 def test_a_catalog_that_nobody_adds_to_has_no_seeds_to_draw(site: Site) -> None:
-    nothing, said = _tick(regenerate_bank_weekly, site)
+    nothing, message = _tick(regenerate_bank_weekly, site)
     assert nothing == []
-    assert "corpus.writer is 'shipped'" in said
+    assert "corpus.writer is 'shipped'" in message
 
 
 def test_each_week_draws_with_its_date(site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -26,13 +26,13 @@ def _tick(
     sensor: dg.SensorDefinition, site: Site, cursor: str | None = None
 ) -> tuple[list[dg.RunRequest], str, str | None]:
     """What a sensor asks for, what it says where it asks for nothing, and its cursor."""
-    told = _told(sensor, site.instance, cursor)
-    for request in told.dynamic_partitions_requests or []:
+    result = _evaluated(sensor, site.instance, cursor)
+    for request in result.dynamic_partitions_requests or []:
         site.instance.add_dynamic_partitions(request.partitions_def_name, request.partition_keys)
-    return list(told.run_requests or []), told.skip_message or "", told.cursor
+    return list(result.run_requests or []), result.skip_message or "", result.cursor
 
 
-def _told(
+def _evaluated(
     sensor: dg.SensorDefinition, instance: dg.DagsterInstance, cursor: str | None
 ) -> SensorExecutionData:
     with dg.build_sensor_context(
@@ -60,17 +60,17 @@ def _drop(site: Site, clip: Path, name: str = "gate.mkv") -> Path:
 
 
 def test_a_dropped_video_is_asked_for_once_it_has_stopped_changing(site: Site, fights: dict) -> None:
-    nothing, said, cursor = _tick(inbox, site)
+    nothing, message, cursor = _tick(inbox, site)
     assert nothing == []
-    assert "Nothing new" in said
+    assert "Nothing new" in message
     video = _drop(site, fights["half"])
-    nothing, said, cursor = _tick(inbox, site, cursor)
+    nothing, message, cursor = _tick(inbox, site, cursor)
     assert nothing == []
-    assert "gate.mkv: new, or still changing" in said
+    assert "gate.mkv: new, or still changing" in message
     with video.open("ab") as file:
         file.write(b"\0" * 64)  # the copy goes on
-    nothing, said, cursor = _tick(inbox, site, cursor)
-    assert "still changing" in said
+    nothing, message, cursor = _tick(inbox, site, cursor)
+    assert "still changing" in message
     [request], _, cursor = _tick(inbox, site, cursor)
     assert request.partition_key == "gate.mkv"
     assert site.instance.get_dynamic_partitions("inbox") == ["gate.mkv"]
@@ -83,8 +83,8 @@ def test_the_cursor_is_all_that_a_restart_needs(site: Site, fights: dict) -> Non
     _, _, cursor = _tick(inbox, site)
     (site.inbox.parent / "another").mkdir()
     with dg.DagsterInstance.local_temp(str(site.inbox.parent / "another")) as restarted:
-        told = _told(inbox, restarted, cursor)
-    assert [request.partition_key for request in told.run_requests] == ["gate.mkv"]
+        result = _evaluated(inbox, restarted, cursor)
+    assert [request.partition_key for request in result.run_requests] == ["gate.mkv"]
 
 
 def test_a_file_that_comes_back_changed_is_asked_for_again_under_another_key(
@@ -103,9 +103,9 @@ def test_a_file_that_comes_back_changed_is_asked_for_again_under_another_key(
 def test_a_half_copied_file_waits_until_the_rest_has_come(site: Site, fights: dict) -> None:
     video = _drop(site, fights["cut"])
     _, _, cursor = _tick(inbox, site)
-    nothing, said, cursor = _tick(inbox, site, cursor)
+    nothing, message, cursor = _tick(inbox, site, cursor)
     assert nothing == []
-    assert "gate.mkv: cut short" in said
+    assert "gate.mkv: cut short" in message
     video.write_bytes(fights["whole"].read_bytes())
     _, _, cursor = _tick(inbox, site, cursor)
     [request], _, _ = _tick(inbox, site, cursor)
@@ -122,10 +122,10 @@ def test_a_run_scores_the_video_and_puts_its_page_where_people_look(site: Site, 
     scores = pl.read_parquet(folder / "scores.parquet")
     assert set(scores["stream"]) == {"appearance", "fused", "action", "late"}
     assert "yard 1.mkv" in (folder / "index.html").read_text()
-    said = done.asset_materializations_for_node("inbox_scores")[0].metadata
-    assert said["broken"].value is None
-    assert "data:image/png" in said["its_scores"].value
-    assert said["length_s"].value == pytest.approx(2.0, abs=0.5)
+    metadata = done.asset_materializations_for_node("inbox_scores")[0].metadata
+    assert metadata["broken"].value is None
+    assert "data:image/png" in metadata["its_scores"].value
+    assert metadata["length_s"].value == pytest.approx(2.0, abs=0.5)
 
 
 def test_a_broken_video_is_set_aside_with_the_reason(site: Site, fights: dict, tmp_path: Path) -> None:
@@ -139,18 +139,18 @@ def test_a_broken_video_is_set_aside_with_the_reason(site: Site, fights: dict, t
     assert "Scored to" in (aside / "cut.mkv.txt").read_text()
     assert (site.reports / "inbox" / "cut.mkv" / "index.html").exists()
     assert "Nothing of it could be scored" in (aside / "notes.mp4.txt").read_text()
-    nothing, said, _ = _tick(inbox, site)
+    nothing, message, _ = _tick(inbox, site)
     assert nothing == []
-    assert "Nothing new" in said  # what lies in broken/ is not looked at
+    assert "Nothing new" in message  # what lies in broken/ is not looked at
 
 
 def test_the_inbox_waits_for_a_detector(site: Site, fights: dict, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TRACES_DATA", str(site.inbox.parent / "nothing"))
     _drop(site, fights["half"])
     _, _, cursor = _tick(inbox, site)
-    nothing, said, kept = _tick(inbox, site, cursor)
+    nothing, message, kept = _tick(inbox, site, cursor)
     assert nothing == []
-    assert "launch the job `demo`" in said
+    assert "launch the job `demo`" in message
     monkeypatch.setenv("TRACES_DATA", str(site.project.machine.data))
     [request], _, _ = _tick(inbox, site, kept)
     assert request.partition_key == "gate.mkv"
@@ -168,9 +168,9 @@ def _score(site: Site, name: str) -> dg.ExecuteInProcessResult:
 def test_what_is_out_of_date_at_two_looks_in_a_row_is_asked_for_once(site: Site) -> None:
     file = site.catalog / "street.yaml"
     sentence = yaml.safe_load(file.read_text())["normal"][0]
-    nothing, said, cursor = _tick(reconcile, site)
+    nothing, message, cursor = _tick(reconcile, site)
     assert nothing == []
-    assert "trace_corpus" not in said
+    assert "trace_corpus" not in message
     file.write_text(file.read_text().replace(sentence, sentence + " slowly", 1))
     _, _, cursor = _tick(reconcile, site, cursor)
     requests, _, cursor = _tick(reconcile, site, cursor)
@@ -189,12 +189,12 @@ def test_nothing_is_asked_for_while_something_runs(site: Site) -> None:
         defs.resolve_job_def("rebuild_bank"), status=dg.DagsterRunStatus.STARTED, tags={PROCESS: walker()}
     )
     (site.catalog / "street.yaml").write_text("broken")
-    nothing, said, _ = _tick(reconcile, site, "[]")
+    nothing, message, _ = _tick(reconcile, site, "[]")
     assert nothing == []
-    assert "1 runs are under way" in said
+    assert "1 runs are under way" in message
     site.instance.report_run_canceled(run)
-    _, said, _ = _tick(reconcile, site)
-    assert "trace_corpus [street]" in said
+    _, message, _ = _tick(reconcile, site)
+    assert "trace_corpus [street]" in message
 
 
 def test_a_run_whose_process_was_killed_holds_nobody_up(site: Site) -> None:
@@ -204,13 +204,13 @@ def test_a_run_whose_process_was_killed_holds_nobody_up(site: Site) -> None:
         status=dg.DagsterRunStatus.STARTED,
         tags={PROCESS: f"{machine}:4194305"},  # above the largest number that a process can have
     )
-    _, said, _ = _tick(reconcile, site)
-    assert "under way" not in said
+    _, message, _ = _tick(reconcile, site)
+    assert "under way" not in message
     assert site.instance.get_run_by_id(run.run_id).status == dg.DagsterRunStatus.FAILURE
 
 
 def test_a_graph_that_was_never_made_is_left_to_people(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TRACES_DATA", str(site.inbox.parent / "nothing"))
-    nothing, said, _ = _tick(reconcile, site)
+    nothing, message, _ = _tick(reconcile, site)
     assert nothing == []
-    assert "has not been made yet" in said
+    assert "has not been made yet" in message

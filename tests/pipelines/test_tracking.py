@@ -61,13 +61,13 @@ def test_a_run_that_ends_is_finished_and_holds_what_was_logged(tracker: Tracker,
         run.content("rows.json", {"rows": [1]})
         run.content("plots/picture.png", b"png")
         run.table("table.parquet", pl.DataFrame({"x": [1.0]}))
-    found = _run(tracker, run.run_id)
-    assert found.info.status == "FINISHED"
-    assert found.data.metrics == {"loss": 1.0, "late/auc": 0.5}
+    stored = _run(tracker, run.run_id)
+    assert stored.info.status == "FINISHED"
+    assert stored.data.metrics == {"loss": 1.0, "late/auc": 0.5}
     history = _client(tracker).get_metric_history(run.run_id, "loss")
     assert [(point.step, point.value) for point in history] == [(0, 2.0), (20, 1.0)]
-    assert found.data.params == {"fusion.kind": "mean", "fusion.heads": "4"}
-    assert (found.data.tags["git"], found.data.tags["shipped"]) == ("abc", "no")
+    assert stored.data.params == {"fusion.kind": "mean", "fusion.heads": "4"}
+    assert (stored.data.tags["git"], stored.data.tags["shipped"]) == ("abc", "no")
     kept = {path.relative_to(tracker.root / "mlartifacts").as_posix().split("artifacts/")[-1]: path
             for path in (tracker.root / "mlartifacts").rglob("*") if path.is_file()}  # fmt: skip
     assert set(kept) == {
@@ -142,7 +142,7 @@ def test_nested_names_are_joined_by_dots() -> None:
     assert flattened({"a": {"b": {"c": 1}, "d": None}, "e": [1]}) == {"a.b.c": 1, "a.d": None, "e": [1]}
 
 
-def test_a_recipe_has_one_finished_run_and_one_that_failed_is_filled_anew(tracker: Tracker) -> None:
+def test_a_recipe_has_one_finished_run_and_one_that_failed_is_filled_again(tracker: Tracker) -> None:
     filled = []
 
     def fill(run: TrackedRun) -> None:
@@ -200,8 +200,8 @@ def test_a_materialization_links_to_its_run_and_asks_mlflow_once_a_recipe(tracke
                 run = tracker.once("fusion", {**tags, "recipe": recipe}, lambda run: None)
                 return TrackedRun(run.client, run.run_id, {"gate": "passed"})
 
-            said = mlflow_run(context, tracker, recipe, log)
-            return dg.MaterializeResult(metadata={"recipe": recipe, **said})
+            links = mlflow_run(context, tracker, recipe, log)
+            return dg.MaterializeResult(metadata={"recipe": recipe, **links})
 
         done = dg.materialize([fusion], instance=instance)
         metadata = done.asset_materializations_for_node("fusion")[0].metadata

@@ -41,31 +41,31 @@ def adapters(
     video_features
         The feature manifests of all shards.
     progress
-        Told (step, metrics) at every validation.
+        Called with (step, metrics) at every validation.
     """
     settings, manifest = project.settings.training, joined(video_features)
-    told = _training_captions(project, practice_footage, videos, manifest)
-    features = manifest.filter(pl.col("video_id").is_in(told["video_id"].unique().to_list()))
+    training_captions = _training_captions(project, practice_footage, videos, manifest)
+    features = manifest.filter(pl.col("video_id").is_in(training_captions["video_id"].unique().to_list()))
 
     def learn(folder: Path) -> tuple[Path, dict[str, Any]]:
         if settings.fusion.kind == "mean":
             shape = (project.clip.dimensions, project.windows.dimensions, project.windows.window_frames)
             fusion: WindowFusion = MeanFusion(*shape, settings.fusion.readout_frames)
             candidate = fusion
-            said: dict[str, Any] = {"shipped": False, "reason": "the identity was asked for", "curve": []}
+            training: dict[str, Any] = {"shipped": False, "reason": "the identity was asked for", "curve": []}
         else:
-            trained = _train(project, told, progress)
-            fusion, candidate, said = trained.fusion, trained.candidate, _training_report(trained)
+            trained = _train(project, training_captions, progress)
+            fusion, candidate, training = trained.fusion, trained.candidate, _training_report(trained)
         folder.mkdir()
         about = {"space": project.clip.space, "window_encoder": project.windows.fingerprint}
         save_fusion(folder / "fusion.safetensors", fusion, settings.fusion, **about)
         save_fusion(folder / "candidate.safetensors", candidate, settings.fusion, **about)
-        (folder / "training.json").write_text(json.dumps(said, indent=1), encoding="utf-8")
-        return folder, {"shipped": said["shipped"], "reason": said["reason"]}
+        (folder / "training.json").write_text(json.dumps(training, indent=1), encoding="utf-8")
+        return folder, {"shipped": training["shipped"], "reason": training["reason"]}
 
     made_from = {
         "training": settings.model_dump(),
-        "captions": told.write_ndjson(),
+        "captions": training_captions.write_ndjson(),
         "features": sorted(features["fingerprint"].drop_nulls().to_list()),
         "space": project.clip.space,
         "text_encoder": made_with(project.clip),
@@ -75,22 +75,23 @@ def adapters(
 
 
 def _training_captions(
-    project: Project, practice: Artifact, listed: Artifact, manifest: pl.DataFrame
+    project: Project, practice_footage: Artifact, videos: Artifact, manifest: pl.DataFrame
 ) -> pl.DataFrame:
     """The captions of the clips to train on, with the ids of their videos; sorted."""
-    told = captions(project, practice, "training")
-    known = listed.read().filter(pl.col("set") == "training").select("video", "video_id", "context")
+    stretches = captions(project, practice_footage, "training")
+    known = videos.read().filter(pl.col("set") == "training").select("video", "video_id", "context")
     usable = manifest.filter(pl.col("fingerprint").is_not_null()).select("video_id")
-    told = told.join(known, on="video").join(usable, on="video_id", how="semi")
+    stretches = stretches.join(known, on="video").join(usable, on="video_id", how="semi")
     if project.settings.training.footage == "normal":
-        told = told.join(normal_of_training(project, practice, listed), on="video", how="semi")
-    return told.sort("video", "start_s", "end_s", "caption")
+        normal = normal_of_training(project, practice_footage, videos)
+        stretches = stretches.join(normal, on="video", how="semi")
+    return stretches.sort("video", "start_s", "end_s", "caption")
 
 
-def _train(project: Project, told: pl.DataFrame, progress: Progress | None) -> Trained:
+def _train(project: Project, stretches: pl.DataFrame, progress: Progress | None) -> Trained:
     """One fusion, trained on the windows whose end lies within a captioned stretch."""
     frames, tokens, sentences, groups, clips = [], [], [], [], []
-    for (video_id,), rows in told.group_by("video_id", maintain_order=True):
+    for (video_id,), rows in stretches.group_by("video_id", maintain_order=True):
         features = load_features(project, str(video_id))
         ends = features.window_times_s
         for (start_s, end_s), stretch in rows.group_by("start_s", "end_s", maintain_order=True):

@@ -35,11 +35,11 @@ def trace_embeddings(project: Project, trace_corpus: Artifact) -> Artifact:
         texts = table["text"].to_list()
         vectors = project.clip.encode_texts(texts)
         readable = readable_rows(texts, project.clip.unknown_words)
-        found = find_repetitions(table, vectors, near=near, readable=readable)
-        arrays = {"vectors": vectors, "kept": found.kept.astype(np.uint8)}
+        repetitions = find_repetitions(table, vectors, near=near, readable=readable)
+        arrays = {"vectors": vectors, "kept": repetitions.kept.astype(np.uint8)}
         path = path.with_suffix(".safetensors")
         save_file(arrays, path)
-        return path, {"exact_duplicates": len(found.exact), "near_duplicates": len(found.near)}
+        return path, {"exact_duplicates": len(repetitions.exact), "near_duplicates": len(repetitions.near)}
 
     made_from = {
         "corpus": trace_corpus.fingerprint,

@@ -49,29 +49,29 @@ BENCHMARK = "benchmark"
 """The set that the numbers are measured on."""
 
 
-def truth_of(listed: Artifact, annotated: Artifact) -> GroundTruth:
+def truth_of(videos: Artifact, annotations: Artifact) -> GroundTruth:
     """The checked ground truth of a set, from the artifacts that hold it."""
     name = BENCHMARK
-    clocks = listed.read().filter((pl.col("set") == name) & pl.col("reason").is_null())
+    clocks = videos.read().filter((pl.col("set") == name) & pl.col("reason").is_null())
     return GroundTruth.from_rows(
         f"{name} set",
-        [AnnotationRow(*row) for row in annotated.read().rows()],
+        [AnnotationRow(*row) for row in annotations.read().rows()],
         durations_s=dict(clocks.select("video", "duration_s").rows()),
         rates={video: Fraction(rate) for video, rate in clocks.select("video", "rate").rows()},
     )
 
 
 def tracks_of_set(
-    listed: Artifact, scores: list[Artifact], calibration: Calibration, name: str
+    videos: Artifact, scores: list[Artifact], calibration: Calibration, name: str
 ) -> dict[str, dict[str, ScoreTrack]]:
     """Tracks by stream, then by path in the set, the late fusion among the streams."""
-    paths = dict(listed.read().filter(pl.col("set") == name).select("video_id", "video").rows())
-    found: dict[str, dict[str, ScoreTrack]] = {}
+    paths = dict(videos.read().filter(pl.col("set") == name).select("video_id", "video").rows())
+    by_stream: dict[str, dict[str, ScoreTrack]] = {}
     for video_id, tracks in by_video(pl.concat([entry.read() for entry in scores])).items():
         if video_id in paths:
             for stream, track in with_late(calibration.scales, tracks).items():
-                found.setdefault(stream, {})[paths[video_id]] = track
-    return found
+                by_stream.setdefault(stream, {})[paths[video_id]] = track
+    return by_stream
 
 
 @step
@@ -118,10 +118,10 @@ def benchmark_metrics(
 
 def at_recall(row: Mapping[str, Any], recall: float) -> dict[str, float | None]:
     """False alarms and the recall reached, at the stated event recall; None where it is never reached."""
-    found = row["events"]["at_recall"][f"{recall:g}"] or {}
+    reached = row["events"]["at_recall"][f"{recall:g}"] or {}
     return {
-        "event_recall": found.get("recall"),
-        "false_alarms_per_hour_at_recall": found.get("false_alarms_per_hour"),
+        "event_recall": reached.get("recall"),
+        "false_alarms_per_hour_at_recall": reached.get("false_alarms_per_hour"),
     }
 
 

@@ -48,8 +48,8 @@ def thresholds(project: Project, videos: Artifact, anomaly_scores: list[Artifact
             video_id: with_late(scales, {name: by[video_id] for name, by in tracks.items()})[LATE]
             for video_id in ids
         }
-        found = {name: _threshold(project, by, durations) for name, by in tracks.items()}
-        return {"scales": [asdict(scale) for scale in scales.scales], "thresholds": found}
+        by_stream = {name: _threshold(project, by, durations) for name, by in tracks.items()}
+        return {"scales": [asdict(scale) for scale in scales.scales], "thresholds": by_stream}
 
     made_from = {
         "scores": fingerprints_of(anomaly_scores, ids),

@@ -31,7 +31,7 @@ from traces_core.text.gates import check_corpus
 from traces_core.text.scenes import SceneChoice
 from traces_core.types import Array
 
-NOTHING_SAID = CaptionTable(
+NO_CAPTIONS = CaptionTable(
     pl.DataFrame(
         schema=dict.fromkeys(("video", "caption"), pl.String)
         | dict.fromkeys(("start_s", "end_s"), pl.Float64)
@@ -81,16 +81,16 @@ def caption_embeddings(project: Project) -> Artifact:
 
     def embed(folder: Path) -> tuple[Path, Mapping[str, Any]]:
         folder.mkdir()
-        said = sentences_of(table)
-        said.captions.write_parquet(folder / "captions.parquet")
-        pl.DataFrame({"text": said.texts}).write_parquet(folder / "sentences.parquet")
-        if said.texts:
-            shape = (len(said.texts), project.sentences.dimensions)
+        sentences = sentences_of(table)
+        sentences.captions.write_parquet(folder / "captions.parquet")
+        pl.DataFrame({"text": sentences.texts}).write_parquet(folder / "sentences.parquet")
+        if sentences.texts:
+            shape = (len(sentences.texts), project.sentences.dimensions)
             vectors = np.lib.format.open_memmap(folder / "vectors.npy", "w+", np.float32, shape)
-            for start, unit in embedded(said.texts, project.sentences):
+            for start, unit in embedded(sentences.texts, project.sentences):
                 vectors[start : start + len(unit)] = unit
             vectors.flush()
-        return folder, {"captions": len(table), "sentences": len(said.texts)}
+        return folder, {"captions": len(table), "sentences": len(sentences.texts)}
 
     made_from = {
         "table": table.fingerprint,
@@ -107,7 +107,7 @@ def caption_scores(project: Project, caption_embeddings: Artifact) -> Artifact:
     def judge() -> pl.DataFrame:
         if not len(table):
             return table.stretches.with_columns(score=pl.lit(None, pl.Float64))
-        said = CaptionSentences(
+        sentences = CaptionSentences(
             tuple(pl.read_parquet(caption_embeddings.path / "sentences.parquet")["text"]),
             pl.read_parquet(caption_embeddings.path / "captions.parquet"),
         )
@@ -117,7 +117,7 @@ def caption_scores(project: Project, caption_embeddings: Artifact) -> Artifact:
         )
         starts = range(0, len(vectors), CHUNK)
         scores = [scorer.score_vectors(vectors[start : start + CHUNK]) for start in starts]
-        return scored_table(table, said, np.concatenate(scores), vectors, settings)
+        return scored_table(table, sentences, np.concatenate(scores), vectors, settings)
 
     made_from = {
         "table": table.fingerprint,
@@ -139,4 +139,4 @@ def corpus_findings(project: Project) -> list[Finding]:
 
 def _table(project: Project) -> CaptionTable:
     path = project.settings.captions.table
-    return NOTHING_SAID if path is None else read_captions(path)
+    return NO_CAPTIONS if path is None else read_captions(path)

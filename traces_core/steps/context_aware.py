@@ -51,7 +51,7 @@ def predictor(
     patch_grids
         The grid manifests of all shards.
     progress
-        Told (step, metrics) at every validation.
+        Called with (step, metrics) at every validation.
     """
     settings = project.settings.predictor
     usable = joined(patch_grids).filter(pl.col("blocks") > 0).select("video_id", "fingerprint")
@@ -67,9 +67,9 @@ def predictor(
     }
 
     def learn(folder: Path) -> tuple[Path, dict[str, Any]]:
-        found = {row["video"]: load_grids(project, row["video_id"]) for row in normal.iter_rows(named=True)}
+        grids = {row["video"]: load_grids(project, row["video_id"]) for row in normal.iter_rows(named=True)}
         some = [
-            NormalVideo(name, Views.of_grids(one), [None] * len(one.times_s)) for name, one in found.items()
+            NormalVideo(name, Views.of_grids(one), [None] * len(one.times_s)) for name, one in grids.items()
         ]
         corpus = JointCorpus(some, {}, settings.blocks)
         alone, channels = predictor_alone(settings), some[0].views.channels
@@ -83,9 +83,9 @@ def predictor(
         )
         folder.mkdir()
         save_coder(folder / "coder.safetensors", trained.candidate, settings, channels)
-        told = _report(trained)
-        (folder / "training.json").write_text(json.dumps(told, indent=1), encoding="utf-8")
-        return folder, {name: told[name]["prediction"] for name in ("begin", "validation")}
+        report = _report(trained)
+        (folder / "training.json").write_text(json.dumps(report, indent=1), encoding="utf-8")
+        return folder, {name: report[name]["prediction"] for name in ("begin", "validation")}
 
     return project.store.remember_path("predictor", made_from=made_from, write=learn)
 
@@ -121,9 +121,9 @@ def context_gate(
     predictor
         Where training begins, if anything is predicted.
     trace_index
-        The bank: its normal side captions what nobody has, where `joint.captions` is `nearest`.
+        The bank: its normal side gives the captions where `joint.captions` is `nearest`.
     progress
-        Told (step, metrics) at every validation.
+        Called with (step, metrics) at every validation.
     """
     predicts = is_predicting(project)
     seen = (
@@ -137,28 +137,28 @@ def context_gate(
     grids = joined(patch_grids)
     if predicts:
         normal = normal.join(grids.filter(pl.col("blocks") > 0).select("video_id"), on="video_id", how="semi")
-    said = footage_step.captions(project, practice_footage, "training").join(normal, on="video", how="semi")
-    said = said.sort("video", "start_s", "end_s", "caption")
+    stretches = footage_step.captions(project, practice_footage, "training")
+    stretches = stretches.join(normal, on="video", how="semi").sort("video", "start_s", "end_s", "caption")
     made_from = {
         **joint_recipe(project),
         "features": sorted(normal["fingerprint"].to_list()),
         "videos": normal.select("video", "video_id", "context").rows(),
         "grids": sorted(grids["fingerprint"].drop_nulls().to_list()) if predicts else None,
         "predictor": predictor.fingerprint if predicts else None,
-        "captions": said.write_ndjson()
+        "captions": stretches.write_ndjson()
         if project.settings.joint.captions == "given"
         else trace_index.fingerprint,
     }
 
     def learn(folder: Path) -> tuple[Path, dict[str, Any]]:
-        corpus, references = _joint_corpus(project, normal, said, trace_index)
+        corpus, references = _joint_corpus(project, normal, stretches, trace_index)
         blueprint = _blueprint(project, corpus)
         model = blueprint.build().to(project.machine.device)
         if model.coder is not None and predicts:
             load_coder(predictor.path / "coder.safetensors", model)
         folder.mkdir()
         if model.head is None and project.settings.context_gate.kind == "none":
-            candidate, told = (
+            candidate, report = (
                 model,
                 {"shipped": False, "reason": "nothing to train was asked for", "curve": []},
             )
@@ -171,11 +171,11 @@ def context_gate(
                 progress=progress,
                 checkpoint=_unfinished(project, "context_gate", made_from),
             )
-            model, candidate, told = trained.model, trained.candidate, _report(trained)
+            model, candidate, report = trained.model, trained.candidate, _report(trained)
         for name, one in (("model", model), ("candidate", candidate)):
             save_model(folder / f"{name}.safetensors", one, blueprint, origin(project), references)
-        (folder / "training.json").write_text(json.dumps(told, indent=1), encoding="utf-8")
-        return folder, {"shipped": told["shipped"], "reason": told["reason"]}
+        (folder / "training.json").write_text(json.dumps(report, indent=1), encoding="utf-8")
+        return folder, {"shipped": report["shipped"], "reason": report["reason"]}
 
     return project.store.remember_path("context_gate", made_from=made_from, write=learn)
 
@@ -206,28 +206,28 @@ def _blueprint(project: Project, corpus: JointCorpus) -> Blueprint:
 
 
 def _joint_corpus(
-    project: Project, videos: pl.DataFrame, said: pl.DataFrame, index: Artifact
+    project: Project, videos: pl.DataFrame, stretches: pl.DataFrame, index: Artifact
 ) -> tuple[JointCorpus, SceneReferences]:
     """The normal videos with the event of each block, the captions by event, and the scenes by context."""
-    found: list[NormalVideo] = []
+    normal: list[NormalVideo] = []
     scenes: dict[str, list[Array]] = {}
     captions: dict[str, Array] = {}
     bank = Bank.load(index.path) if project.settings.joint.captions == "nearest" else None
-    told = {} if bank is not None else said.partition_by("video", as_dict=True)
+    by_video = {} if bank is not None else stretches.partition_by("video", as_dict=True)
     for row in videos.iter_rows(named=True):
         views = views_of(project, row["video_id"])
         if bank is None:
-            stretches = told.get((row["video"],), said.clear())
-            events = _events(views.times_s, stretches, row["context"], _readout_s(project))
+            own = by_video.get((row["video"],), stretches.clear())
+            events = _events(views.times_s, own, row["context"], _readout_s(project))
         else:
             events, vectors = _nearest_normal(bank, views.appearance, row["context"])
             captions |= vectors
         scenes.setdefault(row["context"] or "", []).append(views.scenes[-1])
-        found.append(NormalVideo(row["video"], views, events))
+        normal.append(NormalVideo(row["video"], views, events))
     if bank is None:
-        captions = _given_captions(project, said, videos)
+        captions = _given_captions(project, stretches, videos)
     references = SceneReferences.from_scenes({name: np.stack(some) for name, some in scenes.items()})
-    return JointCorpus(found, captions, project.settings.predictor.blocks), references
+    return JointCorpus(normal, captions, project.settings.predictor.blocks), references
 
 
 def _readout_s(project: Project) -> float:
@@ -246,9 +246,9 @@ def _events(
     return events
 
 
-def _given_captions(project: Project, said: pl.DataFrame, videos: pl.DataFrame) -> dict[str, Array]:
+def _given_captions(project: Project, stretches: pl.DataFrame, videos: pl.DataFrame) -> dict[str, Array]:
     """Text vectors of the captions of each event, each sentence once."""
-    known = said.join(videos.select("video", "context"), on="video")
+    known = stretches.join(videos.select("video", "context"), on="video")
     texts: dict[str, set[str]] = {}
     for row in known.iter_rows(named=True):
         texts.setdefault(f"{row['label']}|{row['context']}", set()).add(row["caption"])

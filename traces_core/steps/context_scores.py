@@ -1,4 +1,4 @@
-"""Steps in which the Context-Aware system speaks: two streams of scores, both as one, and when it calls.
+"""Steps in which the Context-Aware system scores: two streams, both as one, and when an alarm is raised.
 
     context_gate ──> context_aware_scores ──> context_aware_thresholds ──> context_aware_alarms
 
@@ -107,7 +107,7 @@ def surprise_at(
 ) -> Array | None:
     """The surprise map (G, G) of a video that the graph scored, at the last block that ended by a moment.
 
-    It is computed anew from what is kept; None where nothing was predicted by then.
+    It is computed again from what is kept; None where nothing was predicted by then.
     """
     views, scorer = views_of(project, video_id), context_scorer(project, context_gate, trace_index)
     return scorer.surprise(Views.stack([views], project.machine.device), views.times_s).map_at(at_s)
@@ -134,16 +134,16 @@ def context_aware_thresholds(
         durations = dict(normal.select("video_id", "duration_s").rows())
         table = pl.concat([entry.read() for entry in context_aware_scores])
         tracks = tracks_of(table.filter(pl.col("video_id").is_in(list(contexts))))
-        found = NormalFootage.from_tracks(tracks, contexts, scene_scores=gate.scene_scores)
-        said = {
-            video_id: ranked(found, some, contexts[video_id])
+        footage = NormalFootage.from_tracks(tracks, contexts, scene_scores=gate.scene_scores)
+        rankings = {
+            video_id: ranked(footage, some, contexts[video_id])
             for video_id, some in by_video(table).items()
             if video_id in contexts
         }
-        names = sorted({name for some in said.values() for name in some})
+        names = sorted({name for some in rankings.values() for name in some})
         thresholds = {
             name: calibrate_threshold(
-                {video: some[name] for video, some in said.items() if name in some},
+                {video: some[name] for video, some in rankings.items() if name in some},
                 durations,
                 false_alarms_per_hour=project.settings.calibration.false_alarms_per_hour,
                 block_s=project.settings.calibration.block_s,
@@ -152,9 +152,9 @@ def context_aware_thresholds(
             for name in names
         }
         return {
-            "normal": found.to_dict(),
+            "normal": footage.to_dict(),
             "thresholds": {name: threshold.to_dict() for name, threshold in thresholds.items()},
-            "by_scene": _in_units(found, thresholds),
+            "by_scene": _in_units(footage, thresholds),
         }
 
     made_from = {
@@ -210,20 +210,20 @@ def context_aware_alarms(
 
 
 def benchmark_tracks(
-    listed: Artifact, scores: list[Artifact], calibrated: Artifact
+    videos: Artifact, scores: list[Artifact], context_aware_thresholds: Artifact
 ) -> tuple[dict[str, dict[str, ScoreTrack]], dict[str, Threshold]]:
     """Tracks of the benchmark by stream, then by path in the set; and the threshold of the fused stream.
 
     The two streams are in their own units, so that each stands for itself.
     """
-    calibration = ContextCalibration.load(calibrated)
-    known = listed.read().filter(pl.col("set") == "benchmark")
+    calibration = ContextCalibration.load(context_aware_thresholds)
+    known = videos.read().filter(pl.col("set") == "benchmark")
     places = {row["video_id"]: row for row in known.iter_rows(named=True)}
-    found: dict[str, dict[str, ScoreTrack]] = {}
+    by_stream: dict[str, dict[str, ScoreTrack]] = {}
     for video_id, tracks in by_video(pl.concat([entry.read() for entry in scores])).items():
         if video_id in places:
             row = places[video_id]
             fused = ranked(calibration.normal, tracks, row["context"])[CONTEXT_AWARE]
             for stream, track in {**tracks, CONTEXT_AWARE: fused}.items():
-                found.setdefault(stream, {})[row["video"]] = track
-    return found, {CONTEXT_AWARE: calibration.thresholds[CONTEXT_AWARE]}
+                by_stream.setdefault(stream, {})[row["video"]] = track
+    return by_stream, {CONTEXT_AWARE: calibration.thresholds[CONTEXT_AWARE]}

@@ -39,15 +39,16 @@ def trace_corpus(project: Project, context: str) -> Artifact:
 
     def write(path: Path) -> tuple[Path, Mapping[str, int]]:
         with shown() as progress:
-            [said] = project.writer(progress).write([*read_catalog(machine.catalog, [context]).values()])
-        corpus = corpus_of([said], scenes={} if scene is None else {context: scene})
+            catalog = read_catalog(machine.catalog, [context])
+            [manuscript] = project.writer(progress).write([*catalog.values()])
+        corpus = corpus_of([manuscript], scenes={} if scene is None else {context: scene})
         left_out = settings.left_out_class
         if left_out is not None and left_out in corpus["class"].unique():
             corpus = without_class(corpus, left_out)
         if settings.traces_per_side is not None:
             corpus = limit_traces(corpus, settings.traces_per_side, seed=DRAW)
         corpus.write_parquet(path.with_suffix(".parquet"))
-        return path.with_suffix(".parquet"), said.counts
+        return path.with_suffix(".parquet"), manuscript.counts
 
     return project.store.remember_path("trace_corpus", context, made_from=made_from, write=write)
 
@@ -59,5 +60,5 @@ def write_ahead(project: Project) -> dict[str, int]:
     """
     with shown() as progress:
         catalog = read_catalog(project.machine.catalog, contexts_in_use(project))
-        said = project.writer(progress).write([*catalog.values()])
-        return {manuscript.context.context: len(manuscript.drafts) for manuscript in said}
+        manuscripts = project.writer(progress).write([*catalog.values()])
+        return {one.context.context: len(one.drafts) for one in manuscripts}

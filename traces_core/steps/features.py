@@ -68,15 +68,15 @@ def video_features(
             continue
         path = set_folder(project, practice_footage, entry["set"]) / entry["video"]
         try:
-            found = features_of(project, entry["video_id"], path)
+            features = features_of(project, entry["video_id"], path)
         except VideoError as error:
             rows.append((entry["video_id"], None, 0, 0, None, None, error.found))
             continue
-        about = found.facts
+        about = features.facts
         numbers = (about["frames"], about["windows"], about["start_s"], about["end_s"], about["broken"])
-        rows.append((entry["video_id"], found.fingerprint, *numbers))
-        if progress is not None and found.computed:
-            progress(f"{entry['video']}: {about['windows']} windows in {found.seconds:.1f} s")
+        rows.append((entry["video_id"], features.fingerprint, *numbers))
+        if progress is not None and features.computed:
+            progress(f"{entry['video']}: {about['windows']} windows in {features.seconds:.1f} s")
     made_from = {"rows": [list(row) for row in rows], "shard": shard}
     return project.store.remember(
         "video_features",
@@ -119,13 +119,13 @@ def features_of(project: Project, video_id: str, path: Path) -> Artifact:
 
 def load_features(project: Project, video_id: str) -> Features:
     """The features of a video that `video_features` has seen."""
-    found = project.store.recall(
+    features = project.store.recall(
         ITEM,
         video_id,
         code=code_of(features_of),
         made_from={"video": video_id, **feature_recipe(project)},
     )
-    return Features.load(found.path)
+    return Features.load(features.path)
 
 
 def feature_faults(project: Project, row: dict[str, Any]) -> list[str]:

@@ -78,7 +78,7 @@ def videos(project: Project, practice_footage: Artifact) -> Artifact:
     """The list of every video there is, with its id; columns as in `VIDEOS`."""
     shards = project.settings.footage.shards
     contexts = {file.stem for file in project.machine.catalog.glob("*.yaml")}
-    found = [
+    files = [
         (path, name, path.relative_to(folder).as_posix(), _context_of(path.relative_to(folder), contexts))
         for name in SETS
         if (folder := set_folder(project, practice_footage, name)).is_dir()
@@ -88,19 +88,19 @@ def videos(project: Project, practice_footage: Artifact) -> Artifact:
     with FileCache(
         project.machine.data / ".seen", digest([code_of(content_id), code_of(file_digest)])
     ) as seen:
-        ids = [seen.ask(content_id, path) for path, *_ in found]
+        ids = [seen.ask(content_id, path) for path, *_ in files]
         # The bytes, too: what a container states of rate and length is in the list, though not in the id.
-        read = [seen.ask(file_digest, path) for path, *_ in found]
+        read = [seen.ask(file_digest, path) for path, *_ in files]
 
     def describe() -> pl.DataFrame:
-        rows = [_describe(*entry, identity, shards) for entry, identity in zip(found, ids, strict=True)]
+        rows = [_describe(*entry, identity, shards) for entry, identity in zip(files, ids, strict=True)]
         return pl.DataFrame(rows, schema=VIDEOS, orient="row").sort("set", "video")
 
-    listing = [[*entry, one, content] for (_, *entry), one, content in zip(found, ids, read, strict=True)]
+    listing = [[*entry, one, content] for (_, *entry), one, content in zip(files, ids, read, strict=True)]
     made_from = {"videos": listing, "shards": shards}
-    listed = project.store.remember("videos", made_from=made_from, make=describe)
+    manifest = project.store.remember("videos", made_from=made_from, make=describe)
     _forget_others(project, set(ids))
-    return listed
+    return manifest
 
 
 def _context_of(path: Path, contexts: set[str]) -> str | None:
@@ -140,10 +140,10 @@ def annotations(project: Project, practice_footage: Artifact, videos: Artifact) 
     return project.store.remember("annotations", made_from=made_from, make=make)
 
 
-def normal_of_training(project: Project, practice: Artifact, listed: Artifact) -> pl.DataFrame:
+def normal_of_training(project: Project, practice_footage: Artifact, videos: Artifact) -> pl.DataFrame:
     """The readable training videos in which nothing anomalous is annotated; columns as in `VIDEOS`."""
-    marked = _stretches(listed, _annotations_of(project, practice, "training"), "training")
-    training = listed.read().filter((pl.col("set") == "training") & pl.col("reason").is_null())
+    marked = _stretches(videos, _annotations_of(project, practice_footage, "training"), "training")
+    training = videos.read().filter((pl.col("set") == "training") & pl.col("reason").is_null())
     normal: pl.DataFrame = training.join(marked.select("video").unique(), on="video", how="anti")
     return normal.sort("video")
 
@@ -152,20 +152,20 @@ def _annotations_of(project: Project, practice: Artifact, name: str) -> Path | N
     return next(iter(_tables(set_folder(project, practice, name), "annotations")), None)
 
 
-def _stretches(listed: Artifact, source: Path | None, name: str) -> pl.DataFrame:
-    truth = ground_truth(listed, source, name)
+def _stretches(videos: Artifact, source: Path | None, name: str) -> pl.DataFrame:
+    truth = ground_truth(videos, source, name)
     rows = [(v, i.start_s, i.end_s, i.label) for v in truth.videos for i in truth.intervals[v]]
     schema = {"video": pl.String, "start_s": pl.Float64, "end_s": pl.Float64, "label": pl.String}
     return pl.DataFrame(rows, schema=schema, orient="row")
 
 
-def clocks_of(listed: Artifact, name: str) -> list[list[Any]]:
+def clocks_of(videos: Artifact, name: str) -> list[list[Any]]:
     """Path, id, length in seconds and rate of each readable video of a set."""
-    rows = listed.read().filter((pl.col("set") == name) & pl.col("reason").is_null())
+    rows = videos.read().filter((pl.col("set") == name) & pl.col("reason").is_null())
     return [list(row) for row in rows.select("video", "video_id", "duration_s", "rate").rows()]
 
 
-def ground_truth(listed: Artifact, table: Path | None, name: str) -> GroundTruth:
+def ground_truth(videos: Artifact, table: Path | None, name: str) -> GroundTruth:
     """The ground truth of a set: its readable videos, and the stretches its table names.
 
     Raises
@@ -178,7 +178,7 @@ def ground_truth(listed: Artifact, table: Path | None, name: str) -> GroundTruth
             f"{name}: no annotations beside the videos. Write annotations.csv there with the columns "
             "video,start_s,end_s,label; a video without a row is normal."
         )
-    clocks = clocks_of(listed, name)
+    clocks = clocks_of(videos, name)
     return read_annotations(
         table,
         durations_s={video: duration_s for video, _, duration_s, _ in clocks},

@@ -56,13 +56,13 @@ def patch_grids(
         path = footage_step.set_folder(project, practice_footage, entry["set"]) / entry["video"]
         try:
             _scene_frames_of(project, entry["video_id"], path)
-            found = _grids_of(project, entry["video_id"], path)
+            grids = _grids_of(project, entry["video_id"], path)
         except VideoError as error:
             rows.append((entry["video_id"], None, 0, error.found))
             continue
-        rows.append((entry["video_id"], found.fingerprint, found.facts["blocks"], found.facts["broken"]))
-        if progress is not None and found.computed:
-            progress(f"{entry['video']}: {found.facts['blocks']} blocks in {found.seconds:.1f} s")
+        rows.append((entry["video_id"], grids.fingerprint, grids.facts["blocks"], grids.facts["broken"]))
+        if progress is not None and grids.computed:
+            progress(f"{entry['video']}: {grids.facts['blocks']} blocks in {grids.seconds:.1f} s")
     return project.store.remember(
         "patch_grids",
         shard,
@@ -93,10 +93,10 @@ def _grids_of(project: Project, video_id: str, path: Path) -> Artifact:
 
 def load_grids(project: Project, video_id: str) -> PatchGrids:
     """The patch grids of a video that `patch_grids` has seen."""
-    found = project.store.recall(
+    grids = project.store.recall(
         "grids", video_id, code=code_of(_grids_of), made_from=_grid_recipe(project, video_id)
     )
-    return PatchGrids.load(found.path)
+    return PatchGrids.load(grids.path)
 
 
 def _scene_recipe(project: Project, video_id: str) -> dict[str, Any]:
@@ -136,10 +136,10 @@ def _scene_frames(project: Project, video_id: str) -> Array | None:
     """float32 (F, S): the frames of a video as the scene network sees them; None where that is CLIP."""
     if project.settings.context_gate.scene_network is None:
         return None
-    found = project.store.recall(
+    seen = project.store.recall(
         "scene_frames", video_id, code=code_of(_scene_frames_of), made_from=_scene_recipe(project, video_id)
     )
-    frames: Array = load_file(found.path)["frames"]
+    frames: Array = load_file(seen.path)["frames"]
     return frames
 
 

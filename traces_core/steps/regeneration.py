@@ -1,7 +1,7 @@
 """Steps that try another bank: what a language model writes with a new seed, judged before it is used.
 
 Everything is made in a store that makes nothing current, so that a bank that is not taken changes nothing.
-Who asks for it, and when, is in `pipelines`.
+What starts it, and when, is in `pipelines`.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def judged(project: Project, seed: int, baseline: Row, name: str) -> Verdict:
 
 
 def present_row(project: Project) -> Row:
-    """The row of the detector that these settings make on this footage, found or made."""
+    """The row of the detector that these settings make on this footage, from the store or made."""
     return streams_of(project.variant(), which="fusion")[LATE]
 
 

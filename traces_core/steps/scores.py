@@ -86,10 +86,10 @@ def anomaly_scores(
     return project.store.remember_path("anomaly_scores", video_features.key, made_from=made_from, write=join)
 
 
-def _contexts_asked(project: Project, listed: Artifact) -> dict[str, str | None]:
+def _contexts_asked(project: Project, videos: Artifact) -> dict[str, str | None]:
     """By video id: the context whose traces answer; None where all do."""
     by_context = project.settings.scoring.by_context
-    rows = listed.read().select("video_id", "context").rows()
+    rows = videos.read().select("video_id", "context").rows()
     return {video_id: context if by_context else None for video_id, context in rows}
 
 
@@ -126,7 +126,7 @@ def scores_table(video_id: str, tracks: Mapping[str, ScoreTrack]) -> pl.DataFram
 
 def tracks_of(scores: pl.DataFrame) -> dict[str, dict[str, ScoreTrack]]:
     """Tracks by stream, then by video id, from rows of `SCORES`."""
-    found: dict[str, dict[str, ScoreTrack]] = {}
+    by_stream: dict[str, dict[str, ScoreTrack]] = {}
     for (stream, video_id), rows in scores.group_by("stream", "video_id", maintain_order=True):
         track = ScoreTrack(
             rows["time_s"].to_numpy(),
@@ -134,14 +134,14 @@ def tracks_of(scores: pl.DataFrame) -> dict[str, dict[str, ScoreTrack]]:
             stream=str(stream),
             causal=bool(rows["causal"][0]),
         )
-        found.setdefault(str(stream), {})[str(video_id)] = track
-    return found
+        by_stream.setdefault(str(stream), {})[str(video_id)] = track
+    return by_stream
 
 
 def by_video(scores: pl.DataFrame) -> dict[str, dict[str, ScoreTrack]]:
     """Tracks by video id, then by stream, from rows of `SCORES`."""
-    found: dict[str, dict[str, ScoreTrack]] = {}
+    by_id: dict[str, dict[str, ScoreTrack]] = {}
     for stream, tracks in tracks_of(scores).items():
         for video_id, track in tracks.items():
-            found.setdefault(video_id, {})[stream] = track
-    return found
+            by_id.setdefault(video_id, {})[stream] = track
+    return by_id

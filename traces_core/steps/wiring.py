@@ -1,6 +1,6 @@
 """How steps hang together: each by the artifacts that its parameters are named after.
 
-    Artifacts(project)["benchmark_metrics"]        the whole chain above it, found or made
+    Artifacts(project)["benchmark_metrics"]        and everything above it, from the store or made
 
 The parameters of a step are its inputs: here, in the graph of Dagster (`assets`, which a test compares), and
 so in DVC. A parameter of type `Artifact` is the part of the same key, or the whole where there are no parts;
@@ -81,7 +81,7 @@ def inputs_of(step: Step) -> dict[str, bool]:
 
 @dataclass
 class Artifacts:
-    """Artifacts by name, found in the project's store or made when first asked for."""
+    """Artifacts by name, from the project's store, or made when first asked for."""
 
     project: Project
     """Store, settings and encoders."""

@@ -75,24 +75,24 @@ def test_the_first_step_of_training_is_what_inference_predicts(
 def test_a_stream_gives_what_the_whole_video_gives(blocks: int, seed: int, layers: int, reach: int) -> None:
     coder, source = _token_coder(layers=layers, reach=reach), _tokens(blocks, seed)
     whole = coder.next_blocks(source)
-    state, found = None, []
+    state, steps = None, []
     for block in range(blocks):
         seen, state = coder.observe(source[:, block], state)
-        found.append(seen)
-    assert found[0] is None
+        steps.append(seen)
+    assert steps[0] is None
     for name in ("predicted", "target", "aggregated"):
-        streamed = torch.cat([getattr(one, name) for one in found[1:]], dim=1)
+        streamed = torch.cat([getattr(one, name) for one in steps[1:]], dim=1)
         assert torch.allclose(streamed, getattr(whole, name), atol=1e-5)
 
 
 @torch.no_grad()
 def test_a_stream_of_pixels_gives_what_the_whole_video_gives() -> None:
     coder, source = _pixel_coder(), _pixels()
-    state, found = None, []
+    state, steps = None, []
     for block in range(4):
         seen, state = coder.observe(source[:, block], state)
-        found.append(seen)
-    streamed = torch.cat([one.predicted for one in found[1:]], dim=1)
+        steps.append(seen)
+    streamed = torch.cat([one.predicted for one in steps[1:]], dim=1)
     assert torch.allclose(streamed, coder.next_blocks(source).predicted, atol=1e-5)
 
 

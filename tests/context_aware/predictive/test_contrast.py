@@ -71,9 +71,9 @@ def test_every_kind_of_negative_occurs_as_often_as_counted_by_hand() -> None:
 @pytest.mark.parametrize("temperature", [0.1, 1.0])
 def test_the_loss_is_the_one_written_pair_by_pair(temperature: float) -> None:
     predictions = _predictions()
-    found = cpc_loss(predictions, temperature)
-    assert float(found.loss) == pytest.approx(_reference(predictions, temperature), rel=1e-5)
-    assert found.candidates == B * P * G[0] * G[1]
+    contrast = cpc_loss(predictions, temperature)
+    assert float(contrast.loss) == pytest.approx(_reference(predictions, temperature), rel=1e-5)
+    assert contrast.candidates == B * P * G[0] * G[1]
 
 
 def test_all_sites_in_another_order_give_the_same_loss() -> None:
@@ -98,9 +98,9 @@ def test_chosen_sites_are_compared_with_chosen_sites_only() -> None:
 
 def test_a_perfect_prediction_is_always_found_and_shares_add_up_to_one() -> None:
     target = _predictions().target
-    found = cpc_loss(Predictions(target, target, torch.zeros(1)), 0.01)
-    assert found.accuracy == 1.0
-    assert float(found.loss) < 1e-3
+    contrast = cpc_loss(Predictions(target, target, torch.zeros(1)), 0.01)
+    assert contrast.accuracy == 1.0
+    assert float(contrast.loss) < 1e-3
     other = cpc_loss(_predictions(4))
     assert other.accuracy + sum(other.mistaken_for.values()) == pytest.approx(1.0)
 
@@ -115,14 +115,14 @@ def test_a_perfect_prediction_is_always_found_and_shares_add_up_to_one() -> None
 )
 def test_a_prediction_of_the_wrong_block_says_of_which_kind(moved, kind: str) -> None:
     target = _predictions().target
-    found = cpc_loss(Predictions(moved(target), target, torch.zeros(1)))
-    assert found.mistaken_for[kind] == 1.0
+    contrast = cpc_loss(Predictions(moved(target), target, torch.zeros(1)))
+    assert contrast.mistaken_for[kind] == 1.0
 
 
 def test_what_cannot_be_told_apart_costs_the_logarithm_of_the_candidates() -> None:
     same = torch.ones(B, P, D, *G)
-    found = cpc_loss(Predictions(same, same, torch.zeros(1)))
-    assert float(found.loss) == pytest.approx(math.log(found.candidates), rel=1e-5)
+    contrast = cpc_loss(Predictions(same, same, torch.zeros(1)))
+    assert float(contrast.loss) == pytest.approx(math.log(contrast.candidates), rel=1e-5)
 
 
 def test_the_loss_does_not_see_how_long_vectors_are() -> None:

@@ -15,7 +15,7 @@ def _convolved(weight: torch.Tensor, bias: torch.Tensor, picture: torch.Tensor) 
     outputs, inputs, edge, _ = weight.shape
     _, rows, columns = picture.shape
     reach = edge // 2
-    found = []
+    planes = []
     for o in range(outputs):
         plane = []
         for y in range(rows):
@@ -31,8 +31,8 @@ def _convolved(weight: torch.Tensor, bias: torch.Tensor, picture: torch.Tensor) 
                                 )
                 line.append(total)
             plane.append(line)
-        found.append(plane)
-    return found
+        planes.append(plane)
+    return planes
 
 
 def _sigmoid(x: float) -> float:

@@ -51,7 +51,7 @@ Row = dict[str, Any]
 
 
 def streams_of(project: Project, which: str = "candidate") -> dict[str, Row]:
-    """Rows of the benchmark by stream for these settings: the whole graph, found or made.
+    """Rows of the benchmark by stream for these settings: the whole graph, from the store or made.
 
     `alignment` and `surprise` are judged by their own scores; `context_aware` is the two of them by
     calibrated p-values, or the one there is.
@@ -98,9 +98,9 @@ def ladder(project: Project) -> list[Row]:
             "joint__seed": seed,
         }
         for rung, changed in RUNGS.items():
-            found = streams_of(project.variant(**seeded, **changed))
-            parts = {f"auc_{name}": found[name]["auc"] for name in (ALIGNMENT, SURPRISE) if name in found}
-            rows.append(_row(rung, found[CONTEXT_AWARE], {**seeded, **changed}, seed=seed, **parts))
+            streams = streams_of(project.variant(**seeded, **changed))
+            parts = {f"auc_{name}": streams[name]["auc"] for name in (ALIGNMENT, SURPRISE) if name in streams}
+            rows.append(_row(rung, streams[CONTEXT_AWARE], {**seeded, **changed}, seed=seed, **parts))
     return rows
 
 
@@ -125,17 +125,17 @@ def ladder_report(rows: Sequence[Mapping[str, Any]]) -> dict[str, list[Row]]:
     >>> [(row["rung"], round(row["auc_mean"], 3), row["seeds"]) for row in ladder_report(rows)["rows"]]
     [('CLIP only', 0.85, 2)]
     """
-    found: list[Row] = []
+    rungs: list[Row] = []
     for rung in dict.fromkeys(row["variant"] for row in rows):
         some = [row for row in rows if row["variant"] == rung]
-        said: Row = {"rung": rung, "seeds": len(some)}
+        numbers: Row = {"rung": rung, "seeds": len(some)}
         for name in ("auc", "average_precision", f"auc_{ALIGNMENT}", f"auc_{SURPRISE}"):
             values = [row[name] for row in some if row.get(name) is not None]
             if values:
-                said[f"{name}_mean"] = statistics.fmean(values)
-                said[f"{name}_std"] = statistics.stdev(values) if len(values) > 1 else None
-        said["auc_by_seed"] = [row["auc"] for row in some]
-        found.append(said)
-    for before, row in pairwise(found):
+                numbers[f"{name}_mean"] = statistics.fmean(values)
+                numbers[f"{name}_std"] = statistics.stdev(values) if len(values) > 1 else None
+        numbers["auc_by_seed"] = [row["auc"] for row in some]
+        rungs.append(numbers)
+    for before, row in pairwise(rungs):
         row["gain"] = row["auc_mean"] - before["auc_mean"]
-    return {"rows": found}
+    return {"rows": rungs}

@@ -26,7 +26,7 @@ _MEAN = {"training__fusion__kind": "mean"}
 
 
 def streams_of(project: Project, which: str = "candidate") -> dict[str, Row]:
-    """Rows of the result table by stream for these settings: the whole graph, found or made."""
+    """Rows of the result table by stream for these settings: the whole graph, from the store or made."""
     artifacts = Artifacts(project, options={"anomaly_scores": {"which": which}})
     return {row["stream"]: row for row in artifacts["benchmark_metrics"].read()["rows"]}
 
@@ -94,8 +94,8 @@ def training_corpus(project: Project) -> list[Row]:
     for corpus in ("normal", "all"):
         for seed in SEEDS:
             changed = {"training__footage": corpus, "training__fusion__seed": seed}
-            found = streams_of(project.variant(**changed))[FUSED]
-            rows.append(_row(f"{corpus} clips", found, changed, seed=seed))
+            fused = streams_of(project.variant(**changed))[FUSED]
+            rows.append(_row(f"{corpus} clips", fused, changed, seed=seed))
     return rows
 
 
@@ -135,6 +135,6 @@ def _over(
 ) -> list[Row]:
     rows = []
     for value in values:
-        found = streams_of(project.variant(**{setting: value}))
-        rows += [_row(f"{name} = {value}", found[stream], {setting: value}) for stream in streams]
+        by_stream = streams_of(project.variant(**{setting: value}))
+        rows += [_row(f"{name} = {value}", by_stream[stream], {setting: value}) for stream in streams]
     return rows

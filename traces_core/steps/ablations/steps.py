@@ -38,7 +38,7 @@ def ablation(
     benchmark_metrics: Artifact,
     trace_index: Artifact,
 ) -> Artifact:
-    """The rows of one ablation, made anew whenever the main result, the settings or the code changed."""
+    """The rows of one ablation; rebuilt when the main result, the settings or its code changed."""
     made_from = {
         "settings": project.settings.model_dump(),
         "main": benchmark_metrics.fingerprint,
