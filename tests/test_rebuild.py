@@ -158,6 +158,7 @@ TABLE = [
             "trace_index": {"all"},
             "video_scores": set(videos.now),
             "anomaly_scores": BOTH,
+            "benchmark_report": {"all"},  # its explanations are searched for, too
         },
     ),
     # What is missing or damaged is made again; it is what it was, so nothing after it.

@@ -82,9 +82,9 @@ def check_encoders(site: Site, found: Parts, said: Said) -> None:
     if "adapters" in found:
         left.subtract(_captions(site))
     assert min(left.values(), default=0) >= 0
-    times = set((+left).values())  # the names of actions, once a shard and once for the pages
+    times = set((+left).values())  # the names of actions, once a shard
     assert len(times) <= 1
-    assert bool(times) == bool({"video_scores", "benchmark_report"} & set(found))
+    assert bool(times) == ("video_scores" in found)
 
 
 def _captions(site: Site) -> list[str]:

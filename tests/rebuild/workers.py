@@ -179,6 +179,7 @@ def work(told: dict[str, Any]) -> None:
 def _materialize(job: Job, said: Said) -> None:
     import dagster as dg
 
+    import pipelines.definitions  # noqa: F401  the graph that is walked
     from pipelines.reconcile import stale_partitions
     from pipelines.resources import ProjectResource
     from pipelines.walk import GraphError, walk
