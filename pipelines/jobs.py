@@ -68,11 +68,13 @@ def publish(context: dg.OpExecutionContext, project: ProjectResource) -> None:
     from pipelines.run import write_results
 
     project = project.open()
-    said = write_results(project.store, project.machine.reports)
+    tables = write_results(project.store, project.machine.reports)
     versioning.write_comparable(project)
-    rows: Rows = said["rows"]
+    rows: Rows = tables["rows"]
     page = project.machine.reports / "benchmark" / "index.html"
-    context.add_output_metadata({"page": dg.MetadataValue.path(page), **shown_rows(rows, said["baselines"])})
+    context.add_output_metadata(
+        {"page": dg.MetadataValue.path(page), **shown_rows(rows, tables["baselines"])}
+    )
 
 
 @dg.op(ins={"start": dg.In(dg.Nothing)})
