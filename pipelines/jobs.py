@@ -67,11 +67,13 @@ def _walk(name: str, selection: str, *, waits: bool = False) -> dg.OpDefinition:
 def publish(context: dg.OpExecutionContext, project: ProjectResource) -> None:
     """Put the result table and the pages where people look for them: in reports/."""
     project = project.open()
-    said = write_results(project.store, project.machine.reports)
+    tables = write_results(project.store, project.machine.reports)
     versioning.write_comparable(project)
-    rows: Rows = said["rows"]
+    rows: Rows = tables["rows"]
     page = project.machine.reports / "benchmark" / "index.html"
-    context.add_output_metadata({"page": dg.MetadataValue.path(page), **shown_rows(rows, said["baselines"])})
+    context.add_output_metadata(
+        {"page": dg.MetadataValue.path(page), **shown_rows(rows, tables["baselines"])}
+    )
 
 
 @dg.op(ins={"start": dg.In(dg.Nothing)})

@@ -34,7 +34,7 @@ def stale_partitions(project: Project) -> list[Stale]:
     dry_run = DryRun(project.store.root)
     assets = [graph.get(key) for key in graph.toposorted_asset_keys]
     moving = [asset for asset in assets if asset.is_materializable and asset.automation_condition]
-    found = []
+    stale = []
 
     def keys_of(key: dg.AssetKey) -> Sequence[str] | None:
         split = graph.get(key).partitions_def
@@ -47,8 +47,8 @@ def stale_partitions(project: Project) -> list[Stale]:
                 step = partial(_step, declared, partition, project, instance, keys_of)
                 reason = dry_run.look((asset.key.path[0], partition), step)
                 if reason is not None:
-                    found.append(Stale(name, partition, reason))
-    return found
+                    stale.append(Stale(name, partition, reason))
+    return stale
 
 
 def _step(

@@ -46,11 +46,11 @@ class TrackedRun:
         from mlflow.entities import Metric
 
         now = int(time.time() * 1000)
-        found = [
+        existing = [
             Metric(name, float(value), now, step) for name, value in flattened(values, "/").items()
             if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
         ]  # fmt: skip
-        for some in _parts(found):
+        for some in _parts(existing):
             self.client.log_batch(self.run_id, metrics=some)
 
     def params(self, values: Mapping[str, Any]) -> None:
@@ -204,13 +204,13 @@ class Tracker:
 
         A process that died while it filled one leaves a run that is not finished, and it is filled anew.
         """
-        found = self.client.search_runs(
+        existing = self.client.search_runs(
             [self.experiment(experiment)],
             f"tags.recipe = '{tags['recipe']}' and attributes.status = 'FINISHED'",
             max_results=1,
         )
-        if found:
-            return TrackedRun(self.client, found[0].info.run_id)
+        if existing:
+            return TrackedRun(self.client, existing[0].info.run_id)
         with self.run(name, tags, experiment=experiment) as run:
             fill(run)
         return run
@@ -225,14 +225,14 @@ class Tracker:
             return self._experiment(client, name)
 
     def _experiment(self, client: MlflowClient, name: str) -> str:
-        found = client.get_experiment_by_name(name)
-        if found is None:
+        existing = client.get_experiment_by_name(name)
+        if existing is None:
             beside = self.database and self.artifacts.as_uri()
             kind = {"mlflow.experimentKind": "custom_model_development"}  # else the UI shows it as a chat's
             return str(client.create_experiment(name, artifact_location=beside, tags=kind))
-        if found.lifecycle_stage == "deleted":
-            client.restore_experiment(found.experiment_id)
-        return str(found.experiment_id)
+        if existing.lifecycle_stage == "deleted":
+            client.restore_experiment(existing.experiment_id)
+        return str(existing.experiment_id)
 
 
 def flattened(tree: Mapping[str, Any], joint: str = ".", prefix: str = "") -> dict[str, Any]:

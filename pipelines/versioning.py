@@ -186,8 +186,8 @@ def write_comparable(project: Project) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for name, table in curve_tables(project).items():
         table.write_csv(folder / f"{name}.csv", float_precision=5)
-    listed = [{"stream": stream, **values} for stream, values in numbers.items()]
-    (folder / "auc.json").write_text(json.dumps(listed, indent=1), encoding="utf-8")
+    metrics = [{"stream": stream, **values} for stream, values in numbers.items()]
+    (folder / "auc.json").write_text(json.dumps(metrics, indent=1), encoding="utf-8")
     (folder.parent / "metrics.json").write_text(json.dumps(numbers, indent=1), encoding="utf-8")
 
 
@@ -263,8 +263,8 @@ def commit(project: Project) -> str:
     if "benchmark" in ready:
         write_comparable(project)
     call_dvc(root, "commit", "--force", *ready)
-    said = [f"DVC recorded {', '.join(ready)}; next: git add dvc.lock, git commit, dvc push"]
-    return "\n".join(said + [f"not recorded: {name}, since {reason}" for name, reason in behind.items()])
+    lines = [f"DVC recorded {', '.join(ready)}; next: git add dvc.lock, git commit, dvc push"]
+    return "\n".join(lines + [f"not recorded: {name}, since {reason}" for name, reason in behind.items()])
 
 
 def _behind(known: Mapping[str, Stage], stale: Mapping[str, str], root: Path) -> dict[str, str]:

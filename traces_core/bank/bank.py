@@ -178,9 +178,14 @@ class Bank:
         row = int(self.contents.rows_of(np.array([trace_id], np.int64))[0])
         if row < 0:
             raise UnknownNameError("trace", str(trace_id), (), where="Bank.trace")
-        found = self.corpus.row(row, named=True)
+        trace = self.corpus.row(row, named=True)
         return Trace(
-            found["trace_id"], found["context"], found["side"], found["class"], found["text"], found["writer"]
+            trace["trace_id"],
+            trace["context"],
+            trace["side"],
+            trace["class"],
+            trace["text"],
+            trace["writer"],
         )
 
     def trace_ids(

@@ -57,12 +57,12 @@ class ChunkedVectors:
 
     def take(self, rows: NDArray[np.int64]) -> Array:
         """float32 array of shape (len(rows), D): these rows, in that order."""
-        found = np.empty((len(rows), self.dimensions), np.float32)
+        gathered = np.empty((len(rows), self.dimensions), np.float32)
         of = np.searchsorted(self._starts, rows, side="right") - 1
         for number in np.unique(of):
             mine = of == number
-            found[mine] = self.arrays[number][rows[mine] - self._starts[number]]
-        return found
+            gathered[mine] = self.arrays[number][rows[mine] - self._starts[number]]
+        return gathered
 
     def cosines(self, queries: Array, rows: NDArray[np.int64]) -> Array:
         """Products of each query with rows of its own.

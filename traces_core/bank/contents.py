@@ -94,13 +94,13 @@ class BankContents:
         if (corpus["context"] != name).any():
             others = sorted(set(corpus["context"]) - {name})
             raise ValueError(f"{where}: the traces that come as {name!r} are of {others}")
-        found = BankContents.of(corpus, vectors, where=where)
-        if found.chunks.dimensions != self.chunks.dimensions:
+        contents = BankContents.of(corpus, vectors, where=where)
+        if contents.chunks.dimensions != self.chunks.dimensions:
             raise ValueError(
-                f"{where}: {name!r} comes with vectors of {found.chunks.dimensions} numbers, "
+                f"{where}: {name!r} comes with vectors of {contents.chunks.dimensions} numbers, "
                 f"the bank has {self.chunks.dimensions}. Embed it with the bank's encoder."
             )
-        return found
+        return contents
 
     def difference(
         self, new: BankContents, side: Side, contexts: Collection[str]

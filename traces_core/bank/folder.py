@@ -55,7 +55,7 @@ def write_bank_folder(
         held.corpus.rechunk().write_parquet(scratch / "traces.parquet")
         for side, index in indexes.items():
             faiss.write_index(index.lists, str(scratch / f"{side}.faiss"))
-        said = {
+        manifest = {
             "format": FORMAT,
             **about,
             "parts": [
@@ -66,7 +66,7 @@ def write_bank_folder(
                 path.name: file_digest(path) for path in sorted(scratch.iterdir()) if path.suffix != ".npy"
             },
         }
-        (scratch / "bank.json").write_text(json.dumps(said, indent=1) + "\n", encoding="utf-8")
+        (scratch / "bank.json").write_text(json.dumps(manifest, indent=1) + "\n", encoding="utf-8")
         _swap(scratch, folder)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)

@@ -74,5 +74,5 @@ def nearest_of_proposed(
         falling = np.argsort(-np.take_along_axis(cosines, order, axis=1), axis=1, kind="stable")
         order = np.take_along_axis(order, falling, axis=1)
         best.append((np.take_along_axis(cosines, order, axis=1), np.take_along_axis(rows, order, axis=1)))
-    similarities, found = zip(*best, strict=True)
-    return np.concatenate(similarities), np.concatenate(found)
+    similarities, neighbours = zip(*best, strict=True)
+    return np.concatenate(similarities), np.concatenate(neighbours)

@@ -93,16 +93,16 @@ def find_repetitions(
         return Repetitions(kept, tuple(exact))
     if not np.isfinite(vectors).all():
         raise NotFiniteError("find_repetitions: a vector holds NaN or infinity. Embed the sentences again.")
-    found: list[tuple[int, int, float]] = []
+    pairs: list[tuple[int, int, float]] = []
     candidates = kept if readable is None else kept & readable
     # A written normal sentence names the class it looks like; the side is what it is on.
     label = pl.when(pl.col("side") == "anomalous").then("class").otherwise(pl.lit(""))
     ranked = corpus.select("context", "side", label.alias("class"))[first]
     for group in row_groups(ranked, "context", "side", "class"):
         rows = first[group]
-        found += _repeated(rows[candidates[rows]], vectors, near)
-    kept[[row for row, _, _ in found]] = False
-    return Repetitions(kept, tuple(exact), tuple(found))
+        pairs += _repeated(rows[candidates[rows]], vectors, near)
+    kept[[row for row, _, _ in pairs]] = False
+    return Repetitions(kept, tuple(exact), tuple(pairs))
 
 
 def readable_rows(texts: Sequence[str], unknown_words: Callable[[str], Iterable[str]]) -> NDArray[np.bool_]:

@@ -46,16 +46,16 @@ def add_sentences(path: Path | str, sentences: Sequence[str], *, side: Side, lab
     path = Path(path)
     before = read_context(path)
     if bool(label) != (side == "anomalous"):
-        found = "an anomalous sentence belongs to a class" if not label else "a normal sentence has no class"
+        fault = "an anomalous sentence belongs to a class" if not label else "a normal sentence has no class"
         do = f"Name one with --class: {', '.join(before.anomalous)}." if not label else "Leave --class out."
-        raise CatalogError(path, None, found, do=do)
+        raise CatalogError(path, None, fault, do=do)
     text = path.read_bytes().decode("utf-8")  # as bytes: the ends of its lines stay what they are
     sentences = [sentence.strip() for sentence in sentences]
     _refuse_faults(path, text, before, sentences)
     if side == "anomalous" and label not in before.anomalous and len(sentences) < 2:
         known = ", ".join(before.anomalous)
-        found = f"the class {label!r} is new to {before.context!r}, and one sentence is one viewpoint"
-        raise CatalogError(path, None, found, do=f"Give two sentences at once, or use one of: {known}.")
+        problem = f"the class {label!r} is new to {before.context!r}, and one sentence is one viewpoint"
+        raise CatalogError(path, None, problem, do=f"Give two sentences at once, or use one of: {known}.")
     edited = _insert(path, text, sentences, side, label)
     after = parse_context(edited, path)
     if after != _expected(before, sentences, side, label):
@@ -73,8 +73,8 @@ def _refuse_faults(path: Path, text: str, context: Context, sentences: Sequence[
         if words in lines:
             place = lines[words]
             line = _find(_compose(text), place).start_mark.line + 1
-            found = f"{sentence!r} stands here already, under {'.'.join(map(str, place[:2]))}"
-            raise CatalogError(path, line, found, do="Say something else, or leave it as it is.")
+            problem = f"{sentence!r} stands here already, under {'.'.join(map(str, place[:2]))}"
+            raise CatalogError(path, line, problem, do="Say something else, or leave it as it is.")
         if words in {plain_words(other) for other in sentences[:number]}:
             raise CatalogError(path, None, f"{sentence!r} was given twice", do="Give each sentence once.")
 
@@ -158,9 +158,9 @@ def _find(node: Any, place: Sequence[str | int]) -> Any:
 
 
 def _by_hand(path: Path) -> CatalogError:
-    found = "the list is written in a way that no line can be added to"
+    problem = "the list is written in a way that no line can be added to"
     return CatalogError(
-        path, None, found, do="Write one sentence a line, each after a dash, or edit by hand."
+        path, None, problem, do="Write one sentence a line, each after a dash, or edit by hand."
     )
 
 

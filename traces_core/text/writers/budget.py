@@ -50,8 +50,8 @@ class Budget:
             )
             for what, spent, most, field in limits:
                 if most is not None and spent >= most:
-                    found = f"{spent:.0f} of {most:.0f} {what} are spent"
-                    raise BudgetSpentError(found, variable=PREFIX + field.upper())
+                    problem = f"{spent:.0f} of {most:.0f} {what} are spent"
+                    raise BudgetSpentError(problem, variable=PREFIX + field.upper())
             self.requests += 1
 
     def spend_tokens(self, count: int) -> None:

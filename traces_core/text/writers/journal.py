@@ -59,8 +59,8 @@ def _lines(path: Path) -> Iterator[tuple[str, str]]:
         return
     for line in path.read_bytes().split(b"\n"):
         try:
-            said = json.loads(line)
-            yield said["key"], said["reply"]
+            entry = json.loads(line)
+            yield entry["key"], entry["reply"]
         except (ValueError, KeyError, TypeError):
             continue  # half a line
 

@@ -104,8 +104,8 @@ class OpenAIModel:
         except openai.OpenAIError as error:
             raise self._explained(error) from error
         if self.settings.model not in names:
-            found = f"{self._server.base_url} has no model {self.settings.model!r}"
-            raise self._unavailable(found, self._offered())
+            problem = f"{self._server.base_url} has no model {self.settings.model!r}"
+            raise self._unavailable(problem, self._offered())
         return f"openai: {self.settings.model} at {self._server.base_url}"
 
     @cached_property
@@ -166,13 +166,13 @@ class OpenAIModel:
             max_tokens=self.settings.max_tokens,
             **more,
         )
-        said = self._said(raw.http_response.text)
+        answer = self._said(raw.http_response.text)
         try:
-            first = said["choices"][0]
+            first = answer["choices"][0]
             text = first["message"].get("content") or ""
-            spent = (said.get("usage") or {}).get("total_tokens")
+            spent = (answer.get("usage") or {}).get("total_tokens")
         except (AttributeError, IndexError, KeyError, TypeError) as error:
-            raise self._stranger(str(said)) from error
+            raise self._stranger(str(answer)) from error
         estimate = (len(question.text) + len(text)) // CHARACTERS_A_TOKEN
         self.budget.spend_tokens(estimate if spent is None else spent)
         return Reply(text, is_cut=first.get("finish_reason") == "length")
@@ -184,11 +184,11 @@ class OpenAIModel:
             raise self._stranger(body) from error
 
     def _stranger(self, body: str) -> WriterUnavailableError:
-        found = f"{self._server.base_url} does not answer as an OpenAI-compatible server ({body[:EXCERPT]!r})"
-        return self._unavailable(found, f"Check {URL_VARIABLE}: it ends in /v1.")
+        fault = f"{self._server.base_url} does not answer as an OpenAI-compatible server ({body[:EXCERPT]!r})"
+        return self._unavailable(fault, f"Check {URL_VARIABLE}: it ends in /v1.")
 
-    def _unavailable(self, found: str, do: str) -> WriterUnavailableError:
-        return WriterUnavailableError(self.name, found, do=do, setting=self.setting)
+    def _unavailable(self, problem: str, do: str) -> WriterUnavailableError:
+        return WriterUnavailableError(self.name, problem, do=do, setting=self.setting)
 
     def _explained(self, error: openai.OpenAIError) -> WriterUnavailableError:
         """What the client raised, in words that say what to check."""
@@ -196,30 +196,30 @@ class OpenAIModel:
 
         where = self._server.base_url
         if isinstance(error, openai.APITimeoutError):
-            found = f"{where} did not answer within {self._server.timeout_s:g} s"
+            problem = f"{where} did not answer within {self._server.timeout_s:g} s"
             do = f"Ask for less ({self.section}.max_tokens), or wait longer ({PREFIX}TIMEOUT_S)."
         elif isinstance(error, openai.APIConnectionError):
-            found = f"nobody answers at {where} ({error.__cause__ or error})"
+            problem = f"nobody answers at {where} ({error.__cause__ or error})"
             do = f"Start the server (`vllm serve MODEL`) or check {URL_VARIABLE}; then `traces doctor`."
         elif isinstance(error, openai.AuthenticationError | openai.PermissionDeniedError):
-            found, do = f"{where} refuses the key ({error})", f"Check {KEY_VARIABLE}."
+            problem, do = f"{where} refuses the key ({error})", f"Check {KEY_VARIABLE}."
         elif isinstance(error, openai.NotFoundError):
-            found = f"{where} has no model {self.settings.model!r}, or is no OpenAI-compatible address"
+            problem = f"{where} has no model {self.settings.model!r}, or is no OpenAI-compatible address"
             do = f"{self._offered()} The address ends in /v1."
         elif isinstance(error, openai.RateLimitError | openai.InternalServerError):
-            found = f"{where} is overloaded or broken ({error})"
+            problem = f"{where} is overloaded or broken ({error})"
             do = f"Try later, or with a smaller {PREFIX}CONCURRENCY; replies had so far are kept."
         else:
-            found, do = f"{where} refuses the request ({error})", f"Check {self.section}.* in params.yaml."
-        return self._unavailable(found, do)
+            problem, do = f"{where} refuses the request ({error})", f"Check {self.section}.* in params.yaml."
+        return self._unavailable(problem, do)
 
     def _listed(self) -> list[str]:
         raw = self._client.with_options(timeout=LISTING_S).models.with_raw_response.list()
-        said = self._said(raw.http_response.text)
+        answer = self._said(raw.http_response.text)
         try:
-            return sorted(str(model["id"]) for model in said["data"])
+            return sorted(str(model["id"]) for model in answer["data"])
         except (KeyError, TypeError) as error:
-            raise self._stranger(str(said)) from error
+            raise self._stranger(str(answer)) from error
 
     def _offered(self) -> str:
         import openai

@@ -114,9 +114,9 @@ def may_stand(text: str) -> bool:
 def _entries(question: Question, reply: Reply) -> list[Any]:
     """The list that was asked for: JSON alone, in a Markdown fence, or after some words."""
     for value in _json_values(reply.text):
-        found = value.get(question.kind)
-        if isinstance(found, list):
-            return found
+        problem = value.get(question.kind)
+        if isinstance(problem, list):
+            return problem
     raise _refusal(question, reply, f"no JSON object with a list {question.kind!r}")
 
 
@@ -138,14 +138,14 @@ def _not_empty(question: Question, reply: Reply, entries: list[_Entry]) -> list[
     return entries
 
 
-def _refusal(question: Question, reply: Reply, found: str) -> ReplyError:
+def _refusal(question: Question, reply: Reply, problem: str) -> ReplyError:
     do = (
         "It was cut off: raise writing.max_tokens."
         if reply.is_cut
         else "Take a model that follows instructions, or a server with structured outputs (vllm serve)."
     )
     excerpt = repr(reply.text[:EXCERPT]) + (" ..." if len(reply.text) > EXCERPT else "")
-    return ReplyError(f"{question.context}, class {question.label}: {found} in the reply {excerpt}", do=do)
+    return ReplyError(f"{question.context}, class {question.label}: {problem} in the reply {excerpt}", do=do)
 
 
 def _text(value: Any) -> str:

@@ -78,9 +78,9 @@ class Server(BaseModel):
         """
         named = {name: f"{PREFIX}{name.upper()}" for name in cls.model_fields}
         named |= {"base_url": URL_VARIABLE, "api_key": KEY_VARIABLE}
-        said = {name: os.environ[variable] for name, variable in named.items() if os.environ.get(variable)}
+        values = {name: os.environ[variable] for name, variable in named.items() if os.environ.get(variable)}
         try:
-            return cls.model_validate(said)
+            return cls.model_validate(values)
         except ValidationError as error:
             first = error.errors()[0]
             variable = named[str(first["loc"][0])]
