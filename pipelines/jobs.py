@@ -67,12 +67,12 @@ def _walk(name: str, selection: str, *, waits: bool = False) -> dg.OpDefinition:
 def publish(context: dg.OpExecutionContext, project: ProjectResource) -> None:
     """Put the result table and the pages where people look for them: in reports/."""
     project = project.open()
-    tables = write_results(project.store, project.machine.reports)
+    results = write_results(project.store, project.machine.reports)
     versioning.write_comparable(project)
-    rows: Rows = tables["rows"]
+    rows: Rows = results["rows"]
     page = project.machine.reports / "benchmark" / "index.html"
     context.add_output_metadata(
-        {"page": dg.MetadataValue.path(page), **shown_rows(rows, tables["baselines"])}
+        {"page": dg.MetadataValue.path(page), **shown_rows(rows, results["baselines"])}
     )
 
 

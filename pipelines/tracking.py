@@ -46,11 +46,11 @@ class TrackedRun:
         from mlflow.entities import Metric
 
         now = int(time.time() * 1000)
-        existing = [
+        points = [
             Metric(name, float(value), now, step) for name, value in flattened(values, "/").items()
             if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
         ]  # fmt: skip
-        for some in _parts(existing):
+        for some in _parts(points):
             self.client.log_batch(self.run_id, metrics=some)
 
     def params(self, values: Mapping[str, Any]) -> None:

@@ -63,15 +63,15 @@ def leaking(normal: Array, classes: Sequence[Array]) -> NDArray[np.bool_]:
     Ours. NOVA (arXiv 2609.06360) rewrites a normal sentence whose cosine with the anomalous centroid is
     above 0.70, which is a threshold of one space.
     """
-    leaks_of_class = np.zeros((len(classes), len(normal)), dtype=bool)
+    leaks_by_class = np.zeros((len(classes), len(normal)), dtype=bool)
     if len(normal) < 2:
-        return leaks_of_class
+        return leaks_by_class
     own = _to_others(normal)
     for number, inside in enumerate(classes):
         if len(inside) > 1:
             drawn = normal @ _unit(inside.sum(axis=0))
-            leaks_of_class[number] = (drawn > own) & (drawn >= np.median(_to_others(inside)))
-    return leaks_of_class
+            leaks_by_class[number] = (drawn > own) & (drawn >= np.median(_to_others(inside)))
+    return leaks_by_class
 
 
 def _near_duplicates(
@@ -97,10 +97,10 @@ def _leakage(corpus: pl.DataFrame, vectors: Array, limits: CorpusLimits) -> Find
         normal, classes = _sides(corpus, rows)
         if len(normal) < FEWEST:
             continue
-        leaks_of_class = leaking(vectors[normal], [vectors[inside] for inside in classes])  # (C, N)
-        shares.append(float(leaks_of_class.any(axis=0).mean()))
-        leaks += [repr(texts[row]) for row in normal[leaks_of_class.any(axis=0)]]
-        for inside, drawn in zip(classes, leaks_of_class, strict=True):
+        leaks_by_class = leaking(vectors[normal], [vectors[inside] for inside in classes])  # (C, N)
+        shares.append(float(leaks_by_class.any(axis=0).mean()))
+        leaks += [repr(texts[row]) for row in normal[leaks_by_class.any(axis=0)]]
+        for inside, drawn in zip(classes, leaks_by_class, strict=True):
             ratios.append(float(drawn.sum()) / len(inside))
             if ratios[-1] > limits.leakage_to_class and shares[-1] > limits.leakage_share:
                 context, label = corpus.select("context", "class").row(int(inside[0]))
