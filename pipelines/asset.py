@@ -189,12 +189,8 @@ class ArtifactIOManager(dg.ConfigurableIOManager):
     def handle_output(self, context: dg.OutputContext, obj: object) -> None:
         """Nothing: the step kept it."""
 
-    def load_input(self, context: dg.InputContext) -> Artifact | list[Artifact]:
-        """One artifact, or those of all partitions."""
+    def load_input(self, context: dg.InputContext) -> list[Artifact]:
+        """The artifact of each partition that is asked for; `Input.gather` makes one of a single one."""
         store, key = self.project.open().store, context.asset_key
-        if not context.has_asset_partitions:
-            return store.current(key.path[0], *key.path[1:])
-        split = context.asset_partition_keys
-        is_part = context.has_partition_key and list(split) == [context.partition_key]
-        parts = [store.current(key.path[0], one) for one in split]
-        return parts[0] if is_part else parts
+        parts = context.asset_partition_keys if context.has_asset_partitions else key.path[1:] or [ONLY]
+        return [store.current(key.path[0], one) for one in parts]

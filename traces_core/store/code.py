@@ -91,6 +91,8 @@ class Closure:
     """Value of each environment variable that is read, but for those of the machine."""
     handed: frozenset[str]
     """What is read of the project that a step is handed: `clip`, `settings.scoring`, `machine.catalog`."""
+    artifacts: frozenset[str]
+    """Names under which artifacts are kept."""
 
     @property
     def digest(self) -> str:
@@ -194,6 +196,7 @@ def _closure(module: str, name: str, deep: bool) -> Closure:
         files=dict(sorted(pair for one in reached.values() for pair in _files(one))),
         environment={name: os.environ.get(name) for name in sorted(variables)},
         handed=frozenset(part for one in reached.values() for part in one.references.handed),
+        artifacts=frozenset(name for one in reached.values() for name in _artifact_names(one)),
     )
 
 
@@ -223,8 +226,8 @@ def _effects(module: str) -> tuple[Definition, ...]:
     """What importing a module does: its own statements and those of the packages around it."""
     parts = module.split(".")
     names = [".".join(parts[: length + 1]) for length in range(len(parts))]
-    found = (find_module(name) for name in names)
-    return tuple(one.effects for one in found if one is not None and one.effects.statements)
+    modules = (find_module(name) for name in names)
+    return tuple(one.effects for one in modules if one is not None and one.effects.statements)
 
 
 def _resolve(module: Module, chain: Chain) -> Iterator[Definition | str]:
@@ -270,7 +273,7 @@ def _behaviour(section: str, attribute: str) -> tuple[Definition, ...]:
     Where one attribute is taken: all of them if it is a method, those of its class if it is a field.
     """
     home = find_module(SETTINGS[0])
-    names = () if home is None else _annotations(home.definitions[SETTINGS[1]]).get(section, ())
+    names = _sections().get(section, ())
     if home is None or not names:
         return ()
     methods = tuple(_methods(home, names))
@@ -284,17 +287,17 @@ def _behaviour(section: str, attribute: str) -> tuple[Definition, ...]:
 
 def _methods(module: Module, names: Iterable[str]) -> Iterator[Definition]:
     for name in names:
-        for found in _resolve(module, (name,)):
-            if isinstance(found, str) or not isinstance(found.statements[0], ast.ClassDef):
+        for definition in _resolve(module, (name,)):
+            if isinstance(definition, str) or not isinstance(definition.statements[0], ast.ClassDef):
                 continue
-            there = find_module(found.module)
-            body = found.statements[0].body
+            there = find_module(definition.module)
+            body = definition.statements[0].body
             methods = tuple(one for one in body if isinstance(one, ast.FunctionDef))
             if methods:
-                yield Definition(found.module, f"{found.name}()", methods)
+                yield Definition(definition.module, f"{definition.name}()", methods)
             if there is not None:
-                inner = {one for some in _annotations(found).values() for one in some}
-                bases = {one.id for one in found.statements[0].bases if isinstance(one, ast.Name)}
+                inner = {one for some in _annotations(definition).values() for one in some}
+                bases = {one.id for one in definition.statements[0].bases if isinstance(one, ast.Name)}
                 yield from _methods(there, sorted(inner | bases))
 
 
@@ -309,6 +312,19 @@ def _annotations(definition: Definition) -> dict[str, tuple[str, ...]]:
         for one in statement.body
         if isinstance(one, ast.AnnAssign) and isinstance(one.target, ast.Name)
     }
+
+
+def _artifact_names(one: Definition) -> Iterator[str]:
+    """The names under which a definition keeps artifacts, written there or in a constant."""
+    module = find_module(one.module)
+    if module is None:
+        return
+    for chain in one.references.kept:
+        if chain[0]:
+            constants = (target for target in _resolve(module, chain) if isinstance(target, Definition))
+            yield from (text for constant in constants for text in constant.references.strings)
+        else:
+            yield chain[1]
 
 
 def _files(one: Definition) -> Iterator[tuple[str, str]]:
@@ -377,30 +393,21 @@ def sections_read(function: Callable[..., Any]) -> frozenset[str]:
     handed = closure_of(function, deep=True).handed
     known = {part for name in handed for part in (name, *_of_project().get(name, ()))}
     sections = {part.partition(".")[2] for part in known if part.startswith("settings.")}
-    return frozenset(sections & _sections() | {"catalog"} & {part.rpartition(".")[2] for part in known})
+    return frozenset(
+        sections & _sections().keys() | {"catalog"} & {part.rpartition(".")[2] for part in known}
+    )
 
 
 def artifacts_kept(function: Callable[..., Any]) -> frozenset[str]:
     """The names under which a step keeps artifacts: its own, and those of its items."""
-    names: set[str] = set()
-    for key in closure_of(function, deep=True).definitions:
-        module = find_module(key.partition(":")[0])
-        one = None if module is None else module.definitions.get(key.partition(":")[2].removesuffix("()"))
-        if module is not None and one is not None:
-            for chain in one.references.kept:
-                names.update(_strings(module, chain) if chain[0] else [chain[1]])
-    return frozenset(names)
-
-
-def _strings(module: Module, chain: Chain) -> list[str]:
-    targets = [one for one in _resolve(module, chain) if isinstance(one, Definition)]
-    return [text for one in targets for text in one.references.strings]
+    return closure_of(function, deep=True).artifacts
 
 
 @cache
-def _sections() -> frozenset[str]:
+def _sections() -> dict[str, tuple[str, ...]]:
+    """By section of the settings: the names in its annotation."""
     home = find_module(SETTINGS[0])
-    return frozenset() if home is None else frozenset(_annotations(home.definitions[SETTINGS[1]]))
+    return {} if home is None else _annotations(home.definitions[SETTINGS[1]])
 
 
 @cache
@@ -408,12 +415,12 @@ def _of_project() -> dict[str, frozenset[str]]:
     """By attribute of the project: what it reads of the project itself."""
     home = find_module(PROJECT[0])
     [statement] = () if home is None else home.definitions[PROJECT[1]].statements
-    found: dict[str, frozenset[str]] = {}
+    read: dict[str, frozenset[str]] = {}
     for method in statement.body if isinstance(statement, ast.ClassDef) else ():
         if isinstance(method, ast.FunctionDef):
             own = ast.parse(ast.unparse(method).replace("self.", "project."))
-            found[method.name] = Definition(PROJECT[0], method.name, tuple(own.body)).references.handed
+            read[method.name] = Definition(PROJECT[0], method.name, tuple(own.body)).references.handed
     return {
-        name: frozenset(parts | {inner for part in parts for inner in found.get(part, ())})
-        for name, parts in found.items()
+        name: frozenset(parts | {inner for part in parts for inner in read.get(part, ())})
+        for name, parts in read.items()
     }

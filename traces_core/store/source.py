@@ -17,8 +17,8 @@ from pathlib import Path
 Chain = tuple[str, ...]
 """A name and its attributes: `world.write_corpus` is `("world", "write_corpus")`."""
 
-_PROJECT = {"project", "shop"}
-"""Names by which steps know what they are handed."""
+_PROJECT = "project"
+"""The name by which steps know what they are handed."""
 _PARTS = {"settings", "machine"}
 """Its parts whose own parts are told apart."""
 _KEEPING = {"remember", "remember_path"}
@@ -349,10 +349,8 @@ def _chain(node: ast.expr) -> Chain | None:
 def _is_project(node: ast.expr) -> bool:
     """Whether an expression is the project that a step was handed, or a variant of it."""
     match node:
-        case ast.Name(id=name):
-            return name in _PROJECT
-        case ast.Attribute(attr=name):
-            return name in _PROJECT
+        case ast.Name(id=name) | ast.Attribute(attr=name):
+            return name == _PROJECT
         case ast.Call(func=ast.Attribute(value=inner, attr="variant")):
             return _is_project(inner)
     return False
@@ -365,32 +363,32 @@ def _arguments(arguments: ast.arguments) -> set[str]:
 
 def _stored(body: Iterable[ast.AST]) -> set[str]:
     """Names that a function binds itself, in whatever way; not those of scopes within it."""
-    found: set[str] = set()
+    bound: set[str] = set()
     freed: set[str] = set()
     waiting = list(body)
     while waiting:
         node = waiting.pop()
         match node:
             case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
-                found.add(node.name)
+                bound.add(node.name)
                 continue
             case ast.Lambda() | ast.ListComp() | ast.SetComp() | ast.GeneratorExp() | ast.DictComp():
                 # A walrus within a comprehension binds outside it.
-                found |= {one.target.id for one in ast.walk(node) if isinstance(one, ast.NamedExpr)}
+                bound |= {one.target.id for one in ast.walk(node) if isinstance(one, ast.NamedExpr)}
                 continue
             case ast.Import() | ast.ImportFrom():
-                found |= {alias.asname or alias.name.partition(".")[0] for alias in node.names}
+                bound |= {alias.asname or alias.name.partition(".")[0] for alias in node.names}
             case ast.Global():
                 freed |= set(node.names)
             case ast.Name(ctx=ast.Store() | ast.Del()):
-                found.add(node.id)
+                bound.add(node.id)
             case (
                 ast.ExceptHandler(name=str(name))
                 | ast.MatchAs(name=str(name))
                 | ast.MatchStar(name=str(name))
             ):
-                found.add(name)
+                bound.add(name)
             case ast.MatchMapping(rest=str(name)):
-                found.add(name)
+                bound.add(name)
         waiting.extend(ast.iter_child_nodes(node))
-    return found - freed
+    return bound - freed
