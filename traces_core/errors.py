@@ -34,6 +34,22 @@ class DamagedVideoError(VideoError):
         super().__init__(path, f"damaged at {at_s:.2f} s: {found}", do=f"{do}.")
 
 
+class MixedVersionsError(TracesError, ValueError):
+    """Artifacts met in one step that were made from different versions of one thing."""
+
+    def __init__(self, where: str, part: str, *made: tuple[str, str]) -> None:
+        parts = [
+            f"{part} is {version} now" if holder == part else f"{holder} was made from {part} of {version}"
+            for holder, version in made
+        ]
+        behind = {holder.partition("/")[0]: None for holder, _ in made if holder != part}
+        selection = " or ".join(f"key:{one}" for one in behind)
+        super().__init__(
+            f"{where}: {', but '.join(parts)}. They do not belong together, so nothing was made. "
+            f"Make what is behind first: .venv/bin/traces make '{selection}'"
+        )
+
+
 class MixedSpacesError(TracesError, ValueError):
     """Vectors made by two different encoders met in one computation."""
 

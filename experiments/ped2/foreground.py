@@ -23,7 +23,7 @@ from traces_core.foreground.scene import Grey
 from traces_core.foreground.surprise import ForegroundSurprise
 from traces_core.project import Project
 from traces_core.store import Artifact
-from traces_core.store.code import step
+from traces_core.store.running import step
 from traces_core.types import Times
 
 

@@ -21,8 +21,8 @@ from traces_core.foreground.surprise import EVIDENCE
 from traces_core.metrics import evaluate, numbers_of
 from traces_core.project import Project
 from traces_core.store import Artifact
-from traces_core.store.code import step
 from traces_core.store.digest import file_digest
+from traces_core.store.running import step
 from traces_core.types import Array, ScoreTrack
 from traces_core.video import frame_at
 

@@ -33,8 +33,9 @@ from traces_core.captions.table import CaptionTable, read_captions
 from traces_core.datasets import GroundTruth, VideoNames, read_lengths, read_ucf_crime
 from traces_core.project import Project
 from traces_core.store import Artifact
-from traces_core.store.code import code_of, made_with, step
+from traces_core.store.code import code_of, made_with
 from traces_core.store.digest import digest, file_digest
+from traces_core.store.running import step
 from traces_core.text.scenes import SceneChoice
 from traces_core.types import Array, ScoreTrack
 

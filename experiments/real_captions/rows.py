@@ -27,7 +27,8 @@ from traces_core.metrics import FrameScores, LevelCounts, auc_anomalous, evaluat
 from traces_core.project import Project
 from traces_core.scoring.choice import ScorerChoice
 from traces_core.store import Artifact
-from traces_core.store.code import code_of, made_with, step
+from traces_core.store.code import code_of, made_with
+from traces_core.store.running import step
 from traces_core.streams import offline
 from traces_core.text.corpus import limit_traces, without_class
 from traces_core.text.scenes import SceneChoice

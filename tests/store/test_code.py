@@ -12,7 +12,8 @@ from textwrap import dedent
 import pytest
 
 from traces_core.store import code, source
-from traces_core.store.code import LIBRARIES_LEFT_OUT, code_of, code_of_running_step, made_with, release, step
+from traces_core.store.code import LIBRARIES_LEFT_OUT, code_of, made_with, release
+from traces_core.store.running import code_of_running_step, step
 
 Written = Callable[..., str]
 FILES = {

@@ -20,7 +20,8 @@ from traces_core.report import training_curves
 from traces_core.steps.features import load_features
 from traces_core.steps.footage import captions, joined, normal_of_training
 from traces_core.store import Artifact
-from traces_core.store.code import made_with, step
+from traces_core.store.code import made_with
+from traces_core.store.running import step
 
 Progress = Callable[[int, Mapping[str, float]], None]
 

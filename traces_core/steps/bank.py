@@ -14,7 +14,8 @@ from traces_core.bank.bank import Bank
 from traces_core.errors import CorruptArtifactError, MissingArtifactError
 from traces_core.project import Project
 from traces_core.store import Artifact
-from traces_core.store.code import code_of, made_with, step
+from traces_core.store.code import code_of, made_with
+from traces_core.store.running import step
 from traces_core.text.corpus import join_corpora
 from traces_core.text.coverage import Coverage, coverage
 from traces_core.text.duplicates import find_repetitions, readable_rows
@@ -24,7 +25,7 @@ from traces_core.types import Array
 
 @step
 def trace_embeddings(project: Project, trace_corpus: Artifact) -> Artifact:
-    """One unit vector a trace, in the order of the context's corpus, and which traces the bank takes.
+    """One unit vector a trace, its id beside it, and which traces the bank takes.
 
     `kept` is 0 where a trace repeats another one, in the same words or nearly; `facts` counts them.
     """
@@ -36,7 +37,11 @@ def trace_embeddings(project: Project, trace_corpus: Artifact) -> Artifact:
         vectors = project.clip.encode_texts(texts)
         readable = readable_rows(texts, project.clip.unknown_words)
         repetitions = find_repetitions(table, vectors, near=near, readable=readable)
-        arrays = {"vectors": vectors, "kept": repetitions.kept.astype(np.uint8)}
+        arrays = {
+            "trace_id": table["trace_id"].to_numpy(),
+            "vectors": vectors,
+            "kept": repetitions.kept.astype(np.uint8),
+        }
         path = path.with_suffix(".safetensors")
         save_file(arrays, path)
         return path, {"exact_duplicates": len(repetitions.exact), "near_duplicates": len(repetitions.near)}
@@ -50,16 +55,27 @@ def trace_embeddings(project: Project, trace_corpus: Artifact) -> Artifact:
 
 
 def kept_traces(corpora: list[Artifact], vectors: list[Artifact]) -> tuple[pl.DataFrame, Array]:
-    """The traces that a bank takes, in the order of `join_corpora`, and their vectors row by row."""
-    tables, units = [], []
-    for corpus, entry in zip(corpora, vectors, strict=True):
+    """The traces that a bank takes, in the order of `join_corpora`, and their vectors row by row.
+
+    Raises
+    ------
+    CorruptArtifactError
+        If the vectors of a context are of other traces than its corpus.
+    """
+    by_context = {entry.key: entry for entry in vectors}
+    tables, units, ids = [], [], []
+    for corpus in corpora:
+        entry, table = by_context[corpus.key], corpus.read()
         arrays = entry.read()
+        if not np.array_equal(np.sort(arrays["trace_id"]), np.sort(table["trace_id"].to_numpy())):
+            raise CorruptArtifactError(entry.path, f"its vectors are not of the traces of {corpus.path}")
         kept = arrays["kept"].astype(bool)
-        tables.append(corpus.read().filter(kept))
+        tables.append(table.filter(pl.col("trace_id").is_in(arrays["trace_id"][kept])))
         units.append(arrays["vectors"][kept])
-    rows = pl.concat(tables).with_row_index("row")
+        ids.append(arrays["trace_id"][kept])
+    rows = pl.DataFrame({"trace_id": np.concatenate(ids)}).with_row_index("row")
     joined = join_corpora(tables)
-    order = joined.join(rows.select("trace_id", "row"), on="trace_id", maintain_order="left")["row"]
+    order = joined.join(rows, on="trace_id", maintain_order="left")["row"]
     return joined, np.concatenate(units)[order.to_numpy()]
 
 
@@ -82,7 +98,8 @@ def trace_index(project: Project, trace_corpus: list[Artifact], trace_embeddings
     It is made from the bank that is current, where that was made alike and fewer than half of the contexts
     differ: only these are read, and only what is new in them goes through the index.
     """
-    parts = {corpus.key: (corpus, unit) for corpus, unit in zip(trace_corpus, trace_embeddings, strict=True)}
+    vectors = {entry.key: entry for entry in trace_embeddings}
+    parts = {corpus.key: (corpus, vectors[corpus.key]) for corpus in trace_corpus}
     made_from = {
         "corpora": {name: corpus.fingerprint for name, (corpus, _) in parts.items()},
         "vectors": {name: unit.fingerprint for name, (_, unit) in parts.items()},

@@ -38,7 +38,8 @@ from traces_core.steps.features import load_features
 from traces_core.steps.footage import clocks_of, joined, set_folder, shard_names, shard_of
 from traces_core.steps.scores import by_video, fingerprints_of
 from traces_core.store import Artifact
-from traces_core.store.code import code_of, step
+from traces_core.store.code import code_of
+from traces_core.store.running import step
 from traces_core.streams.calibration import Calibration, with_late
 from traces_core.streams.episodes import episodes_in
 from traces_core.streams.table import LATE, in_order

@@ -14,7 +14,7 @@ from traces_core.project import Project
 from traces_core.steps.footage import clocks_of
 from traces_core.steps.scores import by_video, fingerprints_of, tracks_of
 from traces_core.store import Artifact
-from traces_core.store.code import step
+from traces_core.store.running import step
 from traces_core.streams.calibration import Calibration, with_late
 from traces_core.streams.episodes import EpisodeRules
 from traces_core.streams.late import LateFusion

@@ -25,7 +25,8 @@ from traces_core.captions.table import CaptionTable, read_captions
 from traces_core.encoders.base import TextEncoder
 from traces_core.project import Project
 from traces_core.store import Artifact
-from traces_core.store.code import made_with, step
+from traces_core.store.code import made_with
+from traces_core.store.running import step
 from traces_core.text.findings import CorpusLimits, Finding
 from traces_core.text.gates import check_corpus
 from traces_core.text.scenes import SceneChoice

@@ -30,8 +30,9 @@ from traces_core.steps import footage as footage_step
 from traces_core.steps.footage import joined
 from traces_core.steps.grids import load_grids, views_of
 from traces_core.store import Artifact
-from traces_core.store.code import code_of_running_step, made_with, step
+from traces_core.store.code import made_with
 from traces_core.store.digest import digest
+from traces_core.store.running import code_of_running_step, step
 from traces_core.types import Array, Times
 
 

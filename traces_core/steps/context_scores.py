@@ -26,8 +26,8 @@ from traces_core.steps.calibration import episode_rules
 from traces_core.steps.grids import views_of
 from traces_core.steps.scores import SCORES, by_video, scores_table, tracks_of
 from traces_core.store import Artifact
-from traces_core.store.code import step
 from traces_core.store.digest import file_digest
+from traces_core.store.running import step
 from traces_core.streams.pvalues import NormalFootage
 from traces_core.streams.table import CONTEXT_AWARE
 from traces_core.streams.thresholds import Threshold, calibrate_threshold

@@ -7,8 +7,9 @@ from pathlib import Path
 
 from traces_core.project import Project
 from traces_core.store import Artifact
-from traces_core.store.code import code_of, made_with, step
+from traces_core.store.code import code_of, made_with
 from traces_core.store.digest import file_digest
+from traces_core.store.running import step
 from traces_core.text.catalog import read_catalog
 from traces_core.text.corpus import corpus_of, limit_traces, without_class
 from traces_core.text.scenes import scene_sentence

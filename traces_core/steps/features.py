@@ -14,7 +14,8 @@ from traces_core.errors import VideoError
 from traces_core.project import Project
 from traces_core.steps.footage import set_folder
 from traces_core.store import Artifact
-from traces_core.store.code import code_of, made_with, step
+from traces_core.store.code import code_of, made_with
+from traces_core.store.running import step
 
 FEATURES = pl.Schema(
     {

@@ -15,8 +15,9 @@ from traces_core.practice import world
 from traces_core.practice.sets import practice_plans
 from traces_core.project import Project
 from traces_core.store import Artifact
-from traces_core.store.code import code_of, step
+from traces_core.store.code import code_of
 from traces_core.store.digest import digest, file_digest
+from traces_core.store.running import step
 from traces_core.video import content_id, probe
 from traces_core.video.file_cache import FileCache
 from traces_core.video.sources import SUFFIXES

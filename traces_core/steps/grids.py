@@ -25,7 +25,8 @@ from traces_core.project import Project
 from traces_core.steps import features as features_step
 from traces_core.steps import footage as footage_step
 from traces_core.store import Artifact
-from traces_core.store.code import code_of, made_with, step
+from traces_core.store.code import code_of, made_with
+from traces_core.store.running import step
 from traces_core.types import Array
 from traces_core.video import read_frames
 

@@ -12,7 +12,8 @@ from traces_core.steps.calibration import alarms
 from traces_core.steps.features import features_of
 from traces_core.steps.scores import anomaly_scores
 from traces_core.store import Artifact
-from traces_core.store.code import code_of, made_with, step
+from traces_core.store.code import code_of, made_with
+from traces_core.store.running import step
 
 
 @step

@@ -16,8 +16,9 @@ from traces_core.detector.loading import bank_scorer
 from traces_core.project import Project
 from traces_core.steps.features import load_features
 from traces_core.store import Artifact
-from traces_core.store.code import made_with, step
+from traces_core.store.code import made_with
 from traces_core.store.digest import file_digest
+from traces_core.store.running import step
 from traces_core.streams.scorer import BankScorer
 from traces_core.streams.table import STREAMS, streams_of
 from traces_core.types import ScoreTrack

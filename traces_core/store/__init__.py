@@ -8,6 +8,7 @@ What an artifact means, and which assets there are, is not known here: see `trac
 
 from __future__ import annotations
 
-from traces_core.store.artifacts import ONLY, Arrays, Artifact, Store, recipe_of
+from traces_core.store.artifact import ONLY, Artifact
+from traces_core.store.artifacts import Arrays, Store, recipe_of
 
 __all__ = ["ONLY", "Arrays", "Artifact", "Store", "recipe_of"]

@@ -2,7 +2,7 @@
 
     data/<name>/<key>/<recipe>.<kind>      the artifact: Parquet, safetensors, JSON, or a folder
     data/<name>/<key>/<recipe>.recipe.json what it was made from, and the fingerprint of what came out
-    data/<name>/<key>/current              which recipe the graph last asked for
+    data/<name>/<key>/current              which recipe the graph last asked for, and its lineage
 
 An artifact lives under its recipe, so going back to an earlier setting finds the earlier result, variants
 of an ablation share whatever they have in common, and two runs at once never overwrite each other.
@@ -26,53 +26,14 @@ from typing import Any
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
-from safetensors import SafetensorError
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import save_file
 
 from traces_core.errors import CorruptArtifactError, MissingArtifactError
-from traces_core.store.code import code_of_running_step
+from traces_core.store.artifact import ONLY, Artifact, Lineage
 from traces_core.store.digest import canonical_json, digest, file_digest
+from traces_core.store.running import code_of_running_step, lineage_for
 
 Arrays = dict[str, NDArray[Any]]
-ONLY = "all"
-"""The key of an artifact that has no parts."""
-
-
-@dataclass(frozen=True, slots=True)
-class Artifact:
-    """Something made, where it lies, and what it was made from."""
-
-    name: str
-    """Which asset it belongs to."""
-    key: str
-    """Which part of it: a context, a shard, a video; `all` where there are no parts."""
-    path: Path
-    """The file or folder."""
-    recipe: str
-    """Fingerprint of everything it was made from."""
-    fingerprint: str
-    """Fingerprint of its content."""
-    computed: bool
-    """Whether this call computed it; False where it was found."""
-    seconds: float
-    """How long the computation took when it was made."""
-    facts: Mapping[str, Any] = field(default_factory=dict)
-    """Small numbers about it that its maker wanted kept."""
-
-    def read(self) -> Any:
-        """Load the value: a data frame, arrays by name, or what JSON holds; a folder gives its path."""
-        try:
-            match self.path.suffix:
-                case ".parquet":
-                    return pl.read_parquet(self.path)
-                case ".safetensors":
-                    return load_file(self.path)
-                case ".json":
-                    return json.loads(self.path.read_text(encoding="utf-8"))
-                case _:
-                    return self.path
-        except (OSError, ValueError, SafetensorError, pl.exceptions.PolarsError) as error:
-            raise CorruptArtifactError(self.path, f"cannot be read ({error})") from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,40 +114,54 @@ class Store:
         """
         code = code or code_of_running_step()
         recipe = recipe_of(name, key, code, made_from)
+        artifact = self.find(name, key, recipe)
+        if artifact is None:
+            artifact = self._made(name, key, recipe, code, made_from, write)
+        artifact = replace(artifact, lineage=lineage_for(name))
+        if self.publishes:
+            self._publish(artifact)
+        self.log.append(artifact)
+        return artifact
+
+    def _made(
+        self,
+        name: str,
+        key: str,
+        recipe: str,
+        code: str,
+        made_from: Mapping[str, Any],
+        write: Callable[[Path], Path | tuple[Path, Mapping[str, Any]]],
+    ) -> Artifact:
+        """An artifact, computed and put under its recipe; what another process made meanwhile stays."""
         folder = self._folder(name, key)
-        found = self.find(name, key, recipe)
-        if found is None:
-            folder.mkdir(parents=True, exist_ok=True)
-            with _scratch_folder(folder) as scratch:
-                started = time.monotonic()
-                written = write(scratch / recipe)
-                seconds = time.monotonic() - started
-                path, facts = written if isinstance(written, tuple) else (written, {})
-                about = {
-                    "name": name,
-                    "key": key,
-                    "recipe": recipe,
-                    "code": code,
-                    "made_from": made_from,
-                    "file": path.name,
-                    "sha256": file_digest(path),
-                    "fingerprint": _fingerprint(path),
-                    "seconds": round(seconds, 3),
-                    "facts": facts,
-                }
-                with _alone(folder):
-                    found = self.find(name, key, recipe)  # another process made it, too: somebody may read it
-                    if found is None:
-                        _move(path, folder / path.name)
-                        kept = json.dumps(json.loads(canonical_json(about)), indent=1)
-                        _write_text(folder / f"{recipe}.recipe.json", kept)
-                        found = replace(self._read(name, key, recipe, about), computed=True)
-                    if self.publishes:  # before anybody may prune here
-                        _write_text(folder / "current", recipe)
-        elif self.publishes:
-            _write_text(folder / "current", recipe)
-        self.log.append(found)
-        return found
+        folder.mkdir(parents=True, exist_ok=True)
+        with _scratch_folder(folder) as scratch:
+            started = time.monotonic()
+            written = write(scratch / recipe)
+            seconds = time.monotonic() - started
+            path, facts = written if isinstance(written, tuple) else (written, {})
+            about = {
+                "name": name,
+                "key": key,
+                "recipe": recipe,
+                "code": code,
+                "made_from": made_from,
+                "file": path.name,
+                "sha256": file_digest(path),
+                "fingerprint": _fingerprint(path),
+                "seconds": round(seconds, 3),
+                "facts": facts,
+            }
+            with _alone(folder):
+                made = self.find(name, key, recipe)  # by another process, too: somebody may read it
+                if made is None:
+                    _move(path, folder / path.name)
+                    kept = json.dumps(json.loads(canonical_json(about)), indent=1)
+                    _write_text(folder / f"{recipe}.recipe.json", kept)
+                    made = replace(self._read(name, key, recipe, about), computed=True)
+                if self.publishes:  # before anybody may prune here
+                    self._point(replace(made, lineage=lineage_for(name)))
+        return made
 
     def find(self, name: str, key: str, recipe: str) -> Artifact | None:
         """The artifact of a recipe, if it is there and intact."""
@@ -207,10 +182,10 @@ class Store:
         MissingArtifactError
             If it has not, or is no longer intact.
         """
-        found = self.find(name, key, recipe_of(name, key, code, made_from))
-        if found is None:
+        artifact = self.find(name, key, recipe_of(name, key, code, made_from))
+        if artifact is None:
             raise MissingArtifactError(name, self.root, None if key == ONLY else key)
-        return found
+        return artifact
 
     def current(self, name: str, key: str = ONLY) -> Artifact:
         """The artifact that the graph made last under this name and key.
@@ -222,20 +197,43 @@ class Store:
         CorruptArtifactError
             If the file is not the one that was written.
         """
-        recipe = self.pointer(name, key)
+        recipe, lineage = self.pointed_at(name, key)
         if recipe is None:
             raise MissingArtifactError(name, self.root, None if key == ONLY else key)
-        found = self.find(name, key, recipe)
-        if found is None:
+        artifact = self.find(name, key, recipe)
+        if artifact is None:
             path = self._folder(name, key) / recipe
             raise CorruptArtifactError(path, "the file is missing, cut short or changed")
-        return found
+        return replace(artifact, lineage=lineage)
 
     def pointer(self, name: str, key: str = ONLY) -> str | None:
         """The recipe that is current, its file intact or not; None where there is none."""
-        with contextlib.suppress(FileNotFoundError):
-            return (self._folder(name, key) / "current").read_text(encoding="utf-8").strip()
-        return None
+        return self.pointed_at(name, key)[0]
+
+    def pointed_at(self, name: str, key: str) -> tuple[str | None, Lineage | None]:
+        """The recipe that is current, and what it was last asked for with; see `running.lineage_for`."""
+        return _pointer_in(self._folder(name, key))
+
+    def _publish(self, artifact: Artifact) -> None:
+        with _alone(self._folder(artifact.name, artifact.key)):
+            self._point(artifact)
+
+    def _point(self, artifact: Artifact) -> None:
+        """Make an artifact current; nothing is written where it is already, with the same lineage."""
+        folder = self._folder(artifact.name, artifact.key)
+        if _pointer_in(folder) != (artifact.recipe, artifact.lineage):
+            lineage = [] if artifact.lineage is None else [canonical_json(artifact.lineage)]
+            _write_text(folder / "current", "\n".join([artifact.recipe, *lineage]))
+
+    def confirm(self, artifact: Artifact) -> None:
+        """Record that a current artifact is also what its step gives from other versions of its inputs.
+
+        Nothing where another one has become current meanwhile.
+        """
+        folder = self._folder(artifact.name, artifact.key)
+        with _alone(folder):
+            if _pointer_in(folder)[0] == artifact.recipe:
+                self._point(artifact)
 
     def recipe_of_current(self, name: str, key: str = ONLY) -> dict[str, Any]:
         """What the current artifact was made from: `code`, `made_from`, and what came out.
@@ -350,6 +348,14 @@ def _fingerprint(path: Path) -> str:
     return file_digest(path)
 
 
+def _pointer_in(folder: Path) -> tuple[str | None, Lineage | None]:
+    """The recipe that is current in the folder of a part, and its lineage where that was recorded."""
+    with contextlib.suppress(FileNotFoundError):
+        recipe, _, lineage = (folder / "current").read_text(encoding="utf-8").partition("\n")
+        return recipe.strip(), json.loads(lineage) if lineage.strip() else None
+    return None, None
+
+
 _SCRATCH = ".making-"
 
 
@@ -359,8 +365,7 @@ def _unused_in(folder: Path) -> list[Path]:
     left = [scratch for scratch in scratches if not _writer_lives(scratch)]
     if len(left) < len(scratches):
         return left
-    pointer = folder / "current"
-    kept = pointer.read_text(encoding="utf-8").strip() if pointer.exists() else None
+    kept, _ = _pointer_in(folder)
     recipes = (path.name.removesuffix(".recipe.json") for path in folder.glob("*.recipe.json"))
     return left + [path for recipe in recipes if recipe != kept for path in folder.glob(f"{recipe}*")]
 

@@ -1,7 +1,6 @@
 """Fingerprints of code: what a step does is what it can reach, and nothing is listed by hand.
 
-    @step
-    def thresholds(project, ...): ...          code_of(thresholds) -> 16 digits
+    code_of(thresholds) -> 16 digits
 
 From a function through the names it uses, their attributes, classes and re-exports, as far as our own
 packages go; the releases of the libraries used on the way; data files named beside `__file__`; environment
@@ -14,23 +13,18 @@ a recipe by value, and of their classes only the behaviour counts here. How sour
 from __future__ import annotations
 
 import ast
-import functools
 import importlib
 import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import packages_distributions, version
 from sys import stdlib_module_names
-from typing import Any, ParamSpec, Protocol, TypeVar
+from typing import Any, Protocol
 
 from traces_core.store.digest import digest, file_digest
 from traces_core.store.source import Chain, Definition, Import, Module, find_module
-
-P = ParamSpec("P")
-Result = TypeVar("Result")
 
 OURS = ("traces_core", "experiments")
 """Packages that are followed; everything else is a library, which counts by its release."""
@@ -44,6 +38,8 @@ PROJECT = ("traces_core.project", "Project")
 LEFT_OUT = {
     "traces_core.store.code": "says which code runs, and is none of it",
     "traces_core.store.source": "the same",
+    "traces_core.store.running": "the same",
+    "traces_core.store.artifact": "where an artifact lies; what a step reads of it is in the recipe",
     "traces_core.settings": "values are in a recipe; what its sections do counts where they are read",
     "traces_core.project": "what is handed in; its encoders say in a recipe who they are",
     "traces_core.store.artifacts": "keeps what a step makes; what is kept does not depend on it",
@@ -98,37 +94,6 @@ class Closure:
     def digest(self) -> str:
         """16 hexadecimal digits."""
         return digest([self.definitions, self.libraries, self.files, self.environment])
-
-
-_running: ContextVar[Callable[..., Any] | None] = ContextVar("step", default=None)
-
-
-def step(function: Callable[P, Result]) -> Callable[P, Result]:
-    """Mark a function that makes artifacts: while it runs, they are filed under its code."""
-
-    @functools.wraps(function)
-    def run(*args: P.args, **kwargs: P.kwargs) -> Result:
-        outer = _running.set(function)
-        try:
-            return function(*args, **kwargs)
-        finally:
-            _running.reset(outer)
-
-    return run
-
-
-def code_of_running_step() -> str:
-    """Fingerprint of the step that runs now.
-
-    Raises
-    ------
-    RuntimeError
-        If none does: the function that makes the artifact lacks `@step`.
-    """
-    function = _running.get()
-    if function is None:
-        raise RuntimeError("no step runs: mark the function that makes the artifact with @step")
-    return code_of(function)
 
 
 def made_with(thing: HasFingerprint) -> list[str]:

@@ -17,9 +17,10 @@ from pathlib import Path
 from typing import Any
 
 from traces_core.errors import CorruptArtifactError, MissingArtifactError, TracesError
-from traces_core.store.artifacts import ONLY, Artifact, Store, recipe_of
-from traces_core.store.code import code_of_running_step
+from traces_core.store.artifact import ONLY, Artifact
+from traces_core.store.artifacts import Store, recipe_of
 from traces_core.store.digest import LENGTH, canonical_json
+from traces_core.store.running import code_of_running_step
 
 _SHOWN = 3
 """Differences that a reason names; more are counted."""
@@ -58,8 +59,10 @@ class DryRun(Store):
     """Why the step at hand is out of date, in the order of finding."""
     expected: dict[tuple[str, str], Artifact | None] = field(default_factory=dict, compare=False)
     """What the steps so far would give now; None where only a computation would tell."""
-    waiting: set[str] = field(default_factory=set, compare=False)
-    """Names of artifacts not asked for, since what they are made from has to be computed first."""
+    waiting: set[tuple[str, str | None]] = field(default_factory=set, compare=False)
+    """What was not asked for, since what it is made from has to be computed first; None for its key: all."""
+    confirmed: list[Artifact] = field(default_factory=list, compare=False)
+    """What is current and up to date, though it was made from other versions of its inputs."""
 
     def look(self, own: tuple[str, str | None], step: Callable[[DryRun], object]) -> str | None:
         """Why an artifact is out of date: a reason, or None where it is not or what it needs must come first.
@@ -79,7 +82,7 @@ class DryRun(Store):
         except TracesError as error:
             dry_run.reasons.append(f"cannot be looked at: {error}")
         if not any(name == own[0] and own[1] in (None, key) for name, key in self.expected):
-            self.waiting.add(own[0])
+            self.waiting.add(own)
         return "; ".join(dict.fromkeys(dry_run.reasons)) or None
 
     def remember_path(
@@ -95,9 +98,13 @@ class DryRun(Store):
         code = code or code_of_running_step()
         recipe = recipe_of(name, key, code, made_from)
         found = self.find(name, key, recipe)
+        found = replace(found, lineage=lineage_for(name)) if found else None
+        current, lineage = self.pointed_at(name, key)
         if self.publishes:
             self.expected[name, key] = found
-        if found is None or (self.publishes and self.pointer(name, key) != recipe):
+            if found is not None and current == recipe and lineage != found.lineage:
+                self.confirmed.append(found)
+        if found is None or (self.publishes and current != recipe):
             why = self._why(name, key, recipe, code, made_from)
             about = "" if name == self.own[0] else f"{name} [{key}] "
             self.reasons.append(f"{about}{why}")
@@ -110,7 +117,7 @@ class DryRun(Store):
 
     def current(self, name: str, key: str = ONLY) -> Artifact:
         """What is expected there; the end of the step where that has to be computed first."""
-        if (name, key) not in self.expected and name not in self.waiting:
+        if (name, key) not in self.expected and not self.waiting & {(name, key), (name, None)}:
             return Store.current(self, name, key)
         found = self.expected.get((name, key))
         if found is None:

@@ -33,7 +33,7 @@ from traces_core.context_aware.predictive.surprise import window_scores
 from traces_core.fusion.training_loop import Progress
 from traces_core.project import Project
 from traces_core.store import Artifact
-from traces_core.store.code import step
+from traces_core.store.running import step
 from traces_core.types import Array
 
 SCALING = {"expected_share", "scale_quantile", "least_of_row", "least_of_all"}

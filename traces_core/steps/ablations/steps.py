@@ -13,7 +13,8 @@ from traces_core.steps.ablations import ladder, rows
 from traces_core.steps.ablations.rows import Row
 from traces_core.steps.benchmark import benchmark_page
 from traces_core.store import Artifact
-from traces_core.store.code import code_of, made_with, step
+from traces_core.store.code import code_of, made_with
+from traces_core.store.running import step
 
 ABLATIONS: dict[str, Callable[[Project], list[Row]]] = {
     "encoder_seeds": rows.encoder_seeds,
