@@ -9,20 +9,20 @@ import dagster as dg
 
 from pipelines.partitions import CONTEXTS
 from pipelines.resources import ProjectResource
+from pipelines.sources import catalog_versions, section_key, section_version
 from traces_core.settings import Settings
-from traces_core.store.digest import digest, file_digest
 
 _CHAPTER = {"chapter": "sources"}
 
 
 def _section(name: str) -> dg.AssetsDefinition:
     @dg.observable_source_asset(
-        key=["settings", name],
+        key=section_key(name),
         tags=_CHAPTER,
         description=(Settings.model_fields[name].annotation.__doc__ or "").strip(),
     )
     def section(project: ProjectResource) -> dg.DataVersion:
-        return dg.DataVersion(digest(getattr(project.open().settings, name).model_dump()))
+        return dg.DataVersion(section_version(project.open(), name))
 
     return section
 
@@ -37,11 +37,4 @@ SECTIONS = [_section(name) for name in Settings.model_fields]
 )
 def catalog(project: ProjectResource) -> dg.DataVersionsByPartition:
     """The digest of each file in use."""
-    folder = project.open().machine.catalog
-    return dg.DataVersionsByPartition(
-        {
-            context: file_digest(folder / f"{context}.yaml")
-            for context in CONTEXTS.get_partition_keys()
-            if (folder / f"{context}.yaml").exists()
-        }
-    )
+    return dg.DataVersionsByPartition(catalog_versions(project.open()))

@@ -12,83 +12,20 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, get_type_hints
 
 import dagster as dg
 
-from pipelines.automation import WHEN_INPUTS_CHANGE
+from pipelines.automation import WHEN_OUT_OF_DATE
+from pipelines.declared import DECLARED, HANDED, Body, Declared, Input
+from pipelines.graph import served
+from pipelines.plan import look, partitions_of
 from pipelines.resources import ProjectResource, TrackerResource
-from traces_core.store import ONLY, Artifact, Store
+from traces_core.errors import MixedVersionsError
+from traces_core.store import ONLY, Artifact
 from traces_core.store.code import artifacts_kept, code_of, sections_read, steps_called
 from traces_core.store.digest import digest
-
-HANDED = ("context", "project", "tracker")
-"""Parameters that are no inputs."""
-
-Body = Callable[..., dg.MaterializeResult]
-Keys = Sequence[str] | None
-"""Partitions of an asset; None where it has none."""
-
-
-@dataclass(frozen=True)
-class Input:
-    """One parameter of an asset that is handed artifacts."""
-
-    keys: tuple[dg.AssetKey, ...]
-    """The asset, or the assets, that it is handed."""
-    takes_all: bool
-    """Whether it is a list: of every partition, or of every asset of `keys`."""
-
-    def load(self, store: Store, partition: str | None, keys_of: Callable[[dg.AssetKey], Keys]) -> Any:
-        """What it is handed, out of a store.
-
-        Parameters
-        ----------
-        partition
-            The one that is made; None where the asset that is made has none.
-        keys_of
-            The partitions of an asset.
-        """
-        return self.gather(
-            [store.current(key.path[0], one) for one in self._wanted(key, partition, keys_of(key))]
-            for key in self.keys
-        )
-
-    def gather(self, loaded: Iterable[Artifact | list[Artifact]]) -> Artifact | list[Artifact]:
-        """What it is handed, out of what was loaded of each of its assets."""
-        parts = [part for one in loaded for part in (one if isinstance(one, list) else [one])]
-        return parts if self.takes_all else parts[0]
-
-    def _wanted(self, key: dg.AssetKey, partition: str | None, split: Keys) -> Sequence[str]:
-        if split is None:
-            return key.path[1:] or [ONLY]
-        return split if self.takes_all or partition is None else [partition]
-
-
-@dataclass(frozen=True)
-class Declared:
-    """What an asset's function says about it: the one place for the graph, the dry run and DVC."""
-
-    body: Body
-    """The function, as it was written."""
-    inputs: Mapping[str, Input]
-    """By parameter."""
-    sources: tuple[dg.AssetKey, ...]
-    """What people edit and it reads: sections of the settings, the catalog."""
-    artifacts: frozenset[str]
-    """Names under which its steps keep what they make: its own, and those of its items."""
-
-    def arguments(
-        self, store: Store, partition: str | None, keys_of: Callable[[dg.AssetKey], Keys]
-    ) -> dict[str, Any]:
-        """Its inputs out of a store; see `Input.load`."""
-        return {name: one.load(store, partition, keys_of) for name, one in self.inputs.items()}
-
-
-DECLARED: dict[dg.AssetKey, Declared] = {}
-"""What was declared, by asset."""
 
 
 def asset(
@@ -139,7 +76,7 @@ def asset(
             ins={_loaded_as(one): dg.AssetIn(key=one) for keys in own.values() for one in keys},
             deps=declared.sources,
             code_version=digest([code_of(step, deep=True) for step in steps]),
-            automation_condition=WHEN_INPUTS_CHANGE if moves else None,
+            automation_condition=WHEN_OUT_OF_DATE if moves else None,
             description=description or inspect.getdoc(body),
             **options,
         )(_opened(body, declared))
@@ -169,7 +106,18 @@ def _opened(body: Body, declared: Declared) -> Body:
             name: one.gather(given[_loaded_as(key)] for key in one.keys)
             for name, one in declared.inputs.items()
         }
-        return body(**beside, **opened, **named)
+        try:
+            return body(**beside, **opened, **named)
+        except MixedVersionsError:
+            if "project" not in opened:
+                raise
+            look(opened["project"])  # what is up to date all the same is recorded as such
+            graph = served().resolve_asset_graph()
+            partition = context.partition_key if context.has_partition_key else None
+            again = declared.arguments(
+                opened["project"].store, partition, lambda key: partitions_of(graph, key)
+            )
+            return body(**beside, **opened, **again)
 
     annotations = {"context": dg.AssetExecutionContext, **kept, **dict.fromkeys(loaded, Any)}
     kind = inspect.Parameter.POSITIONAL_OR_KEYWORD

@@ -1,15 +1,19 @@
-"""When an asset is made anew, what it waits for, and how old it may get: named values for decorators.
+"""When an asset is rebuilt, what it waits for, and how old it may get: named values for decorators.
 
-Dagster decides here when to LOOK. Whether to COMPUTE, the recipe decides (`traces_core.store`); who is
-TOLD, the fingerprint of what came out. So a needless look costs milliseconds.
+Dagster decides here when to LOOK; whether to COMPUTE, the recipe decides (`pipelines.plan`).
 """
 
 import contextlib
+import json
 from collections.abc import Callable, Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import dagster as dg
+from dagster._core.definitions.events import AssetKeyPartitionKey
 
+from pipelines.plan import look
+from pipelines.resources import ProjectResource
+from pipelines.sources import observe
 from pipelines.walk import is_walked
 from traces_core.errors import TracesError, WriterUnavailableError
 
@@ -23,37 +27,75 @@ LOOKED_AT_NIGHTLY = dg.FreshnessPolicy.time_window(
 )
 """For what reads folders that people fill: the schedule `observe_sources_nightly` reads them every night."""
 
-_CHANGED = dg.AutomationCondition.any_deps_match(dg.AutomationCondition.data_version_changed())
+ASK_AGAIN = timedelta(hours=6)
+"""After which a part is asked for again though nothing changed: a run for it may have been killed."""
 
 
-class NobodyWalks(dg.AutomationCondition):
-    """False while the whole graph is walked: what is asked for then is made by the walk a moment later."""
+class OutOfDate(dg.AutomationCondition):
+    """True for what the plan would run now: out of date by its recipe, and nothing above it is.
+
+    Asked for once for each state it is in. Nothing while the whole graph is walked, which comes to it anyway,
+    and nothing that was never made: the first time is for people, but for a new context or shard.
+    """
 
     @property
     def name(self) -> str:
         """As the UI shows it."""
-        return "nobody_walks_the_graph"
+        return "out_of_date"
+
+    @property
+    def requires_cursor(self) -> bool:
+        """It remembers what it asked for."""
+        return True
 
     def evaluate(self, context: dg.AutomationContext) -> dg.AutomationResult:
-        """All candidates, or none."""
-        waits = is_walked(context.asset_graph_view.instance)
-        return dg.AutomationResult(context, context.get_empty_subset() if waits else context.candidate_subset)
+        """The parts of one asset to ask for."""
+        view, key = context.asset_graph_view, context.key
+        due = _due_now(view.instance, context.evaluation_time).get(key, {})
+        asked = {part: one for part, one in json.loads(context.cursor or "{}").items() if part in due}
+        now = context.evaluation_time.timestamp()
+        wanted = {
+            part
+            for part, state in due.items()
+            if part not in asked
+            or asked[part][0] != state
+            or now - asked[part][1] > ASK_AGAIN.total_seconds()
+        }
+        subset = view.get_asset_subset_from_asset_partitions(
+            key, {AssetKeyPartitionKey(key, part or None) for part in wanted}
+        ).compute_intersection(context.candidate_subset)
+        taken = {one.partition_key or "" for one in subset.expensively_compute_asset_partitions()}
+        asked |= {part: [due[part], now] for part in taken}
+        return dg.AutomationResult(context, subset, cursor=json.dumps(asked))
 
 
-# `eager()` rebuilds although the data is unchanged, and ignores code versions. What was never made is left
-# alone, but for a new context or shard of it: the first time is for people.
-WHEN_INPUTS_CHANGE = (
-    dg.AutomationCondition.in_latest_time_window()
-    & (
-        dg.AutomationCondition.newly_missing()
-        | ((_CHANGED | dg.AutomationCondition.code_version_changed()) & ~dg.AutomationCondition.missing())
-    ).since_last_handled()
-    & dg.AutomationCondition.all_deps_blocking_checks_passed()
-    & ~dg.AutomationCondition.any_deps_missing()
-    & ~dg.AutomationCondition.any_deps_in_progress()
-    & ~dg.AutomationCondition.in_progress()
-    & NobodyWalks()
-).with_label("when inputs change")
+_LATEST: dict[datetime, dict[dg.AssetKey, dict[str, str]]] = {}
+"""What was due at the latest tick: one look serves all assets."""
+
+
+def _due_now(instance: dg.DagsterInstance, tick: datetime) -> dict[dg.AssetKey, dict[str, str]]:
+    """By asset and partition (empty where it has none): the state of what can be made now."""
+    if tick not in _LATEST:
+        _LATEST.clear()
+        _LATEST[tick] = {} if is_walked(instance) else _look(instance)
+    return _LATEST[tick]
+
+
+def _look(instance: dg.DagsterInstance) -> dict[dg.AssetKey, dict[str, str]]:
+    project = ProjectResource().open()
+    observe(project, instance)
+    plan = look(project, instance)
+    due: dict[dg.AssetKey, dict[str, str]] = {}
+    for part in (part for run in plan.runs() for part in run.parts):
+        if project.store.keys(part.asset.path[0]):
+            due.setdefault(part.asset, {})[part.partition or ""] = plan.state(part)
+    return due
+
+
+WHEN_OUT_OF_DATE = (
+    # the last one remembers what it asks for: nothing may hold that back
+    ~dg.AutomationCondition.in_progress() & ~dg.AutomationCondition.any_deps_in_progress() & OutOfDate()
+).with_label("when out of date")
 
 
 def a_model_is_away(error: Exception) -> bool:

@@ -23,10 +23,10 @@ from rich.table import Table
 
 import pipelines.definitions  # noqa: F401  the graph that is run
 from pipelines import versioning
-from pipelines.reconcile import stale_partitions
+from pipelines.plan import Run, look
 from pipelines.resources import ProjectResource
 from pipelines.results import write_results
-from pipelines.walk import BENCHMARK, DEMO, EVERYTHING, GraphError, WalkStep, walk
+from pipelines.walk import BENCHMARK, DEMO, EVERYTHING, GraphError, walk
 from traces_core.project import Project
 from traces_core.report import POCKET_NOTICE, result_table
 from traces_core.report.markdown import results_markdown
@@ -40,11 +40,11 @@ def materialize(selection: str, *, instance: dg.DagsterInstance, console: Consol
     with _progress(console) as progress:
         bar = progress.add_task("")
 
-        def tell(step: WalkStep, done: int, of: int) -> None:
-            progress.update(bar, description=str(step), completed=done, total=of)
+        def tell(run: Run, done: int, of: int) -> None:
+            progress.update(bar, description=str(run), completed=done, total=of)
 
         runs = walk(selection, instance=instance, tell=tell)
-        progress.update(bar, description="done", completed=runs)
+        progress.update(bar, description="done", completed=runs, total=runs)
     return runs
 
 
@@ -90,12 +90,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def show_status(console: Console) -> None:
-    """What would not come out as it is, were it made now; what hangs on it follows when it is made."""
-    stale = stale_partitions(ProjectResource().open())
+    """What is out of date and why; its dependents follow when it is made."""
+    known = look(ProjectResource().open(), dg.DagsterInstance.get()).known
     table = Table("asset", "part", "why", box=None)
-    for one in stale:
-        table.add_row(one.asset, one.partition or "", one.reason)
-    console.print(table if stale else "Everything is up to date.")
+    for part, reason in known.items():
+        table.add_row(part.asset.to_user_string(), part.partition or "", reason)
+    console.print(table if known else "Everything is up to date.")
 
 
 def show_results(console: Console) -> dict[str, Any]:

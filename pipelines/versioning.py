@@ -247,7 +247,6 @@ def commit(project: Project) -> str:
     VersioningError
         DVC is not set up here, versions another folder, or refuses.
     """
-    from pipelines.reconcile import stale_partitions
 
     root = project_root()
     if not (root / ".dvc").is_dir():
@@ -258,7 +257,7 @@ def commit(project: Project) -> str:
             f"TRACES_DATA, or {WANTED_VARIABLE}."
         )
     write_code(root)
-    behind = _behind(stages(root), {one.asset: str(one) for one in stale_partitions(project)}, root)
+    behind = _behind(stages(root), _out_of_date(project), root)
     ready = [name for name in stages(root) if name not in behind]
     if "benchmark" in ready:
         write_comparable(project)

@@ -1,21 +1,26 @@
-"""Walking the whole graph: waves of assets that can share a run, one run for each partition of a wave.
+"""Walking the graph: run after run of what is out of date, until nothing is.
 
-Assets of one Dagster run share their partitions, and this graph has three kinds. What is walked here, from a
-terminal (`pipelines.run`) or from a job of the UI (`pipelines.jobs`), are ordinary Dagster runs. What is
-shown of them afterwards is decided by whoever walks.
+What is walked here, from a terminal (`pipelines.run`) or from a job of the UI (`pipelines.jobs`), are ordinary
+Dagster runs of the plan that the conditions of the assets follow, too (`pipelines.plan`).
 """
 
 from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import dagster as dg
+from dagster._core.definitions.job_base import InMemoryJob
+from dagster._core.execution.api import execute_run_iterator
+from dagster._core.storage.tags import PARTITION_NAME_TAG
 
 from pipelines.graph import served
+from pipelines.origin import code_origin, remote_origin
+from pipelines.plan import Part, Plan, Run, look
+from pipelines.resources import ProjectResource
+from pipelines.sources import observe
 
 if TYPE_CHECKING:
     from dagster._core.definitions.assets.graph.asset_graph import AssetGraph
@@ -33,78 +38,22 @@ UNDER_WAY = [
 PROCESS = "traces/walked_by"
 """Tag of a run of a walk, and of the job that walks: machine and process, so that a killed one is noticed."""
 
-Tell = Callable[["WalkStep", int, int], None]
+Tell = Callable[["Run", int, int], None]
 
 
 class GraphError(RuntimeError):
     """A run failed: which assets, and why."""
 
 
-@dataclass(frozen=True)
-class WalkStep:
-    """One run of a walk: some assets, for one partition."""
-
-    assets: tuple[dg.AssetKey, ...]
-    """Materialized in one run; observed, where they are sources."""
-    partition: str | None
-    """Context or shard; None for what has no parts."""
-
-    def __str__(self) -> str:
-        shown = ["settings" if key.path[0] == "settings" else key.to_user_string() for key in self.assets]
-        names = ", ".join(dict.fromkeys(shown))
-        return f"{names} [{self.partition}]" if self.partition else names
-
-
-def walk_steps(selection: str) -> Iterator[WalkStep]:
-    """The runs that a selection takes, in the order of the graph."""
-    graph, _ = _graph_and_job()
-    for wave, keys in waves(graph, selection):
-        yield from (WalkStep(tuple(wave), key) for key in keys)
-
-
-def waves(graph: AssetGraph, selection: str) -> Iterator[tuple[list[dg.AssetKey], list[str | None]]]:
-    """Assets that can share a run, in the order of the graph, with the partitions to run them for.
-
-    The sources that they read are observed on the way.
-    """
-    try:
-        chosen = dg.AssetSelection.from_string(selection).resolve(graph)
-    except dg.DagsterError as error:
-        raise GraphError(f"{error}. `+key:NAME` is an asset and all that it needs.") from error
-    read = {parent for key in chosen for parent in graph.get(key).parent_keys}
-    chosen |= {key for key in read if graph.get(key).is_observable}
-    ready = [key for key in graph.toposorted_asset_keys if key in chosen and graph.get(key).is_executable]
-    while ready:
-        first = _partitions(graph, ready[0])
-        wave: list[dg.AssetKey] = []
-        left: list[dg.AssetKey] = []
-        for key in ready:
-            waits = any(parent in left for parent in graph.get(key).parent_keys)
-            (left if waits or _partitions(graph, key) != first else wave).append(key)
-        yield wave, list(first.get_partition_keys()) if first else [None]
-        ready = left
-
-
-def _partitions(graph: AssetGraph, key: dg.AssetKey) -> dg.PartitionsDefinition | None:
-    """What splits an asset into runs; a source is observed as a whole."""
-    node = graph.get(key)
-    return node.partitions_def if node.is_materializable else None
-
-
-def walk(
-    selection: str,
-    *,
-    instance: dg.DagsterInstance,
-    tell: Tell,
-) -> int:
-    """Make what is selected, in the order of the graph; the number of runs.
+def walk(selection: str, *, instance: dg.DagsterInstance, tell: Tell) -> int:
+    """Make what is out of date of a selection, in the order of the graph; the number of runs.
 
     Parameters
     ----------
     selection
         Dagster's asset selection.
     tell
-        Told (step, how many are done, how many there are) before each run.
+        Called with (run, how many are done, how many may follow) before each run.
 
     Raises
     ------
@@ -113,21 +62,60 @@ def walk(
         before stays.
     """
     end_the_dead(instance)
-    plan = list(walk_steps(selection))
-    if not plan:
+    assets = selected(selection)
+    done: dict[Part, str] = {}
+    runs = 0
+    while True:
+        project = ProjectResource().open()
+        observe(project, instance)
+        plan = look(project, instance, assets)
+        if not plan.due:
+            return runs
+        for run in _new_runs(plan, done):
+            tell(run, runs, runs + len(plan.due))
+            _one_run(run, instance)
+            done |= {part: plan.due[part].state for part in run.parts}
+            runs += 1
+
+
+def selected(selection: str) -> set[dg.AssetKey]:
+    """The assets of a selection that can be made.
+
+    Raises
+    ------
+    GraphError
+        If there are none, or nobody can read it.
+    """
+    graph, _ = _graph_and_job()
+    try:
+        keys = dg.AssetSelection.from_string(selection).resolve(graph)
+    except dg.DagsterError as error:
+        raise GraphError(f"{error}. `+key:NAME` is an asset and all that it needs.") from error
+    chosen = {key for key in keys if graph.get(key).is_materializable}
+    if not chosen:
         raise GraphError(f"{selection!r} selects no asset. `+key:NAME` is an asset and all that it needs.")
-    for done, step in enumerate(plan):
-        tell(step, done, len(plan))
-        _one_run(step, instance)
-    return len(plan)
+    return chosen
+
+
+def _new_runs(plan: Plan, done: Mapping[Part, str]) -> list[Run]:
+    """The runs that can begin, if any of them is for something else than what was just made."""
+    runs = plan.runs()
+    for part in (part for run in runs for part in run.parts):
+        one = plan.due[part]
+        if one.reason is not None and done.get(part) == one.state:
+            raise GraphError(f"{part} was made, and is out of date again: {one.reason}")
+    if not runs:
+        waiting = ", ".join(map(str, plan.due))
+        raise GraphError(f"{waiting}: held back by a gate that another run has not judged yet")
+    return runs
 
 
 def walk_as_job(context: dg.OpExecutionContext, selection: str) -> int:
-    """Walk a part of the graph within a job: each run is told to its log; the number of runs."""
+    """Walk a part of the graph within a job, whose log names each run; the number of runs."""
     context.instance.add_run_tags(context.run_id, {PROCESS: walker()})
 
-    def tell(step: WalkStep, done: int, of: int) -> None:
-        context.log.info(f"{done + 1} of {of}: {step}")
+    def tell(run: Run, done: int, of: int) -> None:
+        context.log.info(f"{done + 1} of {of} at most: {run}")
 
     return walk(selection, instance=context.instance, tell=tell)
 
@@ -161,31 +149,37 @@ def _lives(process: int) -> bool:
     return True
 
 
-def _one_run(step: WalkStep, instance: dg.DagsterInstance) -> None:
-    _, job = _graph_and_job()
-    result = job.execute_in_process(
-        asset_selection=list(step.assets),
-        partition_key=step.partition,
-        instance=instance,
-        tags={PROCESS: walker()},
-        raise_on_error=False,
+def _one_run(run: Run, instance: dg.DagsterInstance) -> None:
+    """Execute a run in this process, as one of the code location."""
+    _, whole = _graph_and_job()
+    job = whole.get_subset(asset_selection=frozenset(run.assets))
+    made = instance.create_run_for_job(
+        job,
+        asset_selection=frozenset(run.assets),
         run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
+        tags={PROCESS: walker(), **({} if run.partition is None else {PARTITION_NAME_TAG: run.partition})},
+        remote_job_origin=remote_origin(whole.name),
+        job_code_origin=code_origin(whole.name),
     )
-    failed = [check for check in result.get_asset_check_evaluations() if not check.passed and check.blocking]
-    if not result.success or any(check.severity == dg.AssetCheckSeverity.ERROR for check in failed):
-        said = [*_reasons(result), *(f"{one.check_name}: {one.description}" for one in failed)]
-        raise GraphError("\n".join(said) or f"{step}: run {result.run_id} did not succeed")
+    events = list(execute_run_iterator(InMemoryJob(job), made, instance))
+    checks = [one.asset_check_evaluation_data for one in events if one.is_asset_check_evaluation]
+    red = [
+        check for check in checks
+        if not check.passed and check.blocking and check.severity == dg.AssetCheckSeverity.ERROR
+    ]  # fmt: skip
+    ended = instance.get_run_by_id(made.run_id)
+    if red or ended is None or not ended.is_success:
+        reasons = [*_reasons(events), *(f"{one.check_name}: {one.description}" for one in red)]
+        raise GraphError("\n".join(reasons) or f"{run}: run {made.run_id} did not succeed")
 
 
-def _reasons(result: dg.ExecuteInProcessResult) -> Sequence[str]:
-    said = []
-    for event in result.all_events:
+def _reasons(events: Sequence[dg.DagsterEvent]) -> Iterator[str]:
+    for event in events:
         if event.is_step_failure:
             error = event.step_failure_data.error
             while error is not None and error.cause is not None and _only_wraps(error.cls_name):
                 error = error.cause
-            said.append(f"{event.step_key}: {error.message.strip() if error else 'failed'}")
-    return said
+            yield f"{event.step_key}: {error.message.strip() if error else 'failed'}"
 
 
 def _only_wraps(error_class: str | None) -> bool:

@@ -4,7 +4,7 @@ A `DryRun` is a store that only looks. A step that works with it asks for its ar
 compares the recipe that would be used now with the one that was used last, and stops the step there. So the
 expected recipes come from the steps themselves, and nothing has to be kept in agreement with them.
 
-Which assets there are, and in which order to look at them, is known to `pipelines.reconcile`.
+Which assets there are, and in which order to look at them, is known to `pipelines.plan`.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from typing import Any
 from traces_core.errors import CorruptArtifactError, MissingArtifactError, TracesError
 from traces_core.store.artifact import ONLY, Artifact
 from traces_core.store.artifacts import Store, recipe_of
-from traces_core.store.digest import LENGTH, canonical_json
+from traces_core.store.digest import LENGTH, canonical_json, digest
 from traces_core.store.running import code_of_running_step
 
-_SHOWN = 3
+_NAMED = 3
 """Differences that a reason names; more are counted."""
 _LONGEST = 40
 """Characters of a value that a reason quotes."""
@@ -30,19 +30,17 @@ _FINGERPRINT = re.compile(f"[0-9a-f]{{{LENGTH}}}")
 
 
 @dataclass(frozen=True, slots=True)
-class Stale:
-    """Something that would not come out as it is, were it made now."""
+class Due:
+    """Why something is out of date."""
 
-    asset: str
-    """Which asset, parts of its key joined by slashes."""
-    partition: str | None
-    """Which context or shard; None where the asset has no parts."""
-    reason: str
-    """What differs, in words."""
+    reason: str | None
+    """In words; None where only making what is above it tells whether it is."""
+    state: str
+    """Fingerprint of what is wrong with it: the same until something changes."""
 
-    def __str__(self) -> str:
-        part = f" [{self.partition}]" if self.partition else ""
-        return f"{self.asset}{part}: {self.reason}"
+
+Part = tuple[str, str | None]
+"""Name and key of an artifact; None for the key of one that has no parts."""
 
 
 class _Answered(Exception):  # noqa: N818  # no error: it ends a look
@@ -53,19 +51,21 @@ class _Answered(Exception):  # noqa: N818  # no error: it ends a look
 class DryRun(Store):
     """A store that is looked at: a step that asks it for an artifact is stopped once the answer is known."""
 
-    own: tuple[str, str | None] = ("", None)
+    own: Part = ("", None)
     """Name, and key where it has several, of the artifact that the step at hand is about."""
     reasons: list[str] = field(default_factory=list, compare=False)
-    """Why the step at hand is out of date, in the order of finding."""
+    """Why the step at hand is out of date, in the order in which it was noticed."""
+    missing: list[str] = field(default_factory=list, compare=False)
+    """Recipes that the step at hand asked for and that are not current."""
     expected: dict[tuple[str, str], Artifact | None] = field(default_factory=dict, compare=False)
     """What the steps so far would give now; None where only a computation would tell."""
-    waiting: set[tuple[str, str | None]] = field(default_factory=set, compare=False)
+    waiting: set[Part] = field(default_factory=set, compare=False)
     """What was not asked for, since what it is made from has to be computed first; None for its key: all."""
     confirmed: list[Artifact] = field(default_factory=list, compare=False)
     """What is current and up to date, though it was made from other versions of its inputs."""
 
-    def look(self, own: tuple[str, str | None], step: Callable[[DryRun], object]) -> str | None:
-        """Why an artifact is out of date: a reason, or None where it is not or what it needs must come first.
+    def look(self, own: Part, step: Callable[[DryRun], object]) -> Due | None:
+        """Whether and why an artifact is out of date; None where it is what would be made now.
 
         Parameters
         ----------
@@ -74,16 +74,23 @@ class DryRun(Store):
         step
             Asks the dry run it is handed for the artifact, among whatever else it does.
         """
-        dry_run = replace(self, own=own, reasons=[])
+        dry_run = replace(self, own=own, reasons=[], missing=[])
         try:
             step(dry_run)
         except _Answered:
             pass
         except TracesError as error:
             dry_run.reasons.append(f"cannot be looked at: {error}")
-        if not any(name == own[0] and own[1] in (None, key) for name, key in self.expected):
+        if not any(_is(own, one) for one in self.expected):
             self.waiting.add(own)
-        return "; ".join(dict.fromkeys(dry_run.reasons)) or None
+        if dry_run.reasons:
+            reason = "; ".join(dict.fromkeys(dry_run.reasons))
+            return Due(reason, digest([reason, dry_run.missing]))
+        return Due(None, "") if own in self.waiting else None
+
+    def asked_for(self, own: Part) -> Artifact | None:
+        """What a part would be now, after a look at it; None where it has to be computed."""
+        return next((artifact for one, artifact in self.expected.items() if _is(own, one)), None)
 
     def remember_path(
         self,
@@ -97,20 +104,21 @@ class DryRun(Store):
         """As in a store where it is found, and the end of the step where it is not."""
         code = code or code_of_running_step()
         recipe = recipe_of(name, key, code, made_from)
-        found = self.find(name, key, recipe)
-        found = replace(found, lineage=lineage_for(name)) if found else None
+        artifact = self.find(name, key, recipe)
+        artifact = replace(artifact, lineage=lineage_for(name)) if artifact else None
         current, lineage = self.pointed_at(name, key)
         if self.publishes:
-            self.expected[name, key] = found
-            if found is not None and current == recipe and lineage != found.lineage:
-                self.confirmed.append(found)
-        if found is None or (self.publishes and current != recipe):
+            self.expected[name, key] = artifact
+            if artifact is not None and current == recipe and lineage != artifact.lineage:
+                self.confirmed.append(artifact)
+        if artifact is None or (self.publishes and current != recipe):
             why = self._why(name, key, recipe, code, made_from)
             about = "" if name == self.own[0] else f"{name} [{key}] "
             self.reasons.append(f"{about}{why}")
-        if found is None or (name == self.own[0] and self.own[1] in (None, key)):
+            self.missing.append(recipe)
+        if artifact is None or _is(self.own, (name, key)):
             raise _Answered
-        return found
+        return artifact
 
     def forget(self, name: str, key: str) -> None:
         """Nothing: a dry run leaves everything as it is."""
@@ -119,10 +127,10 @@ class DryRun(Store):
         """What is expected there; the end of the step where that has to be computed first."""
         if (name, key) not in self.expected and not self.waiting & {(name, key), (name, None)}:
             return Store.current(self, name, key)
-        found = self.expected.get((name, key))
-        if found is None:
+        artifact = self.expected.get((name, key))
+        if artifact is None:
             raise _Answered
-        return found
+        return artifact
 
     def _why(self, name: str, key: str, recipe: str, code: str, made_from: Mapping[str, Any]) -> str:
         before = self.pointer(name, key)
@@ -134,10 +142,17 @@ class DryRun(Store):
             about = self.recipe_of_current(name, key)
         except (MissingArtifactError, CorruptArtifactError):
             return "what it was made from cannot be read"
-        said = [] if about["code"] == code else ["its code, or a library it computes with, changed"]
-        said += differences(about["made_from"], json.loads(canonical_json(made_from)))
-        more = len(said) - _SHOWN
-        return "; ".join(said[:_SHOWN] + ([f"and {more} more"] if more > 0 else [])) or "its recipe changed"
+        changes = [] if about["code"] == code else ["its code, or a library it computes with, changed"]
+        changes += differences(about["made_from"], json.loads(canonical_json(made_from)))
+        more = len(changes) - _NAMED
+        return (
+            "; ".join(changes[:_NAMED] + ([f"and {more} more"] if more > 0 else [])) or "its recipe changed"
+        )
+
+
+def _is(own: Part, artifact: tuple[str, str]) -> bool:
+    """Whether an artifact is the one that a look is about."""
+    return own[0] == artifact[0] and own[1] in (None, artifact[1])
 
 
 def differences(before: Any, after: Any, at: str = "") -> list[str]:
