@@ -54,13 +54,8 @@ class OutOfDate(dg.AutomationCondition):
         due = _due_now(view.instance, context.evaluation_time).get(key, {})
         asked = {part: one for part, one in json.loads(context.cursor or "{}").items() if part in due}
         now = context.evaluation_time.timestamp()
-        wanted = {
-            part
-            for part, state in due.items()
-            if part not in asked
-            or asked[part][0] != state
-            or now - asked[part][1] > ASK_AGAIN.total_seconds()
-        }
+        recently = {part for part, (_, at) in asked.items() if now - at < ASK_AGAIN.total_seconds()}
+        wanted = {part for part in due if part not in recently or asked[part][0] != due[part]}
         subset = view.get_asset_subset_from_asset_partitions(
             key, {AssetKeyPartitionKey(key, part or None) for part in wanted}
         ).compute_intersection(context.candidate_subset)

@@ -1,4 +1,6 @@
-"""Where a run comes from, so that the UI calls a run of a terminal one of its own: on the Timeline, re-executable.
+"""Where a run comes from, so that the UI takes a run of a terminal for one of its own.
+
+It is on the Timeline then, and can be re-executed.
 
 Dagster has no public way to say so. What is used of it here is private; a test asks a real server.
 """
