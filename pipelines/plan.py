@@ -3,8 +3,8 @@
     plan = look(project, instance)        the recipe of every part now, against the one that is current
     plan.runs()                           those with nothing out of date above them
 
-The conditions of the assets, walks, `status` and DVC ask the same plan. Nothing is computed for it: each asset
-is asked for its artifact by its own code, in a store that only looks (`traces_core.store.dry_run`).
+The conditions of the assets, walks, `status` and DVC ask the same plan. Nothing is computed for it: each
+asset is asked for its artifact by its own code, in a store that only looks (`traces_core.store.dry_run`).
 """
 
 from __future__ import annotations
@@ -99,7 +99,7 @@ class Plan:
         """By part: everything that it is made from, direct or not."""
         above: dict[Part, frozenset[Part]] = {}
         for key in self.graph.toposorted_asset_keys:
-            if key in DECLARED:
+            if key in DECLARED and not _is_dynamic(self.graph, key):
                 for partition in partitions_of(self.graph, key) or [None]:
                     inputs = list(self._inputs(key, partition))
                     above[Part(key, partition)] = frozenset(inputs).union(
@@ -157,8 +157,12 @@ def partitions_of(graph: AssetGraph, key: dg.AssetKey) -> Sequence[str] | None:
     return None if split is None else split.get_partition_keys()
 
 
+def _is_dynamic(graph: AssetGraph, key: dg.AssetKey) -> bool:
+    return isinstance(graph.get(key).partitions_def, dg.DynamicPartitionsDefinition)
+
+
 def _is_looked_at(graph: AssetGraph, key: dg.AssetKey, assets: Collection[dg.AssetKey] | None) -> bool:
-    if key not in DECLARED or isinstance(graph.get(key).partitions_def, dg.DynamicPartitionsDefinition):
+    if key not in DECLARED or _is_dynamic(graph, key):
         return False  # what is dropped into the inbox is asked for by its sensor
     return bool(graph.get(key).automation_condition) if assets is None else key in assets
 

@@ -36,12 +36,14 @@ def observe(project: Project, instance: dg.DagsterInstance) -> None:
     """Have Dagster show the versions that there are now; nothing is written where it does already."""
     for name in Settings.model_fields:
         _show(instance, section_key(name), {None: section_version(project, name)})
-    _show(instance, CATALOG, catalog_versions(project))
+    _show(instance, CATALOG, {**catalog_versions(project)})
 
 
-def _show(
-    instance: dg.DagsterInstance, key: dg.AssetKey, versions: Mapping[str | None, str] | Mapping[str, str]
-) -> None:
+Versions = Mapping[str | None, str]
+"""By partition; None where a source has none."""
+
+
+def _show(instance: dg.DagsterInstance, key: dg.AssetKey, versions: Versions) -> None:
     if None in versions:
         latest = instance.fetch_observations(key, limit=1).records
         event = latest[0].asset_observation if latest else None

@@ -257,7 +257,9 @@ def commit(project: Project) -> str:
             f"TRACES_DATA, or {WANTED_VARIABLE}."
         )
     write_code(root)
-    behind = _behind(stages(root), _out_of_date(project), root)
+    known = look(project).known
+    stale = {"/".join(part.asset.path): f"{part}: {reason}" for part, reason in known.items()}
+    behind = _behind(stages(root), stale, root)
     ready = [name for name in stages(root) if name not in behind]
     if "benchmark" in ready:
         write_comparable(project)

@@ -1,7 +1,7 @@
 """Walking the graph: run after run of what is out of date, until nothing is.
 
-What is walked here, from a terminal (`pipelines.run`) or from a job of the UI (`pipelines.jobs`), are ordinary
-Dagster runs of the plan that the conditions of the assets follow, too (`pipelines.plan`).
+What is walked here, from a terminal (`pipelines.run`) or from a job of the UI (`pipelines.jobs`), are
+ordinary Dagster runs of the plan that the conditions of the assets follow, too (`pipelines.plan`).
 """
 
 from __future__ import annotations
