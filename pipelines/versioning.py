@@ -248,6 +248,8 @@ def commit(project: Project) -> str:
         DVC is not set up here, versions another folder, or refuses.
     """
 
+    from pipelines.plan import look  # whose pages name DVC's revisions
+
     root = project_root()
     if not (root / ".dvc").is_dir():
         raise VersioningError(f"{root}: no .dvc. Run `dvc init` there, or unset {WANTED_VARIABLE}.")

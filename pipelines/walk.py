@@ -162,7 +162,8 @@ def _one_run(run: Run, instance: dg.DagsterInstance) -> None:
         job_code_origin=code_origin(whole.name),
     )
     events = list(execute_run_iterator(InMemoryJob(job), made, instance))
-    checks = [one.asset_check_evaluation_data for one in events if one.is_asset_check_evaluation]
+    evaluated = [one for one in events if one.event_type == dg.DagsterEventType.ASSET_CHECK_EVALUATION]
+    checks = [one.asset_check_evaluation_data for one in evaluated]
     red = [
         check for check in checks
         if not check.passed and check.blocking and check.severity == dg.AssetCheckSeverity.ERROR

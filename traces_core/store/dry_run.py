@@ -20,7 +20,7 @@ from traces_core.errors import CorruptArtifactError, MissingArtifactError, Trace
 from traces_core.store.artifact import ONLY, Artifact
 from traces_core.store.artifacts import Store, recipe_of
 from traces_core.store.digest import LENGTH, canonical_json, digest
-from traces_core.store.running import code_of_running_step
+from traces_core.store.running import code_of_running_step, lineage_for
 
 _NAMED = 3
 """Differences that a reason names; more are counted."""
