@@ -133,7 +133,7 @@ def look_at_the_graph(page: Page, site: Site) -> None:
     """The graph as a whole, its groups in reading order, and what runs by itself."""
     page.open(f"{site.ui}/asset-groups", "01_sources", "03_bank", "09_benchmark")
     page.picture("graph")
-    page.open(f"{site.ui}/automation", "reconcile", "inbox", "when_inputs_change", "regenerate_bank_weekly")
+    page.open(f"{site.ui}/automation", "inbox", "when_out_of_date", "regenerate_bank_weekly")
     page.wait("Scheduled At 03:00")
     page.picture("automation", rest_s=3.0)
     page.open(f"{site.ui}/jobs", "rebuild_bank", "score_footage", "regenerate_bank", "demo")

@@ -10,7 +10,7 @@ import yaml
 from dagster._core.workspace.load_target import WorkspaceFileTarget
 
 from pipelines import definitions
-from pipelines.automation import GPU, LLM, LOOKED_AT_NIGHTLY, WHEN_INPUTS_CHANGE
+from pipelines.automation import GPU, LLM, LOOKED_AT_NIGHTLY, WHEN_OUT_OF_DATE
 from pipelines.definitions import CHAPTERS, defs
 from pipelines.jobs import JOBS, PretrainConfig
 from pipelines.regenerate import RegenerateConfig
@@ -88,7 +88,7 @@ def test_what_reads_folders_that_people_fill_may_not_get_old() -> None:
 
 def test_what_moves_by_itself_moves_by_one_rule() -> None:
     rules = {node.automation_condition for node in MADE if node.automation_condition}
-    assert rules == {WHEN_INPUTS_CHANGE}
+    assert rules == {WHEN_OUT_OF_DATE}
     still = {node.tags["chapter"] for node in MADE if not node.automation_condition}
     assert {"ped2", "real_captions", "inbox"} <= still
 

@@ -11,38 +11,10 @@ import dagster as dg
 import openai
 import pytest
 
-from pipelines.automation import NobodyWalks, a_disk_is_away, a_model_is_away, tried_again
+from pipelines.automation import a_disk_is_away, a_model_is_away, tried_again
 from pipelines.definitions import defs
-from pipelines.walk import BANK, DEMO, PROCESS, GraphError, is_walked, walk, walk_steps, walker, waves
+from pipelines.walk import BANK, PROCESS, GraphError, is_walked, selected, walk, walker
 from traces_core.errors import MissingArtifactError, WriterUnavailableError
-
-
-def test_a_walk_takes_nothing_before_what_it_needs() -> None:
-    graph = defs.resolve_asset_graph()
-    made: set[dg.AssetKey] = set()
-    for wave, _ in waves(graph, DEMO):
-        for key in wave:
-            needed = {parent for parent in graph.get(key).parent_keys if graph.get(parent).is_executable}
-            assert needed <= made | set(wave)
-        made |= set(wave)
-    assert dg.AssetKey("benchmark_report") in made
-    assert dg.AssetKey(["settings", "corpus"]) in made  # sources are observed on the way
-
-
-def test_the_assets_of_one_run_share_their_partitions() -> None:
-    graph = defs.resolve_asset_graph()
-    for wave, keys in waves(graph, DEMO):
-        parts = {graph.get(key).partitions_def for key in wave if graph.get(key).is_materializable}
-        assert len(parts) <= 1
-        if parts and None not in parts:
-            assert keys == list(parts.pop().get_partition_keys())
-
-
-def test_a_run_of_a_walk_is_named_after_what_it_makes() -> None:
-    names = [str(step) for step in walk_steps(BANK)]
-    assert names[0].startswith("catalog, settings")
-    assert names[-1] == "trace_index"
-    assert any(name.startswith("trace_corpus, trace_embeddings [") for name in names)
 
 
 def test_a_walk_stops_at_the_first_run_that_fails_and_says_why(
@@ -55,8 +27,8 @@ def test_a_walk_stops_at_the_first_run_that_fails_and_says_why(
         dg.DagsterInstance.ephemeral() as instance,
         pytest.raises(GraphError, match=r"trace_corpus: .*CatalogError.*no_catalog"),
     ):
-        walk(BANK, instance=instance, tell=lambda step, done, of: steps.append((str(step), done, of)))
-    assert len(steps) == 2  # the sources, and the first context
+        walk(BANK, instance=instance, tell=lambda run, done, of: steps.append((str(run), done, of)))
+    assert len(steps) == 1  # the first context
 
 
 @pytest.mark.parametrize("selection", ["+key:nosuch", "foo(("])
@@ -73,7 +45,7 @@ def test_what_an_error_says_to_make_can_be_selected(tmp_path: Path) -> None:
         assert f"{name} is not in" in message
         wanted = re.search(r"traces make '(.+)'", message)
         assert wanted is not None
-        assert list(walk_steps(wanted[1]))
+        assert selected(wanted[1])
 
 
 # who walks
@@ -90,21 +62,6 @@ def test_a_walk_is_seen_while_its_process_lives() -> None:
         sleeper.communicate(b"\n")
         assert not is_walked(instance)
         assert instance.get_run_by_id(run.run_id).status == dg.DagsterRunStatus.FAILURE
-
-
-def test_nothing_is_asked_for_by_conditions_while_the_graph_is_walked() -> None:
-    @dg.asset(automation_condition=dg.AutomationCondition.missing() & NobodyWalks())
-    def one() -> None: ...
-
-    here = dg.Definitions(assets=[one])
-    with dg.DagsterInstance.ephemeral() as instance:
-        run = instance.create_run_for_job(
-            defs.resolve_job_def("rebuild_bank"), status=dg.DagsterRunStatus.STARTED, tags={PROCESS: walker()}
-        )
-        first = dg.evaluate_automation_conditions(here, instance)
-        assert first.total_requested == 0
-        instance.report_run_canceled(run)
-        assert dg.evaluate_automation_conditions(here, instance, cursor=first.cursor).total_requested == 1
 
 
 # what is tried again

@@ -9,11 +9,9 @@ from typing import TYPE_CHECKING
 import dagster as dg
 import polars as pl
 import pytest
-import yaml
 
 from pipelines.definitions import defs
-from pipelines.sensors import SENSORS, inbox, reconcile
-from pipelines.walk import PROCESS, walker
+from pipelines.sensors import SENSORS, inbox
 
 if TYPE_CHECKING:
     from conftest import Site
@@ -41,12 +39,8 @@ def _evaluated(
         return sensor.evaluate_tick(context)
 
 
-def _asked(requests: list[dg.RunRequest]) -> set[tuple[str, str | None]]:
-    return {(request.asset_selection[0].to_user_string(), request.partition_key) for request in requests}
-
-
 def test_every_sensor_runs_from_the_start() -> None:
-    assert [sensor.name for sensor in SENSORS] == ["when_inputs_change", "reconcile", "inbox"]
+    assert [sensor.name for sensor in SENSORS] == ["when_out_of_date", "inbox"]
     assert {sensor.default_status for sensor in SENSORS} == {dg.DefaultSensorStatus.RUNNING}
 
 
@@ -160,57 +154,3 @@ def _score(site: Site, name: str) -> dg.ExecuteInProcessResult:
     return defs.resolve_job_def("score_inbox").execute_in_process(
         instance=site.instance, partition_key=name, raise_on_error=False
     )
-
-
-# reconcile
-
-
-def test_what_is_out_of_date_at_two_looks_in_a_row_is_asked_for_once(site: Site) -> None:
-    file = site.catalog / "street.yaml"
-    sentence = yaml.safe_load(file.read_text())["normal"][0]
-    nothing, message, cursor = _tick(reconcile, site)
-    assert nothing == []
-    assert "trace_corpus" not in message
-    file.write_text(file.read_text().replace(sentence, sentence + " slowly", 1))
-    _, _, cursor = _tick(reconcile, site, cursor)
-    requests, _, cursor = _tick(reconcile, site, cursor)
-    text_side = {(asset, part) for asset, part in _asked(requests) if asset.startswith("trace_")}
-    assert text_side == {("trace_corpus", "street")}
-    [request] = [one for one in requests if one.partition_key == "street"]
-    assert request.tags["traces/reason"].startswith("file")
-    again, _, _ = _tick(reconcile, site, cursor)
-    assert {one.run_key for one in again} == {
-        one.run_key for one in requests
-    }  # the same run keys: no new run
-
-
-def test_nothing_is_asked_for_while_something_runs(site: Site) -> None:
-    run = site.instance.create_run_for_job(
-        defs.resolve_job_def("rebuild_bank"), status=dg.DagsterRunStatus.STARTED, tags={PROCESS: walker()}
-    )
-    (site.catalog / "street.yaml").write_text("broken")
-    nothing, message, _ = _tick(reconcile, site, "[]")
-    assert nothing == []
-    assert "1 runs are under way" in message
-    site.instance.report_run_canceled(run)
-    _, message, _ = _tick(reconcile, site)
-    assert "trace_corpus [street]" in message
-
-
-def test_a_run_whose_process_was_killed_holds_nobody_up(site: Site) -> None:
-    machine = walker().split(":")[0]
-    run = site.instance.create_run_for_job(
-        defs.resolve_job_def("rebuild_bank"),
-        status=dg.DagsterRunStatus.STARTED,
-        tags={PROCESS: f"{machine}:4194305"},  # above the largest number that a process can have
-    )
-    _, message, _ = _tick(reconcile, site)
-    assert "under way" not in message
-    assert site.instance.get_run_by_id(run.run_id).status == dg.DagsterRunStatus.FAILURE
-
-
-def test_a_graph_that_was_never_made_is_left_to_people(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("TRACES_DATA", str(site.inbox.parent / "nothing"))
-    nothing, message, _ = _tick(reconcile, site)
-    assert nothing == []
-    assert "has not been made yet" in message

@@ -152,7 +152,7 @@ class Site:
         """Recipe and digest of every current artifact, as their files say; by path."""
         found = {}
         for pointer in self.store.root.glob("*/*/current"):
-            recipe = pointer.read_text()
+            recipe = pointer.read_text().partition("\n")[0]
             about = json.loads((pointer.parent / f"{recipe}.recipe.json").read_text())
             found["/".join(pointer.parts[-3:-1])] = (recipe, about["sha256"])
         return found

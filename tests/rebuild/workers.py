@@ -30,6 +30,7 @@ import torch
 from rebuild.sites import Site
 
 DEMO = "+key:benchmark_report"
+SILENT = {"telemetry": {"enabled": False}}
 
 
 @dataclass
@@ -87,13 +88,12 @@ def preload() -> None:
     import open_clip
     import transformers
 
-    import pipelines.reconcile
     from pipelines.definitions import defs
-    from pipelines.walk import walk_steps
+    from pipelines.walk import selected
 
     transformers.TimesformerForVideoClassification  # noqa: B018  # imported when first named
     defs.resolve_implicit_global_asset_job_def()
-    assert all((mlflow.store, open_clip, pipelines.reconcile, list(walk_steps(DEMO))))
+    assert all((mlflow.store, open_clip, selected(DEMO)))
     with dg.DagsterInstance.ephemeral():  # it imports half of Dagster
         pass
     gc.freeze()  # else each of the forked looks through all of this, again and again
@@ -180,15 +180,17 @@ def _materialize(job: Job, said: Said) -> None:
     import dagster as dg
 
     import pipelines.definitions  # noqa: F401  the graph that is walked
-    from pipelines.reconcile import stale_partitions
+    from pipelines.plan import look
     from pipelines.resources import ProjectResource
     from pipelines.walk import GraphError, walk
 
     if job.looks:
-        found = stale_partitions(ProjectResource().open())
-        said.stale = [[one.asset, one.partition, one.reason] for one in found]
+        known = look(ProjectResource().open()).known
+        said.stale = [[part.asset.path[0], part.partition, reason] for part, reason in known.items()]
     if job.selection:
-        with dg.DagsterInstance.ephemeral() as instance:  # 1,000 writes to disk less; artifacts are real
+        history = Path(job.folder) / "dagster"
+        history.mkdir(exist_ok=True)
+        with dg.DagsterInstance.local_temp(str(history), SILENT) as instance:
             try:
                 walk(job.selection, instance=instance, tell=partial(_tell, Path(job.said)))
             except GraphError as error:
