@@ -526,8 +526,8 @@ REACHED = (
     Edit(
         "what an error about a video says",
         f"{CORE}/errors.py",
-        'super().__init__(f"{path}: {found}. {do}")',
-        'super().__init__(f"{path}: {found}; {do}")',
+        'super().__init__(f"{path}: {problem}. {do}")',
+        'super().__init__(f"{path}: {problem}; {do}")',
         _names("video_features patch_grids videos") | PICTURES | PED2 | PAGES,
     ),
 )
