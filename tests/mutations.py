@@ -704,8 +704,8 @@ BESIDE_SCORES = (
     Edit(
         "how a person edits the catalog",
         f"{CORE}/text/editing.py",
-        'return said[1:-1] if in_brackets else said.removeprefix("- ")',
-        "return said[1:-1] if in_brackets else said",
+        'return quoted[1:-1] if in_brackets else quoted.removeprefix("- ")',
+        "return quoted[1:-1] if in_brackets else quoted",
     ),
     Edit(
         "the markdown of results",

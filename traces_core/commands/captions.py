@@ -112,7 +112,7 @@ def write(
     from traces_core.captions.writer import CaptionWriter, VisionModel, made_from
     from traces_core.settings import Settings
     from traces_core.text.writers import Journal, Server
-    from traces_core.text.writers.progress import shown
+    from traces_core.text.writers.progress import progress_bar
 
     if captions.suffix != ".parquet":
         raise typer.BadParameter("captions are written as .parquet", param_hint="--out")
@@ -120,7 +120,7 @@ def write(
     try:
         chosen = Settings.load().captions
         chosen = chosen if model is None else chosen.model_copy(update={"model": model})
-        with shown(err) as progress:
+        with progress_bar(err) as progress:
             asked = VisionModel(chosen, Server.here())
             written = CaptionWriter(asked, chosen, Journal(replies), progress).write(videos)
         if len(written.captions):

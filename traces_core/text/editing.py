@@ -65,7 +65,7 @@ def add_sentences(path: Path | str, sentences: Sequence[str], *, side: Side, lab
 
 
 def _refuse_faults(path: Path, text: str, context: Context, sentences: Sequence[str]) -> None:
-    lines = {plain_words(said): place for place, said in context.sentences()}
+    lines = {plain_words(known): place for place, known in context.sentences()}
     for number, sentence in enumerate(sentences):
         if faults := sentence_faults(sentence):
             raise CatalogError(path, None, f"{sentence!r}: {'; '.join(faults)}", do="Reword it.")
@@ -107,12 +107,12 @@ def _append(path: Path, text: str, items: SequenceNode, sentences: Sequence[str]
 def _after(text: str, last: ScalarNode, lines: Sequence[str]) -> str:
     """The text with lines behind the last sentence of a list, before any comment that follows it."""
     end = "\r\n" if "\r\n" in text else "\n"
-    said = text.splitlines(keepends=True)
+    existing = text.splitlines(keepends=True)
     is_block = last.style in ("|", ">")  # the mark of these is where the next thing begins
     at = last.end_mark.line if is_block else last.end_mark.line + 1
-    if at and not said[at - 1].endswith(("\n", "\r")):
-        said[at - 1] += end
-    return "".join([*said[:at], *(line + end for line in lines), *said[at:]])
+    if at and not existing[at - 1].endswith(("\n", "\r")):
+        existing[at - 1] += end
+    return "".join([*existing[:at], *(line + end for line in lines), *existing[at:]])
 
 
 def _dash(path: Path, text: str, items: SequenceNode) -> str:
@@ -131,8 +131,8 @@ def _scalar(sentence: str, *, in_brackets: bool = False) -> str:
     yaml.default_flow_style = in_brackets
     written = io.StringIO()
     yaml.dump([sentence], written)
-    said = written.getvalue().strip()
-    return said[1:-1] if in_brackets else said.removeprefix("- ")
+    quoted = written.getvalue().strip()
+    return quoted[1:-1] if in_brackets else quoted.removeprefix("- ")
 
 
 def _expected(before: Context, sentences: Sequence[str], side: Side, label: str) -> Context:

@@ -43,7 +43,7 @@ class ClassPairs:
             self.waiting += self._taken(text)
 
     def count(self, what: str, by: int = 1) -> None:
-        """Note what became of some sentences."""
+        """Count what became of some sentences."""
         self.counts[what] = self.counts.get(what, 0) + by
 
     def _taken(self, text: str) -> list[str]:

@@ -40,7 +40,7 @@ SPARE_QUESTIONS = 2
 """Questions a class may take beyond the fewest, where replies held too few sentences or known ones."""
 
 Progress = Callable[[int, int, str], None]
-"""Told after each reply: replies had, replies asked for so far, and what the last was about."""
+"""Called after each reply: replies had, replies asked for so far, and what the last was about."""
 
 
 class LanguageModel(Protocol):
@@ -55,7 +55,7 @@ class LanguageModel(Protocol):
         """What it is asked with: model, seed, sampling."""
 
     def look(self) -> str:
-        """What is there, in words; WriterUnavailableError where nothing could be asked."""
+        """A line about what is there; WriterUnavailableError where nothing could be asked."""
 
     def ask(self, questions: Sequence[Question], seed: int) -> Iterator[tuple[Question, Reply]]:
         """The replies as they come, in any order.
@@ -79,9 +79,9 @@ class PairWriter:
     encoder
         The text space in which a normal sentence may not be too near the anomalous ones.
     journal
-        Where replies are kept and found again.
+        Where replies are kept, to be read instead of asked for again.
     progress
-        Told after each reply; None tells nobody.
+        Called after each reply; None shows no progress.
     """
 
     def __init__(
@@ -172,7 +172,7 @@ class PairWriter:
     def _replies(self, questions: list[Question], turn: int) -> list[Reply | ReplyError]:
         """One reply a question, in their order: from the journal, else from the model.
 
-        Each turn has seeds of its own: a question in the same words gets another reply. What is found
+        Each turn has seeds of its own: a question in the same words gets another reply. What is
         unusable is asked again with the next seed, and not kept: a better server may answer. What stays
         unusable is handed over as the error that it is.
         """
@@ -198,26 +198,26 @@ class PairWriter:
         return [refused.get(one) or Reply(self._journal.find(one, keys[one]) or "") for one in questions]
 
     def _key(self, question: Question, seed: int) -> str:
-        said = self.model.settings
-        sampling = [seed, said.temperature, said.top_p, said.max_tokens]
+        settings = self.model.settings
+        sampling = [seed, settings.temperature, settings.top_p, settings.max_tokens]
         asked = [question.messages(), question.schema()]
-        return digest([self.model.name, said.model, asked, sampling])
+        return digest([self.model.name, settings.model, asked, sampling])
 
     def _manuscript(self, context: Context, pages: list[ClassPairs]) -> Manuscript:
-        said = self.model.settings
+        settings = self.model.settings
         drafts = list(catalog_drafts(context))
         counts: dict[str, int] = {"short": 0}
         for page in pages:
             drafts += [Draft("anomalous", page.label, text, self._origin(0)) for text in page.anomalous]
             drafts += [Draft("normal", page.label, text, self._origin(turn)) for text, turn in page.normal]
-            counts["short"] += 2 * said.pairs_per_class - len(page.anomalous) - len(page.normal)
+            counts["short"] += 2 * settings.pairs_per_class - len(page.anomalous) - len(page.normal)
             for what, number in page.counts.items():
                 counts[what] = counts.get(what, 0) + number
         return Manuscript(context, tuple(drafts), counts)
 
     def _origin(self, turn: int) -> TraceOrigin:
-        said = self.model.settings
-        return TraceOrigin(self.model.name, said.model or "", PROMPT_VERSION, said.seed, turn)
+        settings = self.model.settings
+        return TraceOrigin(self.model.name, settings.model or "", PROMPT_VERSION, settings.seed, turn)
 
 
 def writer_fingerprint(name: str, settings: WritingSettings, encoder: TextEncoder) -> str:

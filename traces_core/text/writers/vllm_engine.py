@@ -73,8 +73,8 @@ class VllmModel:
         for start in range(0, len(questions), BATCH):
             batch = questions[start : start + BATCH]
             sampling = [sampling_of(question, self.settings, seed) for question in batch]
-            said = self._engine.chat([one.messages() for one in batch], sampling, use_tqdm=False)
-            for question, output in zip(batch, said, strict=True):
+            outputs = self._engine.chat([one.messages() for one in batch], sampling, use_tqdm=False)
+            for question, output in zip(batch, outputs, strict=True):
                 best = output.outputs[0]
                 yield question, Reply(best.text, is_cut=best.finish_reason == "length")
 
