@@ -119,7 +119,7 @@ def test_the_doctor_says_whether_the_writer_could_be_asked(
         values = {"corpus": {"contexts": ["street"], "writer": "openai"}, "writing": {**WRITING, **writing}}
         (elsewhere / "params.yaml").write_text(yaml.safe_dump(values))
         [one] = [one for one in examine() if one.what == "writer"]
-        return one.is_well, one.found
+        return one.is_well, one.detail
 
     assert writer_diagnosis() == (True, f"openai: small-writer at {server.url}")
     is_well, words = writer_diagnosis(model="gpt")
