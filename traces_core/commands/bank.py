@@ -1,8 +1,8 @@
 """`traces bank`: list the traces, check them, search them, add to them.
 
-Only the commands are here: what is checked is in `traces_core.text.gates`, how a file is edited in `text.editing`, how a bank
-is made in `steps.knowledge`. What is made here is kept in the store but does not become current: that is
-for the graph to do.
+Only the commands are here: the checks are in `traces_core.text.gates`, the editing of a file in
+`text.editing`, the making of a bank in `steps.knowledge`. What is made here is kept in the store but does
+not become current: that is for the graph to do.
 """
 
 from __future__ import annotations
