@@ -203,7 +203,7 @@ def test_what_add_refuses_leaves_the_file_alone_and_is_a_sentence(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for words, expected in (
-        (("A CAT sleeps on a wall", "--side", "normal"), "yard.yaml:6: 'A CAT sleeps on a wall' stands here"),
+        (("A CAT sleeps on a wall", "--side", "normal"), "yard.yaml:6: 'A CAT sleeps on a wall' is here"),
         (("A bin burns.", "--side", "anomalous"), "--class"),
         (("A bin stands here.", "--side", "normal", "--class", "fire"), "Leave --class out"),
         (("a " * 26, "--side", "normal"), "26 words, 25 at most"),

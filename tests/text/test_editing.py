@@ -116,7 +116,7 @@ REFUSED = [
     ("nothing", [" "], "normal", "", "a single word", ""),
     ("no class", [NEW], "anomalous", "", "--class", "fire, theft"),
     ("a class on the normal side", [NEW], "normal", "fire", "Leave --class out", ""),
-    ("a name that is none", [NEW, "A dog howls."], "anomalous", "Big Dog", "'Big Dog' is no name", ""),
+    ("a name that is none", [NEW, "A dog howls."], "anomalous", "Big Dog", "'Big Dog' is not a name", ""),
 ]  # fmt: skip
 
 

@@ -53,7 +53,7 @@ CASES = [
     # check, a row that breaks it, what the finding must say
     ("both_sides", ("attic", "normal", "Dust lies on the floor."), "attic has no anomalous trace"),
     ("both_sides", ("attic", "anomalous", "The floor burns."), "attic has no normal trace"),
-    ("both_sides", ("yard", "sideways", "Dust lies on the floor."), "'sideways' is no side"),
+    ("both_sides", ("yard", "sideways", "Dust lies on the floor."), "'sideways' is not a side"),
     (
         "duplicates",
         ("yard", "normal", "a cat, sleeps on THE wall"),
@@ -96,7 +96,7 @@ def test_a_class_whose_sentences_all_stand_elsewhere_is_missing() -> None:
     mixed = corpus.with_columns(theft.alias("class"), written.otherwise(pl.lit("shipped")).alias("writer"))
     result = finding("both_sides", check_corpus(mixed))
     assert not result.passed
-    assert "class 'theft' has only sentences that stand elsewhere" in result.text
+    assert "class 'theft' has only sentences that appear elsewhere" in result.text
 
 
 def test_a_class_needs_a_normal_sentence_that_stands_against_it() -> None:

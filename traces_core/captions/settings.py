@@ -26,7 +26,7 @@ class CaptionSettings(BaseModel):
     text_encoder: str = Field(
         "sentence-transformers/all-MiniLM-L6-v2",
         min_length=1,
-        description="Sentence encoder: a name on the hub or a folder; TRACES_TEXT_ENCODER goes before it.",
+        description="Sentence encoder: a name on the hub or a folder; TRACES_TEXT_ENCODER overrides it.",
     )
     contexts: tuple[str, ...] = Field(
         (), description="Contexts of the catalog that answer; none named: all but the practice ones."

@@ -20,7 +20,7 @@ from traces_core.store.digest import digest
 
 RULES = (
     "where a table has frames and seconds, the frames count",
-    "rows may stand in any order; they are sorted by video and time (out_of_order)",
+    "rows may be in any order; they are sorted by video and time (out_of_order)",
     "a row that says the same as another about the same stretch is left out (rows_repeated)",
     "neighbours may have one frame in common, as where an end is the next start; it belongs to the "
     "later one (frames_shared); more in common is an error",
@@ -197,7 +197,7 @@ def _refuse(source: str, read: pl.DataFrame, is_wrong: pl.Expr, problem: str, do
         stretch = f"from {first['begin']} to {first['end']}"
         raise CaptionError(
             f"{source}: row {first['row']} (video {first['video']!r}, {stretch}): {problem}; {len(wrong)} of "
-            f"{len(read)} rows are so. {do}"
+            f"{len(read)} rows are affected. {do}"
         )
 
 

@@ -202,7 +202,7 @@ def doctor() -> None:
 
 
 def main() -> None:
-    """Run the command line; an error of ours is a sentence, not a traceback."""
+    """Run the command line; an error of TRACES is printed as a sentence, not as a traceback."""
     try:
         app()
     except TracesError as error:

@@ -58,14 +58,14 @@ class Context(BaseModel):
 
     @model_validator(mode="after")
     def _each_sentence_once(self) -> Context:
-        """Refuse a sentence that stands twice, on one side or on both."""
+        """Refuse a sentence that appears twice, on one side or on both."""
         first: dict[str, _Place] = {}
         for place, text in self.sentences():
             key = plain_words(text)
             if key in first:
                 raise PydanticCustomError(
                     "duplicate_sentence",
-                    "the sentence {text} stands twice",
+                    "the sentence {text} appears twice",
                     {"text": repr(text), "place": place, "first": first[key]},
                 )
             first[key] = place
@@ -124,7 +124,7 @@ def read_context(path: Path | str) -> Context:
     ------
     CatalogError
         With the line and what to do: YAML that does not parse, an unknown, missing or repeated key, an
-        empty side, a class with one sentence, a sentence that stands twice, something that is not a
+        empty side, a class with one sentence, a sentence that appears twice, something that is not a
         sentence, or a name that is not the file's.
     """
     try:
@@ -219,7 +219,7 @@ def _explanation(place: _Place, details: ErrorDetails, node: yaml.Node | None) -
         case "too_short":
             return f"the {name} side is empty", f"Write its sentences: {_meaning(str(place[0]))}"
         case "string_pattern_mismatch":
-            return f"{details['input']!r} is no name", "Use lower-case letters, digits and underscores."
+            return f"{details['input']!r} is not a name", "Use lower-case letters, digits and underscores."
         case _:
             problem = f"{name}: {details['msg'].lower()}, found {reprlib.repr(details['input'])}"
             return (
@@ -247,7 +247,7 @@ def _refuse_repeated_keys(path: Path, node: yaml.Node | None) -> None:
             name = str(key.value)
             if name in seen:
                 do = f"It is on line {seen[name]} already: put both lists under one key."
-                raise CatalogError(path, line, f"the key {name!r} stands twice", do=do)
+                raise CatalogError(path, line, f"the key {name!r} appears twice", do=do)
             seen[name] = line
             _refuse_repeated_keys(path, value)
 

@@ -40,7 +40,7 @@ def add_sentences(path: Path | str, sentences: Sequence[str], *, side: Side, lab
     ------
     CatalogError
         With the file unchanged: it is not there or not sound, the class is missing or has no place on that
-        side, a sentence stands in the file already (whatever its case and punctuation), is too long or no
+        side, a sentence is in the file already (whatever its case and punctuation), is too long or no
         plain English, or the list is written in a way that no line can be added to.
     """
     path = Path(path)
@@ -73,7 +73,7 @@ def _refuse_faults(path: Path, text: str, context: Context, sentences: Sequence[
         if words in lines:
             place = lines[words]
             line = _find(_compose(text), place).start_mark.line + 1
-            problem = f"{sentence!r} stands here already, under {'.'.join(map(str, place[:2]))}"
+            problem = f"{sentence!r} is here already, under {'.'.join(map(str, place[:2]))}"
             raise CatalogError(path, line, problem, do="Say something else, or leave it as it is.")
         if words in {plain_words(other) for other in sentences[:number]}:
             raise CatalogError(path, None, f"{sentence!r} was given twice", do="Give each sentence once.")
@@ -116,7 +116,7 @@ def _after(text: str, last: ScalarNode, lines: Sequence[str]) -> str:
 
 
 def _dash(path: Path, text: str, items: SequenceNode) -> str:
-    """What stands before the last sentence of a list, to stand before the next one."""
+    """What precedes the last sentence of a list, to precede the next one."""
     mark = items.value[-1].start_mark
     prefix = text[mark.index - mark.column : mark.index]
     if items.flow_style or prefix.strip() != "-":
