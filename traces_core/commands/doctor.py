@@ -8,9 +8,8 @@ from __future__ import annotations
 import importlib.metadata
 import shutil
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from pydantic import BaseModel
 from rich.table import Table
@@ -79,11 +78,11 @@ def _setting_rows(section: BaseModel, prefix: str = "") -> Iterator[tuple[str, s
             yield f"{prefix}{name}", _formatted(value), _bounds(field.metadata), field.description or ""
 
 
-def _formatted(value: Any) -> str:
+def _formatted(value: object) -> str:
     return ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
 
 
-def _bounds(metadata: list[Any]) -> str:
+def _bounds(metadata: Sequence[object]) -> str:
     signs = {"ge": "≥", "gt": ">", "le": "≤", "lt": "<"}
     return " ".join(
         f"{sign} {getattr(rule, key)}"

@@ -239,12 +239,13 @@ def _drawn(
 ) -> tuple[tuple[Plan, ...], NDArray[np.uint8], tuple[Plan, ...], NDArray[np.uint8]]:
     """Clips to learn from and clips to measure with: plans and pixels of each."""
     held_back = PretrainingClipSettings(measured_per_kind, 1, footage.open_set)
-    clips: list[Any] = []
+    drawn: list[tuple[tuple[Plan, ...], NDArray[np.uint8]]] = []
     for name, settings in (("train", footage), ("test", held_back)):
         plans = plan_footage(seed, settings, held_back=name == "test")
         path = draw_footage(plans, {name: size}, scratch, workers=workers)[name]
-        clips += [plans, np.load(path, mmap_mode="r")]
-    return tuple(clips)
+        drawn.append((plans, np.load(path, mmap_mode="r")))
+    (plans, pixels), (held_back_plans, held_back_pixels) = drawn
+    return plans, pixels, held_back_plans, held_back_pixels
 
 
 def _labels(plans: Sequence[Plan]) -> NDArray[np.int64]:

@@ -111,7 +111,7 @@ def may_stand(text: str) -> bool:
     return bool(_SENTENCE.fullmatch(text)) and FEWEST_WORDS <= words <= CorpusLimits().max_words
 
 
-def _entries(question: Question, reply: Reply) -> list[Any]:
+def _entries(question: Question, reply: Reply) -> list[object]:
     """The list that was asked for: JSON alone, in a Markdown fence, or after some words."""
     for value in _json_values(reply.text):
         entries = value.get(question.kind)
@@ -148,5 +148,5 @@ def _refusal(question: Question, reply: Reply, problem: str) -> ReplyError:
     return ReplyError(f"{question.context}, class {question.label}: {problem} in the reply {excerpt}", do=do)
 
 
-def _text(value: Any) -> str:
+def _text(value: object) -> str:
     return value if isinstance(value, str) else ""
