@@ -240,5 +240,5 @@ def _from_findings(findings: list) -> dg.AssetCheckResult:
             f"{'ok  ' if one.passed else 'FAIL'} {one.name}: {one.text}" for one in findings
         ),
         metadata={one.name: one.passed for one in findings}
-        | {f"{one.name}: {key}": float(value) for one in findings for key, value in one.found.items()},
+        | {f"{one.name}: {key}": float(value) for one in findings for key, value in one.numbers.items()},
     )

@@ -526,8 +526,8 @@ REACHED = (
     Edit(
         "what an error about a video says",
         f"{CORE}/errors.py",
-        'super().__init__(f"{path}: {found}. {do}")',
-        'super().__init__(f"{path}: {found}; {do}")',
+        'super().__init__(f"{path}: {problem}. {do}")',
+        'super().__init__(f"{path}: {problem}; {do}")',
         _names("video_features patch_grids videos") | PICTURES | PED2 | PAGES,
     ),
 )
@@ -704,8 +704,8 @@ BESIDE_SCORES = (
     Edit(
         "how a person edits the catalog",
         f"{CORE}/text/editing.py",
-        'return said[1:-1] if in_brackets else said.removeprefix("- ")',
-        "return said[1:-1] if in_brackets else said",
+        'return quoted[1:-1] if in_brackets else quoted.removeprefix("- ")',
+        "return quoted[1:-1] if in_brackets else quoted",
     ),
     Edit(
         "the markdown of results",

@@ -1,4 +1,4 @@
-"""What can go wrong, in words that say where, what was found, what was expected and what to do next.
+"""The errors of TRACES: each says where it happened, what was found, what was expected, what to do next.
 
 Every error that a caller may want to catch belongs here, under one base. Errors about Dagster, DVC or
 MLflow do not: those live in `pipelines`.
@@ -18,20 +18,20 @@ class TracesError(Exception):
 class VideoError(TracesError, ValueError):
     """A video cannot be read, or holds nothing that could be scored."""
 
-    def __init__(self, path: Path | str, found: str, *, do: str) -> None:
+    def __init__(self, path: Path | str, problem: str, *, do: str) -> None:
         self.path = Path(path)
-        self.found = found
-        super().__init__(f"{path}: {found}. {do}")
+        self.problem = problem
+        super().__init__(f"{path}: {problem}. {do}")
 
 
 class DamagedVideoError(VideoError):
-    """A video broke on the way: what could be shown was given before, the rest cannot be had."""
+    """A video is damaged: the frames before the damage were given, the rest cannot be read."""
 
-    def __init__(self, path: Path | str, found: str, *, at_s: float, frames: int) -> None:
+    def __init__(self, path: Path | str, problem: str, *, at_s: float, frames: int) -> None:
         self.at_s = at_s
         self.frames = frames
-        do = f"The {frames} frames that can be shown were given; for the rest copy it anew from its source"
-        super().__init__(path, f"damaged at {at_s:.2f} s: {found}", do=f"{do}.")
+        do = f"The {frames} frames that can be decoded were given; for the rest copy it again from its source"
+        super().__init__(path, f"damaged at {at_s:.2f} s: {problem}", do=f"{do}.")
 
 
 class MixedVersionsError(TracesError, ValueError):
@@ -71,16 +71,16 @@ class MixedSpacesError(TracesError, ValueError):
 class CatalogError(TracesError, ValueError):
     """A file of the catalog does not say what a catalog must say."""
 
-    def __init__(self, path: Path | str, line: int | None, found: str, *, do: str) -> None:
+    def __init__(self, path: Path | str, line: int | None, problem: str, *, do: str) -> None:
         where = f"{path}:{line}" if line is not None else f"{path}"
-        super().__init__(f"{where}: {found}. {do}")
+        super().__init__(f"{where}: {problem}. {do}")
 
 
 class WriterUnavailableError(TracesError, RuntimeError):
     """The model that should write traces or captions is not there, or does not answer."""
 
-    def __init__(self, writer: str, found: str, *, do: str, setting: str = "corpus.writer") -> None:
-        super().__init__(f"{setting} {writer!r}: {found}. {do}")
+    def __init__(self, writer: str, problem: str, *, do: str, setting: str = "corpus.writer") -> None:
+        super().__init__(f"{setting} {writer!r}: {problem}. {do}")
 
 
 class BudgetSpentError(TracesError, RuntimeError):
@@ -96,8 +96,8 @@ class BudgetSpentError(TracesError, RuntimeError):
 class ReplyError(TracesError, ValueError):
     """A language model answered, but with nothing that could become a trace."""
 
-    def __init__(self, found: str, *, do: str) -> None:
-        super().__init__(f"{found}. {do}")
+    def __init__(self, problem: str, *, do: str) -> None:
+        super().__init__(f"{problem}. {do}")
 
 
 class EmptySideError(TracesError, ValueError):
@@ -123,8 +123,10 @@ class MissingWeightsError(TracesError, FileNotFoundError):
 class SettingsError(TracesError, ValueError):
     """The settings file holds something that no setting is, or a value out of its bounds."""
 
-    def __init__(self, path: Path | str, found: str) -> None:
-        super().__init__(f"{path}: {found}. `traces settings` lists every setting with its unit and bounds.")
+    def __init__(self, path: Path | str, problem: str) -> None:
+        super().__init__(
+            f"{path}: {problem}. `traces settings` lists every setting with its unit and bounds."
+        )
 
 
 class MissingArtifactError(TracesError, FileNotFoundError):
@@ -139,8 +141,8 @@ class MissingArtifactError(TracesError, FileNotFoundError):
 class CorruptArtifactError(TracesError, ValueError):
     """A stored file is not the one that was written: cut short, or changed by something else."""
 
-    def __init__(self, path: Path | str, found: str) -> None:
-        super().__init__(f"{path}: {found}. Delete it and materialize again; nothing else is lost.")
+    def __init__(self, path: Path | str, problem: str) -> None:
+        super().__init__(f"{path}: {problem}. Delete it and materialize again; nothing else is lost.")
 
 
 class AnnotationError(TracesError, ValueError):
@@ -158,9 +160,9 @@ class NotFiniteError(TracesError, ValueError):
 class WindowShapeError(TracesError, ValueError):
     """Frames, tokens and a fusion do not fit each other."""
 
-    def __init__(self, where: str, *, found: str, expected: str) -> None:
+    def __init__(self, where: str, *, actual: str, expected: str) -> None:
         super().__init__(
-            f"{where}: found {found}, expected {expected}. "
+            f"{where}: found {actual}, expected {expected}. "
             "Extract the features and train the fusion with the same params.yaml."
         )
 
@@ -196,7 +198,7 @@ class NoClassesError(TracesError, ValueError):
 
 
 class UnknownNameError(TracesError, ValueError):
-    """Somebody asked for a context, a class or a trace by a name that nothing has."""
+    """No context, class or trace has the name that was asked for."""
 
     def __init__(self, what: str, name: str, known: Iterable[str], *, where: str) -> None:
         known = sorted(known)

@@ -37,8 +37,8 @@ def slow_search(
 def test_search_agrees_with_a_slow_one(seed: int, k: int, side: str, contexts: list[str] | None) -> None:
     bank, corpus, vectors = small_bank(seed)
     queries = unit(3, np.random.default_rng(seed + 1))
-    found = bank.search(queries, k, side, contexts)
-    for query, similarities, ids in zip(queries, found.similarities, found.trace_ids, strict=True):
+    matches = bank.search(queries, k, side, contexts)
+    for query, similarities, ids in zip(queries, matches.similarities, matches.trace_ids, strict=True):
         expected = slow_search(corpus, vectors, query, k, side, contexts)
         assert ids.tolist() == [number for _, number in expected]
         np.testing.assert_allclose(similarities, [cosine for cosine, _ in expected], atol=1e-5)
@@ -57,9 +57,9 @@ def test_the_order_of_the_traces_does_not_matter(order: list[int]) -> None:
 
 def test_a_k_beyond_the_side_gives_all_of_it_and_nothing_twice() -> None:
     bank, _, _ = small_bank()
-    found = bank.search(unit(2, np.random.default_rng(1)), 1000, "anomalous", ["north"])
-    assert found.trace_ids.shape == (2, 7)
-    assert set(found.trace_ids[0]) == set(bank.trace_ids("anomalous", ["north"]))
+    matches = bank.search(unit(2, np.random.default_rng(1)), 1000, "anomalous", ["north"])
+    assert matches.trace_ids.shape == (2, 7)
+    assert set(matches.trace_ids[0]) == set(bank.trace_ids("anomalous", ["north"]))
 
 
 def test_no_query_gets_no_answer() -> None:
@@ -69,8 +69,8 @@ def test_no_query_gets_no_answer() -> None:
 
 def test_a_class_can_answer_alone() -> None:
     bank, _, _ = small_bank()
-    found = bank.search(unit(2, np.random.default_rng(1)), 9, "anomalous", label="fire")
-    assert {bank.trace(number).label for number in found.trace_ids.ravel()} == {"fire"}
+    matches = bank.search(unit(2, np.random.default_rng(1)), 9, "anomalous", label="fire")
+    assert {bank.trace(number).label for number in matches.trace_ids.ravel()} == {"fire"}
     assert bank.classes == ("fire", "theft")
 
 
@@ -205,9 +205,9 @@ def test_recall_falls_when_the_search_answers_wrongly() -> None:
 
     class Wrong(Bank):
         def search(self, queries, k, side, contexts=None, *, label=None):  # type: ignore[no-untyped-def]
-            found = super().search(queries, k, side, contexts, label=label)
+            matches = super().search(queries, k, side, contexts, label=label)
             next_to = dict(zip(ids.tolist(), np.roll(ids, 1).tolist(), strict=True))
-            return type(found)(found.similarities, np.vectorize(next_to.get)(found.trace_ids))
+            return type(matches)(matches.similarities, np.vectorize(next_to.get)(matches.trace_ids))
 
     wrong = Wrong(bank.space, bank.settings, bank.contents, bank.indexes)
     assert recall_against_exact(wrong, queries, 2, "normal") < 0.6
@@ -218,8 +218,8 @@ def test_a_trace_that_is_given_twice_counts_once() -> None:
 
     class Stuck(Bank):
         def search(self, queries, k, side, contexts=None, *, label=None):  # type: ignore[no-untyped-def]
-            found = super().search(queries, k, side, contexts, label=label)
-            return type(found)(found.similarities, np.repeat(found.trace_ids[:, :1], k, axis=1))
+            matches = super().search(queries, k, side, contexts, label=label)
+            return type(matches)(matches.similarities, np.repeat(matches.trace_ids[:, :1], k, axis=1))
 
     stuck = Stuck(bank.space, bank.settings, bank.contents, bank.indexes)
     assert recall_against_exact(stuck, unit(20, np.random.default_rng(7)), 4, "normal") == 0.25

@@ -1,4 +1,4 @@
-"""A bank whose contexts change: as one that is built anew, at the price of the change."""
+"""A bank whose contexts change: as one that is built rebuilt, at the price of the change."""
 
 from __future__ import annotations
 
@@ -35,28 +35,28 @@ def _same_answers(one: Bank, two: Bank, contexts: list[str] | None = None) -> No
     came=st.dictionaries(st.sampled_from([*PLACES, "new"]), st.integers(0, 2), max_size=3),
     gone=st.sets(st.sampled_from(PLACES), max_size=2),
 )
-def test_an_exact_bank_that_changed_is_the_bank_built_anew(came: dict[str, int], gone: set[str]) -> None:
+def test_an_exact_bank_that_changed_is_the_bank_rebuilt(came: dict[str, int], gone: set[str]) -> None:
     bank, parts = large_bank(EXACT)
     gone -= set(came)
     news = {place: context(place, seed, per_class=20 + seed) for place, seed in came.items()}
     kept = {place: part for place, part in {**parts, **news}.items() if place not in gone}
     changed = bank.with_contexts(news, gone)
-    anew = Bank.build(*joined(kept), "drawn:1", EXACT)
-    assert changed.fingerprint == anew.fingerprint
-    assert changed.corpus.equals(anew.corpus)
+    rebuilt = Bank.build(*joined(kept), "drawn:1", EXACT)
+    assert changed.fingerprint == rebuilt.fingerprint
+    assert changed.corpus.equals(rebuilt.corpus)
     for side in ("normal", "anomalous"):
-        assert np.array_equal(changed.vectors(side), anew.vectors(side))
-    _same_answers(changed, anew)
+        assert np.array_equal(changed.vectors(side), rebuilt.vectors(side))
+    _same_answers(changed, rebuilt)
 
 
-def test_a_changed_exact_bank_lies_on_disk_byte_by_byte_as_one_built_anew(tmp_path: Path) -> None:
+def test_a_changed_exact_bank_is_byte_by_byte_on_disk_as_one_rebuilt(tmp_path: Path) -> None:
     bank, parts = large_bank(EXACT)
     news = {"north": context("north", 1)}
     saved = bank.with_contexts(news, ["west"]).save(tmp_path / "changed")
-    anew = Bank.build(*joined({**parts, **news, "west": context("west", 0)}), "drawn:1", EXACT)
-    assert file_digest(anew.with_contexts({}, ["west"]).save(tmp_path / "again")) == file_digest(saved)
+    rebuilt = Bank.build(*joined({**parts, **news, "west": context("west", 0)}), "drawn:1", EXACT)
+    assert file_digest(rebuilt.with_contexts({}, ["west"]).save(tmp_path / "again")) == file_digest(saved)
     kept = {place: part for place, part in {**parts, **news}.items() if place != "west"}
-    assert file_digest(Bank.build(*joined(kept), "drawn:1", EXACT).save(tmp_path / "anew")) == file_digest(
+    assert file_digest(Bank.build(*joined(kept), "drawn:1", EXACT).save(tmp_path / "rebuilt")) == file_digest(
         saved
     )
 
@@ -65,12 +65,12 @@ def test_a_changed_index_passes_the_gate_that_a_new_one_passes() -> None:
     bank, parts = large_bank()
     news = {"north": context("north", 1)}
     changed = bank.with_contexts(news)
-    anew = Bank.build(*joined({**parts, **news}), "drawn:1", bank.settings)
-    assert changed.fingerprint == anew.fingerprint
+    rebuilt = Bank.build(*joined({**parts, **news}), "drawn:1", bank.settings)
+    assert changed.fingerprint == rebuilt.fingerprint
     for side in ("normal", "anomalous"):
         assert changed.indexes[side].replaced == 300  # it was not trained again
-        assert np.array_equal(changed.indexes[side].ids(), anew.indexes[side].ids())
-        assert min(recall_of_index(one, side, 5) for one in (changed, anew)) >= 0.99
+        assert np.array_equal(changed.indexes[side].ids(), rebuilt.indexes[side].ids())
+        assert min(recall_of_index(one, side, 5) for one in (changed, rebuilt)) >= 0.99
 
 
 def test_what_left_a_context_is_never_found_again_and_what_came_is() -> None:
@@ -79,10 +79,10 @@ def test_what_left_a_context_is_never_found_again_and_what_came_is() -> None:
     changed = bank.with_contexts({"north": (table, vectors)})
     for side in ("normal", "anomalous"):
         mine = (table["side"] == side).to_numpy()  # of what left, too: the same sides in the same order
-        found = changed.search(vectors[mine], 1, side).trace_ids
-        assert found.ravel().tolist() == table["trace_id"].to_numpy()[mine].tolist()
-        found = changed.search(parts["north"][1][mine], 5, side).trace_ids
-        assert set(found.ravel()) <= set(changed.trace_ids(side))
+        nearest = changed.search(vectors[mine], 1, side).trace_ids
+        assert nearest.ravel().tolist() == table["trace_id"].to_numpy()[mine].tolist()
+        nearest = changed.search(parts["north"][1][mine], 5, side).trace_ids
+        assert set(nearest.ravel()) <= set(changed.trace_ids(side))
 
 
 def test_an_index_gains_and_loses_only_the_traces_that_differ() -> None:
@@ -122,7 +122,7 @@ def test_a_side_that_grows_gets_an_index_and_one_that_shrinks_loses_it() -> None
     assert set(fewer.with_contexts({"north": context("north", 2)}).indexes) == {"normal", "anomalous"}
 
 
-def test_an_index_is_trained_anew_when_too_much_has_changed() -> None:
+def test_an_index_is_retrained_when_too_much_has_changed() -> None:
     bank, _ = large_bank()
     once = bank.with_contexts({"north": context("north", 1)})
     twice = once.with_contexts({"south": context("south", 1)})
@@ -137,7 +137,7 @@ def test_a_change_that_makes_no_bank_is_refused() -> None:
         bank.with_contexts({}, ["nroth"])
     with pytest.raises(ValueError, match=r"come as 'south' are of \['north'\]"):
         bank.with_contexts({"south": (table, vectors)})
-    with pytest.raises(ValueError, match="Build the bank anew"):
+    with pytest.raises(ValueError, match="Rebuild the bank"):
         bank.with_contexts({"north": (table.drop("writer"), vectors)})
     with pytest.raises(ValueError, match="Embed it with the bank's encoder"):
         bank.with_contexts({"north": (table, unit(len(table), np.random.default_rng(0), 16))})

@@ -53,8 +53,8 @@ def test_files_that_do_not_belong_together_are_refused(tmp_path: Path, name: str
     ("name", "words"),
     [
         ("normal.faiss", "this index is of other traces"),
-        ("traces.parquet", "not those that bank.json speaks of"),
-        ("vectors.npy", "not those that bank.json speaks of"),
+        ("traces.parquet", "not those that bank.json describes"),
+        ("vectors.npy", "not those that bank.json describes"),
     ],
 )
 def test_a_file_of_another_bank_is_refused_even_if_its_digest_is_vouched_for(

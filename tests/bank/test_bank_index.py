@@ -24,9 +24,9 @@ def test_a_side_has_an_index_only_beyond_the_size_that_is_searched_exactly() -> 
 def test_the_similarities_of_an_index_are_exact() -> None:
     bank, _ = large_bank()
     queries = unit(20, np.random.default_rng(3), DIMENSIONS)
-    found = bank.search(queries, 5, "normal")
+    matches = bank.search(queries, 5, "normal")
     vector_of = dict(zip(bank.trace_ids("normal").tolist(), bank.vectors("normal"), strict=True))
-    for query, similarities, ids in zip(queries, found.similarities, found.trace_ids, strict=True):
+    for query, similarities, ids in zip(queries, matches.similarities, matches.trace_ids, strict=True):
         np.testing.assert_allclose(similarities, [vector_of[one] @ query for one in ids.tolist()], atol=1e-6)
         assert np.all(np.diff(similarities) <= 0)
         assert len(set(ids.tolist())) == 5
@@ -55,22 +55,22 @@ def test_contexts_and_classes_of_an_indexed_side_are_searched_exactly() -> None:
     table, vectors = parts["south"]
     queries = unit(10, np.random.default_rng(3), DIMENSIONS)
     mine = ((table["side"] == "anomalous") & (table["class"] == "fire")).to_numpy()
-    found = bank.search(queries, 4, "anomalous", ["south"], label="fire")
+    matches = bank.search(queries, 4, "anomalous", ["south"], label="fire")
     best = np.argsort(-(queries @ vectors[mine].T), axis=1)[:, :4]
-    assert np.array_equal(found.trace_ids, table["trace_id"].to_numpy()[mine][best])
+    assert np.array_equal(matches.trace_ids, table["trace_id"].to_numpy()[mine][best])
 
 
 def test_a_k_beyond_the_candidates_is_answered_in_full() -> None:
     bank, _ = large_bank(SETTINGS.model_copy(update={"candidates": 10}))
-    found = bank.search(unit(3, np.random.default_rng(3), DIMENSIONS), 2000, "normal")
-    assert found.trace_ids.shape == (3, 1200)
-    assert all(len(set(row.tolist())) == 1200 for row in found.trace_ids)
-    assert np.isfinite(found.similarities).all()
+    matches = bank.search(unit(3, np.random.default_rng(3), DIMENSIONS), 2000, "normal")
+    assert matches.trace_ids.shape == (3, 1200)
+    assert all(len(set(row.tolist())) == 1200 for row in matches.trace_ids)
+    assert np.isfinite(matches.similarities).all()
 
 
 def test_no_query_gets_no_answer_from_an_index() -> None:
-    found = large_bank()[0].search(np.empty((0, DIMENSIONS), np.float32), 3, "normal")
-    assert found.trace_ids.shape == found.similarities.shape == (0, 3)
+    matches = large_bank()[0].search(np.empty((0, DIMENSIONS), np.float32), 3, "normal")
+    assert matches.trace_ids.shape == matches.similarities.shape == (0, 3)
 
 
 @pytest.mark.parametrize("dimensions", [7, 30, 32])  # codes of one, two and four coordinates
@@ -79,8 +79,8 @@ def test_an_index_is_of_vectors_of_any_length(dimensions: int) -> None:
     corpus = pl.concat(table for table, _ in parts.values())
     vectors = unit(len(corpus), np.random.default_rng(1), dimensions)
     bank = Bank.build(corpus, vectors, "drawn:1", SETTINGS)
-    found = bank.search(vectors[:50], 1, corpus["side"][0])
-    assert found.trace_ids.ravel().tolist() == corpus["trace_id"][:50].to_list()
+    matches = bank.search(vectors[:50], 1, corpus["side"][0])
+    assert matches.trace_ids.ravel().tolist() == corpus["trace_id"][:50].to_list()
 
 
 def test_a_saved_index_answers_as_before_and_its_vectors_stay_on_disk(tmp_path: Path) -> None:
@@ -115,6 +115,6 @@ def test_codes_that_come_after_others_left_are_those_of_an_index_that_never_chan
     detour = detour.changed(ids[:100], ids[5701:], vectors[5701:])
     for index in (straight, detour):
         assert index.ids().tolist() == ids[100:].tolist()
-    found = [index.lists.search(queries, 5900) for index in (straight, detour)]
-    by_id = [np.take_along_axis(near, np.argsort(ids, axis=1), axis=1) for near, ids in found]
+    results = [index.lists.search(queries, 5900) for index in (straight, detour)]
+    by_id = [np.take_along_axis(near, np.argsort(ids, axis=1), axis=1) for near, ids in results]
     np.testing.assert_allclose(*by_id, atol=1e-5)

@@ -65,14 +65,16 @@ def site(tmp_path: Path) -> Site:
 def _reword(site: Site, context: str) -> tuple[str, str]:
     """Change one normal sentence of a context; gives the old one and the new one."""
     file = site.machine.catalog / f"{context}.yaml"
-    said = yaml.safe_load(file.read_text(encoding="utf-8"))["normal"][0]
-    file.write_text(file.read_text(encoding="utf-8").replace(said, f"{said} slowly", 1), encoding="utf-8")
-    return said, f"{said} slowly"
+    sentence = yaml.safe_load(file.read_text(encoding="utf-8"))["normal"][0]
+    file.write_text(
+        file.read_text(encoding="utf-8").replace(sentence, f"{sentence} slowly", 1), encoding="utf-8"
+    )
+    return sentence, f"{sentence} slowly"
 
 
-def _anew(site: Site) -> Path:
+def _rebuilt(site: Site) -> Path:
     """The bank of the same catalog in an empty store."""
-    return made_bank(Site(Store(site.machine.data / "anew"), site.settings, site.machine))[0].path
+    return made_bank(Site(Store(site.machine.data / "rebuilt"), site.settings, site.machine))[0].path
 
 
 def test_one_changed_sentence_embeds_its_context_only(site: Site) -> None:
@@ -90,7 +92,7 @@ def test_one_changed_sentence_embeds_its_context_only(site: Site) -> None:
 
 
 @pytest.mark.parametrize("change", ["reworded", "gone", "come"])
-def test_a_bank_made_from_the_one_before_is_the_bank_made_anew(site: Site, change: str) -> None:
+def test_a_bank_made_from_the_one_before_is_the_bank_that_is_rebuilt(site: Site, change: str) -> None:
     fewer = site.settings.with_values(corpus__contexts=("corridor", "street"))
     start = Site(site.store, fewer, site.machine) if change == "come" else site
     made_bank(start)
@@ -99,7 +101,7 @@ def test_a_bank_made_from_the_one_before_is_the_bank_made_anew(site: Site, chang
     after = Site(site.store, fewer, site.machine) if change == "gone" else site
     index, _ = made_bank(after)
     assert index.facts["contexts_read"] == {"reworded": 1, "gone": 0, "come": 1}[change]
-    assert file_digest(index.path) == file_digest(_anew(after))
+    assert file_digest(index.path) == file_digest(_rebuilt(after))
 
 
 def test_a_bank_made_otherwise_or_damaged_is_not_started_from(site: Site) -> None:
@@ -114,7 +116,7 @@ def test_a_bank_made_otherwise_or_damaged_is_not_started_from(site: Site) -> Non
     assert Bank.load(index.path).fingerprint == bank.fingerprint
 
 
-def test_a_bank_of_which_most_has_changed_is_made_anew(site: Site) -> None:
+def test_a_bank_of_which_most_has_changed_is_rebuilt(site: Site) -> None:
     made_bank(site)
     _reword(site, "shop")
     _reword(site, "street")

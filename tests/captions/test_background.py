@@ -90,9 +90,9 @@ def test_a_trace_agrees_where_the_nearest_written_one_is_on_its_side(
     own, others = rng.normal(size=(count, 5)), rng.normal(size=(7, 5))
     own, others = (one / np.linalg.norm(one, axis=1, keepdims=True) for one in (own, others))
     theirs = rng.choice(["normal", "anomalous"], 7)
-    found = agrees(pl.DataFrame({"side": sides}), own, pl.DataFrame({"side": theirs}), others)
-    for vector, side, said in zip(others, theirs, found, strict=True):
-        assert said == (sides[np.argmax(own @ vector)] == side)
+    agreement = agrees(pl.DataFrame({"side": sides}), own, pl.DataFrame({"side": theirs}), others)
+    for vector, side, agreed in zip(others, theirs, agreement, strict=True):
+        assert agreed == (sides[np.argmax(own @ vector)] == side)
 
 
 def test_what_agrees_joins_the_bank_with_its_weight(shipped: Path, encoder: SentenceEncoder) -> None:
@@ -141,15 +141,15 @@ def test_the_shipped_catalog_stands_behind_the_catalog_of_a_stranger(
     (tmp_path / "params.yaml").write_text("corpus: {contexts: [lane]}\n")
     monkeypatch.setenv("TRACES_PARAMS", str(tmp_path))
     mine = write_catalog(tmp_path / "mine")
-    captions().write_parquet(tmp_path / "said.parquet")
-    done = run(tmp_path / "said.parquet", "--catalog", mine, "--out", tmp_path / "scores.parquet")
+    captions().write_parquet(tmp_path / "captions.parquet")
+    done = run(tmp_path / "captions.parquet", "--catalog", mine, "--out", tmp_path / "scores.parquet")
     assert done.exit_code == 0, done.output
     assert "bank      9 traces, 1 context, classes fire, theft" in done.output
-    said = read_provenance(tmp_path / "scores.parquet")
-    assert said["background"]["weight"] == 0.2
-    behind = said["background"]["traces"]
+    provenance = read_provenance(tmp_path / "scores.parquet")
+    assert provenance["background"]["weight"] == 0.2
+    behind = provenance["background"]["traces"]
     assert behind > 0
-    assert said["bank"]["traces"] == 9 + behind
-    assert said["bank"]["classes"] == ["fire", "theft"]
-    assert said["catalog"]["contexts"] == ["yard"]
+    assert provenance["bank"]["traces"] == 9 + behind
+    assert provenance["bank"]["classes"] == ["fire", "theft"]
+    assert provenance["catalog"]["contexts"] == ["yard"]
     assert f"behind it {behind} traces that agree, weight 0.2" in done.output

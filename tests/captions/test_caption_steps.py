@@ -1,4 +1,4 @@
-"""The caption assets: made once, made anew when what they rest on changes, empty without a table."""
+"""The caption assets: made once, rebuilt when what they rest on changes, empty without a table."""
 
 from __future__ import annotations
 

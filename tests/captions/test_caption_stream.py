@@ -110,15 +110,15 @@ def test_each_sentence_goes_through_the_encoder_once_in_chunks(make, monkeypatch
     monkeypatch.setattr(stream, "CHUNK", 3)
     scorer, table = make(), check_captions(captions())
     whole = score_captions(table, scorer)
-    told: list[tuple[int, int]] = []
+    reports: list[tuple[int, int]] = []
     seen: list[str] = []
     encode = scorer.encoder.encode_texts
     monkeypatch.setattr(scorer.encoder, "encode_texts", lambda texts: seen.extend(texts) or encode(texts))
-    again = score_captions(table, scorer, lambda had, wanted: told.append((had, wanted)))
-    said = sentences_of(table).texts
-    assert seen == list(said) == sorted(set(seen), key=lambda text: (len(text), text))
-    assert told[-1] == (len(said), len(said))
-    assert [had for had, _ in told] == [*range(3, len(said), 3), len(said)]
+    again = score_captions(table, scorer, lambda had, wanted: reports.append((had, wanted)))
+    sentences = sentences_of(table).texts
+    assert seen == list(sentences) == sorted(set(seen), key=lambda text: (len(text), text))
+    assert reports[-1] == (len(sentences), len(sentences))
+    assert [had for had, _ in reports] == [*range(3, len(sentences), 3), len(sentences)]
     assert again.equals(whole)
 
 

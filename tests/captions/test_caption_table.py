@@ -129,14 +129,14 @@ REFUSED = [
 ]
 
 
-@pytest.mark.parametrize(("columns", "said"), REFUSED, ids=[case[1][:40] for case in REFUSED])
-def test_what_is_wrong_is_refused_with_its_video_and_rows(columns: dict[str, object], said: str) -> None:
-    with pytest.raises(CaptionError, match=said):
+@pytest.mark.parametrize(("columns", "message"), REFUSED, ids=[case[1][:40] for case in REFUSED])
+def test_what_is_wrong_is_refused_with_its_video_and_rows(columns: dict[str, object], message: str) -> None:
+    with pytest.raises(CaptionError, match=message):
         check_captions(table(**columns), "captions.csv")
 
 
 @pytest.mark.parametrize(
-    ("rows", "said"),
+    ("rows", "message"),
     [
         (
             table().drop("caption"),
@@ -147,8 +147,8 @@ def test_what_is_wrong_is_refused_with_its_video_and_rows(columns: dict[str, obj
         (pl.DataFrame(), "found the columns none"),
     ],
 )
-def test_a_table_of_another_kind_says_what_is_expected(rows: pl.DataFrame, said: str) -> None:
-    with pytest.raises(CaptionError, match=said):
+def test_a_table_of_another_kind_says_what_is_expected(rows: pl.DataFrame, message: str) -> None:
+    with pytest.raises(CaptionError, match=message):
         check_captions(rows)
 
 

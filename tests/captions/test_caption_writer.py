@@ -37,14 +37,14 @@ def _straight_to_the_server(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def pictures(request: Request) -> list[np.ndarray]:
-    shown = [part["image_url"]["url"] for part in request.body["messages"][0]["content"][:-1]]
-    assert all(url.startswith("data:image/jpeg;base64,") for url in shown)
-    files = (base64.b64decode(url.split(",")[1]) for url in shown)
+    urls = [part["image_url"]["url"] for part in request.body["messages"][0]["content"][:-1]]
+    assert all(url.startswith("data:image/jpeg;base64,") for url in urls)
+    files = (base64.b64decode(url.split(",")[1]) for url in urls)
     return [np.asarray(Image.open(io.BytesIO(file))) for file in files]
 
 
 def seen(request: Request) -> list[int]:
-    """The numbers of the pictures that the model was shown."""
+    """The numbers of the pictures that the model got."""
     return [number_of(picture) for picture in pictures(request)]
 
 
@@ -59,10 +59,10 @@ def write(server: Misbehaving | str, folder: Path, *videos: Path, settings=CHOSE
 
 
 def test_windows_hold_their_pictures_and_end_with_the_video(clips: dict[str, Clip]) -> None:
-    found = list(windows_of(clips["cfr"].path, 0.5, 2, 48))
-    assert [(one.start_s, one.end_s) for one in found] == [(0, 0.5), (0.5, 1), (1, 1.5), (1.5, 1.6)]
+    windows = list(windows_of(clips["cfr"].path, 0.5, 2, 48))
+    assert [(one.start_s, one.end_s) for one in windows] == [(0, 0.5), (0.5, 1), (1, 1.5), (1.5, 1.6)]
     numbers = [
-        [number_of(np.asarray(Image.open(io.BytesIO(image)))) for image in one.images] for one in found
+        [number_of(np.asarray(Image.open(io.BytesIO(image)))) for image in one.images] for one in windows
     ]
     assert numbers == [[0, 7], [13, 19], [25, 32], [38]]
 
@@ -71,12 +71,12 @@ def test_windows_hold_their_pictures_and_end_with_the_video(clips: dict[str, Cli
 def test_windows_of_any_file_follow_each_other_and_cover_its_frames(
     clips: dict[str, Clip], name: str
 ) -> None:
-    found = list(windows_of(clips[name].path, 0.5, 3, 48))
+    windows = list(windows_of(clips[name].path, 0.5, 3, 48))
     times = clips[name].times_s
-    assert all(one.end_s <= other.start_s for one, other in pairwise(found))
-    assert all(1 <= len(one.images) <= 3 and one.start_s < one.end_s for one in found)
-    assert found[0].start_s == 0
-    assert found[-1].end_s >= times[-1] - 0.5 / 3
+    assert all(one.end_s <= other.start_s for one, other in pairwise(windows))
+    assert all(1 <= len(one.images) <= 3 and one.start_s < one.end_s for one in windows)
+    assert windows[0].start_s == 0
+    assert windows[-1].end_s >= times[-1] - 0.5 / 3
 
 
 def test_each_window_is_asked_about_once_and_becomes_a_row(clips: dict[str, Clip], tmp_path: Path) -> None:
@@ -246,9 +246,9 @@ def test_the_command_goes_on_where_it_stopped_and_says_where_captions_come_from(
     assert done.exit_code == 0, done.output
     table = pl.read_parquet(tmp_path / "captions.parquet")
     assert len(table) == len(server.requests) == 2
-    said = read_provenance(tmp_path / "captions.parquet")
-    assert said["settings"]["model"] == "small-writer"
-    assert said["prompt"]
+    provenance = read_provenance(tmp_path / "captions.parquet")
+    assert provenance["settings"]["model"] == "small-writer"
+    assert provenance["prompt"]
 
 
 def test_the_command_names_what_broke_and_describes_the_rest(

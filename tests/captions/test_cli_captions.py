@@ -50,13 +50,13 @@ def score(*words: object) -> pl.DataFrame:
 def test_a_table_of_captions_becomes_a_table_of_scores_that_says_where_it_comes_from(place: Path) -> None:
     scored = score()
     assert scored.drop("score").equals(captions().drop("caption"))
-    said = read_provenance("scores.parquet")
-    assert said["space"].startswith("sentence-transformers:tiny:")
-    assert said["causal"] is True
-    assert said["catalog"] == {"contexts": ["yard"], "digest": catalog_digest("catalog")}
-    assert said["settings"]["scorer"] == {"name": "difference", "k": 3}
-    assert said["settings"]["trailing_s"] == [4.0, 16.0]
-    assert said["captions"]["rows"] == len(captions())
+    provenance = read_provenance("scores.parquet")
+    assert provenance["space"].startswith("sentence-transformers:tiny:")
+    assert provenance["causal"] is True
+    assert provenance["catalog"] == {"contexts": ["yard"], "digest": catalog_digest("catalog")}
+    assert provenance["settings"]["scorer"] == {"name": "difference", "k": 3}
+    assert provenance["settings"]["trailing_s"] == [4.0, 16.0]
+    assert provenance["captions"]["rows"] == len(captions())
     assert not list(place.glob(".*"))
 
 
@@ -112,9 +112,9 @@ def test_a_class_and_a_context_narrow_the_bank() -> None:
     write_catalog(Path("catalog"), lane=Path("catalog/yard.yaml").read_text().replace("yard", "lane"))
     whole = score()
     assert not score("--class", "fire", "--context", "yard").equals(whole)
-    said = read_provenance("scores.parquet")
-    assert said["bank"]["classes"] == ["fire"]
-    assert said["catalog"]["contexts"] == ["yard"]
+    provenance = read_provenance("scores.parquet")
+    assert provenance["bank"]["classes"] == ["fire"]
+    assert provenance["catalog"]["contexts"] == ["yard"]
     score("--class", "fire", "--class", "theft", "--context", "lane", "--context", "yard")
     assert read_provenance("scores.parquet")["bank"]["classes"] == ["fire", "theft"]
 
@@ -123,12 +123,12 @@ def test_without_a_catalog_the_shipped_one_answers_with_what_the_settings_name()
     done = run("captions.parquet", "--out", "scores.parquet")
     assert done.exit_code == 0, done.output
     assert "a second" in done.stdout
-    said = read_provenance("scores.parquet")
-    assert said["catalog"]["contexts"] == ["corridor"]
-    assert said["bank"]["classes"] == ["fall"]
+    provenance = read_provenance("scores.parquet")
+    assert provenance["catalog"]["contexts"] == ["corridor"]
+    assert provenance["bank"]["classes"] == ["fall"]
     run("captions.parquet", "--context", "platform", "--class", "fight", "--out", "scores.parquet")
-    said = read_provenance("scores.parquet")
-    assert (said["catalog"]["contexts"], said["bank"]["classes"]) == (["platform"], ["fight"])
+    provenance = read_provenance("scores.parquet")
+    assert (provenance["catalog"]["contexts"], provenance["bank"]["classes"]) == (["platform"], ["fight"])
 
 
 def test_another_rate_changes_the_seconds_and_so_the_smoothing() -> None:
@@ -144,11 +144,11 @@ REFUSED = [
 ]
 
 
-@pytest.mark.parametrize(("words", "said"), REFUSED, ids=[case[1] for case in REFUSED])
-def test_what_cannot_be_read_is_a_sentence_and_status_one(words: list[str], said: str) -> None:
+@pytest.mark.parametrize(("words", "message"), REFUSED, ids=[case[1] for case in REFUSED])
+def test_what_cannot_be_read_is_a_sentence_and_status_one(words: list[str], message: str) -> None:
     done = run(*words, "--out", "scores.parquet")
     assert done.exit_code == 1
-    assert said in done.stderr
+    assert message in done.stderr
     assert not Path("scores.parquet").exists()
 
 

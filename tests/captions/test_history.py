@@ -1,4 +1,4 @@
-"""Departures: what a camera says, against all that it has said before."""
+"""Departures: a caption of a camera, against all of its earlier captions."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ def drawn(seed: int, count: int = 12) -> tuple[NDArray[np.float32], NDArray[np.f
 
 
 def slow(vectors: NDArray[np.float32], seconds: NDArray[np.float64]) -> list[float]:
-    found = [0.0]
+    departures = [0.0]
     for now in range(1, len(vectors)):
         past = [sum(seconds[j] * float(vectors[j][d]) for j in range(now)) for d in range(5)]
         dot = sum(float(a) * b for a, b in zip(vectors[now], past, strict=True))
         lengths = math.dist(vectors[now], [0] * 5) * math.dist(past, [0] * 5)
-        found.append(1 - dot / lengths)
-    return found
+        departures.append(1 - dot / lengths)
+    return departures
 
 
 @settings(max_examples=25)

@@ -105,10 +105,10 @@ def test_a_hub_out_of_reach_says_what_is_expected_and_how_to_give_a_folder(
 
     monkeypatch.setattr(constants, "ENDPOINT", "http://127.0.0.1:9")
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
-    with pytest.raises(MissingWeightsError) as found:
+    with pytest.raises(MissingWeightsError) as caught:
         SentenceEncoder.load(DEFAULT)
     for words in (DEFAULT, "hub cannot be reached", "modules.json", "TRACES_TEXT_ENCODER"):
-        assert words in str(found.value)
+        assert words in str(caught.value)
 
 
 def test_settings_are_read_without_loading_an_encoder() -> None:

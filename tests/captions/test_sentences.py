@@ -36,10 +36,10 @@ def test_a_caption_is_cut_where_a_reader_would(caption: str, sentences: list[str
 
 @given(st.text(min_size=1).filter(str.strip))
 def test_any_text_gives_sentences_each_once_and_none_of_them_blank(caption: str) -> None:
-    found = split_sentences(caption)
-    assert found
-    assert len(set(found)) == len(found)
-    assert all(text.strip() for text in found)
+    sentences = split_sentences(caption)
+    assert sentences
+    assert len(set(sentences)) == len(sentences)
+    assert all(text.strip() for text in sentences)
 
 
 @given(st.lists(st.sampled_from(["A man walks.", "Two dogs run!", "Is it night?"]), min_size=1, unique=True))

@@ -27,14 +27,14 @@ def drawn(stretches: list[tuple[float, float, float]]) -> tuple[np.ndarray, np.n
 
 def slow(scores: np.ndarray, starts: np.ndarray, ends: np.ndarray, windows: list[float]) -> np.ndarray:
     """The formula of the docstring, word for word."""
-    found = []
+    smoothed = []
     for i in range(len(scores)):
         means = []
         for window in windows:
             inside = [max(0.0, ends[j] - max(starts[j], ends[i] - window)) for j in range(i + 1)]
             means.append(np.dot(inside, scores[: i + 1]) / np.sum(inside))
-        found.append(np.mean(means))
-    return np.array(found)
+        smoothed.append(np.mean(means))
+    return np.array(smoothed)
 
 
 @given(STRETCHES, WINDOWS)

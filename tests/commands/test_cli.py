@@ -187,9 +187,9 @@ def test_an_unknown_context_is_a_sentence_with_the_nearest_name(
 ) -> None:
     words = ("score", fights["one"], "--context", "streat", "--out", tmp_path / "out")
     assert _main(monkeypatch, *words) == 1
-    said = capsys.readouterr().err
-    assert "Did you mean 'street'" in said
-    assert "Traceback" not in said
+    message = capsys.readouterr().err
+    assert "Did you mean 'street'" in message
+    assert "Traceback" not in message
     assert not (tmp_path / "out").exists()
 
 

@@ -82,9 +82,9 @@ def _refused(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
     with pytest.raises(SystemExit) as ended:
         cli.main()
     assert ended.value.code == 1
-    said = capsys.readouterr().err
-    assert "Traceback" not in said
-    return said
+    message = capsys.readouterr().err
+    assert "Traceback" not in message
+    return message
 
 
 def test_list_counts_both_sides_and_classes_and_says_what_is_in_use(folder: Path) -> None:
@@ -114,9 +114,9 @@ def test_an_unknown_context_is_refused_with_the_nearest_name(
         ("search", "a cat", "--context", "yrad"),
         ("add", "yrad", "A cat sleeps here.", "--side", "normal"),
     ):
-        said = _refused(monkeypatch, capsys, *words)
-        assert "Nearest known: 'yard'" in said
-        assert "docs/describe-a-site.md" in said
+        message = _refused(monkeypatch, capsys, *words)
+        assert "Nearest known: 'yard'" in message
+        assert "docs/describe-a-site.md" in message
 
 
 def test_check_passes_what_is_sound_and_makes_nothing_current(
@@ -203,7 +203,7 @@ def test_what_add_refuses_leaves_the_file_alone_and_is_a_sentence(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for words, expected in (
-        (("A CAT sleeps on a wall", "--side", "normal"), "yard.yaml:6: 'A CAT sleeps on a wall' stands here"),
+        (("A CAT sleeps on a wall", "--side", "normal"), "yard.yaml:6: 'A CAT sleeps on a wall' is here"),
         (("A bin burns.", "--side", "anomalous"), "--class"),
         (("A bin stands here.", "--side", "normal", "--class", "fire"), "Leave --class out"),
         (("a " * 26, "--side", "normal"), "26 words, 25 at most"),

@@ -176,17 +176,17 @@ def test_a_missing_video_is_an_error_unless_it_is_allowed_and_then_the_name_says
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "message"),
     [
         (("--fps", "fast"), "fps is 'fast'"),
         (("--annotations", "nowhere.txt", "--lengths", "nowhere.txt"), "nowhere.txt"),
         (("--annotations", "{world}/annotation.txt"), "Give their lengths"),
     ],
 )
-def test_what_cannot_be_read_is_a_sentence_and_status_one(world, words, said):
+def test_what_cannot_be_read_is_a_sentence_and_status_one(world, words, message):
     done = run(world, *(word.replace("{world}", str(world)) for word in words))
     assert done.exit_code == 1
-    assert said in done.stderr
+    assert message in done.stderr
     assert not isinstance(done.exception, AttributeError | KeyError | OSError)
 
 

@@ -16,30 +16,30 @@ def _by_name(findings: list[Diagnosis]) -> dict[str, Diagnosis]:
 
 
 def test_everything_is_looked_at_and_this_checkout_is_well(at_home: Path) -> None:
-    found = _by_name(examine())
+    diagnoses = _by_name(examine())
     names = {"python", "torch", "dagster", "dvc", "settings", "clip weights", "timesformer weights", "device"}
-    assert names | {"free space", "catalog", "trace_index", "adapters", "thresholds"} <= set(found)
-    assert [one.what for one in found.values() if one.is_needed and not one.is_well] == []
-    assert "pocket-0" in found["clip weights"].found
+    assert names | {"free space", "catalog", "trace_index", "adapters", "thresholds"} <= set(diagnoses)
+    assert [one.what for one in diagnoses.values() if one.is_needed and not one.is_well] == []
+    assert "pocket-0" in diagnoses["clip weights"].detail
 
 
 def test_what_is_not_well_says_what_to_do(at_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TRACES_DATA", str(at_home / "nothing" / "yet"))
     monkeypatch.setenv("TRACES_CATALOG", str(at_home / "no_catalog"))
     monkeypatch.setenv("TRACES_DEVICE", "cuda:99")
-    found = _by_name(examine())
-    assert all(one.do for one in found.values() if not one.is_well)
-    assert not found["catalog"].is_well
-    assert not found["trace_index"].is_well
+    diagnoses = _by_name(examine())
+    assert all(one.do for one in diagnoses.values() if not one.is_well)
+    assert not diagnoses["catalog"].is_well
+    assert not diagnoses["trace_index"].is_well
 
 
 def test_artifacts_that_are_not_made_yet_stop_nothing(at_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TRACES_DATA", str(at_home / "nothing" / "yet"))
-    found = _by_name(examine())
-    assert not found["trace_index"].is_well
-    assert not found["trace_index"].is_needed
-    assert found["trace_index"].do == "make demo"
-    assert "GiB" in found["free space"].found
+    diagnoses = _by_name(examine())
+    assert not diagnoses["trace_index"].is_well
+    assert not diagnoses["trace_index"].is_needed
+    assert diagnoses["trace_index"].do == "make demo"
+    assert "GiB" in diagnoses["free space"].detail
 
 
 def test_an_absent_sentence_encoder_is_named_and_stops_nothing(
@@ -48,13 +48,13 @@ def test_an_absent_sentence_encoder_is_named_and_stops_nothing(
     from huggingface_hub import constants
 
     monkeypatch.setenv("TRACES_TEXT_ENCODER", "/nowhere/at/all")
-    found = _by_name(examine())["sentence encoder"]
-    assert "TRACES_TEXT_ENCODER" in found.found
-    assert not found.is_well
-    assert not found.is_needed
+    diagnosis = _by_name(examine())["sentence encoder"]
+    assert "TRACES_TEXT_ENCODER" in diagnosis.detail
+    assert not diagnosis.is_well
+    assert not diagnosis.is_needed
     monkeypatch.delenv("TRACES_TEXT_ENCODER")
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(at_home / "nothing"))
-    assert "not in the hub's cache yet" in _by_name(examine())["sentence encoder"].found
+    assert "not in the hub's cache yet" in _by_name(examine())["sentence encoder"].detail
 
 
 def test_a_mistake_in_the_settings_is_found_and_the_rest_is_still_looked_at(
@@ -65,11 +65,11 @@ def test_a_mistake_in_the_settings_is_found_and_the_rest_is_still_looked_at(
     (tmp_path / "params.yaml").write_text(SMALL + "scoring: {kk: 1}\n")
     monkeypatch.chdir(tmp_path)
     project_root.cache_clear()
-    found = _by_name(examine())
-    assert not found["settings"].is_well
-    assert "scoring.kk" in found["settings"].found
-    assert "device" in found
-    assert "clip weights" not in found
+    diagnoses = _by_name(examine())
+    assert not diagnoses["settings"].is_well
+    assert "scoring.kk" in diagnoses["settings"].detail
+    assert "device" in diagnoses
+    assert "clip weights" not in diagnoses
 
 
 def test_weights_that_are_not_there_are_found_missing(
@@ -80,6 +80,6 @@ def test_weights_that_are_not_there_are_found_missing(
     (tmp_path / "params.yaml").write_text(SMALL + f"clip: {{model: {tmp_path / 'no_such_folder'}}}\n")
     monkeypatch.chdir(tmp_path)
     project_root.cache_clear()
-    found = _by_name(examine())
-    assert not found["clip weights"].is_well
-    assert found["timesformer weights"].is_well
+    diagnoses = _by_name(examine())
+    assert not diagnoses["clip weights"].is_well
+    assert diagnoses["timesformer weights"].is_well

@@ -86,7 +86,7 @@ def _tries(error: Exception, cause: Exception | None = None) -> int:
 
 
 def test_only_what_time_may_mend_is_tried_again() -> None:
-    away = WriterUnavailableError("openai", "nobody answers", do="Start it.")
+    away = WriterUnavailableError("openai", "nothing answers", do="Start it.")
     unset = WriterUnavailableError("openai", "writing.model is not set", do="Name one.")
     assert _tries(OSError("Stale file handle")) == 3
     assert _tries(away, openai.APIConnectionError(request=None)) == 3  # type: ignore[arg-type]

@@ -14,7 +14,7 @@ from traces_core.practice.phrases import COLOURS
 
 
 @pytest.fixture(scope="module")
-def told() -> dict[str, list[str]]:
+def sentences() -> dict[str, list[str]]:
     """Sentences by kind: 15 of each of 60 clips, spread over the contexts."""
     rng = np.random.default_rng(3)
     return {
@@ -34,24 +34,24 @@ def test_every_kind_has_fifteen_ways_of_being_told() -> None:
     assert all(len(set(templates)) >= 15 for templates in TEMPLATES.values())
 
 
-def test_sentences_are_short_lower_case_words_and_nothing_else(told: dict[str, list[str]]) -> None:
-    for text in (text for texts in told.values() for text in texts):
+def test_sentences_are_short_lower_case_words_and_nothing_else(sentences: dict[str, list[str]]) -> None:
+    for text in (text for texts in sentences.values() for text in texts):
         assert re.fullmatch(r"[a-z]+( [a-z]+)+", text), text
         assert len(text.split()) <= MOST_WORDS, text
 
 
-def test_every_word_of_the_vocabulary_is_said_and_no_other(told: dict[str, list[str]]) -> None:
-    said = Counter(word for texts in told.values() for text in texts for word in text.split())
-    assert set(said) <= VOCABULARY
-    assert {word for word in VOCABULARY if said[word] < 2} == set()
+def test_every_word_of_the_vocabulary_is_used_and_no_other(sentences: dict[str, list[str]]) -> None:
+    counts = Counter(word for texts in sentences.values() for text in texts for word in text.split())
+    assert set(counts) <= VOCABULARY
+    assert {word for word in VOCABULARY if counts[word] < 2} == set()
 
 
 def test_action_sentences_use_words_of_the_grammar() -> None:
     assert {word for kind in KINDS.values() for word in kind.action.split()} <= VOCABULARY
 
 
-def test_paraphrases_rarely_repeat(told: dict[str, list[str]]) -> None:
-    assert all(len(set(texts)) > 0.6 * len(texts) for texts in told.values())
+def test_paraphrases_rarely_repeat(sentences: dict[str, list[str]]) -> None:
+    assert all(len(set(texts)) > 0.6 * len(texts) for texts in sentences.values())
 
 
 def test_only_colours_that_are_worn_or_driven_are_told() -> None:
@@ -84,10 +84,10 @@ def test_as_many_people_are_told_as_take_part(number: int, wrong: tuple[str, ...
     assert not [text for text in texts if set(text.split()) & set(wrong)]
 
 
-def test_each_interval_of_a_long_video_is_told_as_often_as_asked() -> None:
+def test_each_interval_of_a_long_video_is_described_as_often_as_asked() -> None:
     plan = plan_video("platform", seed=8, anomalies=("snatch",))
-    told = captions(plan, np.random.default_rng(0), 3)
-    spans = Counter((caption.start_s, caption.end_s, caption.label) for caption in told)
+    sentences = captions(plan, np.random.default_rng(0), 3)
+    spans = Counter((caption.start_s, caption.end_s, caption.label) for caption in sentences)
     assert spans == {(span.start_s, span.end_s, span.label): 3 for span in plan.intervals}
 
 

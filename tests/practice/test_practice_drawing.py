@@ -49,8 +49,8 @@ def _changed(plan: Plan) -> float:
     scene = scene_of(plan)
     acts = [act for event in plan.events for act in acts_of(event, scene)]
     bare = np.asarray(draw_scene(backdrop(scene), scene, [], 0.0)).astype(int)
-    shown = (np.asarray(draw_scene(backdrop(scene), scene, acts, t)) for t in plan.frame_times_s.tolist())
-    return max(float((np.abs(picture - bare).max(-1) > 12).mean()) for picture in shown)
+    pictures = (np.asarray(draw_scene(backdrop(scene), scene, acts, t)) for t in plan.frame_times_s.tolist())
+    return max(float((np.abs(picture - bare).max(-1) > 12).mean()) for picture in pictures)
 
 
 def _motion(kind: str) -> float:
@@ -60,8 +60,10 @@ def _motion(kind: str) -> float:
         plan = replace(plan_clip(kind, "plaza", seed=seed, rate=Fraction(8)), passers=())
         scene = scene_of(plan)
         acts = [act for event in plan.events for act in acts_of(event, scene)]
-        shown = [np.asarray(draw_scene(backdrop(scene), scene, acts, t)) for t in plan.frame_times_s.tolist()]
-        changes.append(np.abs(np.diff(np.stack(shown).astype(int), axis=0)).mean())
+        pictures = [
+            np.asarray(draw_scene(backdrop(scene), scene, acts, t)) for t in plan.frame_times_s.tolist()
+        ]
+        changes.append(np.abs(np.diff(np.stack(pictures).astype(int), axis=0)).mean())
     return float(np.mean(changes))
 
 

@@ -71,9 +71,9 @@ def test_training_clips_are_generic_balanced_and_without_the_open_set() -> None:
 def test_a_rendered_video_has_the_frames_and_times_of_its_plan(tmp_path: Path) -> None:
     plan = plan_video("street", seed=4, duration_s=2.0, rate=Fraction(25), variable_rate=True)
     with av.open(str(render(plan, tmp_path / "street.mp4"))) as container:
-        shown = [float(frame.time) for frame in container.decode(video=0)]
+        times_s = [float(frame.time) for frame in container.decode(video=0)]
         assert container.streams.video[0].codec_context.name == "h264"
-    assert np.allclose(shown, plan.frame_times_s, atol=1e-4)
+    assert np.allclose(times_s, plan.frame_times_s, atol=1e-4)
 
 
 def test_a_written_set_says_what_happens_when(tmp_path: Path) -> None:
@@ -83,13 +83,13 @@ def test_a_written_set_says_what_happens_when(tmp_path: Path) -> None:
     ]
     write_corpus(tmp_path, plans, captions_per_event=2)
     marked = pl.read_parquet(tmp_path / "annotations.parquet")
-    told = pl.read_parquet(tmp_path / "captions.parquet")
+    captions = pl.read_parquet(tmp_path / "captions.parquet")
     (span,) = anomalous_intervals(plans[1])
     assert marked.rows() == [(f"plaza/{plans[1].name}.mp4", span.start_s, span.end_s, "fall")]
-    assert told.height == 2 * sum(len(plan.intervals) for plan in plans)
-    assert {word for text in told["caption"] for word in text.split()} <= VOCABULARY
+    assert captions.height == 2 * sum(len(plan.intervals) for plan in plans)
+    assert {word for text in captions["caption"] for word in text.split()} <= VOCABULARY
     assert sorted(p.relative_to(tmp_path).as_posix() for p in tmp_path.rglob("*.mp4")) == sorted(
-        set(told["video"])
+        set(captions["video"])
     )
 
 

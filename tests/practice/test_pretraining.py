@@ -28,10 +28,10 @@ from traces_core.practice.pretraining.clip import contrast, mirror_tokens, token
 from traces_core.practice.pretraining.footage import (
     FRAMES,
     HELD_BACK,
+    footage_captions,
     footage_digest,
     plan_footage,
     plan_videos,
-    tell_footage,
     video_digest,
 )
 from traces_core.practice.pretraining.optimisation import Optimisation, orthogonal
@@ -46,15 +46,15 @@ CATALOG = FOLDER.parents[2] / "catalog"
 
 
 @pytest.fixture(scope="module")
-def told():
-    """All sentences of all shipped pre-trainings, told again without drawing a frame."""
-    found = {}
+def captions_by_seed():
+    """All sentences of all shipped pre-trainings, rebuilt without drawing a frame."""
+    captions = {}
     for seed in SEEDS:
         stated = PretrainingClipSettings(
             **read_recipe(FOLDER / f"pocket-{seed}" / "clip")["footage"]["settings"]
         )
-        found[seed] = tell_footage(plan_footage(seed, stated), stated.captions_per_clip)
-    return found
+        captions[seed] = footage_captions(plan_footage(seed, stated), stated.captions_per_clip)
+    return captions
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -69,11 +69,11 @@ def test_every_shipped_file_is_the_one_whose_recipe_is_stated(seed, tower):
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_the_clips_and_sentences_of_a_recipe_are_those_of_this_code(seed, told):
+def test_the_clips_and_sentences_of_a_recipe_are_those_of_this_code(seed, captions_by_seed):
     for tower in TOWERS:
         stated = read_recipe(FOLDER / f"pocket-{seed}" / tower)["footage"]
         settings = PretrainingClipSettings(**stated["settings"])
-        sentences = told[seed] if tower == "clip" else None
+        sentences = captions_by_seed[seed] if tower == "clip" else None
         assert stated == footage_digest(seed, settings, sentences)
     videos = read_recipe(FOLDER / f"pocket-{seed}" / "timesformer")["videos"]
     assert videos == video_digest(seed, VideoSettings(**videos["settings"]))
@@ -104,13 +104,13 @@ def test_shipped_encoders_know_more_than_chance(seed):
     assert timesformer["accuracy"] > 0.6
 
 
-def test_no_sentence_of_the_bank_was_trained_on(told):
+def test_no_sentence_of_the_bank_was_trained_on(captions_by_seed):
     def plain(text):
         return " ".join("".join(letter if letter.isalnum() else " " for letter in text.lower()).split())
 
     contexts = read_catalog(CATALOG).values()
     bank = {plain(text) for context in contexts for text in _sentences(context)}
-    trained = {plain(text) for clips in told.values() for texts in clips for text in texts}
+    trained = {plain(text) for clips in captions_by_seed.values() for texts in clips for text in texts}
     assert len(bank) > 100
     assert sorted(bank & trained) == []
 

@@ -73,8 +73,8 @@ def test_another_sentence_can_take_the_place_of_the_scene_and_stands_there_once(
 def test_ids_are_positive_and_come_from_content_alone(yard: Context) -> None:
     corpus = write_corpus([yard])
     expected = hashlib.sha256(b"yard\x1fanomalous\x1ffire\x1fFlames rise from a bin.").digest()
-    found = corpus.filter(text="Flames rise from a bin.")["trace_id"].item()
-    assert found == int.from_bytes(expected[:8], "big") % 2**63
+    number = corpus.filter(text="Flames rise from a bin.")["trace_id"].item()
+    assert number == int.from_bytes(expected[:8], "big") % 2**63
     assert corpus["trace_id"].min() > 0  # type: ignore[operator]
     assert corpus["trace_id"].n_unique() == len(corpus)
 

@@ -61,13 +61,13 @@ def test_the_order_of_the_rows_changes_no_number() -> None:
 def test_a_class_of_one_sentence_has_no_gap_and_one_class_no_confusion() -> None:
     corpus, vectors = drawn()
     alone = [0, 1, rows_of("theft")[0]]
-    found = coverage(corpus[alone], vectors[alone])
-    row = found.classes.row(0, named=True)
+    covered = coverage(corpus[alone], vectors[alone])
+    row = covered.classes.row(0, named=True)
     assert (row["within"], row["gap"], row["nearest_class"]) == (None, None, None)
     assert row["to_normal"] is not None
-    assert found.smallest_gap is None
-    assert coverage_picture(found)[:4] == b"\x89PNG"
-    assert "| theft | 1 | 1 | – |" in coverage_markdown(found)
+    assert covered.smallest_gap is None
+    assert coverage_picture(covered)[:4] == b"\x89PNG"
+    assert "| theft | 1 | 1 | – |" in coverage_markdown(covered)
 
 
 def test_the_picture_is_the_same_twice_and_says_when_the_numbers_change() -> None:
@@ -79,9 +79,9 @@ def test_the_picture_is_the_same_twice_and_says_when_the_numbers_change() -> Non
 
 def test_the_table_begins_with_the_smallest_gap_and_keeps_its_columns() -> None:
     corpus, vectors = drawn()
-    found = coverage(corpus, vectors)
-    first = found.classes.sort("gap")["class"][0]
-    lines = coverage_markdown(found).splitlines()
+    covered = coverage(corpus, vectors)
+    first = covered.classes.sort("gap")["class"][0]
+    lines = coverage_markdown(covered).splitlines()
     assert lines[2].startswith(f"| {first} |")
     assert {line.count("|") for line in lines} == {lines[0].count("|")}
 

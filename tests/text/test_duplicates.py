@@ -40,9 +40,9 @@ def test_case_punctuation_and_blanks_make_no_other_sentence_and_another_context_
         ("yard", "normal", "", "a cat  sleeps here!", "shipped"),
         ("attic", "normal", "", "A cat sleeps here.", "shipped"),
     )
-    found = find_repetitions(corpus)
-    assert found.kept.tolist() == [True, False, True]
-    assert found.exact == ((1, 0),)
+    repetitions = find_repetitions(corpus)
+    assert repetitions.kept.tolist() == [True, False, True]
+    assert repetitions.exact == ((1, 0),)
 
 
 def test_a_near_repetition_in_another_class_stays() -> None:
@@ -64,9 +64,9 @@ def test_what_repeats_only_a_sentence_that_left_stays() -> None:
     rows = table(*[("yard", "normal", "", text, "x") for text in ("a", "b", "c")])
     turned = np.deg2rad([0, 10, 20])
     vectors = np.stack([np.cos(turned), np.sin(turned)], axis=1).astype(np.float32)
-    found = find_repetitions(rows, vectors, near=float(np.cos(np.deg2rad(11))))
-    assert found.kept.tolist() == [True, False, True]
-    assert [(row, first) for row, first, _ in found.near] == [(1, 0)]
+    repetitions = find_repetitions(rows, vectors, near=float(np.cos(np.deg2rad(11))))
+    assert repetitions.kept.tolist() == [True, False, True]
+    assert [(row, first) for row, first, _ in repetitions.near] == [(1, 0)]
 
 
 def test_sentences_that_the_encoder_cannot_read_stay() -> None:

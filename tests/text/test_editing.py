@@ -59,10 +59,10 @@ def test_one_line_is_added_and_every_other_byte_stays(
     text = YARD.replace(*change) if change[0] else YARD
     text = text.removesuffix("tags: [outdoors]\n") if text.startswith("tags") else text
     path.write_bytes(text.encode())
-    said = add_sentences(path, [NEW], side=side, label=label)  # type: ignore[arg-type]
+    edited = add_sentences(path, [NEW], side=side, label=label)  # type: ignore[arg-type]
     assert added(text, path.read_bytes().decode()) == [line]
-    assert read_context(path) == said
-    assert (said.anomalous[label] if label else said.normal)[-1] == NEW
+    assert read_context(path) == edited
+    assert (edited.anomalous[label] if label else edited.normal)[-1] == NEW
 
 
 def test_a_file_without_a_last_line_end_gets_one_between(write_context: Write) -> None:
@@ -116,7 +116,7 @@ REFUSED = [
     ("nothing", [" "], "normal", "", "a single word", ""),
     ("no class", [NEW], "anomalous", "", "--class", "fire, theft"),
     ("a class on the normal side", [NEW], "normal", "fire", "Leave --class out", ""),
-    ("a name that is none", [NEW, "A dog howls."], "anomalous", "Big Dog", "'Big Dog' is no name", ""),
+    ("a name that is none", [NEW, "A dog howls."], "anomalous", "Big Dog", "'Big Dog' is not a name", ""),
 ]  # fmt: skip
 
 

@@ -53,7 +53,7 @@ CASES = [
     # check, a row that breaks it, what the finding must say
     ("both_sides", ("attic", "normal", "Dust lies on the floor."), "attic has no anomalous trace"),
     ("both_sides", ("attic", "anomalous", "The floor burns."), "attic has no normal trace"),
-    ("both_sides", ("yard", "sideways", "Dust lies on the floor."), "'sideways' is no side"),
+    ("both_sides", ("yard", "sideways", "Dust lies on the floor."), "'sideways' is not a side"),
     (
         "duplicates",
         ("yard", "normal", "a cat, sleeps on THE wall"),
@@ -79,10 +79,10 @@ CASES = [
 def test_a_broken_corpus_fails_and_the_finding_says_what_differs(
     name: str, row: tuple[str, str, str], words: str
 ) -> None:
-    found = finding(name, check_corpus(corpus_of(*GOOD, row)))
-    assert not found.passed
-    assert found.severity == "error"
-    assert words in found.text
+    result = finding(name, check_corpus(corpus_of(*GOOD, row)))
+    assert not result.passed
+    assert result.severity == "error"
+    assert words in result.text
 
 
 def test_an_empty_corpus_fails() -> None:
@@ -94,9 +94,9 @@ def test_a_class_whose_sentences_all_stand_elsewhere_is_missing() -> None:
     theft = pl.when(pl.col("text") == "a cat sleeps on the wall").then(pl.lit("theft")).otherwise("class")
     written = pl.when(pl.col("text") == "a cat sleeps on the wall").then(pl.lit("openai"))
     mixed = corpus.with_columns(theft.alias("class"), written.otherwise(pl.lit("shipped")).alias("writer"))
-    found = finding("both_sides", check_corpus(mixed))
-    assert not found.passed
-    assert "class 'theft' has only sentences that stand elsewhere" in found.text
+    result = finding("both_sides", check_corpus(mixed))
+    assert not result.passed
+    assert "class 'theft' has only sentences that appear elsewhere" in result.text
 
 
 def test_a_class_needs_a_normal_sentence_that_stands_against_it() -> None:
@@ -108,19 +108,19 @@ def test_a_class_needs_a_normal_sentence_that_stands_against_it() -> None:
 
 def test_few_duplicates_are_counted_and_pass() -> None:
     many = [("yard", "normal", f"A cat sleeps on wall {i}.") for i in range(20)]
-    found = finding(
+    result = finding(
         "duplicates", check_corpus(corpus_of(*GOOD, *many, ("yard", "normal", many[3][2].upper())))
     )
-    assert (found.passed, found.found["left_out"]) == (True, 1)
-    assert "repeats" in found.text
+    assert (result.passed, result.numbers["left_out"]) == (True, 1)
+    assert "repeats" in result.text
 
 
 def test_sentences_from_one_template_fail_and_the_context_and_side_are_named() -> None:
     many = [("yard", "normal", f"A man walks slowly along the quiet {i} street.") for i in range(60)]
-    found = finding("diversity", check_corpus(corpus_of(*GOOD, *many)))
-    assert (found.passed, found.severity) == (False, "error")
-    assert "yard, normal: distinct-1" in found.text
-    assert "yard, normal: distinct-2" in found.text
+    result = finding("diversity", check_corpus(corpus_of(*GOOD, *many)))
+    assert (result.passed, result.severity) == (False, "error")
+    assert "yard, normal: distinct-1" in result.text
+    assert "yard, normal: distinct-2" in result.text
 
 
 def test_diversity_does_not_depend_on_the_order_of_the_rows() -> None:
@@ -132,9 +132,9 @@ def test_diversity_does_not_depend_on_the_order_of_the_rows() -> None:
 
 
 def test_another_language_fails_by_its_common_words() -> None:
-    found = finding("language", check_corpus(corpus_of(("yard", "normal", "Eine Katze schlummert dort."))))
-    assert not found.passed
-    assert found.found["english_share"] == 0
+    result = finding("language", check_corpus(corpus_of(("yard", "normal", "Eine Katze schlummert dort."))))
+    assert not result.passed
+    assert result.numbers["english_share"] == 0
 
 
 def test_near_duplicates_are_counted_within_a_side_of_a_context_only() -> None:
@@ -145,16 +145,16 @@ def test_near_duplicates_are_counted_within_a_side_of_a_context_only() -> None:
     )
     same = (1.0, 0.0, 0.0)
     apart = unit(same, (0, 1, 0), same, (0, 0, 1), same, same)
-    assert finding("near_duplicates", check_corpus(corpus_of(*rows), apart)).found["left_out"] == 0
+    assert finding("near_duplicates", check_corpus(corpus_of(*rows), apart)).numbers["left_out"] == 0
     beside = unit(same, (1, 0.01, 0), (0, 1, 0), (0, 0, 1), (0, 0, 1), same)
-    found = finding("near_duplicates", check_corpus(corpus_of(*rows), beside))
-    assert found.found["left_out"] == 1
-    assert "'A man stands by the gate.' repeats 'A cat sleeps on the wall.' (1.000)" in found.text
+    result = finding("near_duplicates", check_corpus(corpus_of(*rows), beside))
+    assert result.numbers["left_out"] == 1
+    assert "'A man stands by the gate.' repeats 'A cat sleeps on the wall.' (1.000)" in result.text
 
 
 def test_many_near_duplicates_are_a_warning_that_fails() -> None:
-    found = finding("near_duplicates", check_corpus(corpus_of(*GOOD), unit(*[(1.0, 0.0)] * 4)))
-    assert (found.passed, found.severity) == (False, "warning")
+    result = finding("near_duplicates", check_corpus(corpus_of(*GOOD), unit(*[(1.0, 0.0)] * 4)))
+    assert (result.passed, result.severity) == (False, "warning")
 
 
 def sides(normal: Array, anomalous: Array) -> tuple[pl.DataFrame, Array]:
@@ -171,27 +171,27 @@ def around(centre: int, count: int, seed: int) -> Array:
 
 def test_sides_apart_do_not_leak_and_anomalous_sentences_on_the_normal_side_do() -> None:
     clean = finding("side_leakage", check_corpus(*sides(around(0, 20, 1), around(1, 20, 2))))
-    assert (clean.passed, clean.found["leaking"]) == (True, 0)
+    assert (clean.passed, clean.numbers["leaking"]) == (True, 0)
     mixed = np.concatenate([around(0, 30, 1), around(1, 25, 3)])
-    found = finding("side_leakage", check_corpus(*sides(mixed, around(1, 12, 2))))
-    assert (found.passed, found.severity) == (False, "error")
-    named = re.findall(r"Cat (\d+)", found.text)
+    result = finding("side_leakage", check_corpus(*sides(mixed, around(1, 12, 2))))
+    assert (result.passed, result.severity) == (False, "error")
+    named = re.findall(r"Cat (\d+)", result.text)
     assert len(named) == 3
     assert all(int(number) >= 30 for number in named)  # the first thirty are where they belong
 
 
 def test_a_few_leaks_into_a_small_class_pass_on_a_large_side() -> None:
     mixed = np.concatenate([around(0, 100, 1), unit(*[(0, 1, 0, 0, 0, 0, 0, 0)] * 4)])
-    found = finding("side_leakage", check_corpus(*sides(mixed, around(1, 3, 2))))
-    assert found.found["worst_to_class"] > 1
-    assert found.passed
+    result = finding("side_leakage", check_corpus(*sides(mixed, around(1, 3, 2))))
+    assert result.numbers["worst_to_class"] > 1
+    assert result.passed
 
 
 def test_one_leak_among_many_is_named_and_passes() -> None:
     mixed = np.concatenate([around(0, 20, 1), unit((0, 1, 0, 0, 0, 0, 0, 0))])
-    found = finding("side_leakage", check_corpus(*sides(mixed, around(1, 20, 2))))
-    assert (found.passed, found.found["leaking"]) == (True, 1)
-    assert "'Cat 20 sleeps on the wall.'" in found.text
+    result = finding("side_leakage", check_corpus(*sides(mixed, around(1, 20, 2))))
+    assert (result.passed, result.numbers["leaking"]) == (True, 1)
+    assert "'Cat 20 sleeps on the wall.'" in result.text
 
 
 def test_leaks_agree_with_a_slow_count_and_do_not_depend_on_the_space_being_narrow() -> None:
@@ -214,18 +214,18 @@ def test_leaks_agree_with_a_slow_count_and_do_not_depend_on_the_space_being_narr
 
 def test_a_side_of_a_few_sentences_is_not_judged_by_shares() -> None:
     same = np.tile(unit((1.0, 0.0)), (19, 1))
-    found = {item.name: item for item in check_corpus(*sides(same, same))}
-    assert found["diversity"].found == {"distinct_1": 1, "distinct_2": 1}
-    assert found["side_leakage"].passed
-    assert found["self_similarity"].passed
+    findings = {item.name: item for item in check_corpus(*sides(same, same))}
+    assert findings["diversity"].numbers == {"distinct_1": 1, "distinct_2": 1}
+    assert findings["side_leakage"].passed
+    assert findings["self_similarity"].passed
 
 
 def test_a_side_that_says_one_thing_is_a_warning() -> None:
-    found = finding(
+    result = finding(
         "self_similarity", check_corpus(*sides(np.tile(unit((1.0, 0.1)), (20, 1)), around(1, 20, 2)[:, :2]))
     )
-    assert (found.passed, found.severity) == (False, "warning")
-    assert "yard, normal: 1.00" in found.text
+    assert (result.passed, result.severity) == (False, "warning")
+    assert "yard, normal: 1.00" in result.text
 
 
 def test_what_the_encoder_cannot_read_is_not_judged_by_its_vectors() -> None:
@@ -237,7 +237,7 @@ def test_what_the_encoder_cannot_read_is_not_judged_by_its_vectors() -> None:
     unread = {
         item.name: item for item in check_corpus(corpus, vectors, unknown_words=lambda text: text.split())
     }
-    assert unread["near_duplicates"].found == {"judged": 0, "left_out": 0, "share": 0}
+    assert unread["near_duplicates"].numbers == {"judged": 0, "left_out": 0, "share": 0}
     assert unread["self_similarity"].passed
 
 
@@ -249,12 +249,12 @@ def test_a_vector_that_is_not_finite_is_refused() -> None:
 
 
 def test_words_the_encoder_has_never_seen_are_a_warning_that_names_them() -> None:
-    found = finding(
+    result = finding(
         "vocabulary",
         check_corpus(corpus_of(*GOOD), unknown_words=lambda text: ["shed"] if "shed" in text else []),
     )
-    assert (found.passed, found.severity) == (False, "warning")
-    assert "'shed' in yard: 'Flames rise from the shed.'" in found.text
+    assert (result.passed, result.severity) == (False, "warning")
+    assert "'shed' in yard: 'Flames rise from the shed.'" in result.text
 
 
 def test_vectors_of_another_corpus_are_refused() -> None:
@@ -263,4 +263,4 @@ def test_vectors_of_another_corpus_are_refused() -> None:
 
 
 def test_the_example_context_passes(yard: Context) -> None:
-    assert all(found.passed for found in check_corpus(write_corpus([yard])))
+    assert all(one.passed for one in check_corpus(write_corpus([yard])))

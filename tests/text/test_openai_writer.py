@@ -53,8 +53,8 @@ def test_a_good_server_gets_one_request_a_class_and_the_corpus_passes_its_gates(
     tmp_path: Path, yard: Context
 ) -> None:
     with misbehaving() as server:
-        [said] = write(model_at(server.url, api_key="secret"), tmp_path, yard)
-    assert is_whole(said)
+        [manuscript] = write(model_at(server.url, api_key="secret"), tmp_path, yard)
+    assert is_whole(manuscript)
     assert len(server.requests) == 2
     request = server.requests[0]
     assert request.headers["authorization"] == "Bearer secret"
@@ -64,7 +64,7 @@ def test_a_good_server_gets_one_request_a_class_and_the_corpus_passes_its_gates(
     form = request.body["response_format"]
     assert form["type"] == "json_schema"
     assert form["json_schema"]["schema"]["properties"]["pairs"]["maxItems"] == 4
-    assert all(one.passed for one in check_corpus(corpus_of([said])) if one.severity == "error")
+    assert all(one.passed for one in check_corpus(corpus_of([manuscript])) if one.severity == "error")
 
 
 RECOVERED = [
@@ -97,11 +97,11 @@ def test_what_goes_wrong_once_is_made_good(
     tmp_path: Path, yard: Context, answer: Callable[[Request], Answer]
 ) -> None:
     with misbehaving(first(answer, times=2)) as server:
-        [said] = write(model_at(server.url), tmp_path, yard)
-    assert is_whole(said)
-    texts = [draft.text for draft in said.drafts]
+        [manuscript] = write(model_at(server.url), tmp_path, yard)
+    assert is_whole(manuscript)
+    texts = [draft.text for draft in manuscript.drafts]
     assert len(texts) == len(set(texts))
-    assert all(one.passed for one in check_corpus(corpus_of([said])) if one.severity == "error")
+    assert all(one.passed for one in check_corpus(corpus_of([manuscript])) if one.severity == "error")
 
 
 def test_another_language_is_left_to_the_gates_which_refuse_it(tmp_path: Path, yard: Context) -> None:
@@ -114,9 +114,9 @@ def test_another_language_is_left_to_the_gates_which_refuse_it(tmp_path: Path, y
         return Answer(json.dumps({"pairs": pairs}))
 
     with misbehaving(german) as server:
-        [said] = write(model_at(server.url), tmp_path, yard)
-    found = {one.name: one for one in check_corpus(corpus_of([said]))}
-    assert not found["language"].passed
+        [manuscript] = write(model_at(server.url), tmp_path, yard)
+    findings = {one.name: one for one in check_corpus(corpus_of([manuscript]))}
+    assert not findings["language"].passed
 
 
 REFUSALS = [
@@ -135,8 +135,8 @@ def test_a_server_without_structured_outputs_is_asked_in_the_next_best_way_and_o
         return Answer("response_format is not supported", status=status) if form in refused else good(request)
 
     with misbehaving(old) as server:
-        [said] = write(model_at(server.url, concurrency=1), tmp_path, yard)
-    assert is_whole(said)
+        [manuscript] = write(model_at(server.url, concurrency=1), tmp_path, yard)
+    assert is_whole(manuscript)
     forms = [request.body.get("response_format", {}).get("type") for request in server.requests]
     assert forms == [*tried, tried[-1]]
 
@@ -163,10 +163,10 @@ def nobody() -> str:
 def test_a_server_that_is_away_is_named_with_what_to_check(
     tmp_path: Path, yard: Context, nobody: str
 ) -> None:
-    with pytest.raises(WriterUnavailableError) as found:
+    with pytest.raises(WriterUnavailableError) as caught:
         write(model_at(nobody, retries=1), tmp_path, yard)
     for words in ("corpus.writer 'openai'", nobody, "vllm serve", "OPENAI_BASE_URL", "traces doctor"):
-        assert words in str(found.value)
+        assert words in str(caught.value)
 
 
 def test_a_server_that_went_away_left_what_it_had_said(tmp_path: Path, yard: Context, nobody: str) -> None:
@@ -175,8 +175,8 @@ def test_a_server_that_went_away_left_what_it_had_said(tmp_path: Path, yard: Con
     garden = yard.model_copy(update={"context": "garden"})
     with pytest.raises(WriterUnavailableError):
         write(model_at(nobody, retries=0), tmp_path, yard, garden)
-    [said] = write(model_at(nobody), tmp_path, yard)  # all of it is in the journal: nobody is asked
-    assert is_whole(said)
+    [manuscript] = write(model_at(nobody), tmp_path, yard)  # all of it is in the journal: nobody is asked
+    assert is_whole(manuscript)
 
 
 def test_a_slow_server_is_waited_for_as_long_as_was_said(tmp_path: Path, yard: Context) -> None:
@@ -311,7 +311,7 @@ def test_a_look_says_whether_the_model_could_be_asked(nobody: str) -> None:
         with pytest.raises(WriterUnavailableError, match="offers: big-writer, small-writer"):
             seen(server.url, "gpt")
         assert server.requests == []
-    with pytest.raises(WriterUnavailableError, match="nobody answers"):
+    with pytest.raises(WriterUnavailableError, match="nothing answers"):
         seen(nobody, "big-writer")
     with pytest.raises(WriterUnavailableError, match=r"writing\.model is not set"):
         look("openai", WritingSettings(), Server())

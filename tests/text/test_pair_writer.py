@@ -49,13 +49,13 @@ def fires_only(context: Context) -> Context:
 
 
 def test_each_class_gets_its_pairs_and_the_catalog_keeps_its_sentences(tmp_path: Path, yard: Context) -> None:
-    [said] = write(Scripted(lambda question, _: numbered(question)), tmp_path, yard)
+    [manuscript] = write(Scripted(lambda question, _: numbered(question)), tmp_path, yard)
     for label in ("fire", "theft"):
         for side in ("anomalous", "normal"):
-            assert sum(draft[:2] == (side, label) for draft in new(said)) == 3
-    shipped = {draft.text for draft in said.drafts if draft.origin == SHIPPED}
+            assert sum(draft[:2] == (side, label) for draft in new(manuscript)) == 3
+    shipped = {draft.text for draft in manuscript.drafts if draft.origin == SHIPPED}
     assert shipped == {text for place, text in yard.sentences() if place != ("scene",)}
-    assert said.counts == {"short": 0}
+    assert manuscript.counts == {"short": 0}
 
 
 def test_every_trace_says_who_wrote_it_and_with_what(tmp_path: Path, yard: Context) -> None:
@@ -81,10 +81,10 @@ def test_a_normal_sentence_too_near_the_anomaly_goes_back_and_says_how_often(
         return json.dumps({"sentences": ["A blanket warms the guests."]})
 
     model = Scripted(say, pairs_per_class=2)
-    [said] = write(model, tmp_path, fires_only(yard))
-    assert ("normal", "fire", "A lamp stands there.", 0) in new(said)
-    assert ("normal", "fire", "A blanket warms the guests.", 2) in new(said)
-    assert said.counts == {"short": 0, "sent_back": 2}
+    [manuscript] = write(model, tmp_path, fires_only(yard))
+    assert ("normal", "fire", "A lamp stands there.", 0) in new(manuscript)
+    assert ("normal", "fire", "A blanket warms the guests.", 2) in new(manuscript)
+    assert manuscript.counts == {"short": 0, "sent_back": 2}
     assert [question.kind for question, _ in model.asked] == ["pairs", "sentences", "sentences"]
 
 
@@ -98,9 +98,9 @@ def test_what_is_too_near_after_the_last_round_is_dropped_and_counted(
         return numbered(question, what=f"blaze number {next(turn)}")
 
     model = Scripted(say, rewriting_rounds=rounds)
-    [said] = write(model, tmp_path, fires_only(yard))
-    assert [draft[0] for draft in new(said)] == ["anomalous"] * 3
-    assert (said.counts["dropped"], said.counts["short"]) == (3, 3)
+    [manuscript] = write(model, tmp_path, fires_only(yard))
+    assert [draft[0] for draft in new(manuscript)] == ["anomalous"] * 3
+    assert (manuscript.counts["dropped"], manuscript.counts["short"]) == (3, 3)
     assert len(model.asked) == asked
 
 
@@ -113,8 +113,8 @@ def test_a_sentence_that_comes_back_unchanged_goes_back_again_and_is_dropped_in_
         return json.dumps({"sentences": ["A camp blaze warms the guests."]})
 
     model = Scripted(say, pairs_per_class=1)
-    [said] = write(model, tmp_path, fires_only(yard))
-    assert said.counts == {"short": 1, "sent_back": 3, "dropped": 1}
+    [manuscript] = write(model, tmp_path, fires_only(yard))
+    assert manuscript.counts == {"short": 1, "sent_back": 3, "dropped": 1}
     seeds = [seed for question, seed in model.asked if question.kind == "sentences"]
     assert len(set(seeds)) == 3
 
@@ -137,24 +137,24 @@ def test_too_few_are_asked_for_again_with_what_is_written_already(tmp_path: Path
         return pairs_reply((f"A {question.label} blaze goes on.", f"A {question.label} post leans there."))
 
     model = Scripted(say)
-    [said] = write(model, tmp_path, yard)
-    assert said.counts == {"short": 0}
+    [manuscript] = write(model, tmp_path, yard)
+    assert manuscript.counts == {"short": 0}
     again = [question for question, _ in model.asked if "already" in question.text]
     assert [(one.label, one.count) for one in again] == [("theft", 1), ("fire", 1)]
     assert "A blaze spreads in the first fire yard." in again[1].text
 
 
 def test_too_many_are_cut_to_what_was_asked_for(tmp_path: Path, yard: Context) -> None:
-    [said] = write(Scripted(lambda question, _: numbered(question, count=9)), tmp_path, yard)
-    assert len(new(said)) == 2 * 2 * 3
-    assert said.counts == {"short": 0}
+    [manuscript] = write(Scripted(lambda question, _: numbered(question, count=9)), tmp_path, yard)
+    assert len(new(manuscript)) == 2 * 2 * 3
+    assert manuscript.counts == {"short": 0}
 
 
 def test_a_model_that_repeats_itself_ends_with_fewer_and_says_how_many(tmp_path: Path, yard: Context) -> None:
     model = Scripted(lambda question, _: numbered(question, count=1))
-    [said] = write(model, tmp_path, yard)
-    assert len(new(said)) == 4
-    assert said.counts == {"short": 8, "repeated": 8}
+    [manuscript] = write(model, tmp_path, yard)
+    assert len(new(manuscript)) == 4
+    assert manuscript.counts == {"short": 8, "repeated": 8}
 
 
 def test_what_stands_in_the_catalog_or_in_another_class_is_not_taken_again(
@@ -165,8 +165,8 @@ def test_what_stands_in_the_catalog_or_in_another_class_is_not_taken_again(
         ("A blaze fills the cart.", yard.normal[0].rstrip(".")),
         ("a blaze  burns low", "A lamp stands there."),
     )
-    [said] = write(Scripted(lambda question, _: same), tmp_path, yard)
-    assert [draft[:3] for draft in new(said)] == [
+    [manuscript] = write(Scripted(lambda question, _: same), tmp_path, yard)
+    assert [draft[:3] for draft in new(manuscript)] == [
         ("anomalous", "fire", "A blaze fills the cart."),
         ("anomalous", "fire", "A blaze burns low."),
         ("normal", "fire", "A lamp stands there."),
@@ -181,9 +181,9 @@ def test_what_the_catalog_refuses_is_refused_and_counted(tmp_path: Path, yard: C
     def say(question: Question, seed: int) -> str:
         return wrong if "already" not in question.text and question.label == "fire" else numbered(question)
 
-    [said] = write(Scripted(say, pairs_per_class=2), tmp_path, yard)
-    assert said.counts["refused"] > 0
-    assert not any("*" in draft.text or "—" in draft.text for draft in said.drafts)
+    [manuscript] = write(Scripted(say, pairs_per_class=2), tmp_path, yard)
+    assert manuscript.counts["refused"] > 0
+    assert not any("*" in draft.text or "—" in draft.text for draft in manuscript.drafts)
 
 
 def test_contexts_together_say_what_each_says_alone(tmp_path: Path, yard: Context) -> None:
@@ -220,17 +220,17 @@ def test_many_pairs_are_asked_for_in_portions(tmp_path: Path, yard: Context) -> 
         )
 
     model = Scripted(say, pairs_per_class=45)
-    [said] = write(model, tmp_path, yard)
+    [manuscript] = write(model, tmp_path, yard)
     assert [question.count for question, _ in model.asked if question.label == "fire"] == [20, 20, 5]
-    assert said.counts == {"short": 0}
+    assert manuscript.counts == {"short": 0}
 
 
 def test_an_unusable_reply_is_asked_for_again_with_the_next_seed(tmp_path: Path, yard: Context) -> None:
     model = Scripted(lambda question, seed: numbered(question) if seed == 5 else "Certainly!", seed=4)
-    [said] = write(model, tmp_path, yard)
-    assert said.counts == {"short": 0}
+    [manuscript] = write(model, tmp_path, yard)
+    assert manuscript.counts == {"short": 0}
     assert [seed for _, seed in model.asked] == [4, 4, 5, 5]
-    assert {draft.origin for draft in said.drafts} == {
+    assert {draft.origin for draft in manuscript.drafts} == {
         SHIPPED,
         TraceOrigin("scripted", "tiny", PROMPT_VERSION, 4, 0),
     }
@@ -252,8 +252,8 @@ def test_a_rewriting_that_fails_drops_the_sentence_and_ends_nothing(tmp_path: Pa
     def say(question: Question, seed: int) -> str:
         return numbered(question, what="blaze") if question.kind == "pairs" else "I cannot do that."
 
-    [said] = write(Scripted(say), tmp_path, fires_only(yard))
-    assert said.counts == {"short": 3, "sent_back": 9, "unanswered": 3, "dropped": 3}
+    [manuscript] = write(Scripted(say), tmp_path, fires_only(yard))
+    assert manuscript.counts == {"short": 3, "sent_back": 9, "unanswered": 3, "dropped": 3}
 
 
 class Dying(Scripted):
@@ -278,10 +278,10 @@ def test_a_run_that_died_left_all_it_had_and_the_next_asks_for_the_rest_only(
     left = tmp_path / "replies" / "yard.jsonl"
     left.write_bytes(left.read_bytes() + b'{"key": "half a li')
     model = Scripted(lambda question, _: numbered(question))
-    said = write(model, tmp_path, *contexts)
+    manuscripts = write(model, tmp_path, *contexts)
     assert len(model.asked) == 1
     whole = write(Scripted(lambda question, _: numbered(question)), tmp_path / "whole", *contexts)
-    assert said == whole
+    assert manuscripts == whole
     again = Scripted(lambda question, _: pytest.fail("asked twice"))
     assert write(again, tmp_path, *contexts) == whole
 
@@ -321,8 +321,8 @@ def test_another_text_space_is_another_writer(tmp_path: Path) -> None:
     assert PairWriter(model, space, Journal(tmp_path)).fingerprint != before
 
 
-def test_whoever_watches_is_told_after_each_reply(tmp_path: Path, yard: Context) -> None:
-    told: list[tuple[int, int, str]] = []
+def test_progress_is_reported_after_each_reply(tmp_path: Path, yard: Context) -> None:
+    reports: list[tuple[int, int, str]] = []
     model = Scripted(lambda question, _: numbered(question))
-    list(writer(model, tmp_path, progress=lambda *one: told.append(one)).write([yard]))
-    assert told == [(1, 2, "yard, theft"), (2, 2, "yard, fire")]
+    list(writer(model, tmp_path, progress=lambda *one: reports.append(one)).write([yard]))
+    assert reports == [(1, 2, "yard, theft"), (2, 2, "yard, fire")]

@@ -1,4 +1,4 @@
-"""Replies: what is found in what a language model says, and what of it may stand."""
+"""Replies: what is read from the answer of a language model, and which sentences may be taken."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def test_rewritten_sentences_are_read_and_what_is_no_text_is_left_out() -> None:
 
 
 @pytest.mark.parametrize(
-    ("said", "tidied"),
+    ("text", "tidied"),
     [
         ("  two men\n hug ", "Two men hug."),
         ("12) Two men hug.", "Two men hug."),
@@ -76,8 +76,8 @@ def test_rewritten_sentences_are_read_and_what_is_no_text_is_left_out() -> None:
         ("", ""),
     ],
 )
-def test_a_sentence_is_tidied_as_the_catalog_writes_it(said: str, tidied: str) -> None:
-    assert tidy(said) == tidied
+def test_a_sentence_is_tidied_as_the_catalog_writes_it(text: str, tidied: str) -> None:
+    assert tidy(text) == tidied
 
 
 REFUSED = [
@@ -113,9 +113,9 @@ def test_whatever_may_stand_passes_the_gates(text: str) -> None:
                 "writer": ["model"],
             }
         )
-        found = {one.name: one for one in check_corpus(table)}
-        assert found["length"].passed
-        assert found["language"].found["not_plain"] == 0
+        findings = {one.name: one for one in check_corpus(table)}
+        assert findings["length"].passed
+        assert findings["language"].numbers["not_plain"] == 0
 
 
 @given(st.from_regex(r"[Aa] ?[Mm]an +[Hh]ugs[.!]?", fullmatch=True))
@@ -149,6 +149,6 @@ def test_a_sentence_far_down_a_class_leaves_the_question_as_it_is(yard: Context)
 def test_the_schema_takes_what_was_asked_for_and_nothing_else() -> None:
     schema = schema_of("pairs", 4)
     assert schema["additionalProperties"] is False
-    listed = schema["properties"]["pairs"]
-    assert (listed["minItems"], listed["maxItems"]) == (4, 4)
-    assert listed["items"]["required"] == ["anomalous", "normal"]
+    array = schema["properties"]["pairs"]
+    assert (array["minItems"], array["maxItems"]) == (4, 4)
+    assert array["items"]["required"] == ["anomalous", "normal"]

@@ -15,13 +15,13 @@ from traces_core.text.scenes import GENERIC, scene_sentence
 def catalog(tmp_path: Path) -> Path:
     """Three contexts; each scene names its own."""
     for name in ("attic", "barn", "cellar"):
-        said = {
+        values = {
             "context": name,
             "scene": f"The {name} on a quiet day.",
             "normal": ["A cat sleeps."],
             "anomalous": {"fire": ["A box burns.", "Flames rise from a box."]},
         }
-        (tmp_path / f"{name}.yaml").write_text(yaml.safe_dump(said))
+        (tmp_path / f"{name}.yaml").write_text(yaml.safe_dump(values))
     return tmp_path
 
 

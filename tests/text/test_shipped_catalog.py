@@ -74,8 +74,8 @@ def test_few_sentences_stand_in_two_contexts(corpus: pl.DataFrame) -> None:
 
 
 def test_the_whole_catalog_passes_the_gates_of_words(corpus: pl.DataFrame) -> None:
-    for found in check_corpus(corpus):
-        assert found.passed, f"{found.name}: {found.text}"
+    for finding in check_corpus(corpus):
+        assert finding.passed, f"{finding.name}: {finding.text}"
 
 
 @pytest.mark.parametrize("context", Settings.load(ROOT, profile="").corpus.contexts)
@@ -85,5 +85,5 @@ def test_each_context_in_use_passes_every_gate_of_its_encoder(
     clip = ClipEncoder.load()
     corpus = write_corpus([catalog[context]])
     vectors = clip.encode_texts(corpus["text"].to_list())
-    for found in check_corpus(corpus, vectors, unknown_words=clip.unknown_words):
-        assert found.passed, f"{found.name}: {found.text}"
+    for finding in check_corpus(corpus, vectors, unknown_words=clip.unknown_words):
+        assert finding.passed, f"{finding.name}: {finding.text}"

@@ -79,10 +79,10 @@ def test_vllms_own_outputs_become_traces_in_one_batch_for_all_contexts(tmp_path:
     engine = Canned()
     contexts = [yard.model_copy(update={"context": f"yard_{i}"}) for i in range(BATCH // 2 + 1)]
     writer = PairWriter(VllmModel(SETTINGS, Server(), engine), WordSpace(), Journal(tmp_path))
-    said = list(writer.write(contexts))
+    manuscripts = list(writer.write(contexts))
     assert engine.batches == [BATCH, 2]
-    assert all(one.counts == {"short": 0} for one in said)
-    assert {draft.origin.writer for draft in said[0].drafts} == {"shipped", "vllm"}
+    assert all(one.counts == {"short": 0} for one in manuscripts)
+    assert {draft.origin.writer for draft in manuscripts[0].drafts} == {"shipped", "vllm"}
 
 
 @pytest.mark.vllm

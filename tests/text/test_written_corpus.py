@@ -19,7 +19,7 @@ from traces_core.steps import corpus as corpus_step
 from traces_core.store import Store
 from traces_core.text import write_corpus
 from traces_core.text.catalog import read_catalog
-from traces_core.text.writers.progress import shown
+from traces_core.text.writers.progress import progress_bar
 
 ROOT = Path(__file__).parents[2]
 WRITING = {"model": "small-writer", "pairs_per_class": 2, "maximum_cosine": 1.0}
@@ -49,9 +49,9 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]
 
 
 def make_project(folder: Path, **corpus: object) -> Project:
-    said = {"corpus": {"contexts": ["street", "corridor"], **corpus}, "writing": WRITING}
+    values = {"corpus": {"contexts": ["street", "corridor"], **corpus}, "writing": WRITING}
     machine = Machine(data=folder / "data", catalog=ROOT / "catalog", reports=folder, device="cpu")
-    return Project(Store(machine.data), Settings.model_validate(said), machine)
+    return Project(Store(machine.data), Settings.model_validate(values), machine)
 
 
 def test_a_server_that_dies_between_two_contexts_loses_nothing(tmp_path: Path, server: Misbehaving) -> None:
@@ -115,25 +115,25 @@ def test_another_seed_is_another_corpus_and_another_server_is_not(
 def test_the_doctor_says_whether_the_writer_could_be_asked(
     elsewhere: Path, server: Misbehaving, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def found(**writing: object) -> tuple[bool, str]:
-        said = {"corpus": {"contexts": ["street"], "writer": "openai"}, "writing": {**WRITING, **writing}}
-        (elsewhere / "params.yaml").write_text(yaml.safe_dump(said))
+    def writer_diagnosis(**writing: object) -> tuple[bool, str]:
+        values = {"corpus": {"contexts": ["street"], "writer": "openai"}, "writing": {**WRITING, **writing}}
+        (elsewhere / "params.yaml").write_text(yaml.safe_dump(values))
         [one] = [one for one in examine() if one.what == "writer"]
-        return one.is_well, one.found
+        return one.is_well, one.detail
 
-    assert found() == (True, f"openai: small-writer at {server.url}")
-    is_well, words = found(model="gpt")
+    assert writer_diagnosis() == (True, f"openai: small-writer at {server.url}")
+    is_well, words = writer_diagnosis(model="gpt")
     assert not is_well
     assert "big-writer, small-writer" in words
     monkeypatch.delenv("OPENAI_BASE_URL")
-    assert "OPENAI_BASE_URL is not set" in found()[1]
+    assert "OPENAI_BASE_URL is not set" in writer_diagnosis()[1]
 
 
 def test_a_bar_is_drawn_on_a_terminal_and_nowhere_else() -> None:
-    with shown(Console(file=StringIO())) as silent:
+    with progress_bar(Console(file=StringIO())) as silent:
         assert silent is None
     drawn = Console(file=StringIO(), force_terminal=True, width=80)
-    with shown(drawn) as progress:
+    with progress_bar(drawn) as progress:
         assert progress is not None
         progress(3, 7, "yard, fire")
     assert "3/7" in drawn.file.getvalue()  # type: ignore[attr-defined]

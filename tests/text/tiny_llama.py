@@ -33,6 +33,6 @@ def write_tiny_llama(folder: Path) -> Path:
         bos_token_id=0,
         eos_token_id=1,
     )
-    said = {**config.to_dict(), "architectures": ["LlamaForCausalLM"]}
-    (folder / "config.json").write_text(json.dumps(said))
+    values = {**config.to_dict(), "architectures": ["LlamaForCausalLM"]}
+    (folder / "config.json").write_text(json.dumps(values))
     return folder

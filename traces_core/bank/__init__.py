@@ -3,7 +3,7 @@
     layout    which rows are whose        chunked_vectors  the vectors, in one array or in several
     contents  both, and their changes     search           the nearest of some rows
     index     what a large side proposes  folder           all of it on disk
-    bank      what a caller asks          answers          what it is told
+    bank      what a caller asks          answers          what it gets
     recall    whether an index finds what is there
     settings  when an index is used, and how closely it searches
 

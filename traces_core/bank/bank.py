@@ -224,8 +224,8 @@ class Bank:
         spans = self.contents.layout.spans(side, contexts)
         if WEIGHT not in self.corpus.columns:
             return np.ones(sum(stop - start for start, stop in spans), np.float32)
-        said = self.corpus[WEIGHT].to_numpy().astype(np.float32)
-        return np.concatenate([said[:0], *(said[start:stop] for start, stop in spans)])
+        weights = self.corpus[WEIGHT].to_numpy().astype(np.float32)
+        return np.concatenate([weights[:0], *(weights[start:stop] for start, stop in spans)])
 
     def require_space(self, space: str, where: str) -> None:
         """Refuse vectors of another encoder.

@@ -89,7 +89,7 @@ class BankContents:
         if corpus.schema != self.corpus.schema:
             raise ValueError(
                 f"{where}: {name!r} comes with the columns {dict(corpus.schema)}, the bank has "
-                f"{dict(self.corpus.schema)}. Build the bank anew."
+                f"{dict(self.corpus.schema)}. Rebuild the bank."
             )
         if (corpus["context"] != name).any():
             others = sorted(set(corpus["context"]) - {name})

@@ -1,4 +1,4 @@
-"""How a bank lies on disk: a folder of files that belong together, or no bank.
+"""A bank on disk: a folder of files that belong together, or no bank.
 
     vectors.npy                     every vector, in the order of the traces; read where it lies
     traces.parquet                  the traces, sorted by side, context, class and id
@@ -115,10 +115,10 @@ def parts_in(folder: Path) -> dict[str, dict[str, str]]:
     MissingArtifactError, CorruptArtifactError
         As `read_bank_folder`, where there is no bank that could be read.
     """
-    found: dict[str, dict[str, str]] = {}
+    fingerprints: dict[str, dict[str, str]] = {}
     for side, context, _, fingerprint in _read_about(folder)["parts"]:
-        found.setdefault(context, {})[side] = fingerprint
-    return found
+        fingerprints.setdefault(context, {})[side] = fingerprint
+    return fingerprints
 
 
 def _belonging(folder: Path, about: Mapping[str, Any], corpus: pl.DataFrame, vectors: Array) -> BankContents:
@@ -128,10 +128,10 @@ def _belonging(folder: Path, about: Mapping[str, Any], corpus: pl.DataFrame, vec
         for side, context, classes, fingerprint in about["parts"]
     )
     if vectors.ndim != 2 or vectors.dtype != np.float32 or len(vectors) != len(corpus):
-        found = f"{vectors.dtype} vectors of shape {vectors.shape} for {len(corpus)} traces"
-        raise CorruptArtifactError(folder / "vectors.npy", found)
+        problem = f"{vectors.dtype} vectors of shape {vectors.shape} for {len(corpus)} traces"
+        raise CorruptArtifactError(folder / "vectors.npy", problem)
     if parts_of(corpus, vectors) != expected:
-        raise CorruptArtifactError(folder, "traces and vectors are not those that bank.json speaks of")
+        raise CorruptArtifactError(folder, "traces and vectors are not those that bank.json describes")
     return BankContents(corpus, Layout(expected), ChunkedVectors([vectors]))
 
 
@@ -163,10 +163,10 @@ def _sweep(target: Path) -> None:
     """Put back what a killed writer moved out of the way, and delete what it left half written."""
     ours = re.compile(rf"\.{re.escape(target.name)}-(\d+)-(old-)?[0-9a-f]{{8}}")
     for left in target.parent.glob(".*"):
-        found = ours.fullmatch(left.name)
-        if found is None or _lives(int(found[1])):
+        match = ours.fullmatch(left.name)
+        if match is None or _lives(int(match[1])):
             continue
-        if found[2] and not target.exists():
+        if match[2] and not target.exists():
             left.rename(target)
         else:
             shutil.rmtree(left, ignore_errors=True)
@@ -177,7 +177,7 @@ def _lives(process: int) -> bool:
         os.kill(process, 0)
     except ProcessLookupError:
         return False
-    except PermissionError:  # somebody else's process
+    except PermissionError:  # another user's process
         return True
     return True
 

@@ -91,7 +91,7 @@ class SideIndex:
     def candidates(self, queries: Array, count: int) -> Iterator[tuple[Array, NDArray[np.int64]]]:
         """Some queries at a time, and for each of them the ids of so many traces that seem nearest.
 
-        Fewer are told by -1.
+        Where there are fewer, the rest are -1.
         """
         for start in range(0, len(queries), _ASKED):
             some = queries[start : start + _ASKED]

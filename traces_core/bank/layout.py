@@ -69,8 +69,8 @@ class Layout:
     @cached_property
     def classes(self) -> tuple[str, ...]:
         """Every class of the anomalous side, sorted."""
-        found = {name for part in self.parts if part.side == "anomalous" for name, _ in part.classes}
-        return tuple(sorted(found))
+        names = {name for part in self.parts if part.side == "anomalous" for name, _ in part.classes}
+        return tuple(sorted(names))
 
     @cached_property
     def _places(self) -> dict[tuple[str, str], dict[str | None, Span]]:
@@ -164,8 +164,8 @@ def parts_of(corpus: pl.DataFrame, vectors: Array) -> tuple[Part, ...]:
 
 def _classes(corpus: pl.DataFrame) -> dict[tuple[str, str], tuple[tuple[str, int], ...]]:
     """By side and context: names and sizes of the classes, of a corpus in the order of a bank."""
-    found: dict[tuple[str, str], tuple[tuple[str, int], ...]] = {}
+    sizes: dict[tuple[str, str], tuple[tuple[str, int], ...]] = {}
     counts = corpus.group_by("side", "context", "class", maintain_order=True).len()
     for side, context, name, count in counts.iter_rows():
-        found[side, context] = (*found.get((side, context), ()), (name, count))
-    return found
+        sizes[side, context] = (*sizes.get((side, context), ()), (name, count))
+    return sizes

@@ -47,7 +47,7 @@ def near(vectors: Array, cosine: float, rng: np.random.Generator) -> Array:
 
 
 def recall_of_index(bank: Bank, side: Side, k: int, *, seed: int = 0) -> float:
-    """Recall of a side on a sample of its own traces, each moved so that none asks for itself.
+    """Recall of a side on a sample of its own traces, each moved so that none is its own query.
 
     Parameters
     ----------

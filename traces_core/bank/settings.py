@@ -29,7 +29,7 @@ class BankSettings(BaseModel):
         500, ge=1, le=100_000, description="Traces an index proposes, to be compared exactly (count)."
     )
     retrain_share: float = Field(
-        0.3, ge=0, le=1, description="Share of a side that may change before its index is trained anew."
+        0.3, ge=0, le=1, description="Share of a side that may change before its index is retrained."
     )
     recall_at_k: int = Field(5, ge=1, description="Neighbours the recall gate looks at (count).")
     minimum_recall: float = Field(0.99, ge=0, le=1, description="Recall against exact search the gate asks.")

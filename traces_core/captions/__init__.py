@@ -1,4 +1,4 @@
-"""Captions: what a VLM said about stretches of video, as a stream of scores.
+"""Captions: what a VLM wrote about stretches of video, as a stream of scores.
 
     table ──> sentences ──> stream ──> scores        writer: from videos to a table
 

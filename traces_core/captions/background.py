@@ -1,4 +1,4 @@
-"""Background: what other contexts of the catalog add to the sentences that somebody wrote for a place.
+"""Background: what other contexts of the catalog add to the sentences written for a place.
 
 A dozen sentences a side leave most of what captions can say without a near neighbour. The background fills
 the space between them, and takes its sides from them: it says nothing against what was written. Which
@@ -90,5 +90,5 @@ def agrees(corpus: pl.DataFrame, vectors: Array, traces: pl.DataFrame, others: A
         (others @ vectors[(corpus["side"] == side).to_numpy()].T).max(axis=1, initial=-1.0) for side in SIDES
     )
     is_normal = (traces["side"] == "normal").to_numpy()
-    found: NDArray[np.bool_] = np.where(is_normal, normal >= anomalous, anomalous >= normal)
-    return found
+    is_nearer: NDArray[np.bool_] = np.where(is_normal, normal >= anomalous, anomalous >= normal)
+    return is_nearer

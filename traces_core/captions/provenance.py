@@ -1,4 +1,4 @@
-"""What a file of scores or captions was made from, kept within the file: nobody should have to ask.
+"""What a file of scores or captions was made from; kept within the file itself.
 
 Parquet keeps it in its own metadata, under the key `traces`; readers that do not know it see a plain table.
 """
@@ -65,7 +65,7 @@ def write_table(table: pl.DataFrame, made_from: Mapping[str, Any], path: Path | 
 
 
 def read_provenance(path: Path | str) -> dict[str, Any]:
-    """What `write_table` said a file was made from.
+    """What a file was made from, as `write_table` stated it.
 
     Raises
     ------
@@ -73,7 +73,7 @@ def read_provenance(path: Path | str) -> dict[str, Any]:
         If the file says nothing of the kind.
     """
     try:
-        said: dict[str, Any] = json.loads(pl.read_parquet_metadata(path)[KEY])
+        recorded: dict[str, Any] = json.loads(pl.read_parquet_metadata(path)[KEY])
     except (OSError, KeyError, ValueError, pl.exceptions.PolarsError) as error:
         raise CorruptArtifactError(path, f"it does not say what it was made from ({error!r})") from error
-    return said
+    return recorded

@@ -39,13 +39,13 @@ def split_sentences(caption: str) -> tuple[str, ...]:
     ('A car stops.', 'Nobody gets out.')
     """
     plain = _MARKUP.sub("", THOUGHT.sub(" ", caption))
-    found: dict[str, None] = {}
+    sentences: dict[str, None] = {}
     for line in _BREAK.split(plain):
         text = _ITEM.sub("", " ".join(line.split()), count=1) if _ITEM.match(line.strip()) else line
         for sentence in _cut(" ".join(text.split())):
             if _LETTER.search(sentence):
-                found[sentence] = None
-    return tuple(found) or (caption.strip(),)
+                sentences[sentence] = None
+    return tuple(sentences) or (caption.strip(),)
 
 
 def _cut(text: str) -> list[str]:

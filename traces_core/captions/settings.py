@@ -16,7 +16,7 @@ Seconds = Annotated[float, Field(gt=0, le=86_400)]
 
 
 class CaptionSettings(BaseModel):
-    """The caption stream: what a VLM said about a stretch of video, against the sentences of the catalog."""
+    """The caption stream: what a VLM wrote about a stretch of video, against the sentences of the catalog."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -26,7 +26,7 @@ class CaptionSettings(BaseModel):
     text_encoder: str = Field(
         "sentence-transformers/all-MiniLM-L6-v2",
         min_length=1,
-        description="Sentence encoder: a name on the hub or a folder; TRACES_TEXT_ENCODER goes before it.",
+        description="Sentence encoder: a name on the hub or a folder; TRACES_TEXT_ENCODER overrides it.",
     )
     contexts: tuple[str, ...] = Field(
         (), description="Contexts of the catalog that answer; none named: all but the practice ones."
@@ -61,7 +61,7 @@ class CaptionSettings(BaseModel):
         None, description="VLM that writes captions, by its name at the OpenAI-compatible server."
     )
     window_s: float = Field(4.0, gt=0, le=3600, description="Video that one caption is about (seconds).")
-    frames: int = Field(8, ge=1, le=256, description="Pictures of a window that the VLM is shown (count).")
+    frames: int = Field(8, ge=1, le=256, description="Pictures of a window that the VLM gets (count).")
     image_px: int = Field(448, ge=32, le=4096, description="Longer edge of such a picture at most (pixels).")
     max_tokens: int = Field(256, ge=64, le=8192, description="Longest caption (tokens).")
     temperature: float = Field(0.0, ge=0, le=2, description="How freely the VLM draws; 0: the likeliest.")

@@ -40,7 +40,7 @@ CHUNK = 2048
 """Sentences whose vectors are held at once: a million captions take no more memory than these."""
 
 Progress = Callable[[int, int], None]
-"""Told after each chunk: sentences scored, and how many there are."""
+"""Called after each chunk: sentences scored, and how many there are."""
 
 
 def catalog_corpus(
@@ -198,9 +198,11 @@ class CaptionSentences:
 def sentences_of(table: CaptionTable) -> CaptionSentences:
     """The distinct captions of a table in their distinct sentences."""
     cut = {caption: split_sentences(caption) for caption in table.rows["caption"].unique(maintain_order=True)}
-    texts = sorted({text for said in cut.values() for text in said}, key=lambda text: (len(text), text))
+    texts = sorted(
+        {text for sentences in cut.values() for text in sentences}, key=lambda text: (len(text), text)
+    )
     rows = {text: row for row, text in enumerate(texts)}
-    pairs = [(caption, rows[text]) for caption, said in cut.items() for text in said]
+    pairs = [(caption, rows[text]) for caption, sentences in cut.items() for text in sentences]
     schema = {"caption": pl.String, "sentence": pl.Int64}
     return CaptionSentences(tuple(texts), pl.DataFrame(pairs, schema=schema, orient="row"))
 
@@ -223,7 +225,7 @@ def score_captions(
     scorer
         Bank, encoder and settings.
     progress
-        Told after each chunk of sentences.
+        Called after each chunk of sentences.
 
     Returns
     -------
@@ -232,17 +234,17 @@ def score_captions(
         it had that) and `score` (float64, in the scorer's units; higher is more anomalous), sorted by video
         and time: what `traces evaluate` reads. Causal.
     """
-    said = sentences_of(table)
-    return scored_table(table, said, *scorer.score_sentences(said.texts, progress), scorer.settings)
+    sentences = sentences_of(table)
+    return scored_table(table, sentences, *scorer.score_sentences(sentences.texts, progress), scorer.settings)
 
 
 def scored_table(
-    table: CaptionTable, said: CaptionSentences, scores: Array, vectors: Array, settings: CaptionSettings
+    table: CaptionTable, sentences: CaptionSentences, scores: Array, vectors: Array, settings: CaptionSettings
 ) -> pl.DataFrame:
     """As `score_captions`, from scores (N,) and unit vectors (N, D) of the sentences."""
-    own = caption_scores(said, scores, settings.top_share).with_row_index("row")
+    own = caption_scores(sentences, scores, settings.top_share).with_row_index("row")
     rows = table.rows.join(own, on="caption", maintain_order="left")
-    meanings = caption_vectors(said, vectors)
+    meanings = caption_vectors(sentences, vectors)
     videos = rows.select("score", "start_s", "end_s", "row", "video").partition_by(
         "video", maintain_order=True, include_key=False
     )
@@ -251,33 +253,33 @@ def scored_table(
 
 
 def _over_time(part: pl.DataFrame, meanings: Array, settings: CaptionSettings) -> NDArray[np.float64]:
-    """The scores of one video's stretches, with what the camera has said before taken into account."""
+    """The scores of one video's stretches, against the earlier captions of the same camera."""
     scores, start_s, end_s = (part[name].to_numpy() for name in ("score", "start_s", "end_s"))
     new = departures(meanings[part["row"].to_numpy()], end_s - start_s)
     return trailing_means(scores + settings.departure * new, start_s, end_s, settings.trailing_s)
 
 
-def caption_vectors(said: CaptionSentences, vectors: Array) -> Array:
+def caption_vectors(sentences: CaptionSentences, vectors: Array) -> Array:
     """float32 array of shape (C, D): the mean of each distinct caption's sentences, in their order."""
-    first = said.captions["caption"].rle_id().to_numpy()
+    first = sentences.captions["caption"].rle_id().to_numpy()
     starts = np.flatnonzero(np.diff(first, prepend=-1))
-    rows = said.captions["sentence"].to_numpy()
+    rows = sentences.captions["sentence"].to_numpy()
     means = np.empty((len(starts), vectors.shape[1]), np.float32)
     for at, (start, end) in enumerate(pairwise([*starts, len(rows)])):
         means[at] = np.asarray(vectors[rows[start:end]]).mean(axis=0)
     return means
 
 
-def caption_scores(said: CaptionSentences, scores: Array, top_share: float) -> pl.DataFrame:
+def caption_scores(sentences: CaptionSentences, scores: Array, top_share: float) -> pl.DataFrame:
     """`caption, score`: the mean of the highest `top_share` of each caption's sentences, rounded up to whole.
 
     One sentence in many may tell of the event, and the mean of all would drown it; the highest alone would
     be an accident of wording.
     """
-    values = np.asarray(scores, dtype=np.float64)[said.captions["sentence"].to_numpy()]
+    values = np.asarray(scores, dtype=np.float64)[sentences.captions["sentence"].to_numpy()]
     most = (pl.len() * top_share).round(6).ceil().cast(pl.Int64)  # 0.7 x 10 is 7.000000000000001
     return (
-        said.captions.with_columns(score=values)
+        sentences.captions.with_columns(score=values)
         .group_by("caption", maintain_order=True)
         .agg(pl.col("score").sort(descending=True).head(most).mean())
     )

@@ -1,4 +1,4 @@
-"""A table of captions: what was said about which stretch of which video. Checked; what is odd is counted.
+"""A table of captions: one for each stretch of each video. Checked; what is odd is counted.
 
 A row is a stretch with its caption: `video, caption` and `first_frame, last_frame` (counted from 0, both
 included) or `start_s, end_s` (half-open); `fps` where it is not 30. Any rate will do: one a second, one a
@@ -20,7 +20,7 @@ from traces_core.store.digest import digest
 
 RULES = (
     "where a table has frames and seconds, the frames count",
-    "rows may stand in any order; they are sorted by video and time (out_of_order)",
+    "rows may be in any order; they are sorted by video and time (out_of_order)",
     "a row that says the same as another about the same stretch is left out (rows_repeated)",
     "neighbours may have one frame in common, as where an end is the next start; it belongs to the "
     "later one (frames_shared); more in common is an error",
@@ -67,7 +67,7 @@ def read_captions(path: Path | str, *, fps: Fraction = DEFAULT_FPS) -> CaptionTa
     path
         The table; further columns are ignored.
     fps
-        Frames per second of the rows whose `fps` is not said; a column wins over it.
+        Frames per second of the rows that state no `fps`; a column takes precedence.
 
     Raises
     ------
@@ -145,7 +145,7 @@ def _checked(source: str, table: pl.DataFrame) -> pl.DataFrame:
         is_wrong = ~(pl.col(column).is_finite() & (pl.col(column) >= 0) & whole).fill_null(False)
         _refuse(source, read, is_wrong, f"{name} is not {kind} of at least 0", "Count from the first frame.")
     is_backward = (pl.col("end") < pl.col("begin")) if in_frames else (pl.col("end") <= pl.col("begin"))
-    _refuse(source, read, is_backward, f"{end} is not after {begin}", "Exchange or mend them.")
+    _refuse(source, read, is_backward, f"{end} is not after {begin}", "Swap or correct them.")
     return read
 
 
@@ -153,16 +153,16 @@ def _timed(source: str, read: pl.DataFrame, fps: Fraction) -> pl.DataFrame:
     """The table with `start_s` and `end_s`, half-open, and `rate`, frames per second."""
     clocks = read.group_by("video", "fps", maintain_order=True).agg(pl.col("row").first())
     rates: dict[str, tuple[Fraction, int]] = {}
-    for video, said, row in clocks.rows():
+    for video, stated, row in clocks.rows():
         try:
-            rate = parse_rate(said, where=f"{source}: row {row}") if said and said != "NaN" else fps
+            rate = parse_rate(stated, where=f"{source}: row {row}") if stated and stated != "NaN" else fps
         except AnnotationError as error:
             raise CaptionError(str(error)) from None
         known, first = rates.setdefault(video, (rate, row))
         if known != rate:
             raise CaptionError(
                 f"{source} (video {video!r}): {known} frames per second in row {first}, {rate} in row {row}. "
-                "A video has one rate: mend fps."
+                "A video has one rate: correct fps."
             )
     # As `frame_times`: the float nearest to the exact second, so that a frame written elsewhere is the same.
     up, down = (
@@ -190,14 +190,14 @@ def _backward_steps(read: pl.DataFrame) -> int:
     return int(read.select(earlier.fill_null(False).sum()).item())
 
 
-def _refuse(source: str, read: pl.DataFrame, is_wrong: pl.Expr, found: str, do: str) -> None:
+def _refuse(source: str, read: pl.DataFrame, is_wrong: pl.Expr, problem: str, do: str) -> None:
     wrong = read.filter(is_wrong)
     if len(wrong):
         first = wrong.row(0, named=True)
         stretch = f"from {first['begin']} to {first['end']}"
         raise CaptionError(
-            f"{source}: row {first['row']} (video {first['video']!r}, {stretch}): {found}; {len(wrong)} of "
-            f"{len(read)} rows are so. {do}"
+            f"{source}: row {first['row']} (video {first['video']!r}, {stretch}): {problem}; {len(wrong)} of "
+            f"{len(read)} rows are affected. {do}"
         )
 
 

@@ -1,4 +1,4 @@
-"""From a video to the pictures that a VLM is shown: windows of seconds, a few pictures each, as JPEG.
+"""From a video to the pictures that a VLM gets: windows of seconds, a few pictures each, as JPEG.
 
 Decoding and the choice of frames by time are `traces_core.video`; what is asked about them is in `writer`.
 """
@@ -51,7 +51,7 @@ def windows_of(path: Path | str, window_s: float, frames: int, image_px: int) ->
     VideoError
         At once, where there is no picture to be seen.
     DamagedVideoError
-        After the last window, where the file is damaged: what can be shown is given before.
+        After the last window, where the file is damaged: what can be decoded is given before.
     """
     stated_s = probe(path).duration_s
     rate = exact_rate(frames / window_s)

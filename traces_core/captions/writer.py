@@ -1,4 +1,4 @@
-"""The caption writer: a VLM behind an OpenAI-compatible server says what a stretch of video shows.
+"""The caption writer: a VLM behind an OpenAI-compatible server describes stretches of video.
 
 Concurrency, retries and budget are those of the trace writer's client, the journal is its journal. A run that
 dies has lost nothing it was answered; what a video's windows are is kept as well, so that a finished video is
@@ -53,14 +53,14 @@ _UNFINISHED = re.compile(r"(?<=[.!?])\s+[^.!?]*$")
 
 
 class VisionModel(OpenAIModel):
-    """The client of the trace writer, for a model that is shown pictures."""
+    """The client of the trace writer, for a model that takes pictures."""
 
     setting, section = "captions.model", "captions"
 
     def __init__(self, settings: CaptionSettings, server: Server) -> None:
         self.name = settings.model or ""
-        said = settings.model_dump(include={"model", "max_tokens", "temperature", "seed"})
-        super().__init__(WritingSettings(**said, top_p=1.0), server)
+        sampling = settings.model_dump(include={"model", "max_tokens", "temperature", "seed"})
+        super().__init__(WritingSettings(**sampling, top_p=1.0), server)
         if settings.model is None:
             do = "Name it with --model or as captions.model in params.yaml."
             raise self._unavailable("no model is named", do)
@@ -94,10 +94,10 @@ class WindowQuestion:
     def messages(self) -> list[dict[str, Any]]:
         """Pictures first, as data URLs, then the words: how VLMs were trained."""
         coded = [base64.b64encode(image).decode() for image in self.images]
-        shown = [
+        images = [
             {"type": "image_url", "image_url": {"url": f"data:image/jpeg;base64,{one}"}} for one in coded
         ]
-        return [{"role": "user", "content": [*shown, {"type": "text", "text": self.text}]}]
+        return [{"role": "user", "content": [*images, {"type": "text", "text": self.text}]}]
 
     def schema(self) -> None:
         """Plain text is wanted."""
@@ -138,9 +138,9 @@ class CaptionWriter:
     settings
         Windows and pictures.
     journal
-        Where replies are kept and found again.
+        Where replies are kept, to be read instead of asked for again.
     progress
-        Told after each reply: replies had, windows asked about so far, the last one.
+        Called after each reply: replies had, windows asked about so far, the last one.
     """
 
     def __init__(
@@ -185,9 +185,9 @@ class CaptionWriter:
         video = _Video(path, content_id(path), str(rate) if rate else None)
         kept = self._journal.find(self._plan(video), self._plan(video).key)
         if kept is not None:
-            said = json.loads(kept)
-            video.windows = [(start_s, end_s) for start_s, end_s in said["windows"]]
-            video.broken, video.is_known = said["broken"], True
+            plan = json.loads(kept)
+            video.windows = [(start_s, end_s) for start_s, end_s in plan["windows"]]
+            video.broken, video.is_known = plan["broken"], True
         return video
 
     def _questions(self, videos: Sequence[_Video]) -> Iterator[WindowQuestion]:
@@ -209,8 +209,8 @@ class CaptionWriter:
             video.broken = str(error)
         if not video.is_known:
             plan = self._plan(video)
-            said = {"windows": video.windows, "broken": video.broken}
-            self._journal.keep(plan, plan.key, json.dumps(said))
+            content = {"windows": video.windows, "broken": video.broken}
+            self._journal.keep(plan, plan.key, json.dumps(content))
             video.is_known = True
 
     def _question(

@@ -1,8 +1,8 @@
-"""`traces bank`: look at the traces, check them, ask them, add to them.
+"""`traces bank`: list the traces, check them, search them, add to them.
 
-Words only: what is checked is in `traces_core.text.gates`, how a file is edited in `text.editing`, how a bank
-is made in `steps.knowledge`. What is made here is kept in the store, and becomes current for nobody: that is
-for the graph to do.
+Only the commands are here: the checks are in `traces_core.text.gates`, the editing of a file in
+`text.editing`, the making of a bank in `steps.knowledge`. What is made here is kept in the store but does
+not become current: that is for the graph to do.
 """
 
 from __future__ import annotations
@@ -68,11 +68,11 @@ def show(context: Name) -> None:
     from traces_core.settings import Machine
     from traces_core.text import read_catalog
 
-    said = read_catalog(Machine.here().catalog, [context])[context]
-    _say(f"[bold]{said.context}[/bold]  {escape(said.scene)}")
-    if said.tags:
-        _say(f"tags  {', '.join(said.tags)}")
-    for heading, texts in (("normal", said.normal), *said.anomalous.items()):
+    description = read_catalog(Machine.here().catalog, [context])[context]
+    _say(f"[bold]{description.context}[/bold]  {escape(description.scene)}")
+    if description.tags:
+        _say(f"tags  {', '.join(description.tags)}")
+    for heading, texts in (("normal", description.normal), *description.anomalous.items()):
         table = Table(f"{heading} ({len(texts)})", box=None, pad_edge=False)
         for text in texts:
             table.add_row(escape(text))
@@ -150,11 +150,11 @@ def search(
         _say(f"[yellow]warning[/yellow]  the text encoder has never seen: {words}", to=err)
     asked = [context] if context else None
     scorer = project.settings.scoring.chosen
-    found = explain(
+    explanation = explain(
         vector[0], bank, k=k or project.settings.scoring.k, space=project.clip.space, contexts=asked
     )
     score = float(score_vectors(vector, bank, space=project.clip.space, scorer=scorer, contexts=asked)[0])
-    out.print(_matches_table(found, side))
+    out.print(_matches_table(explanation, side))
     _say(f"score {score:+.3f} by {project.settings.scoring.scorer}, of {context or 'all contexts in use'}")
     _say(f"bank  {plural(len(bank), 'trace')} in {bank.space}")
 
@@ -174,16 +174,16 @@ def add(
     folder = Machine.here().catalog
     read_catalog(folder, [context])  # refuses an unknown name, with the nearest one
     path = folder / f"{context}.yaml"
-    said = add_sentences(path, sentences, side=side.value, label=label)
-    count = len(said.anomalous[label] if label else said.normal)
+    edited = add_sentences(path, sentences, side=side.value, label=label)
+    count = len(edited.anomalous[label] if label else edited.normal)
     _say(f"[green]added[/green]  {path}: {label or side.value} has {plural(count, 'sentence')} now")
     if context not in Settings.load().corpus.contexts:
         _say(f"not in use  add {context} to corpus.contexts in params.yaml")
-    _say(f"next   traces bank check {context}, then make demo: only what hangs on it is made anew")
+    _say(f"next   traces bank check {context}, then make demo: only what depends on it is rebuilt")
 
 
 def _project(contexts: Sequence[str] | None) -> tuple[Project, list[str]]:
-    """A project that makes nothing current and knows the contexts asked for; None asks for all there are.
+    """A project that makes nothing current, with the contexts asked for; None asks for all there are.
 
     Raises
     ------
@@ -222,9 +222,9 @@ def _write_coverage(corpora: list[Artifact], vectors: list[Artifact], folder: Pa
     _say(f"coverage  {folder / 'coverage.md'}, coverage.png, coverage.parquet")
 
 
-def _matches_table(found: Explanation, side: Side | None) -> Table:
+def _matches_table(explanation: Explanation, side: Side | None) -> Table:
     table = Table("side", "cosine", "context", "class", "trace", box=None, pad_edge=False)
-    for name, matches in ((Side.ANOMALOUS, found.anomalous), (Side.NORMAL, found.normal)):
+    for name, matches in ((Side.ANOMALOUS, explanation.anomalous), (Side.NORMAL, explanation.normal)):
         for match in matches if side in (None, name) else ():
             one = match.trace
             table.add_row(name.value, number(match.similarity), one.context, one.label, escape(one.text))

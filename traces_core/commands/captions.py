@@ -24,11 +24,11 @@ if TYPE_CHECKING:
 
     from traces_core.captions.settings import CaptionSettings
     from traces_core.captions.stream import CaptionScorer
-    from traces_core.captions.stream import Progress as Told
+    from traces_core.captions.stream import Progress as ScoringProgress
     from traces_core.captions.table import CaptionTable
     from traces_core.text.findings import Finding
 
-app = typer.Typer(no_args_is_help=True, help="Score what a VLM said about videos, or have one say it.")
+app = typer.Typer(no_args_is_help=True, help="Score captions of videos by a VLM, or have one write them.")
 out, err = Console(), Console(stderr=True)
 
 Captions = Annotated[
@@ -79,7 +79,7 @@ def score(
         table = read_captions(captions, fps=rate)
         _say_table(captions, table)
         chosen = Settings.load().captions
-        # What the settings name is in the shipped catalog; a stranger's has names of its own.
+        # The settings name what is in the shipped catalog; another catalog has names of its own.
         ours = catalog is None
         named = {
             "contexts": tuple(context or (chosen.contexts if ours else ())),
@@ -106,13 +106,13 @@ def write(
     """Have a VLM describe videos, window by window, into a table that `traces captions score` reads.
 
     The server is OpenAI-compatible, at OPENAI_BASE_URL, with OPENAI_API_KEY. Replies are kept beside the
-    table as they come: the same command goes on where the last one stopped.
+    table as they come: the same command continues where the last one stopped.
     """
     from traces_core.captions.provenance import write_table
     from traces_core.captions.writer import CaptionWriter, VisionModel, made_from
     from traces_core.settings import Settings
     from traces_core.text.writers import Journal, Server
-    from traces_core.text.writers.progress import shown
+    from traces_core.text.writers.progress import progress_bar
 
     if captions.suffix != ".parquet":
         raise typer.BadParameter("captions are written as .parquet", param_hint="--out")
@@ -120,7 +120,7 @@ def write(
     try:
         chosen = Settings.load().captions
         chosen = chosen if model is None else chosen.model_copy(update={"model": model})
-        with shown(err) as progress:
+        with progress_bar(err) as progress:
             asked = VisionModel(chosen, Server.here())
             written = CaptionWriter(asked, chosen, Journal(replies), progress).write(videos)
         if len(written.captions):
@@ -130,8 +130,8 @@ def write(
     for reason in written.broken.values():
         err.print(f"[bold red]broken[/bold red]  {escape(reason)}", highlight=False, soft_wrap=True)
     for video, count in written.unanswered.items():
-        said = f"{video}: {plural(count, 'window')} without a usable reply; asked again next time"
-        err.print(f"[bold red]unanswered[/bold red]  {escape(said)}", highlight=False, soft_wrap=True)
+        message = f"{video}: {plural(count, 'window')} without a usable reply; asked again next time"
+        err.print(f"[bold red]unanswered[/bold red]  {escape(message)}", highlight=False, soft_wrap=True)
     if len(written.captions):
         described = plural(written.captions["video"].n_unique(), "video")
         _say(f"written   {captions}, {plural(len(written.captions), 'caption')} of {described}")
@@ -184,8 +184,8 @@ def _say_scorer(scorer: CaptionScorer, findings: Sequence[Finding]) -> None:
 
 
 @contextmanager
-def _bar(what: str) -> Iterator[Told]:
-    """A bar on the terminal that goes when the work ends."""
+def _bar(what: str) -> Iterator[ScoringProgress]:
+    """A bar on the terminal, removed when the work ends."""
     columns = (TextColumn(what), BarColumn(bar_width=24), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=err, transient=True) as bars:
         bar = bars.add_task("", total=None)

@@ -1,6 +1,6 @@
-"""What could be wrong with this machine or this checkout, and what to do about it.
+"""What is wrong with this machine or this checkout, and what to do about it.
 
-Looks only; nothing is mended here.
+Only examines; nothing is repaired here.
 """
 
 from __future__ import annotations
@@ -8,9 +8,8 @@ from __future__ import annotations
 import importlib.metadata
 import shutil
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from pydantic import BaseModel
 from rich.table import Table
@@ -36,12 +35,12 @@ LEAST_FREE_GIB = 2.0
 
 @dataclass(frozen=True, slots=True)
 class Diagnosis:
-    """One thing looked at."""
+    """The state of one part of the machine or the checkout."""
 
     what: str
-    """What was looked at."""
-    found: str
-    """What was found."""
+    """Which part."""
+    detail: str
+    """Its version, its place, or what is wrong with it."""
     is_well: bool
     """Whether it is as it should be."""
     do: str = ""
@@ -51,7 +50,7 @@ class Diagnosis:
 
 
 def examine() -> list[Diagnosis]:
-    """Everything looked at, in order: Python, packages, settings, weights, writer, device, folders."""
+    """Everything examined, in order: Python, packages, settings, weights, writer, device, folders."""
     findings = [_python(), *(_package(name) for name in PACKAGES), _vllm()]
     settings = _settings()
     findings.append(settings[1])
@@ -76,14 +75,14 @@ def _setting_rows(section: BaseModel, prefix: str = "") -> Iterator[tuple[str, s
         if isinstance(value, BaseModel):
             yield from _setting_rows(value, f"{prefix}{name}.")
         else:
-            yield f"{prefix}{name}", _shown(value), _bounds(field.metadata), field.description or ""
+            yield f"{prefix}{name}", _formatted(value), _bounds(field.metadata), field.description or ""
 
 
-def _shown(value: Any) -> str:
+def _formatted(value: object) -> str:
     return ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
 
 
-def _bounds(metadata: list[Any]) -> str:
+def _bounds(metadata: Sequence[object]) -> str:
     signs = {"ge": "≥", "gt": ">", "le": "≤", "lt": "<"}
     return " ".join(
         f"{sign} {getattr(rule, key)}"
@@ -117,7 +116,7 @@ def _settings() -> tuple[Settings | None, Diagnosis]:
     try:
         settings = Settings.load()
     except TracesError as error:
-        return None, Diagnosis("settings", str(error), False, "mend the file")
+        return None, Diagnosis("settings", str(error), False, "repair the file")
     contexts = ", ".join(settings.corpus.contexts)
     return settings, Diagnosis("settings", f"params.yaml is sound; contexts {contexts}", True)
 
@@ -126,7 +125,7 @@ def _weights(settings: Settings, which: str) -> Diagnosis:
     from traces_core.encoders.clip import ClipEncoder
     from traces_core.encoders.timesformer import TimesformerEncoder
 
-    load: dict[str, Callable[[], Any]] = {
+    load: dict[str, Callable[[], ClipEncoder | TimesformerEncoder]] = {
         "clip": lambda: ClipEncoder.load(settings.clip),
         "timesformer": lambda: TimesformerEncoder.load(settings.timesformer),
     }
@@ -143,11 +142,11 @@ def _sentence_encoder(settings: Settings) -> Diagnosis:
 
     name = chosen_model(settings.captions.text_encoder)
     try:
-        found = f"{name} in {find_sentence_encoder(name, may_fetch=False)}"
+        place = f"{name} in {find_sentence_encoder(name, may_fetch=False)}"
     except TracesError as error:
-        do = "only to score captions; where the hub answers, it comes by itself"
+        do = "only to score captions; it is downloaded where the hub can be reached"
         return Diagnosis("sentence encoder", str(error), False, do, is_needed=False)
-    return Diagnosis("sentence encoder", found, True)
+    return Diagnosis("sentence encoder", place, True)
 
 
 def _writer(settings: Settings) -> Diagnosis:
@@ -162,9 +161,9 @@ def _device(machine: Machine) -> Diagnosis:
 
     there = torch.cuda.is_available()
     wanted = machine.device
-    found = f"{wanted}; CUDA {torch.cuda.get_device_name(0) if there else 'not there'}"
+    detail = f"{wanted}; CUDA {torch.cuda.get_device_name(0) if there else 'not there'}"
     return Diagnosis(
-        "device", found, there or not wanted.startswith("cuda"), "unset TRACES_DEVICE or set it to cpu"
+        "device", detail, there or not wanted.startswith("cuda"), "unset TRACES_DEVICE or set it to cpu"
     )
 
 
@@ -183,8 +182,8 @@ def _artifacts(machine: Machine) -> Iterator[Diagnosis]:
     store = Store(machine.data)
     for name in ("trace_index", "adapters", "thresholds"):
         try:
-            found = store.current(name)
+            artifact = store.current(name)
         except TracesError as error:
             yield Diagnosis(name, str(error).split(". ")[0], False, "make demo", is_needed=False)
         else:
-            yield Diagnosis(name, f"recipe {found.recipe}, fingerprint {found.fingerprint}", True)
+            yield Diagnosis(name, f"recipe {artifact.recipe}, fingerprint {artifact.fingerprint}", True)

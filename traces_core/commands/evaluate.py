@@ -123,8 +123,8 @@ def evaluate(
         _fail(str(error))
     row: dict[str, Any] = {
         **judged.to_dict(),
-        "causal": _said_of(scores) if causal is None else causal,  # only their maker knows
-        "ground_truth": {**judged.ground_truth, "format": layout.value, "ends": _ends_said(layout, ends)},
+        "causal": _stated_causality(scores) if causal is None else causal,  # only their maker knows
+        "ground_truth": {**judged.ground_truth, "format": layout.value, "ends": _end_mark(layout, ends)},
         "scores": {"file": scores.name, **table.counts, "rules": [RULE, *RULES]},
     }
     _print(row)
@@ -132,16 +132,16 @@ def evaluate(
         _write_json(row, json_path)
 
 
-def _said_of(scores: Path) -> bool | None:
+def _stated_causality(scores: Path) -> bool | None:
     """Whether a table says of itself that it is causal, as those of `traces captions score` do."""
     from traces_core.captions.provenance import read_provenance
     from traces_core.errors import CorruptArtifactError
 
     try:
-        said = read_provenance(scores).get("causal")
-    except CorruptArtifactError:  # foreign scores say nothing
+        causal = read_provenance(scores).get("causal")
+    except CorruptArtifactError:  # scores of other programs do not state it
         return None
-    return said if isinstance(said, bool) else None
+    return causal if isinstance(causal, bool) else None
 
 
 def _truth(
@@ -162,7 +162,7 @@ def _truth(
             return datasets.read_ucf_crime(annotations, sizes, ends=ends.value, **clock)
 
 
-def _ends_said(layout: Format, ends: EndMark) -> str | None:
+def _end_mark(layout: Format, ends: EndMark) -> str | None:
     return None if layout is Format.FRAMES else ends.value
 
 
@@ -220,7 +220,7 @@ def _event_table(row: Mapping[str, Any]) -> Table:
 def _class_table(row: Mapping[str, Any]) -> Table:
     table = _table("class", "AUC", "95 %", "AP", "frames", "events", "found at 0.8")
     for name, values in row["per_class"].items():
-        found = values["found_at_80_recall"]
+        detected = values["found_at_80_recall"]
         table.add_row(
             name,
             _number(values["auc"], 3),
@@ -228,7 +228,7 @@ def _class_table(row: Mapping[str, Any]) -> Table:
             _number(values["average_precision"], 3),
             f"{values['frames']:,}",
             str(values["events"]),
-            "–" if found is None else str(found),
+            "–" if detected is None else str(detected),
         )
     return table
 

@@ -115,10 +115,10 @@ def explain(
         _fail(str(error))
     threshold = scored.thresholds[stream]
     side = "above" if moment.score > threshold else "below"
-    said = f"{stream} {moment.score:+.3f}, {side} its threshold {threshold:+.3f}"
+    line = f"{stream} {moment.score:+.3f}, {side} its threshold {threshold:+.3f}"
     if detector.context_aware is not None and (why := detector.context_aware.because(scored.tracks, at)):
-        said += f"; mismatch: {why}"
-    out.print(f"{video} at {moment.time_s:.2f} s: {said}", highlight=False, soft_wrap=True)
+        line += f"; mismatch: {why}"
+    out.print(f"{video} at {moment.time_s:.2f} s: {line}", highlight=False, soft_wrap=True)
     table = Table("side", "similarity", "class", "trace")
     for name, near in (("anomalous", moment.anomalous), ("normal", moment.normal)):
         for text, similarity, label in near:
@@ -146,7 +146,7 @@ def make(
         ),
     ],
 ) -> None:
-    """Make assets of the graph, every part of them; what is found by its recipe is not computed."""
+    """Make assets of the graph, every part of them; what is stored under its recipe is not computed again."""
     _run_graph("assets", "--select", selection)
 
 
@@ -154,7 +154,7 @@ def make(
 def prune(
     yes: Annotated[bool, typer.Option("--yes", help="Delete it; without, it is only listed.")] = False,
 ) -> None:
-    """List what no longer is current in the store, by artifact, and with --yes delete it."""
+    """List what is no longer current in the store, by artifact, and with --yes delete it."""
     from traces_core.settings import Machine
     from traces_core.store import Store
 
@@ -195,14 +195,14 @@ def doctor() -> None:
     findings = examine()
     table = Table("", "what", "found", "do", box=None, pad_edge=False)
     for one in findings:
-        table.add_row("[green]ok[/green]" if one.is_well else "[red]no[/red]", one.what, one.found, one.do)
+        table.add_row("[green]ok[/green]" if one.is_well else "[red]no[/red]", one.what, one.detail, one.do)
     out.print(table)
     if any(one.is_needed and not one.is_well for one in findings):
         raise typer.Exit(1)
 
 
 def main() -> None:
-    """Run the command line; an error of ours is a sentence, not a traceback."""
+    """Run the command line; an error of TRACES is printed as a sentence, not as a traceback."""
     try:
         app()
     except TracesError as error:

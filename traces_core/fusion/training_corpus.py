@@ -142,7 +142,7 @@ def _pack(captions: Array | Sequence[Array], dimensions: int) -> tuple[Tensor, I
         if row.shape[1] != dimensions:
             raise WindowShapeError(
                 f"training corpus, captions of window {place}",
-                found=f"{row.shape[1]} dimensions",
+                actual=f"{row.shape[1]} dimensions",
                 expected=f"{dimensions}, those of the frames: captions and frames share CLIP's space",
             )
     packed = np.concatenate(rows)

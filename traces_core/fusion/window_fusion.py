@@ -74,7 +74,7 @@ class WindowFusion(nn.Module, ABC):
         if not 1 <= self.readout_frames <= window_frames:
             raise WindowShapeError(
                 "fusion",
-                found=f"a readout of {readout_frames} frames",
+                actual=f"a readout of {readout_frames} frames",
                 expected=f"1 to {window_frames}, the frames of a window",
             )
         self.dimensions = dimensions
@@ -151,7 +151,7 @@ class CrossAttentionFusion(WindowFusion):
         if dimensions % heads:
             raise WindowShapeError(
                 "cross-attention",
-                found=f"{heads} heads",
+                actual=f"{heads} heads",
                 expected=f"a divisor of the {dimensions} dimensions",
             )
         self.heads = heads

@@ -35,7 +35,7 @@ def check_windows(frames: Array, tokens: Array, *, where: str) -> None:
     if not fits or not frames.shape[1] or not tokens.shape[1] or tokens.shape[1] % frames.shape[1]:
         raise WindowShapeError(
             where,
-            found=f"frames {frames.shape} and tokens {tokens.shape}",
+            actual=f"frames {frames.shape} and tokens {tokens.shape}",
             expected="frames (T, W, D) and tokens (T, K, D_time) of the same T, K a multiple of W",
         )
     for name, values in (("frames", frames), ("tokens", tokens)):
@@ -53,7 +53,7 @@ def _tensors(fusion: WindowFusion, frames: Array, tokens: Array, where: str) -> 
     expected = (fusion.window_frames, fusion.dimensions, fusion.token_dimensions)
     if found != expected:
         raise WindowShapeError(
-            where, found=f"(W, D, D_time) = {found}", expected=f"{expected}, which this fusion was built for"
+            where, actual=f"(W, D, D_time) = {found}", expected=f"{expected}, which this fusion was built for"
         )
     return torch.from_numpy(np.asarray(frames, np.float32)), torch.from_numpy(np.asarray(tokens, np.float32))
 

@@ -128,7 +128,7 @@ def _corridor(draw: _Draw, scene: SceneLayout, rng: np.random.Generator) -> None
             draw.polygon(corners, fill=door, outline=shade(door, 0.6))
 
 
-def _shop(draw: _Draw, scene: SceneLayout, rng: np.random.Generator) -> None:
+def _sales_floor(draw: _Draw, scene: SceneLayout, rng: np.random.Generator) -> None:
     wall = paints.surface(scene.pool, rng, (0.7, 0.88), 0.2)
     base = scene.horizon + 26
     draw.rectangle((0, 0, WIDTH, base), fill=wall)
@@ -234,7 +234,7 @@ def _platform(draw: _Draw, scene: SceneLayout, rng: np.random.Generator) -> None
 _PAINTERS: dict[str, Callable[[_Draw, SceneLayout, np.random.Generator], None]] = {
     "street": _street,
     "corridor": _corridor,
-    "shop": _shop,
+    "shop": _sales_floor,
     "car_park": _car_park,
     "plaza": _plaza,
     "platform": _platform,

@@ -1,7 +1,7 @@
-"""A grammar that tells what a plan shows: many paraphrases of every event, true to the plan.
+"""A grammar that describes what a plan shows: many paraphrases of every event, true to the plan.
 
 How a caption is put together belongs here; the words themselves are tables in `phrases`, `stories` and
-`alarms`. What is told comes from the plan alone: no frame is drawn.
+`alarms`. Captions come from the plan alone: no frame is drawn.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ TEMPLATES: Mapping[str, tuple[str, ...]] = {
     kind: tuple(line for line in text.strip().splitlines() if line)
     for kind, text in (STORIES | ALARMS).items()
 }
-"""For every kind, its ways of being told."""
+"""For every kind, the templates of its sentences."""
 
 _GROUPS = {
     2: "[two people|two [men|women|persons|<people>]|a pair of people|a couple of [people|<people>]]",
@@ -66,11 +66,11 @@ class Caption:
 
 
 def captions(plan: Plan, rng: np.random.Generator, n: int) -> list[Caption]:
-    """Tell every event of a plan in `n` ways.
+    """Describe every event of a plan in `n` ways.
 
     Parameters
     ----------
-    plan : what to tell.
+    plan : what to describe.
     rng : chooses the words; the same state gives the same sentences.
     n : paraphrases for each event.
 
@@ -103,7 +103,7 @@ def tell(event: Event, context: str, light: str, rng: np.random.Generator) -> st
     """
     core = TEMPLATES[event.kind][int(rng.integers(len(TEMPLATES[event.kind])))]
     text = ""
-    for extras in (3, 2, 1, 0):  # a sentence that grew too long is told again with less around it
+    for extras in (3, 2, 1, 0):  # a sentence that grew too long is rewritten with less around it
         text = _tidy(_expand(_frame(core, event, context, light, extras, rng), event, context, rng))
         if len(text.split()) <= MOST_WORDS:
             break
@@ -215,7 +215,7 @@ _DOUBLE = re.compile(r"\b(\w+) \1\b")
 
 
 def _tidy(text: str) -> str:
-    """Single blanks, `an` before a vowel, no word said twice in a row."""
+    """Single blanks, `an` before a vowel, no word twice in a row."""
     return _DOUBLE.sub(r"\1", _ARTICLE.sub("an ", " ".join(text.split())))
 
 

@@ -18,7 +18,7 @@ FLAMES: tuple[Colour, ...] = ((214, 58, 16), (248, 128, 26), (255, 206, 70), (25
 
 
 class Puffs:
-    """Smoke: round puffs that rise, grow and begin anew."""
+    """Smoke: round puffs that rise, grow and start over."""
 
     def __init__(self, cast: Cast, count: int, colour: Colour) -> None:
         rng = generator(cast.event.seed, "puffs")

@@ -1,7 +1,7 @@
 """What can happen in the practice world, and where.
 
 The list of contexts and of kinds of events belongs here. How an event looks belongs in `events`, how it
-is told in `captions`, when it happens in `plans`.
+is described in `captions`, when it happens in `plans`.
 """
 
 from __future__ import annotations

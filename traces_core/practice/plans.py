@@ -1,7 +1,7 @@
 """What happens when: a plan says everything about a practice video, and draws nothing.
 
 Timing and casting belong here. What the kinds are belongs in `kinds`, how a plan looks in `drawing`, how
-it is told in `captions`, and which plans make up a benchmark in `world`.
+it is described in `captions`, and which plans make up a benchmark in `world`.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class Person:
     colour: str
     """Colour of the clothing, a name of `phrases.COLOURS`."""
     is_woman: bool
-    """Drawn with long hair, told with the words for a woman."""
+    """Drawn with long hair, described with the words for a woman."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,9 +94,9 @@ class Plan:
     light: str
     """One of `LIGHTS`."""
     events: tuple[Event, ...]
-    """What is annotated and told, by starting time."""
+    """What is annotated and captioned, by starting time."""
     passers: tuple[Event, ...] = ()
-    """Background figures, neither annotated nor told."""
+    """Background figures, neither annotated nor captioned."""
     variable_rate: bool = False
     """Whether the gaps between frames vary."""
 
@@ -125,7 +125,7 @@ def generator(seed: int, *names: str | int) -> np.random.Generator:
 
 
 def anomalous_intervals(plan: Plan) -> tuple[Interval, ...]:
-    """The intervals of a plan in which an operator would want to be called, by starting time."""
+    """The intervals of a plan for which an operator would want an alarm, by starting time."""
     return tuple(interval for interval in plan.intervals if KINDS[interval.label].is_anomalous)
 
 

@@ -43,7 +43,7 @@ ANNOTATIONS = {"video": pl.String, "start_s": pl.Float64, "end_s": pl.Float64, "
 CAPTIONS = {
     "video": pl.String, "start_s": pl.Float64, "end_s": pl.Float64, "caption": pl.String, "label": pl.String,
 }  # fmt: skip
-"""Columns of `captions.parquet`: what is told about which interval, and its kind."""
+"""Columns of `captions.parquet`: a sentence about an interval, and the kind of its event."""
 
 
 def training_plans(count: int, seed: int, *, duration_s: float = 3.0) -> list[Plan]:
@@ -178,12 +178,12 @@ def write_corpus(
         for span in anomalous_intervals(plan)
     ]
     pl.DataFrame(rows, schema=ANNOTATIONS, orient="row").write_parquet(folder / "annotations.parquet")
-    told = [
+    caption_rows = [
         (video_name(plan), caption.start_s, caption.end_s, caption.text, caption.label)
         for plan in plans
         for caption in captions(plan, generator(plan.seed, "captions", plan.name), captions_per_event)
     ]
-    pl.DataFrame(told, schema=CAPTIONS, orient="row").write_parquet(folder / "captions.parquet")
+    pl.DataFrame(caption_rows, schema=CAPTIONS, orient="row").write_parquet(folder / "captions.parquet")
 
 
 def video_name(plan: Plan) -> str:

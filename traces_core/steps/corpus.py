@@ -13,7 +13,7 @@ from traces_core.store.running import step
 from traces_core.text.catalog import read_catalog
 from traces_core.text.corpus import corpus_of, limit_traces, without_class
 from traces_core.text.scenes import scene_sentence
-from traces_core.text.writers.progress import shown
+from traces_core.text.writers.progress import progress_bar
 
 DRAW = 0
 """Seed of the choice where the settings limit the traces."""
@@ -39,7 +39,7 @@ def trace_corpus(project: Project, context: str) -> Artifact:
     }
 
     def write(path: Path) -> tuple[Path, Mapping[str, int]]:
-        with shown() as progress:
+        with progress_bar() as progress:
             catalog = read_catalog(machine.catalog, [context])
             [manuscript] = project.writer(progress).write([*catalog.values()])
         corpus = corpus_of([manuscript], scenes={} if scene is None else {context: scene})
@@ -59,7 +59,7 @@ def write_ahead(project: Project) -> dict[str, int]:
 
     Makes no artifact. The replies of a language model wait in its journal, where `trace_corpus` finds them.
     """
-    with shown() as progress:
+    with progress_bar() as progress:
         catalog = read_catalog(project.machine.catalog, contexts_in_use(project))
         manuscripts = project.writer(progress).write([*catalog.values()])
         return {one.context.context: len(one.drafts) for one in manuscripts}

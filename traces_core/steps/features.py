@@ -71,7 +71,7 @@ def video_features(
         try:
             features = features_of(project, entry["video_id"], path)
         except VideoError as error:
-            rows.append((entry["video_id"], None, 0, 0, None, None, error.found))
+            rows.append((entry["video_id"], None, 0, 0, None, None, error.problem))
             continue
         about = features.facts
         numbers = (about["frames"], about["windows"], about["start_s"], about["end_s"], about["broken"])

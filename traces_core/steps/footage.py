@@ -124,7 +124,7 @@ def _describe(
     try:
         about = probe(path)
     except VideoError as error:
-        return (*row, None, None, error.found)
+        return (*row, None, None, error.problem)
     return (*row, about.duration_s, None if about.rate is None else str(about.rate), None)
 
 

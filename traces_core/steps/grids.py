@@ -59,7 +59,7 @@ def patch_grids(
             _scene_frames_of(project, entry["video_id"], path)
             grids = _grids_of(project, entry["video_id"], path)
         except VideoError as error:
-            rows.append((entry["video_id"], None, 0, error.found))
+            rows.append((entry["video_id"], None, 0, error.problem))
             continue
         rows.append((entry["video_id"], grids.fingerprint, grids.facts["blocks"], grids.facts["broken"]))
         if progress is not None and grids.computed:

@@ -1,7 +1,7 @@
 """The catalog: one YAML file per context, which people edit; read here with errors that name the line.
 
 What a context must say is the model `Context`; `catalog/schema.json` is generated from it, so that an
-editor can complain while somebody types. How sentences become a corpus is in `corpus`; what makes a good
+editor can check a file while it is written. How sentences become a corpus is in `corpus`; what makes a good
 sentence (length, language, near duplicates) is judged by `gates`.
 """
 
@@ -58,14 +58,14 @@ class Context(BaseModel):
 
     @model_validator(mode="after")
     def _each_sentence_once(self) -> Context:
-        """Refuse a sentence that stands twice, on one side or on both."""
+        """Refuse a sentence that appears twice, on one side or on both."""
         first: dict[str, _Place] = {}
         for place, text in self.sentences():
             key = plain_words(text)
             if key in first:
                 raise PydanticCustomError(
                     "duplicate_sentence",
-                    "the sentence {text} stands twice",
+                    "the sentence {text} appears twice",
                     {"text": repr(text), "place": place, "first": first[key]},
                 )
             first[key] = place
@@ -124,7 +124,7 @@ def read_context(path: Path | str) -> Context:
     ------
     CatalogError
         With the line and what to do: YAML that does not parse, an unknown, missing or repeated key, an
-        empty side, a class with one sentence, a sentence that stands twice, something that is not a
+        empty side, a class with one sentence, a sentence that appears twice, something that is not a
         sentence, or a name that is not the file's.
     """
     try:
@@ -142,17 +142,17 @@ def parse_context(text: str, path: Path | str) -> Context:
 def _parsed(text: str, path: Path) -> Context:
     try:
         node = yaml.compose(text, Loader=yaml.SafeLoader)
-        said = yaml.safe_load(text)
+        values = yaml.safe_load(text)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        found = f"this is not YAML: {error.problem or error.context}"
+        problem = f"this is not YAML: {error.problem or error.context}"
         do = "Check the indent; a sentence with a colon, or a leading quote or dash, needs quotes around it."
-        raise CatalogError(path, mark.line + 1 if mark else None, found, do=do) from error
+        raise CatalogError(path, mark.line + 1 if mark else None, problem, do=do) from error
     except yaml.YAMLError as error:
         raise CatalogError(path, None, f"cannot be read as text ({error})", do="Save it as UTF-8.") from error
     _refuse_repeated_keys(path, node)
     try:
-        context = Context.model_validate(said)
+        context = Context.model_validate(values)
     except ValidationError as error:
         raise _explained(path, node, error) from error
     if context.context != path.stem:
@@ -179,7 +179,7 @@ def plain_words(text: str) -> str:
 def catalog_schema() -> str:
     """JSON Schema of a catalog file, as the text of `catalog/schema.json`.
 
-    Write it anew after a change of the model:
+    Rebuild it after a change of the model:
     `python -c "from traces_core.text import *; print(catalog_schema(), end='')" > catalog/schema.json`.
 
     Examples
@@ -191,16 +191,16 @@ def catalog_schema() -> str:
 
 
 def _explained(path: Path, node: yaml.Node | None, error: ValidationError) -> CatalogError:
-    """The first thing pydantic refused, in the words of the person who edits the file."""
+    """The first thing pydantic refused, explained to the person who edits the file."""
     details = error.errors()[0]
     place = tuple(item for item in details["loc"] if item != "[key]")
     if details["type"] == "duplicate_sentence":
         place = details["ctx"]["place"]
-    found, do = _words(place, details, node)
-    return CatalogError(path, _line(node, place), found, do=do)
+    problem, do = _explanation(place, details, node)
+    return CatalogError(path, _line(node, place), problem, do=do)
 
 
-def _words(place: _Place, details: ErrorDetails, node: yaml.Node | None) -> tuple[str, str]:
+def _explanation(place: _Place, details: ErrorDetails, node: yaml.Node | None) -> tuple[str, str]:
     name = ".".join(map(str, place)) or "the file"
     match details["type"]:
         case "model_type" | "model_attributes_type":
@@ -219,11 +219,11 @@ def _words(place: _Place, details: ErrorDetails, node: yaml.Node | None) -> tupl
         case "too_short":
             return f"the {name} side is empty", f"Write its sentences: {_meaning(str(place[0]))}"
         case "string_pattern_mismatch":
-            return f"{details['input']!r} is no name", "Use lower-case letters, digits and underscores."
+            return f"{details['input']!r} is not a name", "Use lower-case letters, digits and underscores."
         case _:
-            found = f"{name}: {details['msg'].lower()}, found {reprlib.repr(details['input'])}"
+            problem = f"{name}: {details['msg'].lower()}, found {reprlib.repr(details['input'])}"
             return (
-                found,
+                problem,
                 "A sentence with a colon, or one that reads as a number or yes/no, needs quotes around it.",
             )
 
@@ -247,7 +247,7 @@ def _refuse_repeated_keys(path: Path, node: yaml.Node | None) -> None:
             name = str(key.value)
             if name in seen:
                 do = f"It is on line {seen[name]} already: put both lists under one key."
-                raise CatalogError(path, line, f"the key {name!r} stands twice", do=do)
+                raise CatalogError(path, line, f"the key {name!r} appears twice", do=do)
             seen[name] = line
             _refuse_repeated_keys(path, value)
 

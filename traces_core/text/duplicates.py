@@ -1,4 +1,4 @@
-"""Sentences that say what another one says already: found here, left out before the bank is built.
+"""Sentences that say what another one says already: they are left out before the bank is built.
 
 Belongs here: which of two equal sentences stays. How many of them a corpus may have is in `gates`. A bank
 with a copy gives that sentence two votes among the nearest, so a repetition is removed, not only reported.
@@ -46,8 +46,8 @@ def find_repetitions(
 ) -> Repetitions:
     """Rows that repeat another row of their context, exactly or nearly.
 
-    A sentence of the catalog goes before a written one; among equals the order of content (side, class,
-    text) decides, so that the same corpus in another order loses the same sentences.
+    A sentence of the catalog takes precedence over a written one; among equals the order of content (side,
+    class, text) decides, so that the same corpus in another order loses the same sentences.
 
     Parameters
     ----------

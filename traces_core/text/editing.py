@@ -40,7 +40,7 @@ def add_sentences(path: Path | str, sentences: Sequence[str], *, side: Side, lab
     ------
     CatalogError
         With the file unchanged: it is not there or not sound, the class is missing or has no place on that
-        side, a sentence stands in the file already (whatever its case and punctuation), is too long or no
+        side, a sentence is in the file already (whatever its case and punctuation), is too long or no
         plain English, or the list is written in a way that no line can be added to.
     """
     path = Path(path)
@@ -65,7 +65,7 @@ def add_sentences(path: Path | str, sentences: Sequence[str], *, side: Side, lab
 
 
 def _refuse_faults(path: Path, text: str, context: Context, sentences: Sequence[str]) -> None:
-    lines = {plain_words(said): place for place, said in context.sentences()}
+    lines = {plain_words(known): place for place, known in context.sentences()}
     for number, sentence in enumerate(sentences):
         if faults := sentence_faults(sentence):
             raise CatalogError(path, None, f"{sentence!r}: {'; '.join(faults)}", do="Reword it.")
@@ -73,7 +73,7 @@ def _refuse_faults(path: Path, text: str, context: Context, sentences: Sequence[
         if words in lines:
             place = lines[words]
             line = _find(_compose(text), place).start_mark.line + 1
-            problem = f"{sentence!r} stands here already, under {'.'.join(map(str, place[:2]))}"
+            problem = f"{sentence!r} is here already, under {'.'.join(map(str, place[:2]))}"
             raise CatalogError(path, line, problem, do="Say something else, or leave it as it is.")
         if words in {plain_words(other) for other in sentences[:number]}:
             raise CatalogError(path, None, f"{sentence!r} was given twice", do="Give each sentence once.")
@@ -107,16 +107,16 @@ def _append(path: Path, text: str, items: SequenceNode, sentences: Sequence[str]
 def _after(text: str, last: ScalarNode, lines: Sequence[str]) -> str:
     """The text with lines behind the last sentence of a list, before any comment that follows it."""
     end = "\r\n" if "\r\n" in text else "\n"
-    said = text.splitlines(keepends=True)
+    existing = text.splitlines(keepends=True)
     is_block = last.style in ("|", ">")  # the mark of these is where the next thing begins
     at = last.end_mark.line if is_block else last.end_mark.line + 1
-    if at and not said[at - 1].endswith(("\n", "\r")):
-        said[at - 1] += end
-    return "".join([*said[:at], *(line + end for line in lines), *said[at:]])
+    if at and not existing[at - 1].endswith(("\n", "\r")):
+        existing[at - 1] += end
+    return "".join([*existing[:at], *(line + end for line in lines), *existing[at:]])
 
 
 def _dash(path: Path, text: str, items: SequenceNode) -> str:
-    """What stands before the last sentence of a list, to stand before the next one."""
+    """What precedes the last sentence of a list, to precede the next one."""
     mark = items.value[-1].start_mark
     prefix = text[mark.index - mark.column : mark.index]
     if items.flow_style or prefix.strip() != "-":
@@ -131,8 +131,8 @@ def _scalar(sentence: str, *, in_brackets: bool = False) -> str:
     yaml.default_flow_style = in_brackets
     written = io.StringIO()
     yaml.dump([sentence], written)
-    said = written.getvalue().strip()
-    return said[1:-1] if in_brackets else said.removeprefix("- ")
+    quoted = written.getvalue().strip()
+    return quoted[1:-1] if in_brackets else quoted.removeprefix("- ")
 
 
 def _expected(before: Context, sentences: Sequence[str], side: Side, label: str) -> Context:

@@ -1,4 +1,4 @@
-"""What a gate finds and what it still lets pass: the words in which all checks of the corpus answer."""
+"""What a check of the corpus reports, and the limits within which a corpus passes."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-SHOWN = 3
+QUOTED = 3
 """How many offenders a finding quotes."""
 FEWEST = 20
 """Sentences of a side below which a share or a mean of them says nothing, and is not judged."""
@@ -22,15 +22,15 @@ class Finding:
     """Whether the corpus is as it should be."""
     severity: Literal["error", "warning"]
     """What a failure means: an error must stop whatever follows, a warning must be read."""
-    found: Mapping[str, float]
-    """The numbers behind it."""
+    numbers: Mapping[str, float]
+    """What was counted or measured."""
     text: str
     """What was found, with examples, and what to do."""
 
 
 @dataclass(frozen=True, slots=True)
 class CorpusLimits:
-    """What still passes, and why there.
+    """Limits within which a corpus passes, and what they rest on.
 
     In brackets what the shipped catalog has: the lowest and highest of its contexts, for the six practice
     contexts with the pocket encoder (`pocket-0`) and for all contexts with all-MiniLM-L6-v2, a sentence
@@ -78,19 +78,19 @@ def finding(
     *,
     noted: Sequence[str] = (),
 ) -> Finding:
-    """A finding in words: the numbers, the first offenders, and what to do where there are any.
+    """A finding with its text: the numbers, the first offenders, and what to do where there are any.
 
     Parameters
     ----------
     offenders
         What makes the check fail; none lets it pass.
     noted
-        Quoted where nothing fails: what there is of it, though too little.
+        Quoted where nothing fails: what was seen, but too rarely to fail.
     """
-    listed = offenders or noted
-    quoted = "; ".join(listed[:SHOWN])
-    if len(listed) > SHOWN:
-        quoted += f"; and {len(listed) - SHOWN} more"
+    examples = offenders or noted
+    quoted = "; ".join(examples[:QUOTED])
+    if len(examples) > QUOTED:
+        quoted += f"; and {len(examples) - QUOTED} more"
     counted = ", ".join(f"{key} {round(value, 3):g}" for key, value in numbers.items())
     parts = [counted or "too few to judge", quoted, advice.rstrip(".") if offenders else ""]
     text = ". ".join(part for part in parts if part) + "."

@@ -109,10 +109,10 @@ def sentence_faults(text: str, limits: CorpusLimits | None = None) -> list[str]:
 
 
 def _both_sides(corpus: pl.DataFrame) -> Finding:
-    """Both sides of every context and class; a normal sentence of no class stands against all of them."""
+    """Both sides of every context and class; a normal sentence of no class is a counterpart of all."""
     kept = corpus.filter(find_repetitions(corpus).kept)
     lacking = ["the corpus is empty"] if corpus.is_empty() else []
-    lacking += [f"{side!r} is no side" for side in sorted(set(corpus["side"]) - set(SIDES))]
+    lacking += [f"{side!r} is not a side" for side in sorted(set(corpus["side"]) - set(SIDES))]
     for context in sorted(corpus["context"].unique()):
         inside = kept.filter(pl.col("context") == context)
         lacking += [f"{context} has no {side} trace" for side in SIDES if side not in inside["side"]]
@@ -124,7 +124,7 @@ def _both_sides(corpus: pl.DataFrame) -> Finding:
             lacking.append(f"{context} has anomalous traces of no class")
         lost = named["anomalous"] - set(inside.filter(pl.col("side") == "anomalous")["class"])
         lacking += [
-            f"{context}: class {name!r} has only sentences that stand elsewhere" for name in sorted(lost)
+            f"{context}: class {name!r} has only sentences that appear elsewhere" for name in sorted(lost)
         ]
         alone = [] if "" in named["normal"] else sorted(named["anomalous"] - named["normal"])
         lacking += [

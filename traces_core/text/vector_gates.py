@@ -13,7 +13,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from traces_core.text.duplicates import Rows, find_repetitions, row_groups
-from traces_core.text.findings import FEWEST, SHOWN, CorpusLimits, Finding, finding
+from traces_core.text.findings import FEWEST, QUOTED, CorpusLimits, Finding, finding
 from traces_core.types import Array
 
 
@@ -104,7 +104,7 @@ def _leakage(corpus: pl.DataFrame, vectors: Array, limits: CorpusLimits) -> Find
             ratios.append(float(drawn.sum()) / len(inside))
             if ratios[-1] > limits.leakage_to_class and shares[-1] > limits.leakage_share:
                 context, label = corpus.select("context", "class").row(int(inside[0]))
-                quoted = ", ".join(repr(texts[row]) for row in normal[drawn][:SHOWN])
+                quoted = ", ".join(repr(texts[row]) for row in normal[drawn][:QUOTED])
                 offenders.append(f"{context}: {drawn.sum()} normal sentences in {label!r}: {quoted}")
     numbers = {"leaking": len(leaks), "worst_share": max(shares), "worst_to_class": max(ratios)}
     advice = "Say what is normal in them, without the words that belong to the anomaly."

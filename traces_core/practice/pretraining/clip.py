@@ -72,7 +72,7 @@ def train_clip(
     tokenize: Callable[[Sequence[str]], Tensor],
     pixels: NDArray[np.uint8],
     plans: Sequence[Plan],
-    told: Sequence[Sequence[str]],
+    captions: Sequence[Sequence[str]],
     training: ClipTraining,
     seed: int,
     report: Callable[[int, float], None],
@@ -84,13 +84,13 @@ def train_clip(
     model, tokenize : from `build_clip`.
     pixels : uint8 array of shape (N, F, 3, h, w).
     plans : what each of the N clips shows.
-    told : for each clip, the sentences that tell it.
+    captions : for each clip, the sentences that describe it.
     training, seed : how long, and what the draws follow from.
     report : called with the step and the loss.
     """
     rng = np.random.default_rng([seed, 1])
     preprocess = clip_preprocess()
-    sentences = torch.stack([tokenize(list(texts)) for texts in told])  # (N, S, L)
+    sentences = torch.stack([tokenize(list(texts)) for texts in captions])  # (N, S, L)
     events = np.unique([f"{plan.context}/{plan.events[0].kind}" for plan in plans], return_inverse=True)[1]
     mirrored = mirror_tokens(sentences, tokenize)
     optimisation = Optimisation(model, steps=training.steps, rate=training.rate)
@@ -123,10 +123,10 @@ def contrast(model: nn.Module, images: Tensor, texts: Tensor, events: Tensor) ->
     events : int tensor of shape (B,); equal numbers are positives of each other.
     """
     with torch.autocast("cpu", torch.bfloat16):
-        seen = model.encode_image(images)  # type: ignore[operator]
-    said = encode_tokens(model, texts)
-    seen, said = functional.normalize(seen.float(), dim=-1), functional.normalize(said.float(), dim=-1)
-    logits = model.logit_scale.exp() * seen @ said.T  # type: ignore[operator]
+        image_vectors = model.encode_image(images)  # type: ignore[operator]
+    text_vectors = functional.normalize(encode_tokens(model, texts).float(), dim=-1)
+    image_vectors = functional.normalize(image_vectors.float(), dim=-1)
+    logits = model.logit_scale.exp() * image_vectors @ text_vectors.T  # type: ignore[operator]
     same = (events[:, None] == events[None, :]).float()
     target = same / same.sum(dim=1, keepdim=True)
     both = functional.cross_entropy(logits, target) + functional.cross_entropy(logits.T, target)

@@ -1,4 +1,4 @@
-"""The clips that pocket encoders learn from: planned, told, drawn, compressed and cut to the encoder's size.
+"""The clips that pocket encoders learn from: planned, captioned, drawn, compressed and resized to fit them.
 
 Plans and captions cost nothing to make again, so their digest in the recipe proves what the weights were
 trained on. How pixels are disturbed in training belongs in `augmentation`.
@@ -111,8 +111,8 @@ def plan_videos(seed: int, settings: VideoSettings, *, held_back: bool = False) 
     )
 
 
-def tell_footage(plans: Sequence[Plan], per_clip: int) -> list[list[str]]:
-    """The sentences that tell each clip; they follow from the plan alone."""
+def footage_captions(plans: Sequence[Plan], per_clip: int) -> list[list[str]]:
+    """The sentences that describe each clip; they follow from the plan alone."""
     return [
         [caption.text for caption in captions(plan, np.random.default_rng([plan.seed, per_clip]), per_clip)]
         for plan in plans
@@ -120,11 +120,11 @@ def tell_footage(plans: Sequence[Plan], per_clip: int) -> list[list[str]]:
 
 
 def footage_digest(
-    seed: int, settings: PretrainingClipSettings, told: Sequence[Sequence[str]] | None
+    seed: int, settings: PretrainingClipSettings, sentences: Sequence[Sequence[str]] | None
 ) -> dict[str, Any]:
     """What a recipe says about its clips: digests of all plans, all sentences and a few drawn frames.
 
-    `told` are the sentences of `tell_footage`; None for a tower that reads none.
+    `sentences` are those of `footage_captions`; None for a tower that reads none.
     """
     plans = plan_footage(seed, settings)
     some = plans[:: max(1, len(plans) // 4)]
@@ -133,7 +133,7 @@ def footage_digest(
         "settings": asdict(settings),
         "clips": len(plans),
         "plans": digest([asdict(plan) for plan in plans]),
-        "captions": digest(told) if told is not None else None,
+        "captions": digest(sentences) if sentences is not None else None,
         "drawing": digest(drawn),
     }
 

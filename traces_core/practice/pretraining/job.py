@@ -44,10 +44,10 @@ from traces_core.practice.pretraining.footage import (
     PretrainingClipSettings,
     VideoSettings,
     draw_footage,
+    footage_captions,
     footage_digest,
     plan_footage,
     plan_videos,
-    tell_footage,
     video_digest,
 )
 from traces_core.practice.pretraining.measures import measure_clip, measure_on_videos, measure_timesformer
@@ -83,7 +83,7 @@ def pretrain_pocket(
     folder : where `clip` and `timesformer` go; the shipped place where None.
     towers : which of `TOWERS`.
     workers : processes; changes the time it takes, not the result.
-    echo : is told the progress.
+    echo : called with each line of progress.
 
     Returns
     -------
@@ -132,14 +132,14 @@ def pretrain_clip(
         model, tokenizer = build_clip(folder)
         drawn = _drawn(seed, footage, (clip_preprocess(), FRAME_STEP), scratch, measured_per_kind, workers)
         plans, pixels, test_plans, test_pixels = drawn
-        told = tell_footage(plans, footage.captions_per_clip)
+        sentences = footage_captions(plans, footage.captions_per_clip)
         report = _Progress("clip", seed, training.steps, echo)
-        train_clip(model, tokenizer, pixels, plans, told, training, seed, report)
+        train_clip(model, tokenizer, pixels, plans, sentences, training, seed, report)
         weights = folder / "open_clip_model.safetensors"
         save_weights(model, weights)
         round_weights(model, weights)
-        metrics = measure_clip(model, tokenizer, test_pixels, test_plans, tell_footage(test_plans, 1))
-    stated = _stated("clip", seed, training, footage, told, metrics, measured_per_kind)
+        metrics = measure_clip(model, tokenizer, test_pixels, test_plans, footage_captions(test_plans, 1))
+    stated = _stated("clip", seed, training, footage, sentences, metrics, measured_per_kind)
     write_recipe(folder, weights, stated)
     echo(f"clip {seed}: {metrics}")
     return metrics
@@ -214,7 +214,7 @@ def settle_timesformer(
 @contextmanager
 def _scene(tower: str, seed: int, folder: Path) -> Iterator[Path]:
     """One thread, the seed set, an empty folder for the drawn clips."""
-    code_of(_JOBS[tower])  # kept from here on: what runs is what the recipe states, whoever edits meanwhile
+    code_of(_JOBS[tower])  # kept from here on: the recipe states what runs, even if a file changes meanwhile
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     folder.mkdir(parents=True, exist_ok=True)
@@ -239,12 +239,13 @@ def _drawn(
 ) -> tuple[tuple[Plan, ...], NDArray[np.uint8], tuple[Plan, ...], NDArray[np.uint8]]:
     """Clips to learn from and clips to measure with: plans and pixels of each."""
     held_back = PretrainingClipSettings(measured_per_kind, 1, footage.open_set)
-    found: list[Any] = []
+    drawn: list[tuple[tuple[Plan, ...], NDArray[np.uint8]]] = []
     for name, settings in (("train", footage), ("test", held_back)):
         plans = plan_footage(seed, settings, held_back=name == "test")
         path = draw_footage(plans, {name: size}, scratch, workers=workers)[name]
-        found += [plans, np.load(path, mmap_mode="r")]
-    return tuple(found)
+        drawn.append((plans, np.load(path, mmap_mode="r")))
+    (plans, pixels), (held_back_plans, held_back_pixels) = drawn
+    return plans, pixels, held_back_plans, held_back_pixels
 
 
 def _labels(plans: Sequence[Plan]) -> NDArray[np.int64]:
@@ -257,7 +258,7 @@ def _stated(
     seed: int,
     training: ClipTraining | TimesformerTraining,
     footage: PretrainingClipSettings,
-    told: Sequence[Sequence[str]] | None,
+    sentences: Sequence[Sequence[str]] | None,
     metrics: dict[str, float],
     measured_per_kind: int,
 ) -> dict[str, Any]:
@@ -267,7 +268,7 @@ def _stated(
         "command": f"python -m traces_core.practice.pretraining --seed {seed} --tower {tower}",
         "sample_fps": SAMPLE_FPS,
         "training": asdict(training),
-        "footage": footage_digest(seed, footage, told),
+        "footage": footage_digest(seed, footage, sentences),
         "measured_per_kind": measured_per_kind,
         "metrics": {name: round(value, 4) for name, value in metrics.items()},
         "code": code_of(_JOBS[tower]),
@@ -275,7 +276,7 @@ def _stated(
 
 
 class _Progress:
-    """Says now and then how the loss goes."""
+    """Reports the loss from time to time."""
 
     def __init__(self, tower: str, seed: int, steps: int, echo: Callable[[str], None]) -> None:
         self._title, self._steps, self._echo = f"{tower} {seed}", steps, echo

@@ -28,7 +28,7 @@ def measure_clip(
     tokenize: Callable[[Sequence[str]], Tensor],
     pixels: NDArray[np.uint8],
     plans: Sequence[Plan],
-    told: Sequence[Sequence[str]],
+    captions: Sequence[Sequence[str]],
 ) -> dict[str, float]:
     """Zero-shot accuracy of frames by label sentence, and retrieval.
 
@@ -36,7 +36,7 @@ def measure_clip(
     ----------
     model, tokenize : the pocket CLIP in eval mode.
     pixels : uint8 array of shape (N, F, 3, h, w).
-    plans, told : what each clip shows, and the sentences that tell it.
+    plans, captions : what each clip shows, and the sentences that describe it.
 
     Returns
     -------
@@ -49,7 +49,7 @@ def measure_clip(
     guess = (seen @ labels.T).argmax(dim=-1)
     truth = torch.tensor([names.index(plan.events[0].kind) for plan in plans])[:, None]
     alarm = torch.tensor([KINDS[name].is_anomalous for name in names])
-    own = seen[:, pixels.shape[1] // 2] @ _sentences(model, tokenize, [texts[0] for texts in told]).T
+    own = seen[:, pixels.shape[1] // 2] @ _sentences(model, tokenize, [texts[0] for texts in captions]).T
     rank = (own > own.diagonal()[:, None]).sum(dim=1)
     return {
         "zero_shot": (guess == truth).float().mean().item(),
@@ -120,14 +120,14 @@ def measure_on_videos(
     """
     window_input = WindowInput.from_recipe(window_recipe())
     ends = np.argwhere(labels >= 0)[::4]
-    found = []
+    batches = []
     for at in range(0, len(ends), 16):
         windows = np.stack(
             [pixels[video, end + 1 - WINDOW_FRAMES : end + 1] for video, end in ends[at : at + 16]]
         )
         inputs = window_input(torch.from_numpy(windows / np.float32(255)))
-        found.append(model(inputs).logits.softmax(dim=-1))
-    probabilities = torch.cat(found).numpy()
+        batches.append(model(inputs).logits.softmax(dim=-1))
+    probabilities = torch.cat(batches).numpy()
     truth = labels[ends[:, 0], ends[:, 1]]
     alarms = np.array([kind.is_anomalous for kind in KINDS.values() if not kind.open_set])
     return {

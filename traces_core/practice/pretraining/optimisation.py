@@ -75,15 +75,15 @@ def orthogonal(matrix: Tensor) -> Tensor:
     ----------
     matrix : float tensor of shape (rows, columns).
     """
-    found: Tensor = matrix.bfloat16()
-    is_tall = found.shape[0] > found.shape[1]
-    found = found.T if is_tall else found
-    found = found / (found.norm() + 1e-7)
+    result: Tensor = matrix.bfloat16()
+    is_tall = result.shape[0] > result.shape[1]
+    result = result.T if is_tall else result
+    result = result / (result.norm() + 1e-7)
     first, third, fifth = _QUINTIC
     for _ in range(5):
-        square = found @ found.T
-        found = first * found + (third * square + fifth * square @ square) @ found
-    return found.T if is_tall else found
+        square = result @ result.T
+        result = first * result + (third * square + fifth * square @ square) @ result
+    return result.T if is_tall else result
 
 
 def _is_inner(name: str, value: Tensor) -> bool:

@@ -55,7 +55,7 @@ class Manuscript:
     drafts: tuple[Draft, ...]
     """Both sides. The scene sentence is added by the corpus."""
     counts: Mapping[str, int] = field(default_factory=dict)
-    """What became of the sentences on the way, where anything did."""
+    """How many sentences were refused, repeated, sent back or dropped, where any were."""
 
 
 class Writer(Protocol):

@@ -31,12 +31,12 @@ def language_model(writer: Asked, settings: WritingSettings, server: Server) -> 
 
 
 def look(writer: str, settings: WritingSettings, server: Server) -> str:
-    """What would write, in words, without asking it anything.
+    """A line about what would write, without asking it anything.
 
     Raises
     ------
     WriterUnavailableError
-        If nothing would: no model named, nobody answers, no such model there, no GPU.
+        If nothing would: no model named, no answer, no such model there, no GPU.
     """
     if writer == "shipped":
         return "shipped: the catalog as it stands"

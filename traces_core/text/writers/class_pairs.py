@@ -1,4 +1,4 @@
-"""A page: what has been written about one class of one context, and what may still be added to it."""
+"""The pairs of one class of one context while they are written: taken, waiting, or still missing."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class ClassPairs:
         return wanted - min(len(self.anomalous), len(self.normal) + len(self.waiting))
 
     def take_pairs(self, pairs: list[tuple[str, str]], wanted: int) -> None:
-        """What may stand of the pairs, up to so many on each side."""
+        """Take the pairs that the catalog's rules allow, up to so many on each side."""
         for anomalous, normal in pairs:
             if len(self.anomalous) < wanted:
                 self.anomalous += self._taken(anomalous)
@@ -43,7 +43,7 @@ class ClassPairs:
             self.waiting += self._taken(text)
 
     def count(self, what: str, by: int = 1) -> None:
-        """Note what became of some sentences."""
+        """Count what became of some sentences."""
         self.counts[what] = self.counts.get(what, 0) + by
 
     def _taken(self, text: str) -> list[str]:

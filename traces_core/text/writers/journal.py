@@ -1,7 +1,7 @@
 """The journal: every usable reply of a language model, kept the moment it came.
 
-One file of JSON lines a context. A run that dies has lost nothing it was answered, and the next one asks
-only for what is missing. Delete a file to have its context written anew.
+One file of JSON lines a context. A run that dies loses no reply, and the next one asks
+only for what is missing. Delete a file to have its context rewritten.
 """
 
 from __future__ import annotations

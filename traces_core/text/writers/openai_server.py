@@ -1,7 +1,7 @@
 """A language model behind an OpenAI-compatible server: `vllm serve`, llama.cpp, or a hosted one.
 
 Asks several questions at once, waits and asks again where the server is busy, and asks for JSON in the
-strictest way the server knows. What a reply says is read in `replies`.
+strictest way the server knows. Replies are read in `replies`.
 """
 
 from __future__ import annotations
@@ -100,7 +100,7 @@ class OpenAIModel:
         import openai
 
         try:
-            names = self._listed()
+            names = self._model_names()
         except openai.OpenAIError as error:
             raise self._explained(error) from error
         if self.settings.model not in names:
@@ -166,7 +166,7 @@ class OpenAIModel:
             max_tokens=self.settings.max_tokens,
             **more,
         )
-        answer = self._said(raw.http_response.text)
+        answer = self._parsed(raw.http_response.text)
         try:
             first = answer["choices"][0]
             text = first["message"].get("content") or ""
@@ -177,7 +177,7 @@ class OpenAIModel:
         self.budget.spend_tokens(estimate if spent is None else spent)
         return Reply(text, is_cut=first.get("finish_reason") == "length")
 
-    def _said(self, body: str) -> Any:
+    def _parsed(self, body: str) -> Any:
         try:
             return json.loads(body)
         except ValueError as error:
@@ -191,7 +191,7 @@ class OpenAIModel:
         return WriterUnavailableError(self.name, problem, do=do, setting=self.setting)
 
     def _explained(self, error: openai.OpenAIError) -> WriterUnavailableError:
-        """What the client raised, in words that say what to check."""
+        """What the client raised, with what to check."""
         import openai
 
         where = self._server.base_url
@@ -199,7 +199,7 @@ class OpenAIModel:
             problem = f"{where} did not answer within {self._server.timeout_s:g} s"
             do = f"Ask for less ({self.section}.max_tokens), or wait longer ({PREFIX}TIMEOUT_S)."
         elif isinstance(error, openai.APIConnectionError):
-            problem = f"nobody answers at {where} ({error.__cause__ or error})"
+            problem = f"nothing answers at {where} ({error.__cause__ or error})"
             do = f"Start the server (`vllm serve MODEL`) or check {URL_VARIABLE}; then `traces doctor`."
         elif isinstance(error, openai.AuthenticationError | openai.PermissionDeniedError):
             problem, do = f"{where} refuses the key ({error})", f"Check {KEY_VARIABLE}."
@@ -213,9 +213,9 @@ class OpenAIModel:
             problem, do = f"{where} refuses the request ({error})", f"Check {self.section}.* in params.yaml."
         return self._unavailable(problem, do)
 
-    def _listed(self) -> list[str]:
+    def _model_names(self) -> list[str]:
         raw = self._client.with_options(timeout=LISTING_S).models.with_raw_response.list()
-        answer = self._said(raw.http_response.text)
+        answer = self._parsed(raw.http_response.text)
         try:
             return sorted(str(model["id"]) for model in answer["data"])
         except (KeyError, TypeError) as error:
@@ -225,7 +225,7 @@ class OpenAIModel:
         import openai
 
         try:
-            names = self._listed()
+            names = self._model_names()
         except (openai.OpenAIError, WriterUnavailableError):
             return "It does not list its models."
         return f"It offers: {', '.join(names) or 'none'}; name one as {self.section}.model."

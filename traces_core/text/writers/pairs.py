@@ -40,7 +40,7 @@ SPARE_QUESTIONS = 2
 """Questions a class may take beyond the fewest, where replies held too few sentences or known ones."""
 
 Progress = Callable[[int, int, str], None]
-"""Told after each reply: replies had, replies asked for so far, and what the last was about."""
+"""Called after each reply: replies had, replies asked for so far, and what the last was about."""
 
 
 class LanguageModel(Protocol):
@@ -55,7 +55,7 @@ class LanguageModel(Protocol):
         """What it is asked with: model, seed, sampling."""
 
     def look(self) -> str:
-        """What is there, in words; WriterUnavailableError where nothing could be asked."""
+        """A line about what is there; WriterUnavailableError where nothing could be asked."""
 
     def ask(self, questions: Sequence[Question], seed: int) -> Iterator[tuple[Question, Reply]]:
         """The replies as they come, in any order.
@@ -79,9 +79,9 @@ class PairWriter:
     encoder
         The text space in which a normal sentence may not be too near the anomalous ones.
     journal
-        Where replies are kept and found again.
+        Where replies are kept, to be read instead of asked for again.
     progress
-        Told after each reply; None tells nobody.
+        Called after each reply; None shows no progress.
     """
 
     def __init__(
@@ -112,67 +112,69 @@ class PairWriter:
             As the model raises them. Every reply had until then is in the journal.
         """
         taken = {one.context: {plain(text) for _, text in one.sentences()} for one in contexts}
-        pages = [ClassPairs(one, label, taken[one.context]) for one in contexts for label in one.anomalous]
-        self._fill(pages)
-        self._judge(pages)
+        classes = [ClassPairs(one, label, taken[one.context]) for one in contexts for label in one.anomalous]
+        self._fill(classes)
+        self._judge(classes)
         for context in contexts:
-            yield self._manuscript(context, [page for page in pages if page.context is context])
+            yield self._manuscript(context, [pairs for pairs in classes if pairs.context is context])
 
-    def _fill(self, pages: list[ClassPairs]) -> None:
+    def _fill(self, classes: list[ClassPairs]) -> None:
         wanted = self.model.settings.pairs_per_class
         for turn in range(-(-wanted // PAIRS_A_QUESTION) + SPARE_QUESTIONS):
-            short = [page for page in pages if page.missing(wanted)]
+            short = [pairs for pairs in classes if pairs.missing(wanted)]
             questions = []
-            for page in short:
-                written = [*page.anomalous, *page.waiting]
-                count = min(page.missing(wanted), PAIRS_A_QUESTION)
-                questions.append(ask_for_pairs(page.context, page.label, count, written))
-            for page, question, reply in zip(short, questions, self._replies(questions, turn), strict=True):
+            for pairs in short:
+                written = [*pairs.anomalous, *pairs.waiting]
+                count = min(pairs.missing(wanted), PAIRS_A_QUESTION)
+                questions.append(ask_for_pairs(pairs.context, pairs.label, count, written))
+            for pairs, question, reply in zip(short, questions, self._replies(questions, turn), strict=True):
                 if isinstance(reply, Reply):
-                    page.take_pairs(read_pairs(question, reply), wanted)
+                    pairs.take_pairs(read_pairs(question, reply), wanted)
                 elif turn == 0:
                     raise reply
                 else:
-                    page.count("unanswered")
+                    pairs.count("unanswered")
 
-    def _judge(self, pages: list[ClassPairs]) -> None:
+    def _judge(self, classes: list[ClassPairs]) -> None:
         """Send back the normal sentences that are too near the anomalous ones; drop them in the end."""
         rounds = self.model.settings.rewriting_rounds
-        centroids = [self._centroid(page) for page in pages]
+        centroids = [self._centroid(pairs) for pairs in classes]
         for turn in range(rounds + 1):
-            for page, centroid in zip(pages, centroids, strict=True):
-                self._let_pass(page, centroid, turn)
-            near = [page for page in pages if page.waiting]
+            for pairs, centroid in zip(classes, centroids, strict=True):
+                self._let_pass(pairs, centroid, turn)
+            near = [pairs for pairs in classes if pairs.waiting]
             if turn == rounds:
                 break
-            questions = [ask_to_rewrite(page.context, page.label, page.waiting) for page in near]
-            for page, question, reply in zip(near, questions, self._replies(questions, turn), strict=True):
-                page.count("sent_back", len(page.waiting))
+            questions = [ask_to_rewrite(pairs.context, pairs.label, pairs.waiting) for pairs in near]
+            for pairs, question, reply in zip(near, questions, self._replies(questions, turn), strict=True):
+                pairs.count("sent_back", len(pairs.waiting))
                 if isinstance(reply, Reply):
-                    page.take_rewritten(read_sentences(question, reply))
+                    pairs.take_rewritten(read_sentences(question, reply))
                 else:
-                    page.count("unanswered")
-        for page in near:
-            page.count("dropped", len(page.waiting))
+                    pairs.count("unanswered")
+        for pairs in near:
+            pairs.count("dropped", len(pairs.waiting))
 
-    def _centroid(self, page: ClassPairs) -> Array:
+    def _centroid(self, pairs: ClassPairs) -> Array:
         """Direction of the class: the mean of its sentences, people's and the model's; (D,), length 1."""
-        texts = [*page.context.anomalous[page.label], *page.anomalous]
+        texts = [*pairs.context.anomalous[pairs.label], *pairs.anomalous]
         mean: Array = self._encoder.encode_texts(texts).mean(axis=0)
         return mean / np.float32(np.linalg.norm(mean))
 
-    def _let_pass(self, page: ClassPairs, centroid: Array, turn: int) -> None:
-        if not page.waiting:
+    def _let_pass(self, pairs: ClassPairs, centroid: Array, turn: int) -> None:
+        if not pairs.waiting:
             return
-        cosines = self._encoder.encode_texts(page.waiting) @ centroid  # (N,)
+        cosines = self._encoder.encode_texts(pairs.waiting) @ centroid  # (N,)
         near = cosines > self.model.settings.maximum_cosine
-        page.normal += [(text, turn) for text, is_near in zip(page.waiting, near, strict=True) if not is_near]
-        page.waiting = [text for text, is_near in zip(page.waiting, near, strict=True) if is_near]
+        pairs.normal += [
+            (text, turn) for text, is_near in zip(pairs.waiting, near, strict=True) if not is_near
+        ]
+        pairs.waiting = [text for text, is_near in zip(pairs.waiting, near, strict=True) if is_near]
 
     def _replies(self, questions: list[Question], turn: int) -> list[Reply | ReplyError]:
         """One reply a question, in their order: from the journal, else from the model.
 
-        Each turn has seeds of its own: a question in the same words gets another reply. What is found
+        Each turn has seeds of its own: a question in the same words gets another reply. What is
         unusable is asked again with the next seed, and not kept: a better server may answer. What stays
         unusable is handed over as the error that it is.
         """
@@ -198,26 +200,26 @@ class PairWriter:
         return [refused.get(one) or Reply(self._journal.find(one, keys[one]) or "") for one in questions]
 
     def _key(self, question: Question, seed: int) -> str:
-        said = self.model.settings
-        sampling = [seed, said.temperature, said.top_p, said.max_tokens]
+        settings = self.model.settings
+        sampling = [seed, settings.temperature, settings.top_p, settings.max_tokens]
         asked = [question.messages(), question.schema()]
-        return digest([self.model.name, said.model, asked, sampling])
+        return digest([self.model.name, settings.model, asked, sampling])
 
-    def _manuscript(self, context: Context, pages: list[ClassPairs]) -> Manuscript:
-        said = self.model.settings
+    def _manuscript(self, context: Context, classes: list[ClassPairs]) -> Manuscript:
+        settings = self.model.settings
         drafts = list(catalog_drafts(context))
         counts: dict[str, int] = {"short": 0}
-        for page in pages:
-            drafts += [Draft("anomalous", page.label, text, self._origin(0)) for text in page.anomalous]
-            drafts += [Draft("normal", page.label, text, self._origin(turn)) for text, turn in page.normal]
-            counts["short"] += 2 * said.pairs_per_class - len(page.anomalous) - len(page.normal)
-            for what, number in page.counts.items():
+        for pairs in classes:
+            drafts += [Draft("anomalous", pairs.label, text, self._origin(0)) for text in pairs.anomalous]
+            drafts += [Draft("normal", pairs.label, text, self._origin(turn)) for text, turn in pairs.normal]
+            counts["short"] += 2 * settings.pairs_per_class - len(pairs.anomalous) - len(pairs.normal)
+            for what, number in pairs.counts.items():
                 counts[what] = counts.get(what, 0) + number
         return Manuscript(context, tuple(drafts), counts)
 
     def _origin(self, turn: int) -> TraceOrigin:
-        said = self.model.settings
-        return TraceOrigin(self.model.name, said.model or "", PROMPT_VERSION, said.seed, turn)
+        settings = self.model.settings
+        return TraceOrigin(self.model.name, settings.model or "", PROMPT_VERSION, settings.seed, turn)
 
 
 def writer_fingerprint(name: str, settings: WritingSettings, encoder: TextEncoder) -> str:

@@ -1,4 +1,4 @@
-"""A bar on the terminal while a language model writes; silent wherever nobody watches one."""
+"""A bar on the terminal while a language model writes; nothing where there is no terminal."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ import rich
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from traces_core.text.writers.pairs import Progress as Told
+from traces_core.text.writers import pairs
 
 
 @contextmanager
-def shown(console: Console | None = None) -> Iterator[Told | None]:
-    """What a `PairWriter` tells, as a bar that goes when the writing ends; None where there is no terminal.
+def progress_bar(console: Console | None = None) -> Iterator[pairs.Progress | None]:
+    """The progress of a `PairWriter` as a bar, removed when it ends; None where there is no terminal.
 
     Parameters
     ----------

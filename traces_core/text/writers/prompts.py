@@ -16,7 +16,7 @@ from traces_core.text.gates import CorpusLimits
 PAIRS_A_QUESTION = 20
 """Pairs asked for at once: in longer replies models begin to repeat themselves. Ours."""
 EXAMPLES = 6
-"""Sentences of a class that are shown. Few: a sentence changed further down leaves the question as it is."""
+"""Sentences of a class that are quoted. Few: a sentence changed further down leaves the question as it is."""
 
 SYSTEM = """\
 You write sentences for a system that compares the pictures of a fixed surveillance camera with sentences. \
@@ -115,18 +115,18 @@ class Question:
 
 
 def ask_for_pairs(context: Context, label: str, count: int, written: list[str]) -> Question:
-    """A question for so many pairs; what is written already is named, so that it is not written again."""
+    """A question for so many pairs; what is written already is quoted, so that it is not repeated."""
     examples = context.anomalous[label][:EXAMPLES]
-    text = PAIRS.format(**_about(context, label), examples=_listed(examples), count=count)
+    text = PAIRS.format(**_about(context, label), examples=_bullets(examples), count=count)
     if written:
-        text += WRITTEN.format(written=_listed(written))
+        text += WRITTEN.format(written=_bullets(written))
     return Question(context.context, label, "pairs", count, text)
 
 
 def ask_to_rewrite(context: Context, label: str, sentences: list[str]) -> Question:
     """A question that sends normal sentences back."""
     count = len(sentences)
-    text = REWRITE.format(**_about(context, label), sentences=_listed(sentences), count=count)
+    text = REWRITE.format(**_about(context, label), sentences=_bullets(sentences), count=count)
     return Question(context.context, label, "sentences", count, text)
 
 
@@ -138,7 +138,7 @@ def _words(name: str) -> str:
     return name.replace("_", " ")
 
 
-def _listed(sentences: list[str] | tuple[str, ...]) -> str:
+def _bullets(sentences: list[str] | tuple[str, ...]) -> str:
     return "\n".join(f"- {sentence}" for sentence in sentences)
 
 

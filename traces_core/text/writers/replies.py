@@ -1,4 +1,4 @@
-"""What comes back from a language model: finding the JSON in it, and which sentences may be taken.
+"""What comes back from a language model: the JSON in it, and which sentences may be taken.
 
 Taken is only what the catalog and its gates would take from a person. What takes a whole corpus to see
 (language, near duplicates, leaks between the sides) is left to `traces_core.text.gates`.
@@ -28,7 +28,7 @@ _QUOTES = str.maketrans({"’": "'", "‘": "'", "“": '"', "”": '"', "\u00a0
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What a language model said."""
+    """What a language model answered."""
 
     text: str
     """All of it."""
@@ -111,12 +111,12 @@ def may_stand(text: str) -> bool:
     return bool(_SENTENCE.fullmatch(text)) and FEWEST_WORDS <= words <= CorpusLimits().max_words
 
 
-def _entries(question: Question, reply: Reply) -> list[Any]:
+def _entries(question: Question, reply: Reply) -> list[object]:
     """The list that was asked for: JSON alone, in a Markdown fence, or after some words."""
     for value in _json_values(reply.text):
-        problem = value.get(question.kind)
-        if isinstance(problem, list):
-            return problem
+        entries = value.get(question.kind)
+        if isinstance(entries, list):
+            return entries
     raise _refusal(question, reply, f"no JSON object with a list {question.kind!r}")
 
 
@@ -148,5 +148,5 @@ def _refusal(question: Question, reply: Reply, problem: str) -> ReplyError:
     return ReplyError(f"{question.context}, class {question.label}: {problem} in the reply {excerpt}", do=do)
 
 
-def _text(value: Any) -> str:
+def _text(value: object) -> str:
     return value if isinstance(value, str) else ""

@@ -11,12 +11,12 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Protocol
 
 from traces_core.errors import WriterUnavailableError
-from traces_core.text.writers.prompts import Question
+from traces_core.text.writers.prompts import Messages, Question
 from traces_core.text.writers.replies import Reply
 from traces_core.text.writers.settings import Server, WritingSettings
 
 if TYPE_CHECKING:
-    from vllm import SamplingParams
+    from vllm import RequestOutput, SamplingParams
 
 LONGEST_PROMPT = 4096
 """Tokens kept for a question: the longest names 200 sentences as written already. Bounds vllm's cache."""
@@ -27,7 +27,9 @@ BATCH = 256
 class Engine(Protocol):
     """The part of `vllm.LLM` that is used."""
 
-    def chat(self, messages: Any, sampling_params: Any, *, use_tqdm: bool) -> Sequence[Any]:
+    def chat(
+        self, messages: Sequence[Messages], sampling_params: Sequence[SamplingParams], *, use_tqdm: bool
+    ) -> Sequence[RequestOutput]:
         """One `RequestOutput` a conversation, in their order."""
 
 
@@ -73,8 +75,8 @@ class VllmModel:
         for start in range(0, len(questions), BATCH):
             batch = questions[start : start + BATCH]
             sampling = [sampling_of(question, self.settings, seed) for question in batch]
-            said = self._engine.chat([one.messages() for one in batch], sampling, use_tqdm=False)
-            for question, output in zip(batch, said, strict=True):
+            outputs = self._engine.chat([one.messages() for one in batch], sampling, use_tqdm=False)
+            for question, output in zip(batch, outputs, strict=True):
                 best = output.outputs[0]
                 yield question, Reply(best.text, is_cut=best.finish_reason == "length")
 
