@@ -38,7 +38,7 @@ class PValueStage:
     Parameters
     ----------
     normal : what normal footage says.
-    scene : the video's scene; None where nobody knows.
+    scene : the video's scene; None where it is unknown.
     """
 
     def __init__(self, normal: NormalFootage, scene: str | None) -> None:

@@ -69,7 +69,7 @@ class ContextScorer:
     references: SceneReferences
     """The places of the training footage: the controls."""
     settings: ContextGateSettings
-    """Which sides are gated, which scene the gate is shown."""
+    """Which sides are gated, which scene the gate gets."""
     k: int
     """Nearest traces a side."""
     top_share: float
@@ -115,7 +115,7 @@ class ContextScorer:
         self, video: Tensor, seen: BlockEvidence, times_s: Times, contexts: Sequence[str] | None
     ) -> ScoreTrack:
         """The stream `alignment`, from the vectors (N, D) of the blocks."""
-        places = self.references.shown(seen.scenes[0].cpu().numpy(), self.settings.scene)
+        places = self.references.apply_control(seen.scenes[0].cpu().numpy(), self.settings.scene)
         scenes = torch.from_numpy(places).to(video)
         nearness = {side: self._nearness(side, video, scenes, contexts) for side in SIDES}
         values = (nearness["anomalous"] - nearness["normal"]).cpu().numpy()
@@ -200,12 +200,12 @@ def top_mean(video: Tensor, texts: Tensor, scenes: Tensor, gate: TextGate, k: in
     """
     at_once = min(len(texts), max(1, CELLS // texts.shape[1]))
     rows = max(1, CELLS // (at_once * texts.shape[1]))
-    found = []
+    means = []
     for first in range(0, len(video), rows):
         windows = slice(first, first + rows)
         parts = [
             gated_similarities(video[windows], texts[start : start + at_once], scenes[windows], gate)
             for start in range(0, len(texts), at_once)
         ]
-        found.append(torch.cat(parts, dim=1).topk(min(k, len(texts)), dim=1).values.mean(dim=1))
-    return torch.cat(found) if found else video.new_zeros(0)
+        means.append(torch.cat(parts, dim=1).topk(min(k, len(texts)), dim=1).values.mean(dim=1))
+    return torch.cat(means) if means else video.new_zeros(0)
