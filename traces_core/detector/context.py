@@ -97,6 +97,6 @@ class ContextSystem:
         return self._ranks.push(scores.tracks)
 
     def gap(self) -> None:
-        """Scene and predictor start again; the fusion forgets what was said."""
+        """Scene and predictor start again; the fusion forgets the last scores."""
         self._begin()
         self._ranks.gap()

@@ -206,8 +206,8 @@ class Detector:
         at_s
             The moment in seconds; the last window that ended by then is explained.
         stream
-            Whose score is shown. The traces are those of the fused vector, on both sides; `surprise` and
-            `context_aware` show where the frame was predicted badly.
+            The stream whose score is explained. The traces are those of the fused vector, on both sides;
+            `surprise` and `context_aware` show where the frame was predicted badly.
 
         Raises
         ------
