@@ -166,12 +166,12 @@ class CrossAttentionFusion(WindowFusion):
         self.position = nn.Parameter(torch.zeros(window_frames, dimensions)) if temporal_position else None
 
     def fused_frames(self, frames: Tensor, tokens: Tensor) -> Tensor:
-        """Give frames plus what they found in the tokens, (T, W, D)."""
+        """Give frames plus what they read from the tokens, (T, W, D)."""
         adapted = self.appearance(frames)
         mapped = self.temporal(tokens)
         weights = self.drop(self._weights(adapted, mapped))  # (T, heads, W, K)
-        found = weights @ self._by_head(self.value(mapped))  # (T, heads, W, D / heads)
-        fused: Tensor = adapted + self.output(found.transpose(1, 2).flatten(2))  # (T, W, D)
+        read = weights @ self._by_head(self.value(mapped))  # (T, heads, W, D / heads)
+        fused: Tensor = adapted + self.output(read.transpose(1, 2).flatten(2))  # (T, W, D)
         return fused
 
     def attention(self, frames: Tensor, tokens: Tensor) -> Tensor:
