@@ -68,7 +68,7 @@ def coverage_markdown(coverage: Coverage) -> str:
 
 
 def near(name: str | None, cosine: float | None) -> str:
-    """Something and its cosine, in words; a dash where there is nothing.
+    """Something and its cosine as text; a dash where there is nothing.
 
     Examples
     --------

@@ -69,10 +69,10 @@ def pooled(rows: Sequence[Row]) -> list[dict[str, Any]]:
     groups: dict[tuple[str, str], list[Row]] = {}
     for row in rows:
         groups.setdefault((str(row["variant"]), str(row["stream"])), []).append(row)
-    found = []
+    pooled_rows = []
     for (variant, stream), some in groups.items():
         aucs = [float(row["auc"]) for row in some if row["auc"] is not None]
-        found.append(
+        pooled_rows.append(
             {
                 **(some[0] if len(some) == 1 else {}),  # an interval belongs to one seed
                 "variant": variant,
@@ -82,13 +82,13 @@ def pooled(rows: Sequence[Row]) -> list[dict[str, Any]]:
                 "seeds": len(some),
             }
         )
-    return found
+    return pooled_rows
 
 
 def _fusions_compared(rows: Sequence[Row]) -> list[str]:
-    """Whether the paper's fusion beats concatenation here, said in a sentence."""
-    found = {row["variant"]: row for row in pooled(rows)}
-    ours, other = found.get("cross_attention"), found.get("concatenation")
+    """One sentence on whether the paper's fusion beats concatenation here."""
+    by_variant = {row["variant"]: row for row in pooled(rows)}
+    ours, other = by_variant.get("cross_attention"), by_variant.get("concatenation")
     if not ours or not other or ours["auc"] is None or other["auc"] is None:
         return []
     gap = ours["auc"] - other["auc"]
@@ -112,7 +112,7 @@ def _ablation(title: str, rows: Sequence[Row]) -> list[str]:
 def number_columns(columns: Sequence[tuple[str, str, int]]) -> list[tuple[str, Any]]:
     """Columns of `table`: heading, key and decimals each; with the interval where a row has one."""
 
-    def shown(key: str, digits: int) -> Any:
+    def cell_of(key: str, digits: int) -> Any:
         def cell(row: Row) -> str:
             value = number(row, key)
             if value is None:
@@ -125,7 +125,7 @@ def number_columns(columns: Sequence[tuple[str, str, int]]) -> list[tuple[str, A
 
         return cell
 
-    return [(heading, shown(key, digits)) for heading, key, digits in columns]
+    return [(heading, cell_of(key, digits)) for heading, key, digits in columns]
 
 
 def table(rows: Sequence[Row], columns: Sequence[tuple[str, Any]]) -> str:

@@ -21,7 +21,7 @@ from numpy.typing import ArrayLike
 from traces_core.errors import NotFiniteError
 from traces_core.report.benchmark import group_rows
 from traces_core.report.formatting import clock, words
-from traces_core.report.formatting import number as shown
+from traces_core.report.formatting import number as number_text
 from traces_core.report.model import Pixels, Row, label, number, refuse_nan
 from traces_core.report.strips import time_ticks
 from traces_core.types import Interval, ScoreTrack
@@ -156,7 +156,7 @@ def training_curves(
             )
             if len(ys):
                 axis.annotate(
-                    f"{name} {shown(ys[-1])}", (xs[-1], ys[-1]), (6, 0), textcoords="offset points",
+                    f"{name} {number_text(ys[-1])}", (xs[-1], ys[-1]), (6, 0), textcoords="offset points",
                     va="center", fontsize=9, color=COLOURS[i % len(COLOURS)],
                 )  # fmt: skip
         axis.grid(axis="y")
@@ -259,7 +259,7 @@ def _thumbnails(axis: Any, below: Any, frames: Sequence[tuple[float, Pixels]]) -
 def _dot(axis: Any, y: int, row: Row, colour: str, fill: str) -> None:
     value, low, high = (number(row, key) for key in ("auc", "auc_low", "auc_high"))
     axis.annotate(
-        shown(value), (1, y), (6, 0), xycoords=axis.get_yaxis_transform(), textcoords="offset points",
+        number_text(value), (1, y), (6, 0), xycoords=axis.get_yaxis_transform(), textcoords="offset points",
         va="center", fontsize=9, color=INK,
     )  # fmt: skip
     if low is not None and high is not None:

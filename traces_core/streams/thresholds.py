@@ -55,7 +55,7 @@ class Threshold:
         known = {field.name for field in fields(cls)}
         if set(entry) != known:
             raise ValueError(
-                f"a threshold has the fields {sorted(known)}; found {sorted(entry)}. Calibrate anew."
+                f"a threshold has the fields {sorted(known)}; found {sorted(entry)}. Calibrate again."
             )
         rules: Any = entry["rules"]
         values: dict[str, Any] = {**entry, "rules": EpisodeRules(**rules)}
