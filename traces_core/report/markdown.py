@@ -6,7 +6,7 @@ The same rows as the HTML page; words about what they mean are written by hand, 
 from __future__ import annotations
 
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from traces_core.metrics import columns_of
@@ -109,10 +109,10 @@ def _ablation(title: str, rows: Sequence[Row]) -> list[str]:
     return [f"## {title.strip()}", table(pooled(rows), [*columns, *number_columns(numbers)])]
 
 
-def number_columns(columns: Sequence[tuple[str, str, int]]) -> list[tuple[str, Any]]:
+def number_columns(columns: Sequence[tuple[str, str, int]]) -> list[tuple[str, Callable[[Row], str]]]:
     """Columns of `table`: heading, key and decimals each; with the interval where a row has one."""
 
-    def cell_of(key: str, digits: int) -> Any:
+    def cell_of(key: str, digits: int) -> Callable[[Row], str]:
         def cell(row: Row) -> str:
             value = number(row, key)
             if value is None:

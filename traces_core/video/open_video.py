@@ -1,4 +1,4 @@
-"""One video file being watched: its pictures on their clock, as pixels, and what was found when it ends.
+"""One video file being watched: its pictures on their clock, as pixels, and its damage once it has ended.
 
 The only module that joins `streams`, `clock` and `wholeness`; batches and samples belong in `decode`.
 """
@@ -51,8 +51,8 @@ class OpenVideo:
         VideoError
             There was none.
         """
-        found = pictures(self.container, self.stream, self.damage)
-        for picture, time in timed(found, self.unit, rate_of(self.stream)):
+        decoded = pictures(self.container, self.stream, self.damage)
+        for picture, time in timed(decoded, self.unit, rate_of(self.stream)):
             if self._origin is None:
                 self._origin = picture.pts
             self._frames, self.damage.now = self._frames + 1, time
@@ -60,8 +60,8 @@ class OpenVideo:
         if missing := missing_bytes(self.path):
             self.damage.note(missing)
         if self._frames == 0:
-            why = f" ({self.damage})" if self.damage.found else ""
-            do = "Copy it anew from its source, or leave it out"
+            why = f" ({self.damage})" if self.damage.problems else ""
+            do = "Copy it again from its source, or leave it out"
             raise VideoError(self.path, f"no picture can be decoded{why}", do=do)
 
     def seconds(self, time: int) -> float:
@@ -70,7 +70,7 @@ class OpenVideo:
 
     def refuse_damage(self) -> None:
         """Raise DamagedVideoError where the file, watched to its end, held less than it should."""
-        if self.damage.found:
+        if self.damage.problems:
             at = self.damage.seen_at
             if self.damage.label is not None:
                 at = max(0, self.damage.label - (self._origin or 0))

@@ -31,27 +31,27 @@ _ANOTHER = "Give a video file (mp4, mkv, avi, mov, ts, webm, gif and others that
 
 @dataclass
 class Damage:
-    """What went wrong while one file was decoded, first things first."""
+    """What went wrong while one file was decoded, in order of time."""
 
-    found: list[str] = field(default_factory=list)
-    """Each finding in words."""
+    problems: list[str] = field(default_factory=list)
+    """One sentence for each problem."""
     label: int | None = None
     """Time stamp of the first damaged packet, in units of the stream's time base; None where it has none."""
     now: int = 0
     """Time of the newest picture shown, set by whoever shows it."""
     seen_at: int = 0
-    """`now` at the first finding."""
+    """`now` at the first problem."""
 
-    def note(self, found: str, label: int | None = None) -> None:
-        """Remember one more finding."""
-        if not self.found:
+    def note(self, problem: str, label: int | None = None) -> None:
+        """Record one more problem."""
+        if not self.problems:
             self.label, self.seen_at = label, self.now
-        self.found.append(found)
+        self.problems.append(problem)
 
     def __str__(self) -> str:
-        """The first finding, and how many followed."""
-        more = f" (and {len(self.found) - 1} more places)" if len(self.found) > 1 else ""
-        return self.found[0] + more if self.found else "whole"
+        """The first problem, and how many followed."""
+        more = f" (and {len(self.problems) - 1} more places)" if len(self.problems) > 1 else ""
+        return self.problems[0] + more if self.problems else "whole"
 
 
 @contextmanager
@@ -69,7 +69,7 @@ def opened(path: Path) -> Iterator[tuple[Any, Any]]:
         container = av.open(f"file:{path}", options={"protocol_whitelist": "file"}, metadata_errors="replace")
     except (av.error.FFmpegError, OSError) as error:
         why = missing_bytes(path) or f"no video that FFmpeg can open ({_reason(error)})"
-        raise VideoError(path, why, do=f"Copy it anew from its source. {_ANOTHER}") from error
+        raise VideoError(path, why, do=f"Copy it again from its source. {_ANOTHER}") from error
     with container:
         yield container, _video_stream(container, path)
 
@@ -80,17 +80,17 @@ def _refuse_what_is_no_file(path: Path) -> None:
     if not path.is_file():
         raise VideoError(path, "there is no such file", do="Check the name and the folder")
     if path.stat().st_size == 0:
-        raise VideoError(path, "the file is empty (0 bytes)", do="Copy it anew from its source")
+        raise VideoError(path, "the file is empty (0 bytes)", do="Copy it again from its source")
 
 
 def _video_stream(container: Any, path: Path) -> Any:
-    """The first video stream that is no cover picture, set to decode on one thread and to tell of errors."""
+    """The first video stream that is no cover picture, set to decode on one thread and to report errors."""
     kinds = ", ".join(stream.type for stream in container.streams) or "no stream"
     cover = av.stream.Disposition.attached_pic
     films = [stream for stream in container.streams.video if not stream.disposition & cover]
     if not films or container.format.name == "tty":  # FFmpeg opens any text as a picture of a terminal
-        found = missing_bytes(path) or f"no video in it, only {kinds} ({container.format.name})"
-        raise VideoError(path, found, do=_ANOTHER)
+        problem = missing_bytes(path) or f"no video in it, only {kinds} ({container.format.name})"
+        raise VideoError(path, problem, do=_ANOTHER)
     stream = films[0]
     if stream.codec_context is None:
         raise VideoError(
@@ -117,7 +117,7 @@ def pictures(container: Any, stream: Any, damage: Damage) -> Iterator[Any]:
     """Decoded frames in the order of display, those behind a damaged packet left out.
 
     Pictures are predicted from earlier ones, so after damage nothing is shown until the next key frame.
-    All findings go to `damage`; the caller decides what they mean.
+    All problems go to `damage`; the caller decides what they mean.
     """
     blind, blind_from = False, None
     zeros_are_damage = _is_length_prefixed(stream)
