@@ -65,7 +65,7 @@ def joint_loss(
     Notes
     -----
     CPC is taken over the last blocks of a clip, as many as the predictor was trained to predict, each from
-    the blocks before it: what inference asks. Its gradients reach the coder only; those of InfoNCE reach
+    the blocks before it, as at inference. Its gradients reach the coder only; those of InfoNCE reach
     head, gate and coder.
     """
     seen = batch.seen

@@ -88,7 +88,7 @@ class ContextScorer:
         ----------
         seen : what the encoders saw, B = 1.
         times_s : float64 array of shape (N,), seconds at which the blocks end.
-        contexts : only their traces answer; None asks all.
+        contexts : only their traces count; None means all.
 
         Raises
         ------
@@ -99,7 +99,7 @@ class ContextScorer:
 
     @torch.inference_mode()
     def surprise(self, seen: BlockEvidence, times_s: Times) -> ContextScores:
-        """`score` without the alignment: no trace is asked."""
+        """`score` without the alignment: no trace is compared."""
         return self.surprise_of(self.model.eval()(seen)[1], times_s)
 
     def surprise_of(self, predictions: Predictions | None, times_s: Times) -> ContextScores:
@@ -137,7 +137,7 @@ class ContextStage:
     Parameters
     ----------
     scorer : what scores.
-    contexts : only their traces answer; None asks all.
+    contexts : only their traces count; None means all.
 
     Notes
     -----

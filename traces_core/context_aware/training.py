@@ -3,7 +3,7 @@
     videos ── split ──> clips ──> loss ──> scheduled steps ── validation ──> best weights ── gate ──> model
 
 The loss is in `objective`, what is learned from in `corpus`, the loop in `traces_core.fusion.training_loop`.
-Nothing is logged here: `progress` tells the caller.
+Nothing is logged here: the caller passes `progress`.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The Context-Aware system as a part of the detector: what it says beside the streams against the traces.
+"""The Context-Aware system as a part of the detector: its streams beside those against the traces.
 
 It uses what the graph made (the jointly trained model, what normal footage scores, thresholds) and makes none
 of it.

@@ -21,7 +21,7 @@ from traces_core.video.wholeness import missing_bytes
 
 INBOX_VARIABLE = "TRACES_INBOX"
 BROKEN = "broken"
-"""Folder within the inbox for files that cannot be read to their end, each with a text that says why."""
+"""Folder within the inbox for files that cannot be read to their end, each with its reason in a text file."""
 PATIENCE_S = 600.0
 """How long an incomplete file may stay unchanged before it counts as broken (seconds)."""
 
@@ -116,7 +116,7 @@ def look(folder: Path, remembered: str | None, now_s: float, *, most: int = 20) 
 
 
 def set_aside(folder: Path, path: Path, reason: str) -> Path:
-    """Move a broken video to `broken/`, with a text beside it that says why; returns its new place."""
+    """Move a broken video to `broken/`, with its reason in a text file beside it; returns its new path."""
     target = folder / BROKEN / path.relative_to(folder)
     target.parent.mkdir(parents=True, exist_ok=True)
     path.replace(target)

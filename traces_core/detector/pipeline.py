@@ -3,7 +3,7 @@
     Evidence ──> System.push ──> scores of every stream ──> EpisodeStage.push ──> sinks
 
 A system is some streams and their fusion: `TraceSystem` here, `context.ContextSystem`. Nothing here knows
-whether the source ends, and memory does not depend on its length: whoever wants whole tracks keeps pieces.
+whether the source ends, and memory does not depend on its length: who wants whole tracks keeps the pieces.
 """
 
 from __future__ import annotations

@@ -26,7 +26,7 @@ WEIGHT_FILES = (
 
 @dataclass(frozen=True, slots=True)
 class ClipSource:
-    """What `open_clip` is asked for."""
+    """The arguments for `open_clip`."""
 
     location: str
     """A model name of `open_clip`, or `local-dir:` and a folder."""

@@ -124,13 +124,13 @@ def extract_features(
     hop_frames
         Sampled frames from one window to the next.
     block_encoder, scene_encoder
-        Further encoders of `Encoders`: what they see is handed on, and not written.
+        Further encoders of `Encoders`: what they see is passed on, not written.
     window_batch
         Windows a forward pass takes at once; changes the memory, not the result.
     take
         Given each piece of evidence as it comes, gaps, and at last the end.
     progress
-        Told the time in seconds of the last frame seen.
+        Called with the time in seconds of the last frame seen.
 
     Returns
     -------

@@ -4,8 +4,8 @@
                                └─ decoder ───────────────> picture, half as large
     row alone ─────────────────── the same mixture ──────> motion
 
-It says how sure it is, so its error is a negative log likelihood and may be compared between places. What is
-improbable by normal standards is in `surprise`.
+It predicts its own uncertainty, so its error is a negative log likelihood and may be compared between places.
+What is improbable by normal standards is in `surprise`.
 
 Notes
 -----

@@ -78,7 +78,7 @@ class Judged:
 
 @dataclass(frozen=True)
 class ForegroundSurprise:
-    """What normal footage of a still camera says about its foreground."""
+    """A model of the normal foreground of a still camera, and the surprise of any other."""
 
     settings: ForegroundSettings
     scene: CameraBackground
@@ -88,7 +88,7 @@ class ForegroundSurprise:
     tails: Sequence[Tail]
     """One for each kind of evidence."""
     usual: Values
-    """float64 (4,): what a normal frame scores; said of frames that are too early to be judged."""
+    """float64 (4,): the score of a normal frame, given to frames that are too early to be judged."""
 
     @classmethod
     def fit(cls, videos: Sequence[Grey], settings: ForegroundSettings, rate: float) -> ForegroundSurprise:
@@ -102,7 +102,7 @@ class ForegroundSurprise:
         Raises
         ------
         TooLittleFootageError
-            If there are fewer videos than folds, or hardly anybody walks in them.
+            If there are fewer videos than folds, or hardly anyone walks in them.
         NotFiniteError
             If training diverges.
         """

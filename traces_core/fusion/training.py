@@ -3,7 +3,7 @@
     windows, captions ── split by clip ──> steps ── validation ──> best weights ── gate ──> fusion | identity
 
 The corpus belongs in `training_corpus.py`, the losses in `objective.py`, the loop in `training_loop.py`.
-Nothing is logged here: `progress` tells the caller.
+Nothing is logged here: the caller passes `progress`.
 """
 
 from __future__ import annotations
@@ -100,7 +100,7 @@ def train_fusion(
         Everything that changes the result. The same settings, corpus and machine give the same weights.
     measure : callable, optional
         One more validation measure, higher is better: gets the fused vectors (V, D) of the validation
-        windows and their places in the corpus. The gate then asks for it too.
+        windows and their places in the corpus. The gate then checks it too.
     progress : callable, optional
         Called with (step, metrics by name) at every validation.
     checkpoints : Path, optional

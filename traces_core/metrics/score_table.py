@@ -1,4 +1,4 @@
-"""A table of scores that anybody wrote, fitted to a ground truth: refused where wrong, counted where odd.
+"""A table of scores from any source, fitted to a ground truth: refused where wrong, counted where odd.
 
 A row is a stretch with its score: `video, score` and `first_frame, last_frame` (counted from 0, both
 included) or `start_s, end_s` (with `fps` where it is not the data set's). Judging belongs in `evaluation`.

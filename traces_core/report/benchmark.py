@@ -51,7 +51,7 @@ _REFERENCE = "Hollow: with the class in the bank."
 
 
 def write_benchmark_report(path: Path | str, report: BenchmarkReport) -> Path:
-    """Write the benchmark's page as a single HTML file that asks nothing of the network.
+    """Write the benchmark's page as a single HTML file that needs no network.
 
     Returns
     -------

@@ -41,7 +41,7 @@ def results_markdown(
     provenance
         Where the numbers come from, name by name.
     titles
-        What each ablation asks, by its name.
+        The question of each ablation, by its name.
     """
     parts = [
         "# Results",

@@ -169,7 +169,7 @@ def label(row: Row) -> str:
 
 
 def is_causal(row: Row) -> bool:
-    """Whether a row claims to rest on past frames only; a row that says nothing does unless named offline."""
+    """Whether a row claims to rest on past frames only; a row without the claim does unless named offline."""
     claim = row.get("causal")
     return bool(claim) if claim is not None else "offline" not in label(row)
 

@@ -23,7 +23,7 @@ _FILTERS: tuple[Callable[..., str], ...] = (
 )
 
 TEMPLATES = Path(__file__).parent / "templates"
-"""What the pages are made of besides code."""
+"""The files of the pages besides code."""
 
 
 @cache

@@ -26,7 +26,7 @@ from traces_core.types import Episode, Interval, ScoreTrack
 
 
 def write_video_report(path: Path | str, report: VideoReport) -> Path:
-    """Write the page of one video as a single HTML file that asks nothing of the network.
+    """Write the page of one video as a single HTML file that needs no network.
 
     Returns
     -------

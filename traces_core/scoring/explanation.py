@@ -58,7 +58,7 @@ def explain(
     space
         Which encoder's space the vector lies in.
     contexts
-        Only traces of these contexts answer; None asks all of them.
+        Only traces of these contexts count; None means all.
 
     Raises
     ------

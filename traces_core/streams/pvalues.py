@@ -1,4 +1,4 @@
-"""What normal footage says about a score: how often a normal moment scores as high; and several as one.
+"""P-values from normal footage: how often a normal moment scores as high; and several streams as one.
 
 A stream's own scores stay as they are; here they become probabilities that can be compared between streams
 and between scenes. When an alarm is raised is decided in `thresholds`, from what comes out here.

@@ -1,7 +1,7 @@
 """The table of streams: every kind of evidence that becomes a score, one row each, the best first.
 
-Whoever needs a list or an order of streams (thresholds, pages, result tables, command line, MLflow) takes it
-from here. A new stream is one file with a function like `appearance.start`, and one row.
+Every list and order of streams (thresholds, pages, result tables, command line, MLflow) comes from here. A
+new stream is one file with a function like `appearance.start`, and one row.
 """
 
 from __future__ import annotations
@@ -110,5 +110,5 @@ def parts_of(fusion: str) -> list[str]:
 
 
 def fusions() -> list[str]:
-    """Names of the streams that are made of others, in order: those that are looked at first."""
+    """Names of the streams that are made of others, in order: the first to look at."""
     return [name for name in STREAMS if parts_of(name)]

@@ -26,7 +26,7 @@ MAX_BATCH_BYTES = 2**27
 
 @dataclass(frozen=True, slots=True)
 class VideoInfo:
-    """What a file says about its video, and what its first picture shows."""
+    """The statements of a file about its video, and what its first picture shows."""
 
     path: Path
     """The file."""

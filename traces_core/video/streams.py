@@ -38,7 +38,7 @@ class Damage:
     label: int | None = None
     """Time stamp of the first damaged packet, in units of the stream's time base; None where it has none."""
     now: int = 0
-    """Time of the newest picture shown, set by whoever shows it."""
+    """Time of the newest picture shown, set by the reader."""
     seen_at: int = 0
     """`now` at the first problem."""
 
