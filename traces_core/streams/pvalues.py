@@ -171,7 +171,7 @@ class NormalFootage:
         log_p = self.scale(track.stream, scene).log_p(track.values)
         return replace(track, values=-log_p / math.log(10))
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, dict[str, list[float]]]:
         """Plain lists for JSON."""
         return {
             stream: {scene: scale.scores.tolist() for scene, scale in scales.items()}

@@ -9,8 +9,8 @@ from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
 
+import av
 import numpy as np
 from numpy.typing import NDArray
 
@@ -25,7 +25,7 @@ Pixels = NDArray[np.uint8]
 class OpenVideo:
     """The video stream of one open file."""
 
-    def __init__(self, path: Path, container: Any, stream: Any) -> None:
+    def __init__(self, path: Path, container: av.container.InputContainer, stream: av.VideoStream) -> None:
         self.path = path
         self.container = container
         self.stream = stream
@@ -43,7 +43,7 @@ class OpenVideo:
         with opened(path) as (container, stream):
             yield cls(path, container, stream)
 
-    def pictures(self) -> Generator[tuple[Any, int], None, None]:
+    def pictures(self) -> Generator[tuple[av.VideoFrame, int], None, None]:
         """Every picture that can be shown, with its time from the first one in units, once through.
 
         Raises
@@ -77,7 +77,7 @@ class OpenVideo:
             raise DamagedVideoError(self.path, str(self.damage), at_s=self.seconds(at), frames=self._frames)
 
 
-def rgb(picture: Any, shape: tuple[int, ...] | None = None) -> Pixels:
+def rgb(picture: av.VideoFrame, shape: tuple[int, ...] | None = None) -> Pixels:
     """Pixels as displayed, uint8 (H, W, 3), scaled to `shape` where one is given and theirs differs."""
     quarters = round(picture.rotation / 90) % 4  # counter-clockwise, as numpy turns
     height, width = shape[:2] if shape else (None, None)
