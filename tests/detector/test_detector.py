@@ -231,7 +231,7 @@ def test_sinks_hear_of_episodes_before_the_video_is_over(
 ) -> None:
     events: list[str] = []
 
-    class Ear(TableSink):
+    class RecordingSink(TableSink):
         def on_episode(self, event: EpisodeEvent) -> None:
             super().on_episode(event)
             events.append(event.kind)
@@ -239,12 +239,12 @@ def test_sinks_hear_of_episodes_before_the_video_is_over(
         def on_end(self, scored: ScoredVideo) -> None:
             events.append("end")
 
-    ear, page = Ear(), tmp_path / "page.html"
-    sinks = [ear, PageSink(page, partial(video_report, always_on.explainer))]
+    recording, page = RecordingSink(), tmp_path / "page.html"
+    sinks = [recording, PageSink(page, partial(video_report, always_on.explainer))]
     scored = always_on.score(fights["whole"], "street", sinks=sinks)
     assert [events.count(kind) for kind in ("opened", "closed", "end")] == [4, 4, 1]
     assert events.index("opened") < events.index("closed") < events.index("end")
-    assert episodes_in(ear.table()) == {str(scored.path): dict(scored.episodes)}
+    assert episodes_in(recording.table()) == {str(scored.path): dict(scored.episodes)}
     assert "<h3>late</h3>" in page.read_text()
 
 
