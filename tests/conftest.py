@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from traces_core.detector.detector import Detector
     from traces_core.project import Project
 
-# How long an example takes is the machine's affair: a busy one is no failure.
+# How long an example takes depends on the machine: a busy one is no failure.
 hypothesis_settings.register_profile("traces", deadline=None)
 hypothesis_settings.load_profile("traces")
 

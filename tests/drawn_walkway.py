@@ -19,7 +19,7 @@ def height_at(row: float) -> float:
 
 @dataclass(frozen=True)
 class Walker:
-    """Somebody who walks along a row."""
+    """A person who walks along a row."""
 
     row: float
     """Of the middle."""

@@ -1,4 +1,4 @@
-"""A real HTTP server on 127.0.0.1 that speaks as OpenAI's do, and misbehaves as it is told to."""
+"""A real HTTP server on 127.0.0.1 that speaks as OpenAI's do, and misbehaves on demand."""
 
 from __future__ import annotations
 
@@ -62,8 +62,8 @@ class Answer:
         message = {"role": "assistant", "content": self.reply}
         choice = {"index": 0, "message": message, "finish_reason": self.finish}
         usage = {"prompt_tokens": 60, "completion_tokens": 40, "total_tokens": 100}
-        said = {"id": "1", "object": "chat.completion", "created": 1, "model": MODELS[0]}
-        return json.dumps({**said, "choices": [choice], "usage": usage}).encode()
+        completion = {"id": "1", "object": "chat.completion", "created": 1, "model": MODELS[0]}
+        return json.dumps({**completion, "choices": [choice], "usage": usage}).encode()
 
 
 def sentences(request: Request, side: str, count: int | None = None) -> list[str]:
@@ -94,7 +94,7 @@ Behaviour = Callable[[Request], Answer]
 class Misbehaving:
     """The server while it runs: its address, and every request it had."""
 
-    listed = Answer(raw=json.dumps({"object": "list", "data": [{"id": name} for name in MODELS]}).encode())
+    models = Answer(raw=json.dumps({"object": "list", "data": [{"id": name} for name in MODELS]}).encode())
 
     def __init__(self, behaviour: Behaviour) -> None:
         self.behaviour = behaviour
@@ -108,7 +108,7 @@ class Misbehaving:
     def _handler(outer) -> type[BaseHTTPRequestHandler]:  # noqa: N805
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
-                self._send(outer.listed)
+                self._send(outer.models)
 
             def do_POST(self) -> None:
                 body = json.loads(self.rfile.read(int(self.headers["content-length"])))

@@ -137,8 +137,8 @@ REACHED = (
     Edit(
         "what makes two videos the same",
         f"{CORE}/video/identity.py",
-        "return [codec.name, codec.width, codec.height, *shown]",
-        "return [codec.name, *shown]",
+        "return [codec.name, codec.width, codec.height, *pixels]",
+        "return [codec.name, *pixels]",
         _names("videos inbox_scores"),
     ),
     # encoders

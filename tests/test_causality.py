@@ -55,13 +55,13 @@ def prefix(track: ScoreTrack, length: int) -> ScoreTrack:
 @pytest.mark.parametrize("name", CAUSAL)
 @settings(max_examples=25)
 @given(track=streams())
-def test_a_stream_said_prefix_by_prefix_is_the_stream_said_at_once(name, track):
+def test_a_stream_computed_prefix_by_prefix_is_the_stream_computed_at_once(name, track):
     transformed = CAUSAL[name](track)
     assert transformed.causal
     for length in range(1, len(track) + 1):
-        said = CAUSAL[name](prefix(track, length))
-        assert said.values[-1] == transformed.values[length - 1]
-        assert said.times_s[-1] == track.times_s[length - 1]
+        part = CAUSAL[name](prefix(track, length))
+        assert part.values[-1] == transformed.values[length - 1]
+        assert part.times_s[-1] == track.times_s[length - 1]
 
 
 @pytest.mark.parametrize("scorer", [Difference, ClassGap, SoftVote, WhitenedAxes, LinearProbe, KernelMachine])
@@ -72,13 +72,13 @@ def test_a_moment_is_scored_without_knowing_what_follows(scorer, seed, length):
     vectors = unit(length, np.random.default_rng(seed))
     whole = score_vectors(vectors, bank, space=bank.space, scorer=scorer())
     for seen in range(1, length + 1):
-        said = score_vectors(vectors[:seen], bank, space=bank.space, scorer=scorer())
+        scores = score_vectors(vectors[:seen], bank, space=bank.space, scorer=scorer())
         # not bit for bit: a product of matrices adds in another order for another number of rows
-        np.testing.assert_allclose(said, whole[:seen], rtol=0, atol=2e-6)
+        np.testing.assert_allclose(scores, whole[:seen], rtol=0, atol=2e-6)
 
 
 @pytest.mark.parametrize("name", LOOKS_AHEAD)
-def test_what_looks_ahead_says_so_and_does(name):
+def test_what_looks_ahead_is_named_offline_and_does(name):
     track = ScoreTrack(np.arange(6.0), np.array([0.0, 1.0, 0.5, 0.2, 4.0, 1.0]), stream="late")
     transformed = LOOKS_AHEAD[name](track)
     assert (transformed.stream, transformed.causal) == ("late_offline", False)

@@ -36,7 +36,7 @@ from rebuild.expectations import (
     digests,
 )
 from rebuild.sites import Site, computed
-from rebuild.workers import Said, Workers, forking
+from rebuild.workers import Outcome, Workers, forking
 
 pytestmark = pytest.mark.timeout(1200)  # whole runs of the graph, one test twenty of them: a busy machine
 NOTHING: Parts = {}
@@ -48,7 +48,7 @@ class Row:
 
     changed: str
     change: Callable[[Site], How | None]
-    """Makes the change, and says how to run where that is out of the ordinary."""
+    """Makes the change, and returns how to run where that is out of the ordinary."""
     computed: Callable[[Footage], Parts]
     """What must be computed, exactly: parts by artifact."""
 
@@ -67,7 +67,7 @@ TABLE = [
             **MEASURED,
         },
     ),
-    # The file is another one, the traces in it are not: that is found out by reading it.
+    # The file is another one, the traces in it are not: only reading it shows that.
     Row(
         "a comment in the catalog",
         edits.a_comment_in_the_catalog,
@@ -141,7 +141,7 @@ TABLE = [
     ),
     Row("an annotation file", edits.an_annotation, lambda videos: {"annotations": {"all"}, **MEASURED}),
     Row("scoring code", code("scoring"), lambda videos: videos.all_scored),
-    # Who is told: the same scores come out, so nobody after them.
+    # The same scores come out, so what depends on them is not computed.
     Row(
         "scoring code that gives the same scores",
         code("same"),
@@ -228,17 +228,17 @@ def test_what_is_killed_at_any_moment_ends_as_if_nobody_had_killed_it(
 ) -> None:
     """SIGKILL at twenty random moments; then every artifact is that of an undisturbed run, byte by byte."""
     site, rng = drawn.copy(tmp_path / "site"), np.random.default_rng(SEED)
-    undisturbed_s = Said(**json.loads((made.folder / "run.json").read_text())).wall_s
+    undisturbed_s = Outcome(**json.loads((made.folder / "run.json").read_text())).wall_s
     hit: list[str] = []
     while len(hit) < KILLS:
-        process, outcome = workers.start(site)
+        process, file = workers.start(site)
         process.join(float(rng.uniform(0.02, 0.3)) * undisturbed_s)
         if process.exitcode is not None:  # it came to the end: there is nothing left to disturb
             _lose_the_newest_half(site)
             continue
         workers.kill(process)
         assert process.exitcode == -signal.SIGKILL
-        at = outcome.with_suffix(".at")
+        at = file.with_suffix(".at")
         hit.append(at.read_text() if at.exists() else "nothing yet")
     workers.run(site)
     assert len(set(hit)) >= 4, hit

@@ -145,27 +145,27 @@ def slow_cosines(vector: list[float], rows: Sentences, s: WhitenedAxes) -> dict[
     inverse = np.linalg.inv((1 - s.shrinkage) * covariance + s.shrinkage * sphere * np.eye(size))
     centre = np.array(mean(of(rows, "normal")))
     z = np.array(vector) - centre
-    found = {}
+    cosines = {}
     for name in classes(rows):
         axis = np.array(mean(of(rows, "anomalous", name))) - centre
-        found[name] = float(z @ inverse @ axis / math.sqrt((z @ inverse @ z) * (axis @ inverse @ axis)))
-    return found
+        cosines[name] = float(z @ inverse @ axis / math.sqrt((z @ inverse @ z) * (axis @ inverse @ axis)))
+    return cosines
 
 
 def slow_probe(rows: Sentences, s: LinearProbe) -> Array:
     """Weights and offset by Newton's method on the objective of the docstring."""
     sizes = {side: len(of(rows, side)) for side in ("normal", "anomalous")}
-    found = np.zeros(len(rows[0][3]) + 1)
+    weights = np.zeros(len(rows[0][3]) + 1)
     for _ in range(50):
-        gradient = s.l2 * np.append(found[:-1], 0)
-        hessian = s.l2 * np.diag(np.append(np.ones(len(found) - 1), 0))
+        gradient = s.l2 * np.append(weights[:-1], 0)
+        hessian = s.l2 * np.diag(np.append(np.ones(len(weights) - 1), 0))
         for _, side, _, vector in rows:
             x, sign = np.append(vector, 1), 1 if side == "anomalous" else -1
-            wrong = 1 / (1 + math.exp(sign * float(found @ x)))
+            wrong = 1 / (1 + math.exp(sign * float(weights @ x)))
             gradient += -sign * wrong * x / (2 * sizes[side])
             hessian += wrong * (1 - wrong) * np.outer(x, x) / (2 * sizes[side])
-        found = found - np.linalg.solve(hessian, gradient)
-    return found
+        weights = weights - np.linalg.solve(hessian, gradient)
+    return weights
 
 
 def slow_machine(
@@ -179,7 +179,7 @@ def slow_machine(
     most = s.penalty * shares * len(y) / 2  # the sides weigh the same
     kernel = np.array([[math.exp(-s.gamma * ((a - b) ** 2).sum()) for b in x] for a in x])
     hessian = kernel * np.outer(y, y)
-    found = optimize.minimize(
+    duals = optimize.minimize(
         lambda a: 0.5 * a @ hessian @ a - a.sum(),
         np.zeros(len(y)),
         jac=lambda a: hessian @ a - 1,
@@ -188,11 +188,11 @@ def slow_machine(
         method="SLSQP",
         options={"maxiter": 1000, "ftol": 1e-14},
     ).x
-    free = (found > 1e-4 * most) & (found < (1 - 1e-4) * most)
-    offset = (y - kernel @ (found * y))[free].mean()
+    free = (duals > 1e-4 * most) & (duals < (1 - 1e-4) * most)
+    offset = (y - kernel @ (duals * y))[free].mean()
     machine = sum(
         a * sign * math.exp(-s.gamma * ((np.array(vector) - one) ** 2).sum())
-        for a, sign, one in zip(found, y, x, strict=True)
+        for a, sign, one in zip(duals, y, x, strict=True)
     )
     near = np.array([math.exp(np.dot(vector, one) / s.temperature) for one in x])
     soft = {
@@ -214,9 +214,9 @@ def test_a_class_gap_is_the_formula_of_its_docstring(seed, contexts, share, weig
     vectors = unit(3, np.random.default_rng(seed + 1))
     slow = [slow_class_gaps(one, kept(rows, contexts), scorer) for one in vectors.astype(float).tolist()]
     how = {"space": SPACE, "scorer": scorer, "contexts": contexts}
-    found = class_scores(vectors, bank, **how)
-    assert list(found) == list(slow[0])
-    for name, scores in found.items():
+    by_class = class_scores(vectors, bank, **how)
+    assert list(by_class) == list(slow[0])
+    for name, scores in by_class.items():
         np.testing.assert_allclose(scores, [one[name] for one in slow], atol=1e-3)  # gaps of tens
     nova = [max(1 / (1 + math.exp(-gap)) for gap in one.values()) for one in slow]
     np.testing.assert_allclose(
@@ -258,9 +258,9 @@ def test_whitened_axes_are_the_formula_of_their_docstring(seed, contexts, shrink
     vectors = unit(3, np.random.default_rng(seed + 1))
     slow = [slow_cosines(one, kept(rows, contexts), scorer) for one in vectors.astype(float).tolist()]
     how = {"space": SPACE, "scorer": scorer, "contexts": contexts}
-    found = class_scores(vectors, bank, **how)
-    assert list(found) == list(slow[0])
-    for name, scores in found.items():
+    by_class = class_scores(vectors, bank, **how)
+    assert list(by_class) == list(slow[0])
+    for name, scores in by_class.items():
         np.testing.assert_allclose(scores, [one[name] for one in slow], atol=1e-5)
     soft = [
         temperature * math.log(sum(math.exp(p / temperature) for p in one.values()) / len(one))
@@ -275,8 +275,8 @@ def test_a_linear_probe_is_the_minimum_of_its_docstring(contexts: list[str] | No
     bank, rows = drawn(3)
     vectors = unit(4, np.random.default_rng(5))
     scores = score_vectors(vectors, bank, space=SPACE, scorer=LinearProbe(l2=l2), contexts=contexts)
-    found = slow_probe(kept(rows, contexts), LinearProbe(l2=l2))
-    np.testing.assert_allclose(scores, vectors @ found[:-1] + found[-1], atol=2e-3, rtol=1e-3)
+    weights = slow_probe(kept(rows, contexts), LinearProbe(l2=l2))
+    np.testing.assert_allclose(scores, vectors @ weights[:-1] + weights[-1], atol=2e-3, rtol=1e-3)
 
 
 @pytest.mark.parametrize("contexts", [None, ["north"], ["south"]])
@@ -364,9 +364,9 @@ def test_a_trace_of_another_context_does_not_change_a_score(scorer: ScorerSettin
     north = [row for row in rows if row[0] == "north"]
     alone = bank_of(SIZES[:4], np.array([row[3] for row in north], np.float32))
     vectors = unit(6, np.random.default_rng(4))
-    found = score_vectors(vectors, bank, space=SPACE, scorer=scorer, contexts=["north"])
-    np.testing.assert_allclose(found, score_vectors(vectors, alone, space=SPACE, scorer=scorer), atol=1e-4)
-    assert np.abs(found - score_vectors(vectors, bank, space=SPACE, scorer=scorer)).max() > 1e-3
+    scores = score_vectors(vectors, bank, space=SPACE, scorer=scorer, contexts=["north"])
+    np.testing.assert_allclose(scores, score_vectors(vectors, alone, space=SPACE, scorer=scorer), atol=1e-4)
+    assert np.abs(scores - score_vectors(vectors, bank, space=SPACE, scorer=scorer)).max() > 1e-3
 
 
 @every_scorer

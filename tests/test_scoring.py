@@ -53,9 +53,9 @@ def test_a_score_is_the_formula_of_its_docstring(seed: int, k: int, contexts: li
 def test_a_class_score_is_the_formula_of_its_docstring(seed: int, k: int, contexts: list[str] | None) -> None:
     bank, corpus, traces = small_bank(seed)
     vectors = unit(3, np.random.default_rng(seed + 1))
-    found = class_scores(vectors, bank, scorer=Difference(k=k), space=SPACE, contexts=contexts)
-    assert list(found) == (["theft"] if contexts == ["south"] else ["fire", "theft"])
-    for label, scores in found.items():
+    by_class = class_scores(vectors, bank, scorer=Difference(k=k), space=SPACE, contexts=contexts)
+    assert list(by_class) == (["theft"] if contexts == ["south"] else ["fire", "theft"])
+    for label, scores in by_class.items():
         expected = [slow_score(vector, corpus, traces, k, contexts, label) for vector in vectors]
         np.testing.assert_allclose(scores, expected, atol=1e-5)
 
@@ -116,14 +116,14 @@ def test_a_class_left_out_answers_no_more() -> None:
 def test_an_explanation_is_made_of_what_the_score_is_made_of(seed: int, k: int, contexts) -> None:
     bank, _, _ = small_bank(seed)
     vector = unit(1, np.random.default_rng(seed + 1))
-    told = explain(vector[0], bank, k=k, space=SPACE, contexts=contexts)
+    explanation = explain(vector[0], bank, k=k, space=SPACE, contexts=contexts)
     np.testing.assert_allclose(
-        told.score,
+        explanation.score,
         score_vectors(vector, bank, scorer=Difference(k=k), space=SPACE, contexts=contexts)[0],
         atol=1e-5,
     )
     for side in ("normal", "anomalous"):
-        matches = getattr(told, side)
+        matches = getattr(explanation, side)
         assert {match.trace.side for match in matches} == {side}
         similarities = [match.similarity for match in matches]
         assert similarities == sorted(similarities, reverse=True)

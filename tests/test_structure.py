@@ -90,14 +90,14 @@ def test_what_assets_are_handed_does_not_know_the_assets(name: str) -> None:
     ],
 )
 def test_the_steps_are_above_what_they_use(name: str) -> None:
-    found = set(_imports(ROOT / "traces_core" / f"{name}.py"))
-    assert not [one for one in found if one.startswith(("traces_core.steps", "traces_core.detector"))]
+    imports = set(_imports(ROOT / "traces_core" / f"{name}.py"))
+    assert not [one for one in imports if one.startswith(("traces_core.steps", "traces_core.detector"))]
 
 
 @pytest.mark.parametrize("path", LAYERS, ids=_name)
 def test_every_module_says_what_it_is(path: Path) -> None:
-    said = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
-    assert len(said.split()) >= 4
+    docstring = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
+    assert len(docstring.split()) >= 4
 
 
 @pytest.mark.parametrize("path", CORE, ids=_name)
@@ -120,8 +120,8 @@ def _compares_a_profile(node: ast.AST) -> bool:
 @pytest.mark.parametrize("path", LAYERS, ids=_name)
 def test_a_profile_is_data_and_no_branch_of_the_code(path: Path) -> None:
     tree = ast.parse(path.read_text(encoding="utf-8"))
-    found = [ast.unparse(node) for node in ast.walk(tree) if _compares_a_profile(node)]
-    assert found in ([], ["profile is None"])
+    compared = [ast.unparse(node) for node in ast.walk(tree) if _compares_a_profile(node)]
+    assert compared in ([], ["profile is None"])
 
 
 @pytest.mark.parametrize("path", LAYERS, ids=_name)

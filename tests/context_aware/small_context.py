@@ -27,7 +27,7 @@ SMALL = {
 }
 
 
-def listed_in(project: Project) -> tuple[Artifact, Artifact]:
+def footage_in(project: Project) -> tuple[Artifact, Artifact]:
     practice = footage_step.practice_footage(project)
     return practice, footage_step.videos(project, practice)
 
@@ -37,7 +37,7 @@ def joined(parts: list[Artifact]) -> pl.DataFrame:
 
 
 def learned_in(project: Project) -> Artifact:
-    """The jointly trained model, found or made."""
+    """The jointly trained model, from the store or built."""
     return Artifacts(project)["context_gate"]
 
 

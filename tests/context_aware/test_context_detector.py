@@ -12,7 +12,7 @@ import polars as pl
 import pytest
 import yaml
 from click.testing import Result
-from small_context import SMALL, listed_in, scored_in
+from small_context import SMALL, footage_in, scored_in
 from typer.testing import CliRunner
 
 from traces_core.commands import main as cli
@@ -41,7 +41,7 @@ def project(small_project: Project) -> Project:
 def in_graph(project: Project) -> tuple[list[Artifact], Artifact]:
     """The scores that the graph made, and its thresholds."""
     scores = scored_in(project)
-    return scores, context_scores.context_aware_thresholds(project, listed_in(project)[1], scores)
+    return scores, context_scores.context_aware_thresholds(project, footage_in(project)[1], scores)
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +70,7 @@ def test_a_video_scores_as_it_does_in_the_graph(
 ) -> None:
     scores, calibrated = in_graph
     rows = (
-        listed_in(project)[1].read().filter((pl.col("set") == "benchmark") & (pl.col("context") == "street"))
+        footage_in(project)[1].read().filter((pl.col("set") == "benchmark") & (pl.col("context") == "street"))
     )
     row = rows.row(0, named=True)
     normal = ContextCalibration.load(calibrated).normal

@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 import pytest
 import torch
-from small_context import SMALL, joined, learned_in, listed_in, scored_in
+from small_context import SMALL, footage_in, joined, learned_in, scored_in
 from small_graph import made_bank
 
 from traces_core.context_aware.calibration import ContextCalibration
@@ -58,7 +58,7 @@ def test_each_stream_is_scored_and_nothing_is_made_twice(project: Project) -> No
 
 
 def test_only_normal_training_footage_has_patch_grids(project: Project) -> None:
-    practice, videos = listed_in(project)
+    practice, videos = footage_in(project)
     shards = footage_step.shard_names(project.settings.footage.shards)
     have = set(joined([grids.patch_grids(project, practice, videos, one) for one in shards])["video_id"])
     rows = videos.read()
@@ -90,7 +90,7 @@ def test_what_is_learned_differs_with_what_it_is_learned_by(project: Project, ch
 
 def test_the_nearest_normal_traces_stand_in_for_captions(project: Project) -> None:
     pseudo = project.variant(joint__captions="nearest")
-    practice, videos = listed_in(pseudo)
+    practice, videos = footage_in(pseudo)
     index, bank = made_bank(pseudo)
     normal_videos = footage_step.normal_of_training(pseudo, practice, videos)
     corpus, _ = context_aware._joint_corpus(pseudo, normal_videos, pl.DataFrame(), index)
@@ -109,7 +109,7 @@ def test_the_nearest_normal_traces_stand_in_for_captions(project: Project) -> No
 
 def test_another_network_may_see_the_scene(project: Project) -> None:
     other = project.variant(context_gate__scene_network="pocket-1")
-    practice, videos = listed_in(other)
+    practice, videos = footage_in(other)
     video_id = footage_step.normal_of_training(other, practice, videos)["video_id"][0]
     assert learned_in(other).recipe != learned_in(project).recipe
     ours, theirs = (grids.views_of(one, video_id).scenes for one in (project, other))
@@ -124,7 +124,7 @@ def test_a_model_is_of_no_use_to_another_scene_network(project: Project) -> None
 
 
 def test_an_alarm_says_which_stream_mismatches(project: Project) -> None:
-    _, videos = listed_in(project)
+    _, videos = footage_in(project)
     scores = scored_in(project)
     calibrated = context_scores.context_aware_thresholds(project, videos, scores)
     alarms = pl.concat(

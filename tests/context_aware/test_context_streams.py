@@ -85,8 +85,8 @@ def test_alignment_is_the_difference_of_top_means_of_gated_traces(
                         text = scorer.model.gate(text, seen.scenes[0, t : t + 1])[0]
                 cosines.append(float(text[0] @ video[0, t]))
             means[side] = np.mean(sorted(cosines, reverse=True)[:3])
-        found = scores(scorer, contexts=contexts)["alignment"].values[t]
-        assert found == pytest.approx(means["anomalous"] - means["normal"], abs=1e-5)
+        measured = scores(scorer, contexts=contexts)["alignment"].values[t]
+        assert measured == pytest.approx(means["anomalous"] - means["normal"], abs=1e-5)
 
 
 def test_surprise_is_how_much_the_worst_predicted_place_would_rather_be_another_one() -> None:

@@ -68,9 +68,9 @@ def slow_grids(path: Path) -> tuple[list[float], Array]:
 
 def test_a_block_holds_its_own_frames_and_a_place_its_own_patch(grids: tuple, clips: dict) -> None:
     ends, expected = slow_grids(clips["cfr"].path)
-    found, facts = grids
-    np.testing.assert_array_equal(found.times_s, ends)
-    np.testing.assert_allclose(found.grids, expected, atol=2e-3)  # kept in half precision
+    extracted, facts = grids
+    np.testing.assert_array_equal(extracted.times_s, ends)
+    np.testing.assert_allclose(extracted.grids, expected, atol=2e-3)  # kept in half precision
     assert facts == {"blocks": len(ends), "broken": None}
 
 

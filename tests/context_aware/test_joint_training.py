@@ -329,6 +329,6 @@ def test_validation_counts_an_event_as_found_where_its_captions_are_nearest() ->
         for video in corpus.videos
     ]
     clips = JointCorpus(exact, corpus.captions, BLOCKS).clips(exact, 5)
-    found = validate(make_model(), clips, corpus.prototypes, JOINT, PREDICTOR.temperature)
-    assert found.retrieval == 1.0
-    assert found.similarity_to_mean == pytest.approx(1.0, abs=1e-5)
+    validation = validate(make_model(), clips, corpus.prototypes, JOINT, PREDICTOR.temperature)
+    assert validation.retrieval == 1.0
+    assert validation.similarity_to_mean == pytest.approx(1.0, abs=1e-5)

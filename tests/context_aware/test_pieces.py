@@ -9,7 +9,7 @@ from itertools import pairwise
 import numpy as np
 import polars as pl
 import pytest
-from small_context import SMALL, listed_in, scored_in
+from small_context import SMALL, footage_in, scored_in
 
 from traces_core.detector.detector import Detector
 from traces_core.encoders.evidence import Evidence
@@ -32,14 +32,14 @@ def project(small_project: Project) -> Project:
 
 @pytest.fixture(scope="module")
 def detector(project: Project) -> Detector:
-    context_scores.context_aware_thresholds(project, listed_in(project)[1], scored_in(project))
+    context_scores.context_aware_thresholds(project, footage_in(project)[1], scored_in(project))
     return Detector.load(project, context_aware=True)
 
 
 @pytest.fixture(scope="module")
 def evidence(project: Project, detector: Detector) -> Evidence:
     rows = (
-        listed_in(project)[1].read().filter((pl.col("set") == "benchmark") & (pl.col("context") == "street"))
+        footage_in(project)[1].read().filter((pl.col("set") == "benchmark") & (pl.col("context") == "street"))
     )
     return evidence_of(project, rows["video_id"][0])
 

@@ -28,17 +28,17 @@ def references() -> SceneReferences:
 
 
 def test_the_matched_scene_is_the_videos_own() -> None:
-    assert references().shown(FRAMES, "matched") is FRAMES
+    assert references().apply_control(FRAMES, "matched") is FRAMES
 
 
 def test_the_generic_scene_is_the_same_for_every_video() -> None:
-    generic = references().shown(FRAMES, "generic")
+    generic = references().apply_control(FRAMES, "generic")
     assert np.ptp(generic, axis=0).max() == 0
     np.testing.assert_allclose(np.linalg.norm(generic, axis=1), 1, atol=1e-6)
 
 
 def test_the_mismatched_scene_is_the_place_least_like_it() -> None:
     scenes = unit(np.array([[1.0, 0.2, 0.1, 0], [0.1, 0, 1, 0]]))
-    mismatched = references().shown(scenes, "mismatched")
+    mismatched = references().apply_control(scenes, "mismatched")
     np.testing.assert_allclose(mismatched[0], [0, 0, 1, 0], atol=1e-6)  # a street is shown a shop
     np.testing.assert_allclose(mismatched[1], unit(np.array([2.0, 1, 0, 0])), atol=1e-6)

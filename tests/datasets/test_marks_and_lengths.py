@@ -45,9 +45,9 @@ def test_the_end_mark_is_the_last_frame_or_the_first_after_it(ends, expected, ra
     ],
 )
 def test_an_end_beyond_the_last_frame_is_clamped_and_counted(end, ends, clamped):
-    found = truth(Mark("v", 90, end), ends=ends)
-    assert found.clamped == clamped
-    assert found.frame_labels("v").sum() == min(end + (ends == "inclusive"), 100) - 90
+    clamped_truth = truth(Mark("v", 90, end), ends=ends)
+    assert clamped_truth.clamped == clamped
+    assert clamped_truth.frame_labels("v").sum() == min(end + (ends == "inclusive"), 100) - 90
 
 
 @pytest.mark.parametrize(("first", "end"), [(-1, 5), (100, 120), (9, 8), (5, -1)])
@@ -59,15 +59,15 @@ def test_a_mark_outside_the_video_or_backwards_is_refused_with_where_it_is(first
 @pytest.mark.parametrize("rate", RATES)
 @given(labels=st.lists(st.booleans(), min_size=1, max_size=300))
 def test_labels_of_frames_come_back_as_they_were(rate, labels):
-    found = truth_from_labels("t", {"v": np.array(labels)}, rates=rate)
-    assert found.frame_labels("v").tolist() == labels
+    restored = truth_from_labels("t", {"v": np.array(labels)}, rates=rate)
+    assert restored.frame_labels("v").tolist() == labels
 
 
 def test_a_length_keeps_its_own_rate():
-    found = truth_from_marks(
+    mixed = truth_from_marks(
         "t", [], {"a": Length(50, Fraction(25)), "b": Length(60)}, rate=Fraction(30), ends="inclusive"
     )
-    assert found.durations_s == {"a": 2.0, "b": 2.0}
+    assert mixed.durations_s == {"a": 2.0, "b": 2.0}
 
 
 @pytest.mark.parametrize(

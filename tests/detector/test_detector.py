@@ -167,8 +167,8 @@ def test_without_a_graph_there_is_no_detector_and_the_error_says_how_to_get_one(
 
 
 def test_a_video_scores_as_it_does_in_the_graph(small_project: Project, small_detector: Detector) -> None:
-    listed = small_project.store.current("videos").read()
-    row = listed.filter((pl.col("set") == "benchmark") & (pl.col("context") == "corridor")).row(0, named=True)
+    videos = small_project.store.current("videos").read()
+    row = videos.filter((pl.col("set") == "benchmark") & (pl.col("context") == "corridor")).row(0, named=True)
     in_graph = small_project.store.current("anomaly_scores", row["shard"]).read()
     folder = Path(str(small_project.settings.footage.benchmark))
     alone = small_detector.score(folder / row["video"], "corridor")
@@ -197,11 +197,11 @@ def test_an_alarm_that_is_on_at_the_end_has_one_end_everywhere(
         small_project, store=Store(shutil.copytree(small_project.store.root, tmp_path / "data"))
     )
     low = project.store.remember("thresholds", code="low", made_from={}, make=lambda: content)
-    listed = project.store.current("videos")
-    row = listed.read().filter(pl.col("set") == "benchmark").row(0, named=True)
+    videos = project.store.current("videos")
+    row = videos.read().filter(pl.col("set") == "benchmark").row(0, named=True)
     scores = project.store.current("anomaly_scores", row["shard"])
     in_graph = (
-        calibration_step.alarms(project, listed, scores, low)
+        calibration_step.alarms(project, videos, scores, low)
         .read()
         .filter(pl.col("video") == row["video_id"])
     )
@@ -229,22 +229,22 @@ def test_an_alarm_that_is_on_at_the_end_has_one_end_everywhere(
 def test_sinks_hear_of_episodes_before_the_video_is_over(
     always_on: Detector, fights: dict[str, Path], tmp_path: Path
 ) -> None:
-    heard: list[str] = []
+    events: list[str] = []
 
-    class Ear(TableSink):
+    class RecordingSink(TableSink):
         def on_episode(self, event: EpisodeEvent) -> None:
             super().on_episode(event)
-            heard.append(event.kind)
+            events.append(event.kind)
 
         def on_end(self, scored: ScoredVideo) -> None:
-            heard.append("end")
+            events.append("end")
 
-    ear, page = Ear(), tmp_path / "page.html"
-    sinks = [ear, PageSink(page, partial(video_report, always_on.explainer))]
+    recording, page = RecordingSink(), tmp_path / "page.html"
+    sinks = [recording, PageSink(page, partial(video_report, always_on.explainer))]
     scored = always_on.score(fights["whole"], "street", sinks=sinks)
-    assert [heard.count(kind) for kind in ("opened", "closed", "end")] == [4, 4, 1]
-    assert heard.index("opened") < heard.index("closed") < heard.index("end")
-    assert episodes_in(ear.table()) == {str(scored.path): dict(scored.episodes)}
+    assert [events.count(kind) for kind in ("opened", "closed", "end")] == [4, 4, 1]
+    assert events.index("opened") < events.index("closed") < events.index("end")
+    assert episodes_in(recording.table()) == {str(scored.path): dict(scored.episodes)}
     assert "<h3>late</h3>" in page.read_text()
 
 
@@ -253,8 +253,8 @@ def test_the_pages_of_the_benchmark_show_the_graphs_alarms(small_project: Projec
         small_project, store=Store(shutil.copytree(small_project.store.root, tmp_path / "data"))
     )
     artifacts = Artifacts(project)
-    before, listed = artifacts["benchmark_report"], artifacts["videos"]
-    row = listed.read().filter(pl.col("set") == "benchmark").row(0, named=True)
+    before, videos = artifacts["benchmark_report"], artifacts["videos"]
+    row = videos.read().filter(pl.col("set") == "benchmark").row(0, named=True)
     drawn = episode_table(row["video_id"], {LATE: [Episode(1.25, 9.75, 2.5, 77.125)]})
     alarms = [
         project.store.remember("alarms", one.key, code="drawn", made_from={}, make=lambda: drawn)

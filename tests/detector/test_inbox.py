@@ -81,9 +81,9 @@ def test_more_than_can_be_taken_at_once_waits_its_turn(tmp_path: Path) -> None:
         _write(tmp_path, f"{number}.mp4")
     taken, remembered = [], look(tmp_path, None, NOW_S).to_json()
     for _ in range(3):
-        found = look(tmp_path, remembered, NOW_S, most=2)
-        taken.append(sorted(found.ready))
-        remembered = found.to_json()
+        scan = look(tmp_path, remembered, NOW_S, most=2)
+        taken.append(sorted(scan.ready))
+        remembered = scan.to_json()
     assert taken == [["0.mp4", "1.mp4"], ["2.mp4", "3.mp4"], ["4.mp4"]]
 
 

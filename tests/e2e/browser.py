@@ -65,16 +65,16 @@ class Page:
         number = next(self._ids)
         self._socket.send(json.dumps({"id": number, "method": method, "params": params}))
         while True:
-            said = json.loads(self._socket.recv(timeout=60))
-            if said.get("id") == number:
-                if "error" in said:
-                    raise RuntimeError(f"{method}: {said['error']}")
-                return dict(said["result"])
+            answer = json.loads(self._socket.recv(timeout=60))
+            if answer.get("id") == number:
+                if "error" in answer:
+                    raise RuntimeError(f"{method}: {answer['error']}")
+                return dict(answer["result"])
 
     def evaluate(self, expression: str) -> Any:
         """The value of an expression of JavaScript."""
-        said = self.call("Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True)
-        return said["result"].get("value")
+        answer = self.call("Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True)
+        return answer["result"].get("value")
 
     def text(self) -> str:
         """All that can be read on the page."""
@@ -149,22 +149,22 @@ class Page:
     def picture(self, name: str, *, rest_s: float = 1.0) -> Path:
         """A picture of what is to be seen once it has come to rest, numbered in the order of taking."""
         time.sleep(rest_s)
-        said = self.call("Page.captureScreenshot", format="png")
+        screenshot = self.call("Page.captureScreenshot", format="png")
         path = self._pictures / f"{next(self._taken):02d}-{name}.png"
-        path.write_bytes(base64.b64decode(said["data"]))
+        path.write_bytes(base64.b64decode(screenshot["data"]))
         return path
 
 
 @contextlib.contextmanager
 def browser(pictures: Path) -> Iterator[Page]:
     """A tab of a Chromium that ends with the block; its pictures go to a folder."""
-    found = next(filter(None, map(shutil.which, (os.environ.get("CHROMIUM", ""), *NAMES))), None)
-    if found is None:
+    chromium = next(filter(None, map(shutil.which, (os.environ.get("CHROMIUM", ""), *NAMES))), None)
+    if chromium is None:
         raise MissingError(f"no Chromium: install one of {', '.join(NAMES)}, or name it in CHROMIUM")
     pictures.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="traces-chromium-") as profile:
         command = [
-            *(found, "--headless=new", "--remote-debugging-port=0", f"--user-data-dir={profile}"),
+            *(chromium, "--headless=new", "--remote-debugging-port=0", f"--user-data-dir={profile}"),
             *("--no-first-run", "--disable-gpu", "--disable-dev-shm-usage", "--hide-scrollbars"),
             *(["--no-sandbox"] if os.geteuid() == 0 else []),  # root may not have one
             "about:blank",
@@ -179,11 +179,11 @@ def browser(pictures: Path) -> Iterator[Page]:
 
 
 def _tab(process: subprocess.Popen[str]) -> str:
-    """The address of the first tab, once the browser has said where it listens."""
+    """The address of the first tab, once the browser has printed where it listens."""
     assert process.stderr is not None
     for line in process.stderr:
-        if found := re.search(r"DevTools listening on ws://([\d.:]+)/", line):
+        if match := re.search(r"DevTools listening on ws://([\d.:]+)/", line):
             opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-            with opener.open(f"http://{found[1]}/json/list", timeout=60) as answer:
+            with opener.open(f"http://{match[1]}/json/list", timeout=60) as answer:
                 return next(tab["webSocketDebuggerUrl"] for tab in json.load(answer) if tab["type"] == "page")
     raise MissingError("Chromium ended before it listened")

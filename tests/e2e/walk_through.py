@@ -130,7 +130,7 @@ def _until(holds: Callable[[], bool], otherwise: str, timeout_s: float) -> None:
 
 
 def look_at_the_graph(page: Page, site: Site) -> None:
-    """The graph as a whole, its groups in reading order, and what runs by itself."""
+    """The graph as a whole, its groups in reading order, and what runs unattended."""
     page.open(f"{site.ui}/asset-groups", "01_sources", "03_bank", "09_benchmark")
     page.picture("graph")
     page.open(f"{site.ui}/automation", "inbox", "when_out_of_date", "regenerate_bank_weekly")
@@ -143,7 +143,7 @@ def look_at_the_graph(page: Page, site: Site) -> None:
 def look_at_what_was_made(page: Page, site: Site) -> None:
     """Pages of assets: their words and numbers, and behind a click their tables, curves and frames."""
     parts = {"trace_corpus": "street", "anomaly_scores": "shard-00", "alarms": "shard-00"}
-    shown = {
+    expected = {
         "trace_corpus": ("sentences", "anomalous"),
         "trace_index": ("picture", ""),
         "adapters": ("curves", ""),
@@ -152,7 +152,7 @@ def look_at_what_was_made(page: Page, site: Site) -> None:
         "benchmark_metrics": ("picture", ""),
         "annotations": ("by_class", "fight"),
     }
-    for asset, (row, text) in shown.items():
+    for asset, (row, text) in expected.items():
         part = f"view=partitions&partition={parts[asset]}" if asset in parts else "view=events"
         page.open(f"{site.ui}/assets/{asset}?{part}", asset, "recipe")
         page.picture(asset)

@@ -16,7 +16,7 @@ from traces_core.practice.pretraining.recipe import save_weights
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """The pocket architecture with random weights, as a folder of somebody's."""
+    """The pocket architecture with random weights, in a folder of its own."""
     torch.manual_seed(0)
     folder = tmp_path_factory.mktemp("clip")
     model, _ = build_clip(folder)
@@ -39,10 +39,10 @@ def _frames(count=5, seed=0):
 
 
 def test_frames_and_sentences_become_unit_vectors_of_one_space(encoder):
-    seen, said = encoder.encode_images(_frames()), encoder.encode_texts(["people are talking", "a fire"])
-    assert seen.shape == (5, encoder.dimensions)
-    assert said.shape == (2, encoder.dimensions)
-    for vectors in (seen, said):
+    images, text = encoder.encode_images(_frames()), encoder.encode_texts(["people are talking", "a fire"])
+    assert images.shape == (5, encoder.dimensions)
+    assert text.shape == (2, encoder.dimensions)
+    for vectors in (images, text):
         assert vectors.dtype == np.float32
         assert np.linalg.norm(vectors, axis=1) == pytest.approx(np.ones(len(vectors)), abs=1e-5)
     assert isinstance(encoder, ImageEncoder)
@@ -143,13 +143,13 @@ MISSING = [
 ]
 
 
-@pytest.mark.parametrize(("settings", "said"), MISSING)
-def test_weights_that_cannot_be_had_are_named(settings, said, monkeypatch, tmp_path):
+@pytest.mark.parametrize(("settings", "message"), MISSING)
+def test_weights_that_cannot_be_had_are_named(settings, message, monkeypatch, tmp_path):
     from huggingface_hub import constants
 
     monkeypatch.setattr(constants, "ENDPOINT", "http://127.0.0.1:9")
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
-    with pytest.raises(MissingWeightsError, match=said):
+    with pytest.raises(MissingWeightsError, match=message):
         ClipEncoder.load(settings)
 
 

@@ -65,8 +65,8 @@ def test_a_window_has_the_tokens_and_labels_that_the_encoder_gives_its_pictures(
     features = seen["whole"][0]
     sampled = small_project.windows.resize(np.stack(street_fight(32)[::2]))
     chosen = [1, 6]
-    shown = sampled[window_frames_of(features.ends[chosen], small_project.windows.window_frames)]
-    direct = small_project.windows.encode_windows(shown)
+    window_frames = sampled[window_frames_of(features.ends[chosen], small_project.windows.window_frames)]
+    direct = small_project.windows.encode_windows(window_frames)
     np.testing.assert_allclose(features.labels[chosen], direct.label_probabilities, atol=2e-3)
     lengths = np.linalg.norm(direct.tokens, axis=-1) * np.linalg.norm(features.tokens[chosen], axis=-1)
     assert ((features.tokens[chosen] * direct.tokens).sum(axis=-1) / lengths).min() > 0.999
@@ -119,10 +119,10 @@ def test_how_many_windows_pass_at_once_changes_nothing_else(
 def test_progress_is_told_up_to_the_last_frame(
     small_project: Project, fights: dict[str, Path], tmp_path: Path
 ) -> None:
-    told: list[float] = []
-    features, _ = _seen(small_project, fights["one"], tmp_path, progress=told.append)
-    assert told[-1] == features.frame_times_s[-1]
-    assert told == sorted(told)
+    times: list[float] = []
+    features, _ = _seen(small_project, fights["one"], tmp_path, progress=times.append)
+    assert times[-1] == features.frame_times_s[-1]
+    assert times == sorted(times)
 
 
 def test_a_file_without_a_single_frame_is_an_error_and_leaves_nothing(

@@ -46,11 +46,11 @@ def timesformer_folder(tmp_path_factory):
 def test_vit_b_16_puts_frames_and_sentences_into_512_dimensions(clip_weights, frames, precision):
     settings = ClipSettings(model="ViT-B-16", pretrained=str(clip_weights), precision=precision)
     clip = ClipEncoder.load(settings)
-    seen = clip.encode_images(frames[:2])
-    said = clip.encode_texts(["a person is walking on the pavement", "two men are fighting in a car park"])
+    images = clip.encode_images(frames[:2])
+    texts = clip.encode_texts(["a person is walking on the pavement", "two men are fighting in a car park"])
     assert clip.dimensions == 512
     assert clip.preprocess.size == (224, 224)
-    for vectors in (seen, said):
+    for vectors in (images, texts):
         assert vectors.shape == (2, 512)
         assert np.linalg.norm(vectors, axis=1) == pytest.approx(np.ones(2), abs=1e-4)
     assert clip.unknown_words("zyzzyva") == ()

@@ -30,12 +30,12 @@ def test_a_batch_is_prepared_as_open_clip_prepares_each_picture(frame, size, mod
     one_by_one = image_transform_v2(config, is_train=False)
     expected = torch.stack([one_by_one(Image.fromarray(picture)) for picture in pixels])
 
-    found = Preprocess.from_config(vars(config))(pixels)
+    prepared = Preprocess.from_config(vars(config))(pixels)
 
-    assert found.shape == expected.shape
+    assert prepared.shape == expected.shape
     # Two rounding steps of uint8, 2/255 before the division by the spread (at least 0.26), on pure noise.
-    assert float((found - expected).abs().max()) <= 2.01 / 255 / 0.26
-    assert float((found - expected).abs().mean()) < 2e-4
+    assert float((prepared - expected).abs().max()) <= 2.01 / 255 / 0.26
+    assert float((prepared - expected).abs().mean()) < 2e-4
 
 
 def test_frames_of_the_right_size_are_only_normalised():

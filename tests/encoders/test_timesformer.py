@@ -159,8 +159,8 @@ def test_bf16_gives_nearly_the_same_probabilities(folder, encoder):
     half = TimesformerEncoder.load(
         TimesformerSettings(model=str(folder), window_frames=FRAMES, precision="bf16")
     )
-    found, expected = (which.encode_windows(_windows()).label_probabilities for which in (half, encoder))
-    assert np.abs(found - expected).max() < 0.05
+    given, expected = (which.encode_windows(_windows()).label_probabilities for which in (half, encoder))
+    assert np.abs(given - expected).max() < 0.05
 
 
 def test_values_that_are_not_finite_are_an_error_and_no_feature(folder, tmp_path):

@@ -43,20 +43,20 @@ def test_the_error_of_a_motion_is_minus_the_log_of_its_density_up_to_a_constant(
     network = _network()
     code, rows, motion = torch.randn(3, CODE), torch.tensor([-1.0, 0.0, 1.0]), torch.randn(3, 3)
     with torch.no_grad():
-        found = network._motion_error(code, rows, motion)
-        said = network.mixture(torch.cat([code, rows[:, None]], dim=1)).view(3, COMPONENTS, 7).numpy()
+        errors = network._motion_error(code, rows, motion)
+        mixture = network.mixture(torch.cat([code, rows[:, None]], dim=1)).view(3, COMPONENTS, 7).numpy()
     constant = math.gamma((FREEDOM + 1) / 2) / (math.gamma(FREEDOM / 2) * math.sqrt(FREEDOM * math.pi))
     for place in range(3):
-        weights = np.exp(said[place, :, 0]) / np.exp(said[place, :, 0]).sum()
+        weights = np.exp(mixture[place, :, 0]) / np.exp(mixture[place, :, 0]).sum()
         density = 0.0
-        for weight, one in zip(weights, said[place], strict=True):
+        for weight, one in zip(weights, mixture[place], strict=True):
             product = weight
             for axis in range(3):
                 scale = SMALL.still + math.log1p(math.exp(one[4 + axis]))
                 off = (float(motion[place, axis]) - one[1 + axis]) / scale
                 product *= constant * (1 + off**2 / FREEDOM) ** (-(FREEDOM + 1) / 2) / scale
             density += product
-        assert float(found[place]) == pytest.approx(-math.log(density) + 3 * math.log(constant), abs=1e-4)
+        assert float(errors[place]) == pytest.approx(-math.log(density) + 3 * math.log(constant), abs=1e-4)
 
 
 def test_the_error_of_a_look_weighs_the_middle_most() -> None:
@@ -64,17 +64,17 @@ def test_the_error_of_a_look_weighs_the_middle_most() -> None:
     seen = torch.rand(2, 2, SIDE, SIDE)
     code = torch.randn(2, CODE)
     with torch.no_grad():
-        found, said = network._look_error(code, seen), network.decoder(code)
+        errors, decoded = network._look_error(code, seen), network.decoder(code)
     for place in range(2):
         total = 0.0
         for channel in range(2):
             for row in range(SIDE // 2):
                 for column in range(SIDE // 2):
                     pixels = seen[place, channel, 2 * row : 2 * row + 2, 2 * column : 2 * column + 2]
-                    scale = SUREST + math.log1p(math.exp(float(said[place, 2 + channel, row, column])))
-                    off = abs(float(pixels.mean() - said[place, channel, row, column])) / scale
+                    scale = SUREST + math.log1p(math.exp(float(decoded[place, 2 + channel, row, column])))
+                    off = abs(float(pixels.mean() - decoded[place, channel, row, column])) / scale
                     total += float(network.near[row, column]) * (off + math.log(scale)) / 2
-        assert float(found[place]) == pytest.approx(total, abs=1e-3)
+        assert float(errors[place]) == pytest.approx(total, abs=1e-3)
     assert float(network.near.sum()) == pytest.approx(1.0, abs=1e-5)
     assert network.near.argmax().item() in {119, 120, 135, 136}  # the four in the middle of 16 x 16
 

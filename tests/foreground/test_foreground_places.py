@@ -79,7 +79,7 @@ def test_frames_that_are_only_followed_change_nothing(learned: ForegroundSurpris
 def test_sums_over_squares_are_those_of_the_pixels() -> None:
     image = np.random.default_rng(0).random((30, 40, 2)).astype(np.float32)
     where = np.array([[3.0, 2.0, 12.0], [20.4, 15.2, 10.0], [39.0, 29.0, 9.0]])
-    for (x, y, height), found in zip(where, _sums(image, where, 0.25), strict=True):
+    for (x, y, height), measured in zip(where, _sums(image, where, 0.25), strict=True):
         rows = slice(max(0, round(y - height / 4)), min(30, round(y + height / 4)))
         columns = slice(max(0, round(x - height / 4)), min(40, round(x + height / 4)))
-        np.testing.assert_allclose(found, image[rows, columns].sum(axis=(0, 1)), rtol=1e-5)
+        np.testing.assert_allclose(measured, image[rows, columns].sum(axis=(0, 1)), rtol=1e-5)

@@ -43,9 +43,9 @@ def test_beyond_the_tail_it_rises_at_the_pace_of_the_highest_or_not_at_all() -> 
 @given(st.lists(st.floats(-1e3, 1e3), min_size=2, max_size=30))
 def test_more_evidence_is_never_less_surprising(values: list[float]) -> None:
     tail = Tail.of(np.random.default_rng(1).normal(size=500), SMALL, is_bounded=False)
-    found = tail.surprise(np.sort(values))
-    assert (np.diff(found) >= -1e-9).all()
-    assert (found >= 0).all()
+    surprise = tail.surprise(np.sort(values))
+    assert (np.diff(surprise) >= -1e-9).all()
+    assert (surprise >= 0).all()
 
 
 # frames
@@ -55,19 +55,19 @@ def test_evidence_is_averaged_over_one_body() -> None:
     rng = np.random.default_rng(0)
     where = np.column_stack([rng.uniform(0, 60, (30, 2)), np.repeat([20.0, 30.0], 15)])
     values = rng.random((30, 4))
-    for place, found in zip(where, _body_mean(where, values, 0.5), strict=True):
+    for place, averaged in zip(where, _body_mean(where, values, 0.5), strict=True):
         near = [
             value
             for other, value in zip(where, values, strict=True)
             if math.dist(place[:2], other[:2]) < 0.5 * place[2]
         ]
-        np.testing.assert_allclose(found, np.mean(near, axis=0), rtol=1e-5)
+        np.testing.assert_allclose(averaged, np.mean(near, axis=0), rtol=1e-5)
 
 
 def test_a_score_is_the_mean_of_its_frame_and_those_before_it() -> None:
     scores = np.random.default_rng(0).random((12, 4))
-    for number, found in enumerate(_smoothed(scores, 5)):
-        np.testing.assert_allclose(found, scores[max(0, number - 4) : number + 1].mean(axis=0))
+    for number, smoothed in enumerate(_smoothed(scores, 5)):
+        np.testing.assert_allclose(smoothed, scores[max(0, number - 4) : number + 1].mean(axis=0))
 
 
 def test_a_frame_is_as_surprising_as_its_oddest_places(learned: ForegroundSurprise) -> None:

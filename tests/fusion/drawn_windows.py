@@ -43,7 +43,7 @@ def draw(seed: int = 0, clips: int = 120, windows_per_clip: int = 2) -> Drawn:
     shape = (len(clip), WINDOW_FRAMES)
     frames = unit(scene[:, None] + 0.3 * rng.normal(size=(*shape, DIMENSIONS)))
     signs = world.normal(size=(EVENTS, TOKEN_DIMENSIONS))
-    shown = rng.random(shape).argsort(axis=1) < 3
-    tokens = 0.5 * rng.normal(size=(*shape, TOKEN_DIMENSIONS)) + shown[..., None] * signs[event][:, None]
+    is_event = rng.random(shape).argsort(axis=1) < 3
+    tokens = 0.5 * rng.normal(size=(*shape, TOKEN_DIMENSIONS)) + is_event[..., None] * signs[event][:, None]
     captions = unit(sentences[event][:, None] + 0.1 * rng.normal(size=(len(clip), 3, DIMENSIONS)))
     return Drawn(frames, tokens.astype(np.float32), captions, event, clip)

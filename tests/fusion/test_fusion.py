@@ -89,8 +89,8 @@ def test_the_attention_is_that_of_the_slow_reference(grid: int, temporal_positio
     np.testing.assert_allclose(attention_maps(fusion, frames, tokens), weights, atol=1e-5)
 
     heads = [values[..., h * D // 2 : (h + 1) * D // 2] for h in range(2)]
-    found = np.concatenate([weights[:, h] @ heads[h] for h in range(2)], axis=-1)
-    output = found @ fusion.output.weight.detach().numpy().T + fusion.output.bias.detach().numpy()
+    attended = np.concatenate([weights[:, h] @ heads[h] for h in range(2)], axis=-1)
+    output = attended @ fusion.output.weight.detach().numpy().T + fusion.output.bias.detach().numpy()
     mean = (adapted + output).mean(axis=1)
     expected = mean / np.linalg.norm(mean, axis=1, keepdims=True)
     np.testing.assert_allclose(fuse_windows(fusion, frames, tokens), expected, atol=1e-5)
@@ -178,7 +178,7 @@ def test_heads_that_do_not_divide_the_width_are_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    ("frames", "tokens", "found"),
+    ("frames", "tokens", "message"),
     [
         ((3, W, D), (2, W, D_TIME), "tokens"),  # not the same windows
         ((3, W, D), (3, W + 1, D_TIME), "tokens"),  # tokens that belong to no frame
@@ -189,9 +189,9 @@ def test_heads_that_do_not_divide_the_width_are_refused() -> None:
     ],
 )
 def test_windows_that_do_not_fit_are_refused(
-    frames: tuple[int, ...], tokens: tuple[int, ...], found: str
+    frames: tuple[int, ...], tokens: tuple[int, ...], message: str
 ) -> None:
-    with pytest.raises(WindowShapeError, match=found):
+    with pytest.raises(WindowShapeError, match=message):
         fuse_windows(untrained("mean"), np.ones(frames, np.float32), np.ones(tokens, np.float32))
 
 

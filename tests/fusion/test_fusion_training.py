@@ -181,9 +181,9 @@ def test_the_gate_opens_only_where_nothing_is_worse(
 
 
 def test_where_no_step_is_better_than_none_the_identity_ships(few: Drawn, quick: FusionSettings) -> None:
-    told = np.repeat(few.captions[:, :1], few.frames.shape[1], axis=1)  # frames that already say it all
+    captioned = np.repeat(few.captions[:, :1], few.frames.shape[1], axis=1)  # frames that already say it all
     sharp = quick.model_copy(update={"temperature": 0.01, "learning_rate": 0.1, "batch": 8})
-    arguments = {**few.arguments(), "frames": told, "tokens": few.tokens[::-1].copy()}
+    arguments = {**few.arguments(), "frames": captioned, "tokens": few.tokens[::-1].copy()}
     trained = train_fusion(**arguments, settings=sharp)
     assert trained.identity.retrieval == 1.0
     assert (trained.best_step, trained.shipped) == (0, False)
@@ -214,12 +214,12 @@ def test_training_stops_when_patience_runs_out(few: Drawn, quick: FusionSettings
 
 
 def test_progress_tells_the_curve_as_it_is_drawn(few: Drawn, quick: FusionSettings) -> None:
-    told: list[tuple[int, dict[str, float]]] = []
+    points: list[tuple[int, dict[str, float]]] = []
     trained = train_fusion(
-        **few.arguments(), settings=quick, progress=lambda step, metrics: told.append((step, dict(metrics)))
+        **few.arguments(), settings=quick, progress=lambda step, metrics: points.append((step, dict(metrics)))
     )
-    assert told == [(point.step, point.metrics) for point in trained.curve]
-    assert [step for step, _ in told] == [0, 4, 8]
+    assert points == [(point.step, point.metrics) for point in trained.curve]
+    assert [step for step, _ in points] == [0, 4, 8]
     assert trained.curve[0].validation.info_nce == pytest.approx(trained.identity.info_nce, abs=1e-6)
 
 
@@ -345,10 +345,10 @@ def test_a_list_of_another_length_is_named(few: Drawn, quick: FusionSettings, na
         train_fusion(**{**arguments, name: arguments[name][:-1]}, settings=quick)
 
 
-@pytest.mark.parametrize(("name", "found"), [("clips", "1 clip"), ("groups", "one event only")])
+@pytest.mark.parametrize(("name", "message"), [("clips", "1 clip"), ("groups", "one event only")])
 def test_a_corpus_that_cannot_be_split_is_refused(
-    few: Drawn, quick: FusionSettings, name: str, found: str
+    few: Drawn, quick: FusionSettings, name: str, message: str
 ) -> None:
     arguments = {**few.arguments(), name: np.zeros(len(few.frames), int)}
-    with pytest.raises(TrainingCorpusError, match=found):
+    with pytest.raises(TrainingCorpusError, match=message):
         train_fusion(**arguments, settings=quick)

@@ -44,13 +44,13 @@ TRACKS = {
 
 def test_events_alarms_delay_and_rates_are_those_counted_by_hand():
     result = judge_alarms(TRACKS, HOUR, 2.5)
-    assert (result.events, result.found, result.episodes, result.false_alarms) == (3, 2, 4, 2)
+    assert (result.events, result.detected, result.episodes, result.false_alarms) == (3, 2, 4, 2)
     assert result.false_alarms_per_hour == 2.0
     assert result.false_alarms_per_day == 48.0
     assert result.detection_delay_s == 2.0  # 4 s for the fall; the fire's alarm was already on: 0
     assert (result.recall, result.precision) == (2 / 3, 0.5)
     assert result.f1 == pytest.approx(4 / 7)
-    assert result.found_by_class == {"fall": (1, 1), "fire": (1, 2)}
+    assert result.detected_by_class == {"fall": (1, 1), "fire": (1, 2)}
     assert result.time_in_false_alarm == pytest.approx(11 / 3600)
 
 
@@ -62,7 +62,7 @@ def test_an_episode_that_ends_where_an_event_begins_does_not_find_it():
     after = ScoreTrack(np.arange(30.0), (np.arange(30) >= 20).astype(np.float32))
     for track in (before, after):
         result = judge_alarms({"v": track}, truth, 0.5)
-        assert (result.found, result.false_alarms) == (0, 1)
+        assert (result.detected, result.false_alarms) == (0, 1)
 
 
 def test_an_alarm_at_the_very_last_score_still_finds_its_event():
@@ -71,10 +71,10 @@ def test_an_alarm_at_the_very_last_score_still_finds_its_event():
     )
     # The container ends where its last frame begins: the episode has no length, but it has a place.
     track = ScoreTrack(np.arange(4.0, 6.0), np.array([0, 1], dtype=np.float32))
-    assert judge_alarms({"v": track}, truth, 0.5).found == 0
+    assert judge_alarms({"v": track}, truth, 0.5).detected == 0
     at_start = ScoreTrack(np.array([3.0, 4.0]), np.array([0, 1], dtype=np.float32))
     short = replace(truth, durations_s={"v": 4.0})
-    assert judge_alarms({"v": at_start}, short, 0.5).found == 1
+    assert judge_alarms({"v": at_start}, short, 0.5).detected == 1
 
 
 def test_waiting_for_a_minimum_duration_adds_to_the_delay():
@@ -156,10 +156,10 @@ def test_a_result_is_plain_json():
 def test_an_alarm_within_the_tolerance_finds_its_event():
     track = pulses({(94, 98): 5, (1013, 1016): 5})  # 2 s before the fall, 3 s after the last fire
     tracks = {"cam.mp4": track, "quiet.mp4": pulses({})}
-    found = [judge_alarms(tracks, HOUR, 1.0, tolerance_s=tolerance) for tolerance in (0.0, 2.5, 3.5)]
-    assert [(result.found, result.false_alarms) for result in found] == [(0, 2), (1, 1), (2, 0)]
-    assert found[1].detection_delay_s == 0.0
-    assert found[2].f1 == pytest.approx(0.8)
+    results = [judge_alarms(tracks, HOUR, 1.0, tolerance_s=tolerance) for tolerance in (0.0, 2.5, 3.5)]
+    assert [(result.detected, result.false_alarms) for result in results] == [(0, 2), (1, 1), (2, 0)]
+    assert results[1].detection_delay_s == 0.0
+    assert results[2].f1 == pytest.approx(0.8)
     assert alarms_at_recall(tracks, HOUR, 0.6, tolerance_s=3.5).false_alarms == 0
 
 

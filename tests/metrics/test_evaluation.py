@@ -144,7 +144,7 @@ def test_random_scores_are_at_chance_on_average():
     assert np.mean(aucs) == pytest.approx(0.5, abs=0.02)
 
 
-def test_names_of_baselines_say_what_they_were_told():
-    told = {name for name in BASELINES if "oracle" in name}
-    assert told == {name for name in BASELINES if "perfect_video_label" in name}
+def test_a_baseline_that_knows_the_truth_is_named_an_oracle():
+    oracles = {name for name in BASELINES if "oracle" in name}
+    assert oracles == {name for name in BASELINES if "perfect_video_label" in name}
     assert {name for name in BASELINES if "offline" not in name} == {"constant", "random"}

@@ -24,8 +24,8 @@ def track(times_s: list[float], values: list[float]) -> ScoreTrack:
 def test_a_frame_gets_the_last_score_at_or_before_it(ticks, frames):
     times_s, frames_s = np.array(ticks) / 4.0, np.array(frames) / 4.0
     given_scores = np.arange(len(ticks), dtype=np.float32)
-    found = scores_at(ScoreTrack(times_s, given_scores), frames_s)
-    for frame_s, score in zip(frames_s, found, strict=True):
+    scores = scores_at(ScoreTrack(times_s, given_scores), frames_s)
+    for frame_s, score in zip(frames_s, scores, strict=True):
         before = [s for t, s in zip(times_s, given_scores, strict=True) if t <= frame_s]
         if before:
             assert score == before[-1]
@@ -69,13 +69,13 @@ def test_frames_before_the_first_score_are_counted():
     assert FrameScores.from_tracks(tracks, truth).unscored == 36  # [0, 9) at 4 frames/s
 
 
-def test_auc_on_anomalous_videos_ignores_how_well_videos_are_told_apart():
+def test_auc_on_anomalous_videos_ignores_how_well_videos_are_separated():
     truth = small_truth()
     frames = FrameScores.blank(truth)
-    told_apart = frames.with_scores(frames.has_anomaly[frames.video_of].astype(float))
-    assert roc_auc(told_apart.scores, told_apart.labels) > 0.6
-    assert auc_anomalous(told_apart) == 0.5
-    assert auc_macro(told_apart) == 0.5
+    by_video = frames.with_scores(frames.has_anomaly[frames.video_of].astype(float))
+    assert roc_auc(by_video.scores, by_video.labels) > 0.6
+    assert auc_anomalous(by_video) == 0.5
+    assert auc_macro(by_video) == 0.5
 
 
 def test_macro_auc_is_the_mean_over_videos_with_both_classes():

@@ -37,10 +37,10 @@ def slowly(tracks, truth, overlap: float) -> float:
         hits = count = 0
         for video in truth.videos:
             end_s = truth.durations_s[video]
-            found = [(e.start_s, e.end_s) for e in find_episodes(tracks[video], threshold, end_s=end_s)]
+            episodes = [(e.start_s, e.end_s) for e in find_episodes(tracks[video], threshold, end_s=end_s)]
             events = [(e.start_s, e.end_s) for e in truth.intervals[video]]
-            count += len(found)
-            hits += _most_pairs(found, events, overlap)
+            count += len(episodes)
+            hits += _most_pairs(episodes, events, overlap)
         points.append((hits / truth.events, hits / count if count else 0.0))
     recalls = sorted({recall for recall, _ in points})
     best = [max(precision for recall, precision in points if recall >= level) for level in recalls]
@@ -48,16 +48,16 @@ def slowly(tracks, truth, overlap: float) -> float:
     return float((steps * best).sum())
 
 
-def _most_pairs(found, events, overlap: float) -> int:
+def _most_pairs(episodes, events, overlap: float) -> int:
     def fits(one, other) -> bool:
         shared = min(one[1], other[1]) - max(one[0], other[0])
         return shared / (max(one[1], other[1]) - min(one[0], other[0])) >= overlap
 
     most = 0
-    for chosen in itertools.product([None, *range(len(found))], repeat=len(events)):
+    for chosen in itertools.product([None, *range(len(episodes))], repeat=len(events)):
         used = [i for i in chosen if i is not None]
         if len(used) == len(set(used)) and all(
-            fits(found[i], event) for i, event in zip(chosen, events, strict=True) if i is not None
+            fits(episodes[i], event) for i, event in zip(chosen, events, strict=True) if i is not None
         ):
             most = max(most, len(used))
     return most
@@ -70,9 +70,9 @@ def test_a_perfect_score_gets_one_everywhere():
 
 def test_an_episode_counts_up_to_the_overlap_it_has():
     tracks = {"a": boxes((10, 14, 1.0)), "b": boxes((0, 20, 2.0))}  # tIoU 0.4 and 0.5
-    found = localisation(tracks, DAY)
-    assert [found[t] for t in ("0.3", "0.4", "0.5")] == [1.0, 1.0, 0.5]
-    assert found["mean"] == pytest.approx(0.9)
+    areas = localisation(tracks, DAY)
+    assert [areas[t] for t in ("0.3", "0.4", "0.5")] == [1.0, 1.0, 0.5]
+    assert areas["mean"] == pytest.approx(0.9)
 
 
 def test_a_false_episode_costs_precision_only_below_its_score():
@@ -91,9 +91,9 @@ def test_an_event_and_an_episode_are_paired_once():
 def test_the_areas_are_those_of_the_slow_reference(seed):
     truth = small_truth()
     tracks = drawn_tracks(truth, np.random.default_rng(seed), hop_s=2.0, signal=1.5)
-    found = localisation(tracks, truth, (0.1, 0.5))
+    areas = localisation(tracks, truth, (0.1, 0.5))
     for overlap in (0.1, 0.5):
-        assert found[f"{overlap:g}"] == pytest.approx(slowly(tracks, truth, overlap))
+        assert areas[f"{overlap:g}"] == pytest.approx(slowly(tracks, truth, overlap))
 
 
 def test_of_many_distinct_scores_the_highest_are_all_tried():

@@ -32,12 +32,12 @@ def frames_of(path: Path, truth=TRUTH, **options) -> tuple[dict[str, list[float]
     read = read_scores(path, truth, **options)
     frames = FrameScores.from_tracks(read.tracks, read.truth)
     lowest = frames.scores.min()
-    shown = {video: frames.of(video)[0] for video in read.truth.videos}
+    by_frame = {video: frames.of(video)[0] for video in read.truth.videos}
     counted = {name: n for name, n in read.counts.items() if n and name != "rows"}
     before = counted.get("frames_before_first", 0)
     return {
         video: [float("-inf") if before and s == lowest else float(s) for s in scores]
-        for video, scores in shown.items()
+        for video, scores in by_frame.items()
     }, counted
 
 

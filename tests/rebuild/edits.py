@@ -1,4 +1,4 @@
-"""The changes that rows of the table make. Each says how to run where that is out of the ordinary."""
+"""The changes that rows of the table make. Each returns how to run where that is out of the ordinary."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from traces_core.practice import plan_video, world
 How = dict[str, Any]
 CORRIDOR = "benchmark/corridor/corridor_1000000102"
 NEW = "benchmark/corridor/new"
-ANEW = ("traces_core", "pipelines", "assets", "experiments")
+OURS = ("traces_core", "pipelines", "assets", "experiments")
 
 EDITS = {
     "prompt": ("text/writers/prompts.py", "Answer with JSON alone.", "Answer with nothing but JSON."),
@@ -54,15 +54,15 @@ def edited_code(site: Site, edit: tuple[str, str, str]) -> How:
     source = (package / file).read_text()
     assert source.count(old) == 1, f"{file} says {old!r} {source.count(old)} times"
     (package / file).write_text(source.replace(old, new))
-    return {"first_on_path": (str(package.parent),), "imports_anew": ANEW}
+    return {"first_on_path": (str(package.parent),), "reimported": OURS}
 
 
 def upgraded(site: Site, library: str, release: str) -> How:
-    """Another release of a library, as far as what is installed says so."""
+    """Another release of a library, by its installed metadata."""
     folder = site.folder / "code" / f"{library.replace('-', '_')}-{release}.dist-info"
     folder.mkdir(parents=True)
     (folder / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {library}\nVersion: {release}\n")
-    return {"first_on_path": (str(folder.parent),), "imports_anew": ANEW}
+    return {"first_on_path": (str(folder.parent),), "reimported": OURS}
 
 
 def redrawn(path: Path, seed: int) -> Path:
@@ -103,7 +103,7 @@ def code(edit: str) -> Callable[[Site], How]:
 
 
 def one_sentence(site: Site) -> None:
-    """A normal sentence of one context says something else."""
+    """A normal sentence of one context is another one."""
     site.edit("corridor", site.sentence("corridor"), "a person runs and falls on the floor")
 
 
@@ -115,13 +115,13 @@ def a_comment_in_the_catalog(site: Site) -> None:
 def another_context(site: Site) -> How:
     """A context more is in use."""
     site.set(corpus__contexts=["corridor", "shop", "street"])
-    return {"imports_anew": ANEW}  # partitions are read at import
+    return {"reimported": OURS}  # partitions are read at import
 
 
 def one_context_less(site: Site) -> How:
     """A context is not in use any more."""
     site.set(corpus__contexts=["street"])
-    return {"imports_anew": ANEW}  # partitions are read at import
+    return {"reimported": OURS}  # partitions are read at import
 
 
 def one_video_redrawn(site: Site) -> None:
@@ -164,7 +164,7 @@ def another_machine(site: Site) -> How:
 
 
 def another_release_of_faiss(site: Site) -> How:
-    """FAISS is of another release, as far as what is installed says so."""
+    """FAISS is of another release, by its installed metadata."""
     return upgraded(site, "faiss-cpu", "99.0.1")
 
 

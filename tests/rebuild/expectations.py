@@ -1,4 +1,4 @@
-"""What a change is expected to compute, in the words of the table, and what must hold beside it."""
+"""What a change is expected to compute, in the terms of the table, and what else must hold."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from rebuild.sites import Site
-from rebuild.workers import Said
+from rebuild.workers import Outcome
 from traces_core.steps.footage import shard_of
 from traces_core.store.digest import file_digest
 
@@ -23,7 +23,7 @@ WATCHED = {
     *("video_features", "adapters", "anomaly_scores", "thresholds", "alarms", "benchmark_metrics"),
     "benchmark_report",
 }
-"""Assets that a run here makes; captions and the model are others' affair."""
+"""Assets that a run here makes; captions and the model are tested elsewhere."""
 _INSIDE = {"features": "video_features", "video_scores": "anomaly_scores"}
 """Artifacts that belong to an asset of another name."""
 
@@ -50,41 +50,41 @@ class Footage:
         return {shard_of(one, 2) for name in names for one in self.ids[name]}
 
     def scored(self, *names: str) -> Parts:
-        """What it means that some videos are scored: their shards are joined anew."""
+        """Where some videos are scored, their shards are rebuilt."""
         shards = self.shards(*names)
         return {"video_scores": set(names), "anomaly_scores": shards, "alarms": shards}
 
     @property
     def all_scored(self) -> Parts:
-        """All videos scored, and what hangs on it: the calibration video is among them."""
+        """All videos scored, and the dependents: the calibration video is among them."""
         return {**self.scored(*self.now), "thresholds": {"all"}, "alarms": BOTH, **MEASURED}
 
     @property
     def all_seen(self) -> Parts:
-        """All features, and what hangs on them."""
+        """All features, and their dependents."""
         seen = {"features": set(self.now), "video_features": BOTH, "adapters": {"all"}}
         return {**seen, **self.all_scored}
 
 
-def check_encoders(site: Site, found: Parts, said: Said) -> None:
+def check_encoders(site: Site, parts: Parts, outcome: Outcome) -> None:
     """What went through an encoder is what was computed: frames and windows of videos, sentences of contexts.
 
     Beside these sentences, only the captions that the fusion learns from and the names of actions.
     """
     by_name = {name: one for one, name in site.names().items()}
-    features = [site.store.current("features", by_name[name]) for name in found.get("features", ())]
-    assert said.frames == sum(one.facts["frames"] for one in features)
-    assert said.windows == sum(one.facts["windows"] for one in features)
-    assert bool(said.explained) == ("benchmark_report" in found)
-    corpora = [site.store.current("trace_corpus", one).read() for one in found.get("trace_embeddings", ())]
-    left = Counter(said.texts)
+    features = [site.store.current("features", by_name[name]) for name in parts.get("features", ())]
+    assert outcome.frames == sum(one.facts["frames"] for one in features)
+    assert outcome.windows == sum(one.facts["windows"] for one in features)
+    assert bool(outcome.explained) == ("benchmark_report" in parts)
+    corpora = [site.store.current("trace_corpus", one).read() for one in parts.get("trace_embeddings", ())]
+    left = Counter(outcome.texts)
     left.subtract(text for corpus in corpora for text in corpus["text"])
-    if "adapters" in found:
+    if "adapters" in parts:
         left.subtract(_captions(site))
     assert min(left.values(), default=0) >= 0
     times = set((+left).values())  # the names of actions, once a shard
     assert len(times) <= 1
-    assert bool(times) == ("video_scores" in found)
+    assert bool(times) == ("video_scores" in parts)
 
 
 def _captions(site: Site) -> list[str]:
@@ -93,11 +93,11 @@ def _captions(site: Site) -> list[str]:
     return list(rows["caption"].unique())
 
 
-def check_foreseen(found: Parts, said: Said) -> None:
+def check_foreseen(parts: Parts, outcome: Outcome) -> None:
     """What was out of date before, without computing anything, is among what was computed then."""
-    assets = {asset for asset, _, _ in said.stale if asset in WATCHED}
-    assert assets <= {_INSIDE.get(name, name) for name in found}
-    assert bool(assets) == bool(found)
+    assets = {asset for asset, _, _ in outcome.stale if asset in WATCHED}
+    assert assets <= {_INSIDE.get(name, name) for name in parts}
+    assert bool(assets) == bool(parts)
 
 
 def check_nothing_of_the_gone(site: Site) -> None:
@@ -111,9 +111,9 @@ def check_nothing_of_the_gone(site: Site) -> None:
 
 def digests(site: Site) -> dict[str, tuple[str, str]]:
     """Recipe and digest of every current artifact, from the bytes that lie there."""
-    found = site.contents()
-    for path, (recipe, stated) in found.items():
+    contents = site.contents()
+    for path, (recipe, stated) in contents.items():
         files = (site.store.root / path).glob(f"{recipe}*")
         [file] = [item for item in files if not item.name.endswith(".recipe.json")]
         assert file_digest(file) == stated, path
-    return found
+    return contents

@@ -99,9 +99,9 @@ class Site:
 
     @property
     def params(self) -> dict[str, Any]:
-        """What params.yaml says."""
-        said: dict[str, Any] = yaml.safe_load((self.folder / "params.yaml").read_text())
-        return said
+        """The content of params.yaml."""
+        params: dict[str, Any] = yaml.safe_load((self.folder / "params.yaml").read_text())
+        return params
 
     def write(self, params: Mapping[str, Any]) -> None:
         """Write params.yaml."""
@@ -128,8 +128,8 @@ class Site:
     def sentence(self, context: str) -> str:
         """A normal sentence of a context that is among the traces."""
         corpus = self.store.current("trace_corpus", context).read()
-        said = yaml.safe_load((self.folder / "catalog" / f"{context}.yaml").read_text())["normal"]
-        return next(text for text in said if text in set(corpus["text"]))
+        normal = yaml.safe_load((self.folder / "catalog" / f"{context}.yaml").read_text())["normal"]
+        return next(text for text in normal if text in set(corpus["text"]))
 
     def videos(self, name: str = "benchmark", context: str = "") -> list[Path]:
         """Files of a set, sorted; of one context only where it is given."""
@@ -142,20 +142,22 @@ class Site:
 
     def artifacts(self) -> dict[tuple[str, str], set[tuple[str, int]]]:
         """Every artifact by name and key: recipe, and when it was written."""
-        found: dict[tuple[str, str], set[tuple[str, int]]] = {}
+        artifacts: dict[tuple[str, str], set[tuple[str, int]]] = {}
         for file in self.store.root.glob("*/*/*.recipe.json"):
             recipe = file.name.removesuffix(".recipe.json")
-            found.setdefault((file.parts[-3], file.parts[-2]), set()).add((recipe, file.stat().st_mtime_ns))
-        return found
+            artifacts.setdefault((file.parts[-3], file.parts[-2]), set()).add(
+                (recipe, file.stat().st_mtime_ns)
+            )
+        return artifacts
 
     def contents(self) -> dict[str, tuple[str, str]]:
         """Recipe and digest of every current artifact, as their files say; by path."""
-        found = {}
+        contents = {}
         for pointer in self.store.root.glob("*/*/current"):
             recipe = pointer.read_text().partition("\n")[0]
             about = json.loads((pointer.parent / f"{recipe}.recipe.json").read_text())
-            found["/".join(pointer.parts[-3:-1])] = (recipe, about["sha256"])
-        return found
+            contents["/".join(pointer.parts[-3:-1])] = (recipe, about["sha256"])
+        return contents
 
     def names(self) -> dict[str, str]:
         """What to call each video id: its set and its path in the set, without the suffix."""
@@ -169,8 +171,8 @@ def computed(
     names: Mapping[str, str],
 ) -> dict[str, set[str]]:
     """Which parts of which artifacts were written in between."""
-    found: dict[str, set[str]] = {}
+    parts: dict[str, set[str]] = {}
     for (name, key), files in after.items():
         if files - before.get((name, key), set()):
-            found.setdefault(name, set()).add(names.get(key, key))
-    return found
+            parts.setdefault(name, set()).add(names.get(key, key))
+    return parts

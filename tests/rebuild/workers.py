@@ -1,7 +1,7 @@
 """Processes that materialize a site: forked from one that has imported everything, so each takes seconds.
 
-Each is a process of its own, in a session of its own: it has its own environment, imports changed code where
-it is told to, and can be killed without harm to anybody else. Encoders are counted and still encode.
+Each is a process of its own, in a session of its own: it has its own environment, imports changed code if the
+job asks for it, and can be killed without harm to the others. Encoders are counted and still encode.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ SILENT = {"telemetry": {"enabled": False}}
 
 
 @dataclass
-class Said:
-    """What a process says about its run."""
+class Outcome:
+    """What a process reports about its run."""
 
     texts: list[str] = field(default_factory=list)
     """Every sentence that was encoded."""
@@ -57,22 +57,22 @@ class Said:
 
 @dataclass(frozen=True)
 class Job:
-    """What a process is told."""
+    """What a process is to do."""
 
     folder: str
     """The site's."""
-    said: str
-    """The file to write `Said` to."""
+    outcome_path: str
+    """The file to write the `Outcome` to."""
     environment: dict[str, str]
     """Beside the site's own."""
     first_on_path: tuple[str, ...] = ()
-    """Folders that go first when modules are imported anew; () keeps the modules that are there."""
-    imports_anew: tuple[str, ...] = ()
-    """Packages that are imported anew."""
+    """Folders that go first when modules are reimported; () keeps the modules that are there."""
+    reimported: tuple[str, ...] = ()
+    """Packages to reimport."""
     threads: int = 1
     """Threads of a forward pass."""
     looks: bool = False
-    """Whether to say first what is out of date."""
+    """Whether to report first what is out of date."""
     selection: str = DEMO
     """What to materialize; empty for nothing."""
 
@@ -125,13 +125,14 @@ class Workers:
     context: Any
 
     def start(self, site: Site, name: str = "run", **job: Any) -> tuple[BaseProcess, Path]:
-        """A process that materializes, and the file where it will say what it did."""
-        said = site.folder / f"{name}.json"
-        told = Job(str(site.folder), str(said), {**site.environment, **job.pop("environment", {})}, **job)
-        said.with_suffix(".at").unlink(missing_ok=True)
-        process = self.context.Process(target=work, args=(asdict(told),))
+        """A process that materializes, and the file that its outcome will be in."""
+        path = site.folder / f"{name}.json"
+        environment = {**site.environment, **job.pop("environment", {})}
+        fields = asdict(Job(str(site.folder), str(path), environment, **job))
+        path.with_suffix(".at").unlink(missing_ok=True)
+        process = self.context.Process(target=work, args=(fields,))
         process.start()
-        return process, said
+        return process, path
 
     def kill(self, process: BaseProcess) -> None:
         """SIGKILL to a process and to what it started."""
@@ -141,42 +142,42 @@ class Workers:
             process.kill()
         process.join()
 
-    def run(self, site: Site, name: str = "run", **job: Any) -> Said:
+    def run(self, site: Site, name: str = "run", **job: Any) -> Outcome:
         """Materialize, to the end."""
         return self.finish(*self.start(site, name, **job))
 
-    def finish(self, process: BaseProcess, told: Path) -> Said:
+    def finish(self, process: BaseProcess, path: Path) -> Outcome:
         """Wait for the end, which must be a good one."""
         process.join()
         assert process.exitcode == 0, f"exit code {process.exitcode}"
-        said = Said(**json.loads(told.read_text()))
-        assert said.error is None, said.error
-        return said
+        outcome = Outcome(**json.loads(path.read_text()))
+        assert outcome.error is None, outcome.error
+        return outcome
 
 
-def work(told: dict[str, Any]) -> None:
+def work(fields: dict[str, Any]) -> None:
     """What such a process does."""
-    job = Job(**told)
+    job = Job(**fields)
     os.setsid()
     os.chdir(job.folder)
     os.environ.update(job.environment)
     sys.path[:0] = job.first_on_path
-    for name in [name for name in sys.modules if name.split(".")[0] in job.imports_anew]:
+    for name in [name for name in sys.modules if name.split(".")[0] in job.reimported]:
         del sys.modules[name]
     importlib.invalidate_caches()
-    said, started = Said(), time.monotonic()
+    outcome, started = Outcome(), time.monotonic()
     try:
         torch.set_num_threads(job.threads)
-        _count(said)
+        _count(outcome)
         with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
-            _materialize(job, said)
+            _materialize(job, outcome)
     except Exception:
-        said.error = traceback.format_exc()
-    said.cpu_s, said.wall_s = time.process_time(), time.monotonic() - started
-    Path(job.said).write_text(json.dumps(asdict(said)))
+        outcome.error = traceback.format_exc()
+    outcome.cpu_s, outcome.wall_s = time.process_time(), time.monotonic() - started
+    Path(job.outcome_path).write_text(json.dumps(asdict(outcome)))
 
 
-def _materialize(job: Job, said: Said) -> None:
+def _materialize(job: Job, outcome: Outcome) -> None:
     import dagster as dg
 
     import pipelines.definitions  # noqa: F401  the graph that is walked
@@ -186,24 +187,24 @@ def _materialize(job: Job, said: Said) -> None:
 
     if job.looks:
         known = look(ProjectResource().open()).known
-        said.stale = [[part.asset.path[0], part.partition, reason] for part, reason in known.items()]
+        outcome.stale = [[part.asset.path[0], part.partition, reason] for part, reason in known.items()]
     if job.selection:
         history = Path(job.folder) / "dagster"
         history.mkdir(exist_ok=True)
         with dg.DagsterInstance.local_temp(str(history), SILENT) as instance:
             try:
-                walk(job.selection, instance=instance, tell=partial(_tell, Path(job.said)))
+                walk(job.selection, instance=instance, tell=partial(_note_step, Path(job.outcome_path)))
             except GraphError as error:
-                said.error = str(error)
+                outcome.error = str(error)
 
 
-def _tell(said: Path, step: object, done: int, of: int) -> None:
+def _note_step(progress: Path, step: object, done: int, of: int) -> None:
     """Leave where the run is, for those who kill it."""
-    said.with_suffix(".at").write_text(str(step))
+    progress.with_suffix(".at").write_text(str(step))
 
 
-def _count(said: Said) -> None:
-    """Have the encoders say what they are given, and encode it as always."""
+def _count(outcome: Outcome) -> None:
+    """Have the encoders count what they are given, and encode it as always."""
     from traces_core.encoders.clip import ClipEncoder
     from traces_core.encoders.timesformer import TimesformerEncoder
 
@@ -216,18 +217,18 @@ def _count(said: Said) -> None:
 
     def encode_texts(self: Any, given: Any, **how: Any) -> Any:
         with lock:
-            said.texts += list(given)
+            outcome.texts += list(given)
         return texts(self, given, **how)
 
     def encode_images(self: Any, pixels: Any, **how: Any) -> Any:
         with lock:
-            said.frames += len(pixels)
+            outcome.frames += len(pixels)
         return images(self, pixels, **how)
 
     def encode_windows(self: Any, given: Any, **how: Any) -> Any:
         with lock:
-            said.windows += 0 if how.get("with_attention") else len(given)
-            said.explained += len(given) if how.get("with_attention") else 0
+            outcome.windows += 0 if how.get("with_attention") else len(given)
+            outcome.explained += len(given) if how.get("with_attention") else 0
         return windows(self, given, **how)
 
     ClipEncoder.encode_texts = encode_texts  # type: ignore[method-assign]

@@ -42,7 +42,7 @@ def test_nan_in_a_moment_is_refused(changes: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("changes", "found"),
+    ("changes", "message"),
     [
         ({"frame": np.zeros((4, 4, 3), np.float32)}, "float32"),
         ({"frame": np.zeros((4, 4), np.uint8)}, r"\(4, 4\)"),
@@ -51,8 +51,8 @@ def test_nan_in_a_moment_is_refused(changes: dict[str, Any]) -> None:
         ({"attention": -np.eye(2)}, "found -1.0, expected weights of at least 0"),
     ],
 )
-def test_what_no_picture_can_be_drawn_of_is_refused(changes: dict[str, Any], found: str) -> None:
-    with pytest.raises(ValueError, match=found):
+def test_what_no_picture_can_be_drawn_of_is_refused(changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
         make_moment(**changes)
 
 

@@ -142,17 +142,17 @@ def test_the_frame_in_the_page_is_the_frame_of_the_moment(tmp_path: Path) -> Non
     moment = make_moment()
     page = write(tmp_path, make_video_report(moments=[moment]))
     picture, overlay = (a["src"] or "" for a in page.named("img"))
-    shown = np.asarray(Image.open(io.BytesIO(base64.b64decode(picture.split(",")[1]))))
-    assert shown.shape == moment.frame.shape
-    assert np.abs(shown.astype(int) - moment.frame.astype(int)).mean() < 8
+    drawn = np.asarray(Image.open(io.BytesIO(base64.b64decode(picture.split(",")[1]))))
+    assert drawn.shape == moment.frame.shape
+    assert np.abs(drawn.astype(int) - moment.frame.astype(int)).mean() < 8
     assert Image.open(io.BytesIO(base64.b64decode(overlay.split(",")[1]))).mode == "RGBA"
 
 
 def test_a_large_frame_is_made_small_and_keeps_its_shape(tmp_path: Path) -> None:
     moment = make_moment(frame=np.full((1080, 1920, 3), 90, np.uint8), attention=None)
     page = write(tmp_path, make_video_report(moments=[moment]))
-    shown = Image.open(io.BytesIO(base64.b64decode((page.named("img")[0]["src"] or "").split(",")[1])))
-    assert shown.size == (480, 270)
+    drawn = Image.open(io.BytesIO(base64.b64decode((page.named("img")[0]["src"] or "").split(",")[1])))
+    assert drawn.size == (480, 270)
     assert "Show where the model looked" not in page.text
 
 

@@ -42,11 +42,11 @@ def test_the_bytes_are_the_same_however_the_rows_are_split(cuts: list[int]) -> N
 
 def test_safetensors_reads_back_what_was_appended(tmp_path: Path) -> None:
     _written(tmp_path / "a.safetensors", [1, 5])
-    found = load_file(tmp_path / "a.safetensors")
-    assert set(found) == set(ROWS)
+    arrays = load_file(tmp_path / "a.safetensors")
+    assert set(arrays) == set(ROWS)
     for name, rows in ROWS.items():
-        assert found[name].dtype == rows.dtype
-        np.testing.assert_array_equal(found[name], rows)
+        assert arrays[name].dtype == rows.dtype
+        np.testing.assert_array_equal(arrays[name], rows)
 
 
 def test_no_rows_at_all_are_an_array_of_length_zero(tmp_path: Path) -> None:

@@ -31,12 +31,12 @@ def test_a_file_that_changes_under_its_old_time_stamp_has_another_fingerprint(
     path = tmp_path / "a"
     path.write_bytes(b"same")
     long_ago = path.stat().st_mtime - 100
-    found = []
+    digests = []
     for content in (b"same", b"sane"):
         path.write_bytes(content)
         os.utime(path, (long_ago, long_ago))
-        found.append(file_digest(path))
-    assert found[0] != found[1]
+        digests.append(file_digest(path))
+    assert digests[0] != digests[1]
 
 
 def test_a_settled_file_is_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -68,11 +68,11 @@ def test_an_unchanged_recipe_is_not_computed_twice(store: Store, kind: str) -> N
 
 
 def test_what_was_kept_is_read_back_as_it_was(store: Store) -> None:
-    found = {name: kept(store, Maker(value), key=name).read() for name, value in VALUES.items()}
-    assert found["table"].equals(TABLE)
-    assert found["json"] == VALUES["json"]
+    values = {name: kept(store, Maker(value), key=name).read() for name, value in VALUES.items()}
+    assert values["table"].equals(TABLE)
+    assert values["json"] == VALUES["json"]
     for name, array in VALUES["arrays"].items():
-        np.testing.assert_array_equal(found["arrays"][name], array)
+        np.testing.assert_array_equal(values["arrays"][name], array)
 
 
 @pytest.mark.parametrize(
@@ -120,8 +120,8 @@ def test_a_file_that_is_not_the_one_written_is_computed_again(store: Store, kind
 @pytest.mark.parametrize("damage", ["cut short", "emptied", "deleted"])
 def test_a_recipe_file_that_is_damaged_counts_as_nothing_made(store: Store, damage: str) -> None:
     make = Maker()
-    found = kept(store, make)
-    DAMAGE[damage](found.path.with_name(f"{found.recipe}.recipe.json"))
+    artifact = kept(store, make)
+    DAMAGE[damage](artifact.path.with_name(f"{artifact.recipe}.recipe.json"))
     assert kept(store, make).computed
     assert store.current("thing").read() == {"n": 1}
 
@@ -144,8 +144,8 @@ def test_the_small_facts_of_a_maker_are_kept_beside_what_it_made(store: Store) -
         return folder_of(path), {"pages": 3}
 
     for expected in (True, False):
-        found = store.remember_path("thing", code="c", made_from={}, write=write)
-        assert (found.computed, found.facts) == (expected, {"pages": 3})
+        artifact = store.remember_path("thing", code="c", made_from={}, write=write)
+        assert (artifact.computed, artifact.facts) == (expected, {"pages": 3})
 
 
 @pytest.mark.parametrize("error", [ValueError("no such word"), OSError(28, "No space left on device")])
@@ -360,11 +360,13 @@ def test_keys_are_those_of_current_parts_and_a_forgotten_part_is_none(store: Sto
 
 
 @pytest.mark.parametrize("kind", VALUES)
-def test_an_artifact_that_breaks_after_it_was_found_says_so_when_it_is_read(store: Store, kind: str) -> None:
-    found = kept(store, Maker(VALUES[kind]))
-    os.truncate(found.path, found.path.stat().st_size // 2)
-    with pytest.raises(CorruptArtifactError, match=found.recipe):
-        found.read()
+def test_an_artifact_that_breaks_after_it_was_loaded_is_refused_when_it_is_read(
+    store: Store, kind: str
+) -> None:
+    artifact = kept(store, Maker(VALUES[kind]))
+    os.truncate(artifact.path, artifact.path.stat().st_size // 2)
+    with pytest.raises(CorruptArtifactError, match=artifact.recipe):
+        artifact.read()
 
 
 def test_a_store_can_be_moved_to_another_folder(store: Store, tmp_path: Path) -> None:

@@ -15,8 +15,8 @@ from traces_core.streams.table import ACTION, APPEARANCE, FUSED
 @pytest.fixture(scope="module")
 def features(small_project: Project) -> Features:
     """Of the benchmark video that holds a fight."""
-    listed = small_project.store.current("videos").read()
-    video = listed.filter((listed["set"] == "benchmark") & (listed["context"] == "street"))["video_id"][0]
+    videos = small_project.store.current("videos").read()
+    video = videos.filter((videos["set"] == "benchmark") & (videos["context"] == "street"))["video_id"][0]
     return load_features(small_project, video)
 
 
@@ -69,8 +69,10 @@ def test_a_window_that_is_certain_of_one_label_scores_that_labels_gap(
         np.repeat(features.tokens[:1], count, axis=0),
         np.eye(count, dtype=np.float32),
     )
-    said = judge.score(certain.evidence(), "street")[ACTION].values
+    labelled = judge.score(certain.evidence(), "street")[ACTION].values
     direct = Features(
         certain.frame_times_s, judge.label_vectors, certain.ends, certain.tokens, certain.labels
     )
-    np.testing.assert_allclose(said, judge.score(direct.evidence(), "street")[APPEARANCE].values, atol=1e-5)
+    np.testing.assert_allclose(
+        labelled, judge.score(direct.evidence(), "street")[APPEARANCE].values, atol=1e-5
+    )

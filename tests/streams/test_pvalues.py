@@ -100,11 +100,11 @@ def test_a_scene_with_enough_footage_has_a_scale_of_its_own_and_others_share_one
             "b": track("surprise", NORMAL[:30].tolist()),
         }
     }
-    found = NormalFootage.from_tracks(tracks, {"a": "street", "b": "shop"}, scene_scores=100)
-    assert set(found.streams["surprise"]) == {"", "street"}
-    here, elsewhere = found.scale("surprise", "street"), found.scale("surprise", "shop")
+    normal = NormalFootage.from_tracks(tracks, {"a": "street", "b": "shop"}, scene_scores=100)
+    assert set(normal.streams["surprise"]) == {"", "street"}
+    here, elsewhere = normal.scale("surprise", "street"), normal.scale("surprise", "shop")
     assert here.score_at(math.log(0.05)) > elsewhere.score_at(math.log(0.3))  # a livelier street
-    assert found.scale("surprise", None) is elsewhere
+    assert normal.scale("surprise", None) is elsewhere
 
 
 def test_a_stream_that_was_never_calibrated_is_refused() -> None:

@@ -155,7 +155,7 @@ def test_a_threshold_survives_json():
         normal_track(np.random.default_rng(6), 3600), 6.0, rules=EpisodeRules(0.1, 1.0, 2.0)
     )
     assert Threshold.from_dict(json.loads(json.dumps(threshold.to_dict()))) == threshold
-    with pytest.raises(ValueError, match="Calibrate anew"):
+    with pytest.raises(ValueError, match="Calibrate again"):
         Threshold.from_dict({"value": 1.0})
 
 

@@ -111,8 +111,8 @@ def test_sampling_is_by_time(clips: dict[str, Clip], kind: str, sample_fps: Frac
 
 def test_memory_does_not_grow_with_the_video(tmp_path: Path) -> None:
     def peak_bytes(frames: int) -> int:
-        shown = ((draw(number), number / 25) for number in range(frames))
-        path = write_video(tmp_path / f"{frames}.mp4", shown, rate=Fraction(25), preset="ultrafast")
+        pictures = ((draw(number), number / 25) for number in range(frames))
+        path = write_video(tmp_path / f"{frames}.mp4", pictures, rate=Fraction(25), preset="ultrafast")
         gc.collect()
         tracemalloc.start()
         for batch in read_frames(path, batch_size=16):
@@ -205,7 +205,7 @@ def test_a_raw_stream_under_a_containers_name_is_not_whole(clips: dict[str, Clip
 def test_a_recording_joined_to_another_goes_on_rising(tmp_path: Path, clips: dict[str, Clip]) -> None:
     joined = tmp_path / "joined.ts"
     long = encode(tmp_path / "long.ts", "libx264", 60, Fraction(25))
-    joined.write_bytes(long.read_bytes() * 2)  # the clock of the second begins anew
+    joined.write_bytes(long.read_bytes() * 2)  # the clock of the second starts at 0
     _, times_s = read_all(joined)
     assert len(times_s) == 120
     np.testing.assert_allclose(np.diff(times_s), 1 / 25, rtol=0, atol=1e-6)

@@ -73,7 +73,7 @@ def test_what_is_so_new_that_it_may_still_change_is_not_kept(
     assert reader.asked == 2
 
 
-def test_where_nothing_can_be_kept_the_file_is_read_and_somebody_told(
+def test_where_nothing_can_be_kept_the_file_is_read_and_a_warning_logged(
     tmp_path: Path, film: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     (tmp_path / "taken").write_text("not a folder")

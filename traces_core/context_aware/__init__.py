@@ -9,7 +9,7 @@
     settings   what can be chosen             scene     the place, seen so far; and the controls for it
     gate       the scene changes the text     model     head, coder and gate as one module
     corpus     normal footage to learn from   training  InfoNCE and CPC together
-    scoring    the two streams of a video     pvalues   what normal footage says about a score
+    scoring    the two streams of a video     pvalues   how unusual a score is on normal footage
     grids      patch tokens of a video        saved     the model as a file
     views      what was seen, block by block  state     where a training stands
 

@@ -1,4 +1,4 @@
-"""What normal footage says about the Context-Aware streams: scales by scene, thresholds, and why an alarm."""
+"""The calibration of the Context-Aware streams: scales by scene, thresholds, and the reasons of an alarm."""
 
 from __future__ import annotations
 
@@ -37,8 +37,8 @@ class PValueStage:
 
     Parameters
     ----------
-    normal : what normal footage says.
-    scene : the video's scene; None where nobody knows.
+    normal : the scores of normal footage.
+    scene : the video's scene; None where it is unknown.
     """
 
     def __init__(self, normal: NormalFootage, scene: str | None) -> None:

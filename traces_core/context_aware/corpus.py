@@ -24,14 +24,14 @@ Indices = NDArray[np.intp]
 
 @dataclass(frozen=True)
 class NormalVideo:
-    """What was seen at the ends of the N blocks of one normal video, and what is said about them."""
+    """What was seen at the ends of the N blocks of one normal video, and the events they show."""
 
     name: str
     """Which video: trained on or validated on, never both."""
     views: Views
     """N blocks."""
     events: Sequence[str | None]
-    """(N,): which event each block shows, a key of the captions; None where nobody said."""
+    """(N,): which event each block shows, a key of the captions; None where it has no caption."""
 
     def __len__(self) -> int:
         return len(self.views)
@@ -65,7 +65,7 @@ class JointCorpus:
     videos: Sequence[NormalVideo]
     """At least two; shorter ones than a clip are left out of training."""
     captions: Mapping[str, Array]
-    """By event: float32 (P, D), unit norm: what is said about it."""
+    """By event: float32 (P, D), unit norm: its captions."""
     blocks: int
     """N, blocks of a clip."""
     events: tuple[str, ...] = field(init=False)
@@ -90,7 +90,7 @@ class JointCorpus:
 
     @property
     def is_described(self) -> bool:
-        """Whether somebody said what some block shows."""
+        """Whether any block of a usable video has a caption."""
         return any(event is not None for video in self._usable for event in video.events)
 
     def split(self, share: float, rng: np.random.Generator) -> tuple[list[NormalVideo], list[NormalVideo]]:
@@ -120,7 +120,7 @@ class JointCorpus:
             for video in videos
             for start in range(0, len(video) - self.blocks + 1, self.blocks)
         ]
-        rng = np.random.default_rng(0)  # which sentence stands for an event does not matter here
+        rng = np.random.default_rng(0)  # any sentence of an event will do here
         return [self._batch(clips[start : start + count], rng) for start in range(0, len(clips), count)]
 
     @property
@@ -134,9 +134,9 @@ class JointCorpus:
         return int(self.videos[0].views.appearance.shape[1])
 
     def _batch(self, clips: Sequence[tuple[NormalVideo, int]], rng: np.random.Generator) -> Batch:
-        said = [event for video, start in clips for event in video.events[start : start + self.blocks]]
-        captioned = [place for place, event in enumerate(said) if event is not None]
-        events = [event for event in said if event is not None]
+        labels = [event for video, start in clips for event in video.events[start : start + self.blocks]]
+        captioned = [place for place, event in enumerate(labels) if event is not None]
+        events = [event for event in labels if event is not None]
         sentences = [self.captions[event][rng.integers(len(self.captions[event]))] for event in events]
         vectors = np.array(sentences, np.float32).reshape(len(sentences), self._width)
         return Batch(

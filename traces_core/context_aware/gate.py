@@ -64,7 +64,7 @@ class TextGate(nn.Module, ABC):
 
 
 class SigmoidGate(TextGate):
-    """`t + strength · sigmoid(A LN(t) + B LN(s)) · C LN(s)`: the scene adds, the gate says where.
+    """`t + strength · sigmoid(A LN(t) + B LN(s)) · C LN(s)`: the scene adds, the gate decides where.
 
     The strength is one learnable number per gate and starts at 0.
 

@@ -32,7 +32,7 @@ def gated_similarities(video: Tensor, texts: Tensor, scenes: Tensor, gate: TextG
     texts : tensor of shape (N, D), unit norm.
     scenes : tensor of shape (T, S)
         Row i belongs to window i: ALL texts are seen through the window's own scene. Were text j seen
-        through the scene of window j, a pair could be told by its place alone.
+        through the scene of window j, a pair could be recognised by its place alone.
 
     Returns
     -------
@@ -65,7 +65,7 @@ def joint_loss(
     Notes
     -----
     CPC is taken over the last blocks of a clip, as many as the predictor was trained to predict, each from
-    the blocks before it: what inference asks. Its gradients reach the coder only; those of InfoNCE reach
+    the blocks before it, as at inference. Its gradients reach the coder only; those of InfoNCE reach
     head, gate and coder.
     """
     seen = batch.seen
@@ -115,18 +115,18 @@ def validate(
     """Measure a model on clips; dropout is off while it runs."""
     is_training = model.training
     model.eval()
-    cosines, shown, losses, kept = [], [], [], []
+    cosines, events, losses, kept = [], [], [], []
     for batch in clips:
         video, predictions = model(batch.seen)
         rows = video.flatten(0, 1)[batch.captioned]
         scenes = batch.seen.scenes.flatten(0, 1)[batch.captioned]
         cosines.append(gated_similarities(rows, prototypes, scenes, model.gate).float())
-        shown.append(batch.groups)
+        events.append(batch.groups)
         kept.append((video * batch.seen.appearance).sum(dim=-1).flatten())
         if predictions is not None:
             losses.append((len(video), float(cpc_loss(_last(model, predictions), cpc_temperature).loss)))
     model.train(is_training)
-    similar, groups = torch.cat(cosines), torch.cat(shown)
+    similar, groups = torch.cat(cosines), torch.cat(events)
     info = float(F.cross_entropy(similar / settings.temperature, groups)) if len(groups) else 0.0
     prediction = sum(n * loss for n, loss in losses) / max(1, sum(n for n, _ in losses))
     return JointValidation(

@@ -70,7 +70,7 @@ def save_model(
     path: Path, model: ContextAware, blueprint: Blueprint, origin: ModelEncoders, references: SceneReferences
 ) -> None:
     """Write a model to a `.safetensors` file; an older file is replaced."""
-    said = {
+    metadata = {
         "format": FORMAT,
         "origin": vars(origin),
         "blueprint": {
@@ -80,7 +80,7 @@ def save_model(
         "scenes": references.names,
     }
     scenes = torch.from_numpy(references.vectors)
-    write_tensors(path, {**model.state_dict(), _SCENES: scenes}, said)
+    write_tensors(path, {**model.state_dict(), _SCENES: scenes}, metadata)
 
 
 def load_model(path: Path, origin: ModelEncoders) -> tuple[ContextAware, SceneReferences]:
@@ -97,20 +97,20 @@ def load_model(path: Path, origin: ModelEncoders) -> tuple[ContextAware, SceneRe
     """
     if not path.is_file():
         raise MissingArtifactError(path.name, path.parent)
-    tensors, said = read_tensors(path)
-    if said.get("format") != FORMAT:
-        raise CorruptArtifactError(path, f"format {said.get('format')!r}, expected {FORMAT!r}")
+    tensors, metadata = read_tensors(path)
+    if metadata.get("format") != FORMAT:
+        raise CorruptArtifactError(path, f"format {metadata.get('format')!r}, expected {FORMAT!r}")
     for name, here in vars(origin).items():
-        if said["origin"][name] != here:
+        if metadata["origin"][name] != here:
             raise MixedSpacesError(
                 here=here,
-                there=said["origin"][name],
+                there=metadata["origin"][name],
                 where=f"{path}, {name}",
                 what="the context gate was trained with",
                 do="Train it with these encoders: .venv/bin/traces make 'context_gate+'",
             )
     try:
-        plan = said["blueprint"]
+        plan = metadata["blueprint"]
         blueprint = Blueprint(
             **{
                 **plan,
@@ -118,7 +118,7 @@ def load_model(path: Path, origin: ModelEncoders) -> tuple[ContextAware, SceneRe
                 "predictor": PredictorSettings(**plan["predictor"]),
             }
         )
-        references = SceneReferences(tuple(said["scenes"]), tensors.pop(_SCENES).numpy())
+        references = SceneReferences(tuple(metadata["scenes"]), tensors.pop(_SCENES).numpy())
         model = blueprint.build()
         model.load_state_dict(tensors)
     except (KeyError, RuntimeError, TypeError, ValueError) as error:
@@ -129,8 +129,8 @@ def load_model(path: Path, origin: ModelEncoders) -> tuple[ContextAware, SceneRe
 def save_coder(path: Path, model: ContextAware, settings: PredictorSettings, channels: int) -> None:
     """Write the coder of a model to a `.safetensors` file: a predictor that was trained alone."""
     coder = _coder_in(model)
-    said = {"format": CODER, "settings": settings.model_dump(mode="json"), "channels": channels}
-    write_tensors(path, dict(coder.state_dict()), said)
+    metadata = {"format": CODER, "settings": settings.model_dump(mode="json"), "channels": channels}
+    write_tensors(path, dict(coder.state_dict()), metadata)
 
 
 def load_coder(path: Path, model: ContextAware) -> None:
@@ -145,9 +145,9 @@ def load_coder(path: Path, model: ContextAware) -> None:
     """
     if not path.is_file():
         raise MissingArtifactError(path.name, path.parent)
-    tensors, said = read_tensors(path)
-    if said.get("format") != CODER:
-        raise CorruptArtifactError(path, f"format {said.get('format')!r}, expected {CODER!r}")
+    tensors, metadata = read_tensors(path)
+    if metadata.get("format") != CODER:
+        raise CorruptArtifactError(path, f"format {metadata.get('format')!r}, expected {CODER!r}")
     try:
         _coder_in(model).load_state_dict(tensors)
     except RuntimeError as error:

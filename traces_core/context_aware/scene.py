@@ -65,8 +65,8 @@ class SceneReferences:
         names = tuple(sorted(scenes))
         return cls(names, _unit(np.stack([scenes[name].mean(axis=0, dtype=np.float64) for name in names])))
 
-    def shown(self, scenes: Array, control: SceneControl) -> Array:
-        """The scenes that a gate is shown: (T, S) to (T, S).
+    def apply_control(self, scenes: Array, control: SceneControl) -> Array:
+        """The scenes that a gate gets: (T, S) to (T, S).
 
         Parameters
         ----------

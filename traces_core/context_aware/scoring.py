@@ -69,7 +69,7 @@ class ContextScorer:
     references: SceneReferences
     """The places of the training footage: the controls."""
     settings: ContextGateSettings
-    """Which sides are gated, which scene the gate is shown."""
+    """Which sides are gated, which scene the gate gets."""
     k: int
     """Nearest traces a side."""
     top_share: float
@@ -88,7 +88,7 @@ class ContextScorer:
         ----------
         seen : what the encoders saw, B = 1.
         times_s : float64 array of shape (N,), seconds at which the blocks end.
-        contexts : only their traces answer; None asks all.
+        contexts : only their traces count; None means all.
 
         Raises
         ------
@@ -99,7 +99,7 @@ class ContextScorer:
 
     @torch.inference_mode()
     def surprise(self, seen: BlockEvidence, times_s: Times) -> ContextScores:
-        """`score` without the alignment: no trace is asked."""
+        """`score` without the alignment: no trace is compared."""
         return self.surprise_of(self.model.eval()(seen)[1], times_s)
 
     def surprise_of(self, predictions: Predictions | None, times_s: Times) -> ContextScores:
@@ -115,7 +115,7 @@ class ContextScorer:
         self, video: Tensor, seen: BlockEvidence, times_s: Times, contexts: Sequence[str] | None
     ) -> ScoreTrack:
         """The stream `alignment`, from the vectors (N, D) of the blocks."""
-        places = self.references.shown(seen.scenes[0].cpu().numpy(), self.settings.scene)
+        places = self.references.apply_control(seen.scenes[0].cpu().numpy(), self.settings.scene)
         scenes = torch.from_numpy(places).to(video)
         nearness = {side: self._nearness(side, video, scenes, contexts) for side in SIDES}
         values = (nearness["anomalous"] - nearness["normal"]).cpu().numpy()
@@ -137,7 +137,7 @@ class ContextStage:
     Parameters
     ----------
     scorer : what scores.
-    contexts : only their traces answer; None asks all.
+    contexts : only their traces count; None means all.
 
     Notes
     -----
@@ -200,12 +200,12 @@ def top_mean(video: Tensor, texts: Tensor, scenes: Tensor, gate: TextGate, k: in
     """
     at_once = min(len(texts), max(1, CELLS // texts.shape[1]))
     rows = max(1, CELLS // (at_once * texts.shape[1]))
-    found = []
+    means = []
     for first in range(0, len(video), rows):
         windows = slice(first, first + rows)
         parts = [
             gated_similarities(video[windows], texts[start : start + at_once], scenes[windows], gate)
             for start in range(0, len(texts), at_once)
         ]
-        found.append(torch.cat(parts, dim=1).topk(min(k, len(texts)), dim=1).values.mean(dim=1))
-    return torch.cat(found) if found else video.new_zeros(0)
+        means.append(torch.cat(parts, dim=1).topk(min(k, len(texts)), dim=1).values.mean(dim=1))
+    return torch.cat(means) if means else video.new_zeros(0)

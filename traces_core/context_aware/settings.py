@@ -101,7 +101,7 @@ class JointSettings(BaseModel):
 
 
 def predictor_alone(settings: PredictorSettings) -> JointSettings:
-    """Joint training with nothing to align: how the predictor learns by itself, by its own settings."""
+    """Joint training with nothing to align: how the predictor learns alone, by its own settings."""
     shared = set(JointSettings.model_fields) & set(PredictorSettings.model_fields) - {"hidden", "temperature"}
     return JointSettings(
         head="none",

@@ -3,7 +3,7 @@
     videos ── split ──> clips ──> loss ──> scheduled steps ── validation ──> best weights ── gate ──> model
 
 The loss is in `objective`, what is learned from in `corpus`, the loop in `traces_core.fusion.training_loop`.
-Nothing is logged here: `progress` tells the caller.
+Nothing is logged here: the caller passes `progress`.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class JointlyTrained:
     steps: int
     """Steps done before the end or the early stop."""
     resumed_from: int
-    """Step at which an interrupted training was taken up; 0 where it began anew."""
+    """Step at which an interrupted training was taken up; 0 where it began from scratch."""
     curve: tuple[FusionCurvePoint[JointValidation], ...]
     """Every validation, rising by step."""
     videos: Mapping[str, tuple[str, ...]]
@@ -81,7 +81,7 @@ def train_jointly(
     progress : callable, optional
         Called with (step, metrics by name) at every validation.
     checkpoint : Path, optional
-        A file that the state is kept in at every validation; a training that was killed goes on from there.
+        A file that the state is kept in at every validation; a training that was killed resumes from there.
         Removed at the end. The caller names it after everything that the training depends on.
 
     Raises
@@ -132,7 +132,7 @@ def train_jointly(
 
 
 class JointLearner(Learner[JointValidation]):
-    """Head, gate and coder, on the device that the model lies on."""
+    """Head, gate and coder, on the device of the model."""
 
     name, rate_setting, validation_type = "train_jointly", "joint.learning_rate", JointValidation
 
@@ -145,7 +145,7 @@ class JointLearner(Learner[JointValidation]):
         settings: JointSettings,
         cpc_temperature: float,
     ) -> None:
-        """Begin; the `kept` videos are only validated on. Decay on matrices only, a slower coder."""
+        """Begin; the `kept` videos are for validation only. Decay on matrices only, a slower coder."""
         self._device = next(model.parameters()).device
         self.network = self._model = model
         self._corpus, self._training, self._settings = corpus, training, settings
@@ -184,7 +184,7 @@ class JointLearner(Learner[JointValidation]):
         return {"loss": loss.total, "info_nce": loss.alignment, "prediction": loss.prediction}
 
     def validate(self) -> JointValidation:
-        """What the clips of the kept videos say."""
+        """Measured on the clips of the validation videos."""
         return validate(self._model, self._clips, self._prototypes, self._settings, self._cpc_temperature)
 
     def numbers(self) -> dict[str, float]:
@@ -193,6 +193,6 @@ class JointLearner(Learner[JointValidation]):
         return {} if strength is None else {"gate_strength": float(strength.detach())}
 
 
-def _as_fusion(found: JointValidation) -> Validation:
+def _as_fusion(measured: JointValidation) -> Validation:
     """What the fusion's gate looks at: a joint model ships by the same rule."""
-    return Validation(found.info_nce, found.retrieval, found.similarity_to_mean)
+    return Validation(measured.info_nce, measured.retrieval, measured.similarity_to_mean)

@@ -42,7 +42,7 @@ class Views:
 
     @classmethod
     def of_grids(cls, grids: PatchGrids) -> Views:
-        """Patch grids alone, for a predictor that learns by itself: everything else is of width 0."""
+        """Patch grids alone, for a predictor that learns alone: everything else is of width 0."""
         nothing = np.zeros((len(grids.times_s), 0), np.float32)
         return cls(grids.times_s, nothing, nothing, nothing, grids.grids)
 
@@ -61,7 +61,7 @@ class Views:
         return all(array is None or bool(np.isfinite(array).all()) for array in arrays)
 
     def part(self, start: int, blocks: int) -> Views:
-        """So many blocks from one on."""
+        """That many blocks, from block `start` on."""
         rows = slice(start, start + blocks)
         grids = None if self.grids is None else self.grids[rows]
         return Views(self.times_s[rows], self.appearance[rows], self.time[rows], self.scenes[rows], grids)

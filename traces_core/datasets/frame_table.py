@@ -56,12 +56,12 @@ def read_frame_table(
     if lengths is not None:
         names = VideoNames(labels)
         lengths = {names.find(v, where="lengths", error=AnnotationError): n for v, n in lengths.items()}
-        found, given = {v: len(y) for v, y in labels.items()}, {v: n.frames for v, n in lengths.items()}
-        if found != given:
-            video = sorted(v for v in found.keys() | given.keys() if found.get(v) != given.get(v))[0]
+        counted, stated = {v: len(y) for v, y in labels.items()}, {v: n.frames for v, n in lengths.items()}
+        if counted != stated:
+            video = sorted(v for v in counted.keys() | stated.keys() if counted.get(v) != stated.get(v))[0]
             raise AnnotationError(
-                f"{path} (video {video!r}): {found.get(video, 'no')} frames in the table, "
-                f"{given.get(video, 'no')} in the lengths. Make them agree, or leave the lengths out."
+                f"{path} (video {video!r}): {counted.get(video, 'no')} frames in the table, "
+                f"{stated.get(video, 'no')} in the lengths. Make them agree, or leave the lengths out."
             )
     rates = {video: (lengths or {}).get(video, Length(1)).rate or rate for video in labels}
     return truth_from_labels(path.stem, labels, rates=rates)

@@ -25,7 +25,7 @@ from traces_core.types import Interval, Times
 
 @dataclass(frozen=True, slots=True)
 class AnnotationRow:
-    """One row of an annotation as somebody wrote it: nothing about it is checked yet."""
+    """One row of an annotation as written in the file, unchecked."""
 
     video: str
     """Path of the video relative to the folder of the footage, with forward slashes."""
@@ -34,7 +34,7 @@ class AnnotationRow:
     end_s: float
     """First second after it."""
     label: str = ""
-    """The class of the anomaly; empty where nobody said."""
+    """The class of the anomaly; empty where unknown."""
     where: str = ""
     """Where the row was written, for the error message: file and row."""
 
@@ -85,7 +85,7 @@ class GroundTruth:
 
         Parameters
         ----------
-        name : how the ground truth is called in tables.
+        name : name of the ground truth in tables.
         rows : the anomalous stretches, in any order.
         durations_s : seconds of EVERY video, the normal ones too.
         rates : frames per second per video, or one for all.
@@ -104,16 +104,16 @@ class GroundTruth:
         """
         clock = {video: rates if isinstance(rates, Fraction) else rates.get(video) for video in durations_s}
         checked_rates = {video: _checked_clock(video, durations_s[video], clock[video]) for video in clock}
-        found: dict[str, list[Interval]] = {video: [] for video in sorted(durations_s)}
+        stretches: dict[str, list[Interval]] = {video: [] for video in sorted(durations_s)}
         clamped = 0
         for row in rows:
             interval = _checked_interval(row, durations_s)
             clamped += interval.end_s < row.end_s
-            found[row.video].append(interval)
-        joined = {video: _join_overlapping(intervals) for video, intervals in found.items()}
-        merged = sum(len(found[video]) - len(joined[video]) for video in found)
-        durations = {video: float(durations_s[video]) for video in found}
-        return cls(name, joined, durations, {v: checked_rates[v] for v in found}, clamped, merged)
+            stretches[row.video].append(interval)
+        joined = {video: _join_overlapping(intervals) for video, intervals in stretches.items()}
+        merged = sum(len(stretches[video]) - len(joined[video]) for video in stretches)
+        durations = {video: float(durations_s[video]) for video in stretches}
+        return cls(name, joined, durations, {v: checked_rates[v] for v in stretches}, clamped, merged)
 
     @property
     def videos(self) -> tuple[str, ...]:

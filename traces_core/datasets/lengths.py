@@ -79,7 +79,7 @@ def parse_rate(text: object, *, where: str) -> Fraction:
 
 
 def read_lines(path: Path) -> list[tuple[str, list[str]]]:
-    """Lines of a text in words, each with where it is; empty lines are left out."""
+    """Lines of a text file, split at white space, each with where it is; empty lines are left out."""
     try:
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:

@@ -31,7 +31,7 @@ class Mark:
     first: int
     """First anomalous frame, counted from 0."""
     end: int
-    """End mark; what it means is said by `Ends`."""
+    """End mark; `Ends` states what it means."""
     label: str = ""
     """Class of the anomaly."""
     where: str = ""

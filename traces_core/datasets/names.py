@@ -13,7 +13,7 @@ from pathlib import PurePosixPath
 from traces_core.errors import TracesError
 
 RULE = "a video is named as in the lengths, or by its file name without folder, extension and '_x264'"
-"""The rule in words, for reports."""
+"""The rule as a sentence, for reports."""
 _EXTENSIONS = frozenset(
     {".mp4", ".avi", ".mkv", ".mov", ".webm", ".mpg", ".mpeg", ".m4v", ".ts", ".flv", ".wmv"}
 )
@@ -33,7 +33,7 @@ def bare_name(name: str) -> str:
 
 
 class VideoNames:
-    """The videos there are, to be found under any of the spellings that the rule allows.
+    """The videos there are, each under any of the spellings that the rule allows.
 
     Examples
     --------
@@ -54,18 +54,19 @@ class VideoNames:
 
         Parameters
         ----------
-        name : as somebody wrote it.
+        name : as written in the file.
         where : file and row, for the message.
         error : raised for a name that no video has, and for one that could mean several.
         """
         if name in self._videos:
             return name
-        found = self._bare.get(bare_name(name)) or self._short.get(_shortest(name)) or []
-        if len(found) == 1:
-            return found[0]
-        if found:
+        matches = self._bare.get(bare_name(name)) or self._short.get(_shortest(name)) or []
+        if len(matches) == 1:
+            return matches[0]
+        if matches:
             raise error(
-                f"{where}: {name!r} could be any of {', '.join(map(repr, found[:3]))}. Write its whole name."
+                f"{where}: {name!r} could be any of {', '.join(map(repr, matches[:3]))}. "
+                "Write its whole name."
             )
         close = difflib.get_close_matches(bare_name(name), self._bare, n=1)
         hint = f"did you mean {self._bare[close[0]][0]!r}? " if close else ""

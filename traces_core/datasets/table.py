@@ -65,8 +65,9 @@ def read_text_table(
         # As text: a video may be called "007", and a wrong number must be reported with its row.
         return pl.read_csv(path, infer_schema=False)
     except (OSError, pl.exceptions.PolarsError) as error:
-        found = f"{path}: cannot be read as a table ({error})."
-        raise error_class(f"{found} Check the path and the file.") from error
+        raise error_class(
+            f"{path}: cannot be read as a table ({error}). Check the path and the file."
+        ) from error
 
 
 def _row(path: Path, number: int, values: tuple[object, ...]) -> AnnotationRow:

@@ -48,8 +48,8 @@ def read_ucf_crime(
     Returns
     -------
     GroundTruth
-        Named by its marks: the official annotation and VERA's re-annotation are told apart whatever their
-        files are called.
+        Named by its marks: the official annotation and VERA's re-annotation have different names,
+        whatever their files are called.
 
     Raises
     ------
@@ -139,9 +139,9 @@ def _marks_of(video: str, label: str, numbers: Sequence[int], where: str) -> lis
         raise AnnotationError(f"{where} (video {video!r}): {len(numbers)} marks; each start needs an end.")
     pairs = [pair for pair in zip(numbers[::2], numbers[1::2], strict=True) if pair != (-1, -1)]
     if is_normal == bool(pairs):
-        found = f"{len(pairs)} stretches" if pairs else "no stretch"
+        stretches = f"{len(pairs)} stretches" if pairs else "no stretch"
         raise AnnotationError(
-            f"{where} (video {video!r}): class {label!r} with {found}. A normal video has -1 for every mark, "
-            "an anomalous one at least one stretch."
+            f"{where} (video {video!r}): class {label!r} with {stretches}. "
+            "A normal video has -1 for every mark, an anomalous one at least one stretch."
         )
     return [Mark(video, first, end, label, where) for first, end in pairs]

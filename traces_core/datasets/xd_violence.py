@@ -50,8 +50,8 @@ def read_xd_violence(
     Returns
     -------
     GroundTruth
-        The class of a video with several labels is all of them, such as `shooting+explosion`: nobody said
-        which stretch is which.
+        The class of a video with several labels is all of them, such as `shooting+explosion`: the file does
+        not say which stretch is which.
 
     Raises
     ------
@@ -96,11 +96,11 @@ def class_in_name(video: str) -> str:
     >>> class_in_name("The.Fast.and.the.Furious.2001__#00-29-00_00-29-52_label_B2-G-0")
     'shooting+explosion'
     """
-    found = _LABEL.search(video)
-    if not found:
+    match = _LABEL.search(video)
+    if not match:
         raise AnnotationError(
             f"{video!r}: the name of a video of XD-Violence ends in label_A (normal) or its classes, such as "
             "label_B1-0-0. Name it as the data set does."
         )
-    letters = found[1].split("-")
+    letters = match[1].split("-")
     return "+".join(name for letter, name in CLASSES.items() if letter in letters)

@@ -1,7 +1,7 @@
 """The detector: frames from a source go in; scores, episodes and explanations come out.
 
     pipeline      the push pipeline: evidence in, scores and episode events out
-    sinks         what is told of an episode that opened, grew or closed: a table, a page
+    sinks         where episodes go as they open, grow and close: a table, a page
     detector      `Detector`: encoders, bank, scales and thresholds in one object
     loading       bank, fusion and models, as the graph made them
     context       the Context-Aware system as a part of it

@@ -1,4 +1,4 @@
-"""The Context-Aware system as a part of the detector: what it says beside the streams against the traces.
+"""The Context-Aware system as a part of the detector: its streams beside those against the traces.
 
 It uses what the graph made (the jointly trained model, what normal footage scores, thresholds) and makes none
 of it.
@@ -97,6 +97,6 @@ class ContextSystem:
         return self._ranks.push(scores.tracks)
 
     def gap(self) -> None:
-        """Scene and predictor start again; the fusion forgets what was said."""
+        """Scene and predictor start again; the fusion forgets the last scores."""
         self._begin()
         self._ranks.gap()

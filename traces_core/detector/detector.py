@@ -107,7 +107,7 @@ class Detector:
         context
             The kind of place it shows; None compares it with all of them.
         sinks
-            Told of every episode that opens, grows or closes.
+            Called with every episode that opens, grows or closes.
         """
         systems: list[System] = [TraceSystem(self.judge, self.calibration, context)]
         if self.context_aware is not None:
@@ -131,9 +131,9 @@ class Detector:
         context
             The kind of place it shows, one of `contexts`; None compares it with all of them.
         sinks
-            Told of episodes while the file is read, and of the whole video at its end.
+            Called with episodes while the file is read, and with the whole video at its end.
         progress
-            Told the time in seconds of the last frame seen.
+            Called with the time in seconds of the last frame seen.
 
         Raises
         ------
@@ -187,7 +187,7 @@ class Detector:
         Raises
         ------
         ValueError
-            If the Context-Aware system is asked, too: it needs more than the features.
+            If the Context-Aware system is on: it needs more than the features.
         """
         if self.context_aware is not None:
             raise ValueError("the Context-Aware system scores files, not features: call score")
@@ -206,8 +206,8 @@ class Detector:
         at_s
             The moment in seconds; the last window that ended by then is explained.
         stream
-            Whose score is shown. The traces are those of the fused vector, on both sides; `surprise` and
-            `context_aware` show where the frame was predicted badly.
+            The stream whose score is explained. The traces are those of the fused vector, on both sides;
+            `surprise` and `context_aware` show where the frame was predicted badly.
 
         Raises
         ------
@@ -218,7 +218,7 @@ class Detector:
 
 
 class _Run:
-    """One file through the pipeline: keeps the pieces, for whoever asked for the whole."""
+    """One file through the pipeline: keeps the pieces, for a caller who wants the whole."""
 
     def __init__(self, detector: Detector, path: Path, context: str | None, sinks: Sequence[Sink]) -> None:
         self.path, self._context, self._sinks = path, context, sinks

@@ -56,10 +56,10 @@ class Explainer:
         chosen = _last(features.window_times_s, times_s)
         within = window_frames_of(features.ends[chosen], self.project.windows.window_frames)  # (M, W)
         now = _last(features.frame_times_s, times_s)
-        shown = np.column_stack([within, now])  # (M, W + 1): the window, then the frame of the moment
-        wanted, where = np.unique(shown, return_inverse=True)
+        frame_rows = np.column_stack([within, now])  # (M, W + 1): the window, then the frame of the moment
+        wanted, where = np.unique(frame_rows, return_inverse=True)
         pixels = frames_at(scored.path, list(features.frame_times_s[wanted] + 1e-6)).pixels
-        windows = pixels[where.reshape(shown.shape)]  # (M, W + 1, H, W', 3)
+        windows = pixels[where.reshape(frame_rows.shape)]  # (M, W + 1, H, W', 3)
         places = zip(times_s, chosen, within, windows, strict=True)
         return [
             self._moment(scored, stream, at_s, int(window), frames, seen)

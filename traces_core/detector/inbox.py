@@ -1,7 +1,7 @@
 """The inbox, a folder that videos are dropped into: which of them are whole, and what they are called.
 
 A file is taken when it has not changed between two looks and holds as many bytes as its own structure says;
-one that stays incomplete is taken after a while, and found to be broken. Files are looked at, not decoded;
+one that stays incomplete is taken after a while and turns out to be broken. Files are looked at, not decoded;
 what becomes of them is in `traces_core.steps.inbox`.
 """
 
@@ -21,7 +21,7 @@ from traces_core.video.wholeness import missing_bytes
 
 INBOX_VARIABLE = "TRACES_INBOX"
 BROKEN = "broken"
-"""Folder within the inbox for files that cannot be read to their end, each with a text that says why."""
+"""Folder within the inbox for files that cannot be read to their end, each with its reason in a text file."""
 PATIENCE_S = 600.0
 """How long an incomplete file may stay unchanged before it counts as broken (seconds)."""
 
@@ -62,7 +62,7 @@ def file_named(folder: Path, name: str) -> Path | None:
 
 @dataclass(frozen=True, slots=True)
 class InboxScan:
-    """What one look at the inbox found; `to_json` remembers it for the next."""
+    """The result of one look at the inbox; `to_json` keeps it for the next."""
 
     ready: dict[str, str] = field(default_factory=dict)
     """Name -> stamp of each video that can be taken now."""
@@ -92,7 +92,7 @@ def look(folder: Path, remembered: str | None, now_s: float, *, most: int = 20) 
     """
     before = json.loads(remembered or "{}")
     seen_before, taken_before = before.get("seen", {}), before.get("taken", {})
-    found = InboxScan()
+    scan = InboxScan()
     for path in dropped_files(folder):
         name = name_of(folder, path)
         try:
@@ -101,22 +101,22 @@ def look(folder: Path, remembered: str | None, now_s: float, *, most: int = 20) 
         except OSError:
             continue  # it was moved away just now
         stamp = f"{about.st_size}-{about.st_mtime_ns}"
-        found.seen[name] = stamp
+        scan.seen[name] = stamp
         if taken_before.get(name) == stamp:
-            found.taken[name] = stamp
+            scan.taken[name] = stamp
         elif seen_before.get(name) != stamp:
-            found.waiting[name] = "new, or still changing"
+            scan.waiting[name] = "new, or still changing"
         elif lacks and now_s - max(about.st_mtime, about.st_ctime) < PATIENCE_S:
-            found.waiting[name] = lacks
-        elif len(found.ready) < most:
-            found.ready[name] = found.taken[name] = stamp
+            scan.waiting[name] = lacks
+        elif len(scan.ready) < most:
+            scan.ready[name] = scan.taken[name] = stamp
         else:
-            found.waiting[name] = "others come first"
-    return found
+            scan.waiting[name] = "others come first"
+    return scan
 
 
 def set_aside(folder: Path, path: Path, reason: str) -> Path:
-    """Move a broken video to `broken/`, with a text beside it that says why; returns its new place."""
+    """Move a broken video to `broken/`, with its reason in a text file beside it; returns its new path."""
     target = folder / BROKEN / path.relative_to(folder)
     target.parent.mkdir(parents=True, exist_ok=True)
     path.replace(target)

@@ -17,7 +17,7 @@ def video_report(
     provenance: dict[str, str] | None = None,
 ) -> VideoReport:
     """What the page of one video shows: every stream that the table shows, the peaks of every fusion."""
-    order = [name for name in in_order(scored.tracks) if name not in STREAMS or STREAMS[name].is_shown]
+    order = [name for name in in_order(scored.tracks) if name not in STREAMS or STREAMS[name].is_on_pages]
     notices = [POCKET_NOTICE] if "pocket" in explainer.project.clip.space else []
     if scored.broken is not None:
         notices.append(f"The file ends early: {scored.broken}")

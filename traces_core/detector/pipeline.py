@@ -3,7 +3,7 @@
     Evidence ──> System.push ──> scores of every stream ──> EpisodeStage.push ──> sinks
 
 A system is some streams and their fusion: `TraceSystem` here, `context.ContextSystem`. Nothing here knows
-whether the source ends, and memory does not depend on its length: whoever wants whole tracks keeps pieces.
+whether the source ends, and memory does not depend on its length: who wants whole tracks keeps the pieces.
 """
 
 from __future__ import annotations
@@ -56,19 +56,19 @@ class TraceSystem:
         return {**tracks, LATE: self._late.push(late_parts(tracks))}
 
     def gap(self) -> None:
-        """Each stream starts again; a fusion forgets what was said."""
+        """Each stream starts again; the fusion forgets the last scores."""
         self._streams = self._scorer.start(self._context)
         self._late.gap()
 
 
 class EpisodeStage:
-    """From the scores of one video to its episodes, told to sinks as they open, grow and close.
+    """From the scores of one video to its episodes, passed to sinks as they open, grow and close.
 
     Parameters
     ----------
     video : named in the events.
     thresholds : one a stream, with the rules of an episode; a stream without one raises no alarm.
-    sinks : told of every event, in this order.
+    sinks : called with every event, in this order.
     """
 
     def __init__(self, video: str, thresholds: Mapping[str, Threshold], sinks: Sequence[Sink] = ()) -> None:
@@ -88,19 +88,19 @@ class EpisodeStage:
             if name in self._trackers
             for event in self._trackers[name].push(track)
         ]
-        explained = self._tell(events)
+        explained = self._publish(events)
         self._reasons.end()
         return explained
 
     def gap(self, start_s: float) -> list[EpisodeEvent]:
         """Nothing is known from `start_s` on: what was on ends there."""
-        return self._tell([event for one in self._trackers.values() for event in one.gap(start_s)])
+        return self._publish([event for one in self._trackers.values() for event in one.gap(start_s)])
 
     def close(self, end_s: float | None) -> list[EpisodeEvent]:
         """The video is over at `end_s` (seconds; the last score's time if None): what was on ends there."""
-        return self._tell([event for one in self._trackers.values() for event in one.close(end_s)])
+        return self._publish([event for one in self._trackers.values() for event in one.close(end_s)])
 
-    def _tell(self, events: Sequence[EpisodeEvent]) -> list[EpisodeEvent]:
+    def _publish(self, events: Sequence[EpisodeEvent]) -> list[EpisodeEvent]:
         explained = [
             replace(event, episode=replace(event.episode, because=self._reasons.of(event)))
             for event in events

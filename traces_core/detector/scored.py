@@ -1,4 +1,4 @@
-"""What the detector says about one whole video."""
+"""The result of the detector for one whole video."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Sinks: what is told of an episode that opened, grew or closed, and of a video that is over.
+"""Sinks: where episodes go as they open, grow and close, and a video once it is over.
 
-A sink is any object with these two methods. What it does is its own affair: a row, a page, a message.
+A sink is any object with these two methods; it may write a row, draw a page or send a message.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from traces_core.types import Episode
 
 
 class Sink(Protocol):
-    """Told of episodes."""
+    """Receives episodes."""
 
     def on_episode(self, event: EpisodeEvent) -> None:
         """An episode opened, grew or closed; it is `closed` once, as the last thing."""

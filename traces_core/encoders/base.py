@@ -62,7 +62,7 @@ class TextEncoder(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class WindowFeatures:
-    """What a window encoder says about T windows of W frames."""
+    """What a window encoder gives for T windows of W frames."""
 
     tokens: Array
     """float32 (T, W, D): one token per frame, the mean of its grid."""

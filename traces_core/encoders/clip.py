@@ -44,7 +44,7 @@ class ClipEncoder:
 
     @cached_property
     def _model(self) -> Any:
-        """The weights in memory: read when something is encoded, not to ask who the encoder is."""
+        """The weights in memory: read at the first encoding, not for a space or a fingerprint."""
         mend_torchvision()
         import open_clip
 
@@ -179,9 +179,9 @@ class ClipEncoder:
             self._unit(self._text([texts[index] for index in order[start : start + batch]]))
             for start in range(0, len(texts), batch)
         ]
-        found = _finite(vectors, self._dimensions, self._space)
-        placed = np.empty_like(found)
-        placed[order] = found
+        embeddings = _finite(vectors, self._dimensions, self._space)
+        placed = np.empty_like(embeddings)
+        placed[order] = embeddings
         return placed
 
     def unknown_words(self, text: str) -> tuple[str, ...]:
@@ -215,7 +215,7 @@ class ClipEncoder:
 
 
 def _architecture(location: str) -> Any:
-    """What the model is built from; read here where it lies in a folder, as `open_clip` would."""
+    """The configuration of the model; read from its folder if it has one, as `open_clip` would."""
     file = Path(location.removeprefix("local-dir:")) / CONFIG_FILE
     if file.is_file():
         return json.loads(file.read_text(encoding="utf-8"))["model_cfg"]
@@ -226,14 +226,14 @@ def _architecture(location: str) -> Any:
 
 
 def _digest_in(location: str, name: str) -> str:
-    """Digest of a file of a model's folder; `open_clip` where it is the library that has it."""
+    """Digest of a file of a model's folder; `open_clip` where the library provides it."""
     path = Path(location.removeprefix("local-dir:")) / name
     return file_digest(path) if path.is_file() else "open_clip"
 
 
 def _finite(vectors: list[Array], dimensions: int, space: str) -> Array:
-    found = np.concatenate([np.zeros((0, dimensions), np.float32), *vectors])
-    if not np.isfinite(found).all():
-        row = int(np.argmin(np.isfinite(found).all(axis=1)))
+    stacked = np.concatenate([np.zeros((0, dimensions), np.float32), *vectors])
+    if not np.isfinite(stacked).all():
+        row = int(np.argmin(np.isfinite(stacked).all(axis=1)))
         raise NotFiniteError(f"{space}: the vector of item {row} is not finite. Try precision fp32.")
-    return found
+    return stacked

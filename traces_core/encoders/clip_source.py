@@ -1,6 +1,6 @@
-"""Where a CLIP model comes from: a pocket folder, a folder of somebody's, a named model with its weights.
+"""Where a CLIP model comes from: a pocket folder, a folder of your own, a named model with its weights.
 
-What is read is decided here, and what is missing is said here. Encoding belongs in `clip`.
+Which files are read is decided here, and missing ones are named here. Encoding belongs in `clip`.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ WEIGHT_FILES = (
 
 @dataclass(frozen=True, slots=True)
 class ClipSource:
-    """What `open_clip` is asked for."""
+    """The arguments for `open_clip`."""
 
     location: str
     """A model name of `open_clip`, or `local-dir:` and a folder."""

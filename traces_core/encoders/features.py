@@ -65,7 +65,7 @@ class Features:
         block_times_s: Times | None = None,
         grids: Array | None = None,
     ) -> Evidence:
-        """All of it as one piece of evidence; what further encoders saw goes with it."""
+        """All of it as one piece of evidence, with what further encoders saw."""
         return Evidence(
             self.frame_times_s,
             self.frames,
@@ -124,13 +124,13 @@ def extract_features(
     hop_frames
         Sampled frames from one window to the next.
     block_encoder, scene_encoder
-        Further encoders of `Encoders`: what they see is handed on, and not written.
+        Further encoders of `Encoders`: what they see is passed on, not written.
     window_batch
         Windows a forward pass takes at once; changes the memory, not the result.
     take
         Given each piece of evidence as it comes, gaps, and at last the end.
     progress
-        Told the time in seconds of the last frame seen.
+        Called with the time in seconds of the last frame seen.
 
     Returns
     -------
@@ -141,8 +141,8 @@ def extract_features(
     Raises
     ------
     VideoError
-        If not a single frame can be read. A file that breaks later keeps the features of its good part
-        and says so in `broken`.
+        If not a single frame can be read. A file that breaks later keeps the features of its good part;
+        `broken` says why.
     """
     encoders = Encoders(image_encoder, window_encoder, block_encoder, scene_encoder)
     facts: dict[str, Any] = {"frames": 0, "windows": 0, "start_s": None, "end_s": None}

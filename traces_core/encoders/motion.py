@@ -2,7 +2,7 @@
 
 A small transformer cannot find motion in raw colours within a few hundred steps; differences between
 frames hand it over. Every channel rests on frames of the same window only, so that a window that ends at
-time t says nothing about what comes after t. Which channels a model was trained with is written beside
+time t depends on nothing after t. Which channels a model was trained with is written beside
 its weights.
 """
 

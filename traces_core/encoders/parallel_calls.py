@@ -4,7 +4,7 @@ Two threads inside one tensor operation wait for each other at its end; where de
 same time, both wait for the slower one. Calls on a thread each do not: on two cores that are also busy with
 something else, one operation on two threads was five to ten times slower than two lanes.
 
-What is computed is nobody's business here; what is made ahead of time belongs in `video.prefetching`.
+What the calls compute does not matter here; work ahead of time belongs in `video.prefetching`.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import torch
 Result = TypeVar("Result")
 
 MAX_PARALLEL = 4
-"""More hold more batches in memory and gain nothing: a lane of several threads is busy, too."""
+"""More hold more batches in memory and gain nothing: a lane of several threads keeps its cores busy."""
 
 
 class ParallelCalls:
@@ -74,7 +74,7 @@ class ParallelCalls:
         self._waiting.append((self._pool.submit(compute), keep))
 
     def _keep(self, at_most: int) -> None:
-        """Keep the oldest results until so many calls are left."""
+        """Wait for the oldest results until only that many calls are left."""
         while len(self._waiting) > at_most:
             future, keep = self._waiting.popleft()
             keep(future.result())

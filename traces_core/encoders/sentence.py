@@ -112,14 +112,14 @@ class SentenceEncoder:
         once = sorted(set(texts), key=lambda text: (len(text), text))
         if not once:
             return np.zeros((0, self.dimensions), np.float32)
-        found = self._encode(once)  # (unique, D)
-        if not np.isfinite(found).all():
-            worst = once[int(np.argmin(np.isfinite(found).all(axis=1)))]
+        vectors = self._encode(once)  # (unique, D)
+        if not np.isfinite(vectors).all():
+            worst = once[int(np.argmin(np.isfinite(vectors).all(axis=1)))]
             raise NotFiniteError(
-                f"{self._space}: the vector of {worst!r} is not finite. Are the weights whole?"
+                f"{self._space}: the vector of {worst!r} is not finite. Are the weights complete?"
             )
         rows = {text: row for row, text in enumerate(once)}
-        return found[[rows[text] for text in texts]]
+        return vectors[[rows[text] for text in texts]]
 
     def unknown_words(self, text: str) -> tuple[str, ...]:
         """(): its tokenizer cuts words into pieces, knows none and forgets none."""
@@ -141,7 +141,7 @@ def chosen_model(model: str) -> str:
 
 
 def find_sentence_encoder(model: str, *, may_fetch: bool = True) -> Path:
-    """The folder of a sentence encoder: somebody's, or the hub's cache, which is filled where it may be.
+    """The folder of a sentence encoder: one of your own, or the hub's cache, downloaded into if allowed.
 
     Raises
     ------

@@ -28,7 +28,7 @@ def encode_tokens(model: nn.Module, tokens: Tensor) -> Tensor:
     tower: Any = model.text
     length = int(_ends(tower, tokens).max()) + 1
     mask = tower.attn_mask
-    tower.attn_mask = mask[:length, :length]  # open_clip does not shorten it by itself
+    tower.attn_mask = mask[:length, :length]  # open_clip does not shorten it
     try:
         return model.encode_text(tokens[:, :length])  # type: ignore[operator,no-any-return]
     finally:

@@ -7,7 +7,7 @@ Notes
 TimeSformer (Bertasius et al. 2021, divided space-time attention). Its last hidden state is one class token
 followed by the patches in the order (row, column, frame), the frame running fastest: a test gives each
 axis values of its own. Where W differs from the checkpoint's number of frames, `transformers` stretches
-the time embedding to W (nearest neighbour), and the layers must be told W as well.
+the time embedding to W (nearest neighbour), and the layers need W as well.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class TimesformerEncoder:
 
     @cached_property
     def _model(self) -> Any:
-        """The weights in memory: read when something is encoded, not to ask who the encoder is."""
+        """The weights in memory: read at the first encoding, not for a space or a fingerprint."""
         mend_torchvision()
         from transformers import TimesformerForVideoClassification
 
@@ -209,7 +209,7 @@ def split_tokens(patches: Tensor, edge: int, frames: int) -> Tensor:
 
 
 def _find_folder(model: str) -> Path:
-    """The local folder of a model: a pocket one, somebody's, or the hub's cache."""
+    """The local folder of a model: a pocket one, one of your own, or the hub's cache."""
     pocket = pocket_folder(model, "timesformer")
     folder = pocket or Path(model)
     if pocket is None and not folder.is_dir():

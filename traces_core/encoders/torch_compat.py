@@ -1,7 +1,7 @@
 """Two things to settle before a model class is imported: torchvision's compiled part, and the hub.
 
 Call `mend_torchvision` before `open_clip` or a model of `transformers` is imported, and import them where a
-model is built: it takes four seconds, which who only asks what is out of date need not wait for. The import
+model is built: it takes four seconds, which a mere check for stale artifacts need not wait for. The import
 statement stays in the module that encodes: by it, `code_digest` knows that the library's release counts.
 Nothing about a particular model belongs here.
 
@@ -65,7 +65,7 @@ def mend_torchvision() -> bool:
 
 @contextmanager
 def quick_hub() -> Iterator[bool]:
-    """Within it, a hub out of reach fails at once instead of after half a minute of retries.
+    """Within it, a hub out of reach fails immediately instead of after half a minute of retries.
 
     Yields
     ------

@@ -1,6 +1,6 @@
 """Optical flow between frames: where each pixel of a frame was in the frame before it.
 
-Flow is found from a frame and the one before it, so it is causal. Who carries it along a path is `places`.
+Flow is computed from a frame and the one before it, so it is causal. It is followed along a path in `places`.
 
 Notes
 -----
@@ -14,9 +14,9 @@ import cv2
 from traces_core.foreground.scene import Grey, Values
 
 LARGER = 2
-"""Flow is found on a picture so many times as large: people are small."""
+"""Flow is computed on a picture this many times as large: people are small."""
 
-cv2.setNumThreads(1)  # who has more cores looks at more videos
+cv2.setNumThreads(1)  # more cores are used for more videos at once
 
 
 class BackwardFlow:

@@ -4,8 +4,8 @@
                                └─ decoder ───────────────> picture, half as large
     row alone ─────────────────── the same mixture ──────> motion
 
-It says how sure it is, so its error is a negative log likelihood and may be compared between places. What is
-improbable by normal standards is in `surprise`.
+It predicts its own uncertainty, so its error is a negative log likelihood and may be compared between places.
+What is improbable by normal standards is in `surprise`.
 
 Notes
 -----
@@ -102,16 +102,16 @@ class PlaceNetwork(nn.Module):
         return torch.stack(errors, dim=1)
 
     def _motion_error(self, code: Tensor, rows: Tensor, motion: Tensor) -> Tensor:
-        said = self.mixture(torch.cat([code, rows[:, None]], dim=1)).view(len(code), COMPONENTS, 7)
-        scale = self._still + F.softplus(said[..., 4:])
-        off = (motion[:, None] - said[..., 1:4]) / scale
+        mixture = self.mixture(torch.cat([code, rows[:, None]], dim=1)).view(len(code), COMPONENTS, 7)
+        scale = self._still + F.softplus(mixture[..., 4:])
+        off = (motion[:, None] - mixture[..., 1:4]) / scale
         density = (FREEDOM + 1) / 2 * torch.log1p(off**2 / FREEDOM) + scale.log()
-        return -torch.logsumexp(said[..., 0].log_softmax(dim=1) - density.sum(dim=2), dim=1)
+        return -torch.logsumexp(mixture[..., 0].log_softmax(dim=1) - density.sum(dim=2), dim=1)
 
     def _look_error(self, code: Tensor, seen: Tensor) -> Tensor:
-        said = self.decoder(code)
-        scale = SUREST + F.softplus(said[:, 2:])
-        error = (F.avg_pool2d(seen, 2) - said[:, :2]).abs() / scale + scale.log()  # Laplace
+        decoded = self.decoder(code)
+        scale = SUREST + F.softplus(decoded[:, 2:])
+        error = (F.avg_pool2d(seen, 2) - decoded[:, :2]).abs() / scale + scale.log()  # Laplace
         weighed: Tensor = error * self.near
         return weighed.sum(dim=(2, 3)).mean(dim=1)
 
@@ -165,8 +165,8 @@ def train_network(places: Places, rows: Values, settings: ForegroundSettings, se
 def errors_of(networks: list[PlaceNetwork], places: Places, rows: Values) -> Values:
     """Mean errors of several networks, float32 (N, 3), as in `PlaceNetwork.forward`."""
     pictures, motion = _some(places, np.arange(len(places)))
-    said = [network(pictures, torch.from_numpy(rows), motion).numpy() for network in networks]
-    mean: Values = np.mean(said, axis=0)
+    errors = [network(pictures, torch.from_numpy(rows), motion).numpy() for network in networks]
+    mean: Values = np.mean(errors, axis=0)
     return mean
 
 

@@ -99,8 +99,8 @@ class StreamingPlaces:
         both = np.dstack([mean * mask[..., None], sway * mask])
         moved = _sums(both, where, self._settings.core) / covered[:, None] / where[:, 2:] * self._rate
         moved[:, 2] = np.log(moved[:, 2] + self._settings.still)
-        found: Values = moved.astype(np.float32)
-        return found
+        motion: Values = moved.astype(np.float32)
+        return motion
 
     def _pictures(self, frame: Grey, contrast: Values, where: Values) -> NDArray[np.uint8]:
         off = np.clip(frame - self._scene.usual, -127, 127) + 128
@@ -138,5 +138,5 @@ def _sums(image: Values, where: Values, half: float) -> Values:
     reach = half * where[:, 2]
     left, right = (np.clip(np.round(where[:, 0] + sign * reach), 0, columns).astype(int) for sign in (-1, 1))
     top, foot = (np.clip(np.round(where[:, 1] + sign * reach), 0, rows).astype(int) for sign in (-1, 1))
-    found: Values = sums[foot, right] - sums[top, right] - sums[foot, left] + sums[top, left]
-    return found
+    totals: Values = sums[foot, right] - sums[top, right] - sums[foot, left] + sums[top, left]
+    return totals

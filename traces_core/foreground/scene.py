@@ -87,13 +87,13 @@ class CameraBackground:
         step : their distance in heights.
         """
         rows, columns = self.usual.shape
-        found, row = [], 0.0
+        grid, row = [], 0.0
         while row < rows:
             height = self.height(row)
             across = np.arange(0, columns, step * height)
-            found.append(np.stack([across, np.full_like(across, row), np.full_like(across, height)], axis=1))
+            grid.append(np.stack([across, np.full_like(across, row), np.full_like(across, height)], axis=1))
             row += step * height
-        return np.concatenate(found)
+        return np.concatenate(grid)
 
     def _people(self, frame: Grey, settings: ForegroundSettings) -> list[tuple[float, float]]:
         """Middle row and height of each blob that may be one person, whole within the frame."""

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 
 class ForegroundSettings(BaseModel):
-    """How places are found, what is predicted of them, and how a frame is scored."""
+    """How places are chosen, what is predicted of them, and how a frame is scored."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 

@@ -32,7 +32,7 @@ from traces_core.foreground.settings import ForegroundSettings
 
 EVIDENCE = ("motion_of_look", "motion_of_row", "look", "presence")
 BOUNDED = (False, False, True, True)
-"""Look and presence hang on the video, its crowd and its paths, of which there are too few to know a tail."""
+"""Look and presence depend on the video, its crowd and its paths: too few to estimate a tail."""
 POINTS = 200
 """Quantiles that a tail keeps."""
 CELL = 8
@@ -44,11 +44,11 @@ class Tail:
     """One kind of evidence on normal places: how large it is, and how seldom."""
 
     quantiles: Values
-    """float64 (POINTS,), rising: from the lowest to the tail's begin."""
+    """float64 (POINTS,), rising: from the lowest to where the tail begins."""
     begin: float
     """Share of normal places below the last of them."""
     pace: float
-    """How far beyond it the share falls by e; infinite: what is beyond is as odd as its begin."""
+    """How far beyond it the share falls by e; infinite: what lies beyond is as odd as where it begins."""
 
     @classmethod
     def of(cls, normal: Values, settings: ForegroundSettings, *, is_bounded: bool) -> Tail:
@@ -62,8 +62,8 @@ class Tail:
         """-log of the share of normal places above, nats, (N,)."""
         shares = np.linspace(0.0, self.begin, POINTS)
         within = -np.log1p(-np.interp(evidence, self.quantiles, shares))
-        found: Values = within + np.maximum(evidence - self.quantiles[-1], 0.0) / self.pace
-        return found
+        surprise: Values = within + np.maximum(evidence - self.quantiles[-1], 0.0) / self.pace
+        return surprise
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ class Judged:
 
 @dataclass(frozen=True)
 class ForegroundSurprise:
-    """What normal footage of a still camera says about its foreground."""
+    """A model of the normal foreground of a still camera, and the surprise of any other."""
 
     settings: ForegroundSettings
     scene: CameraBackground
@@ -88,7 +88,7 @@ class ForegroundSurprise:
     tails: Sequence[Tail]
     """One for each kind of evidence."""
     usual: Values
-    """float64 (4,): what a normal frame scores; said of frames that are too early to be judged."""
+    """float64 (4,): the score of a normal frame, given to frames that are too early to be judged."""
 
     @classmethod
     def fit(cls, videos: Sequence[Grey], settings: ForegroundSettings, rate: float) -> ForegroundSurprise:
@@ -102,7 +102,7 @@ class ForegroundSurprise:
         Raises
         ------
         TooLittleFootageError
-            If there are fewer videos than folds, or hardly anybody walks in them.
+            If there are fewer videos than folds, or hardly anyone walks in them.
         NotFiniteError
             If training diverges.
         """
@@ -115,7 +115,7 @@ class ForegroundSurprise:
         if any(not len(frames) for frames in seen):
             raise TooLittleFootageError(
                 f"foreground: video {[len(frames) > 0 for frames in seen].index(False)} is over before "
-                f"{settings.path_frames + settings.every} frames, or shows nobody. Leave it out."
+                f"{settings.path_frames + settings.every} frames, or shows no one. Leave it out."
             )
         counts = [(len(video) - settings.path_frames) / settings.every for video in videos]
         networks: list[PlaceNetwork] = []
@@ -154,8 +154,8 @@ class ForegroundSurprise:
         """Of the most surprising places of a frame the mean, by evidence, (4,); their sum is the score."""
         top = self.settings.top_places
         chosen = np.argsort(-surprise.sum(axis=1))[:top]
-        found: Values = surprise[chosen].sum(axis=0) / top
-        return found
+        mean: Values = surprise[chosen].sum(axis=0) / top
+        return mean
 
     def judged(self, video: Grey, rate: float) -> tuple[Values, Values]:
         """Score a video, frame by frame; nothing rests on a later frame.
@@ -244,8 +244,10 @@ def _network(tensors: Mapping[str, torch.Tensor], number: int, settings: Foregro
 def _looked(scene: CameraBackground, video: Grey, settings: ForegroundSettings, rate: float) -> list[Places]:
     """The places of the frames that are learned from, those without any left out."""
     streaming = StreamingPlaces(scene, settings, rate)
-    found = [streaming(frame, looks=(number - 1) % settings.every == 0) for number, frame in enumerate(video)]
-    return [one for one in found if one is not None and len(one)]
+    places = [
+        streaming(frame, looks=(number - 1) % settings.every == 0) for number, frame in enumerate(video)
+    ]
+    return [one for one in places if one is not None and len(one)]
 
 
 def _heights(scene: CameraBackground, places: Places) -> Values:
@@ -275,8 +277,8 @@ def _presence(
         for one in frames:
             np.add.at(total, _pixels(scene, one.where), 1 / count / len(seen))
     spread = settings.reach * scene.height(grid[-1, 1] / 2)
-    found: Values = _blurred(total, spread) / np.maximum(_blurred(looked, spread), 1e-6)
-    return found
+    share: Values = _blurred(total, spread) / np.maximum(_blurred(looked, spread), 1e-6)
+    return share
 
 
 def _blurred(image: Values, spread: float) -> Values:

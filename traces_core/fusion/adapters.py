@@ -27,7 +27,7 @@ class AppearanceAdapter(nn.Module):
     """A_vis: frame embeddings to frame embeddings, in CLIP's space; starts as the identity.
 
     `x + B gelu(A LayerNorm(x))` with B = 0 at the start, so that the cosine with a sentence is
-    CLIP's own until training says otherwise.
+    CLIP's own until training changes it.
 
     Parameters
     ----------
@@ -69,8 +69,8 @@ class AppearanceAdapter(nn.Module):
 class TemporalAdapter(nn.Module):
     """A_temp: TimeSformer tokens into the width of CLIP's space.
 
-    `B gelu(A LayerNorm(x))`. It starts at random: what it says is kept silent by the zero output
-    projection of the fusion, not here.
+    `B gelu(A LayerNorm(x))`. It starts at random: what mutes it is the zero output
+    projection of the fusion, not this adapter.
 
     Parameters
     ----------

@@ -42,7 +42,7 @@ def optimizer_tensors(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
 
 
 def restore_optimizer(optimizer: torch.optim.Optimizer, tensors: Mapping[str, Tensor]) -> None:
-    """Give an optimiser back what `optimizer_tensors` said; its rates and groups stay as they are."""
+    """Restore an optimiser from what `optimizer_tensors` gave; its rates and groups stay as they are."""
     state: dict[int, dict[str, Tensor]] = {}
     for key, value in below(tensors, _OPTIMIZER).items():
         place, name = key.split(".", 1)

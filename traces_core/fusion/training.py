@@ -3,7 +3,7 @@
     windows, captions ── split by clip ──> steps ── validation ──> best weights ── gate ──> fusion | identity
 
 The corpus belongs in `training_corpus.py`, the losses in `objective.py`, the loop in `training_loop.py`.
-Nothing is logged here: `progress` tells the caller.
+Nothing is logged here: the caller passes `progress`.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ class Trained:
     steps: int
     """Steps done before the end or the early stop."""
     resumed_from: int
-    """Step at which an interrupted training was taken up; 0 where it began anew."""
+    """Step at which an interrupted training was taken up; 0 where it began from scratch."""
     curve: tuple[FusionCurvePoint[Validation], ...]
     """Every validation, rising by step."""
     training_windows: Indices
@@ -100,12 +100,12 @@ def train_fusion(
         Everything that changes the result. The same settings, corpus and machine give the same weights.
     measure : callable, optional
         One more validation measure, higher is better: gets the fused vectors (V, D) of the validation
-        windows and their places in the corpus. The gate then asks for it too.
+        windows and their places in the corpus. The gate then checks it too.
     progress : callable, optional
         Called with (step, metrics by name) at every validation.
     checkpoints : Path, optional
-        A folder where the state is kept at every validation; a training that was killed goes on from
-        there. Removed at the end.
+        A folder where the state is kept at every validation; a training that was killed resumes
+        from there. Removed at the end.
 
     Returns
     -------
@@ -217,12 +217,12 @@ class FusionLearner(Learner[Validation]):
         return {"loss": loss + settings.stay_close * moved}
 
     def validate(self) -> Validation:
-        """How well the events of the validation windows are told."""
+        """How well the events of the validation windows are recognised."""
         return self._validation.validate(self._fusion)
 
 
 def training_recipe(settings: FusionSettings, corpus: TrainingCorpus) -> str:
-    """Fingerprint of a training: its settings and its corpus. Another training finds no state of this one."""
+    """Fingerprint of a training, of its settings and its corpus: a state is resumed only where it agrees."""
     sha = hashlib.sha256()
     tensors: list[Any] = [corpus.frames, corpus.tokens, corpus.captions, corpus.groups]
     for values in [*(tensor.numpy() for tensor in tensors), corpus.caption_counts, corpus.clips]:
@@ -232,7 +232,7 @@ def training_recipe(settings: FusionSettings, corpus: TrainingCorpus) -> str:
 
 
 def gate(candidate: Validation, identity: Validation, best_step: int) -> tuple[bool, str]:
-    """Tell whether a candidate may ship: not worse than the identity in anything that was measured.
+    """Decide whether a candidate ships: not worse than the identity in anything that was measured.
 
     Parameters
     ----------
@@ -256,9 +256,9 @@ def gate(candidate: Validation, identity: Validation, best_step: int) -> tuple[b
     pairs = [("retrieval", candidate.retrieval, identity.retrieval)]
     if candidate.measure is not None and identity.measure is not None:
         pairs.append(("measure", candidate.measure, identity.measure))
-    said = [f"{name} {here:.4f} against {there:.4f}" for name, here, there in pairs]
+    comparisons = [f"{name} {here:.4f} against {there:.4f}" for name, here, there in pairs]
     # Negated, so that a measure that is NaN does not ship.
-    worse = [text for text, (_, here, there) in zip(said, pairs, strict=True) if not here >= there]
+    worse = [text for text, (_, here, there) in zip(comparisons, pairs, strict=True) if not here >= there]
     if worse:
         return False, f"the identity ships: the candidate is worse on validation ({'; '.join(worse)})"
-    return True, f"the candidate ships: not worse than the identity on validation ({'; '.join(said)})"
+    return True, f"the candidate ships: not worse than the identity on validation ({'; '.join(comparisons)})"

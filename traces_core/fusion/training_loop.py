@@ -70,7 +70,7 @@ def train(
         What is trained; its network is changed in place.
     settings : LoopSettings
     checkpoint : Path, optional
-        A file that the state is kept in at every validation; a training that was killed goes on from there.
+        A file that the state is kept in at every validation; a training that was killed resumes from there.
         Removed at the end. The caller names it after everything that the training depends on.
     progress : callable, optional
         Called with (step, metrics by name) at every validation.

@@ -111,7 +111,7 @@ class TrainingState(Generic[Judged]):
     best: dict[str, Tensor] = field(default_factory=dict)
     best_step: int = 0
     resumed_from: int = 0
-    """Step at which an interrupted training was taken up; 0 where it began anew."""
+    """Step at which an interrupted training was taken up; 0 where it began from scratch."""
 
     def record(self, point: FusionCurvePoint[Judged]) -> None:
         """Add a validation; keep the weights where its loss is the lowest so far."""

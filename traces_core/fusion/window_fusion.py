@@ -56,7 +56,7 @@ class WindowFusion(nn.Module, ABC):
 
     Notes
     -----
-    The readout is ours. A window that looks back two seconds is asked what happens NOW: its early frames
+    The readout is ours. A window that looks back two seconds is scored for what happens NOW: its early frames
     may answer the queries of the late ones, but they have no vote of their own.
     """
 
@@ -111,7 +111,7 @@ class MeanFusion(WindowFusion):
 
 
 class CrossAttentionFusion(WindowFusion):
-    """Each of the W frames asks the temporal tokens of its window; the answer is added to the frame.
+    """Each of the W frames queries the temporal tokens of its window; the result is added to the frame.
 
     Parameters
     ----------
@@ -166,12 +166,12 @@ class CrossAttentionFusion(WindowFusion):
         self.position = nn.Parameter(torch.zeros(window_frames, dimensions)) if temporal_position else None
 
     def fused_frames(self, frames: Tensor, tokens: Tensor) -> Tensor:
-        """Give frames plus what they found in the tokens, (T, W, D)."""
+        """Give frames plus what they read from the tokens, (T, W, D)."""
         adapted = self.appearance(frames)
         mapped = self.temporal(tokens)
         weights = self.drop(self._weights(adapted, mapped))  # (T, heads, W, K)
-        found = weights @ self._by_head(self.value(mapped))  # (T, heads, W, D / heads)
-        fused: Tensor = adapted + self.output(found.transpose(1, 2).flatten(2))  # (T, W, D)
+        read = weights @ self._by_head(self.value(mapped))  # (T, heads, W, D / heads)
+        fused: Tensor = adapted + self.output(read.transpose(1, 2).flatten(2))  # (T, W, D)
         return fused
 
     def attention(self, frames: Tensor, tokens: Tensor) -> Tensor:
@@ -227,7 +227,7 @@ class ConcatenationFusion(WindowFusion):
         self.output = zero_linear(2 * dimensions, dimensions)
 
     def fused_frames(self, frames: Tensor, tokens: Tensor) -> Tensor:
-        """Give frames plus what the pair (frame, token) says, (T, W, D)."""
+        """Give frames plus what the pair (frame, token) adds, (T, W, D)."""
         adapted = self.appearance(frames)
         by_frame = tokens.reshape(len(tokens), self.window_frames, -1, self.token_dimensions)
         own = by_frame.mean(dim=2)  # (T, W, D_time)

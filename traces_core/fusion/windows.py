@@ -49,11 +49,11 @@ def check_windows(frames: Array, tokens: Array, *, where: str) -> None:
 
 def _tensors(fusion: WindowFusion, frames: Array, tokens: Array, where: str) -> tuple[Tensor, Tensor]:
     check_windows(frames, tokens, where=where)
-    found = (frames.shape[1], frames.shape[2], tokens.shape[2])
+    shape = (frames.shape[1], frames.shape[2], tokens.shape[2])
     expected = (fusion.window_frames, fusion.dimensions, fusion.token_dimensions)
-    if found != expected:
+    if shape != expected:
         raise WindowShapeError(
-            where, actual=f"(W, D, D_time) = {found}", expected=f"{expected}, which this fusion was built for"
+            where, actual=f"(W, D, D_time) = {shape}", expected=f"{expected}, which this fusion was built for"
         )
     return torch.from_numpy(np.asarray(frames, np.float32)), torch.from_numpy(np.asarray(tokens, np.float32))
 

@@ -6,7 +6,7 @@
     alarms      episodes against true events: recall, delay, false alarms per hour
     localisation  the extent of episodes against that of events
     score_table the scores of a file, fitted to a ground truth
-    baselines   what knows nothing, or was told the truth, gets on the same ground truth
+    baselines   what a score that knows nothing, or the truth, gets on the same ground truth
     evaluation  all of it as one row
     numbers     which numbers of a row are kept, compared and shown
 

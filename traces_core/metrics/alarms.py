@@ -1,8 +1,8 @@
-"""Event level: which true events were found, how late, and how many alarms were false.
+"""Event level: which true events were detected, how late, and how many alarms were false.
 
-An event (a true stretch) is found when an episode overlaps it, or comes within a stated tolerance of it. An
-episode that touches no true stretch is a false alarm. Rates are per hour of footage of one camera, normal and
-anomalous footage together.
+An event (a true stretch) is detected when an episode overlaps it, or comes within a given tolerance of it.
+An episode that touches no true stretch is a false alarm. Rates are per hour of footage of one camera, normal
+and anomalous footage together.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class EventResult:
     """Scores above it raise an alarm; in units of the score."""
     events: int
     """True events."""
-    found: int
+    detected: int
     """Of these, how many an episode overlaps."""
     episodes: int
     """Alarms in all."""
@@ -35,16 +35,16 @@ class EventResult:
     hours: float
     """Footage, in hours of one camera."""
     detection_delay_s: float | None
-    """Median over the found events, from their start to the alarm; 0 where the alarm was already on."""
+    """Median over the detected events, from their start to the alarm; 0 where the alarm was already on."""
     time_in_false_alarm: float
     """Share of all footage spent in false alarms, 0 to 1: one endless alarm is ONE false alarm but 1 here."""
-    found_by_class: Mapping[str, tuple[int, int]]
-    """Per class: events found, events in all."""
+    detected_by_class: Mapping[str, tuple[int, int]]
+    """Per class: events detected, events in all."""
 
     @property
     def recall(self) -> float | None:
-        """Share of the events that were found; None where there are none."""
-        return self.found / self.events if self.events else None
+        """Share of the events that were detected; None where there are none."""
+        return self.detected / self.events if self.events else None
 
     @property
     def precision(self) -> float | None:
@@ -53,7 +53,7 @@ class EventResult:
 
     @property
     def f1(self) -> float | None:
-        """Harmonic mean of precision and recall; 0 where nothing was found, None without events."""
+        """Harmonic mean of precision and recall; 0 where nothing was detected, None without events."""
         recall, precision = self.recall, self.precision
         if recall is None:
             return None
@@ -75,7 +75,10 @@ class EventResult:
         """Everything above as plain numbers for JSON; None where undefined."""
         derived = ("recall", "precision", "f1", "false_alarms_per_hour", "false_alarms_per_day")
         fields = asdict(self)
-        fields["found_by_class"] = {name: list(pair) for name, pair in self.found_by_class.items()}
+        fields["found"] = fields.pop("detected")
+        fields["found_by_class"] = {
+            name: list(pair) for name, pair in fields.pop("detected_by_class").items()
+        }
         return {**fields, **{name: getattr(self, name) for name in derived}}
 
 
@@ -94,7 +97,7 @@ def judge_alarms(
     """
     if not (np.isfinite(tolerance_s) and tolerance_s >= 0):
         raise ValueError(f"a tolerance of {tolerance_s} s; expected seconds of at least 0")
-    episodes = false_alarms = found = 0
+    episodes = false_alarms = detected = 0
     false_s = 0.0
     delays: list[float] = []
     by_class = dict.fromkeys(truth.classes, (0, 0))
@@ -110,24 +113,24 @@ def judge_alarms(
         false_alarms += int(is_false.sum())
         false_s += float((ends_s - starts_s)[is_false].sum())
         for i, event in enumerate(events):
-            is_found = bool(touches[:, i].any())
-            found += is_found
-            if is_found:
+            is_detected = bool(touches[:, i].any())
+            detected += is_detected
+            if is_detected:
                 alarm_s = float(starts_s[touches[:, i]].min()) + rules.min_duration_s
                 delays.append(max(0.0, alarm_s - event.start_s))
             if event.label:
                 hits, total = by_class[event.label]
-                by_class[event.label] = (hits + is_found, total + 1)
+                by_class[event.label] = (hits + is_detected, total + 1)
     return EventResult(
         threshold=float(threshold),
         events=truth.events,
-        found=found,
+        detected=detected,
         episodes=episodes,
         false_alarms=false_alarms,
         hours=truth.hours,
         detection_delay_s=float(np.median(delays)) if delays else None,
         time_in_false_alarm=false_s / (3600.0 * truth.hours),
-        found_by_class=by_class,
+        detected_by_class=by_class,
     )
 
 
@@ -139,7 +142,7 @@ def alarms_at_recall(
     *,
     tolerance_s: float = 0.0,
 ) -> EventResult | None:
-    """What it costs to find at least a stated share of the events: the result at the HIGHEST such threshold.
+    """What it costs to detect at least a given share of the events: the result at the HIGHEST such threshold.
 
     Lower thresholds may show fewer false alarms, because alarms flow together until one lasts for ever;
     the highest is what an operator would set. The threshold is fitted on the ground truth: it compares
@@ -181,7 +184,7 @@ def alarms_at_recall(
 
 
 def _reaches(result: EventResult, recall: float) -> bool:
-    return result.found >= recall * result.events - 1e-9
+    return result.detected >= recall * result.events - 1e-9
 
 
 def _overlaps(

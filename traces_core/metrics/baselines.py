@@ -2,7 +2,7 @@
 
 Printed beside every result: on UCF-Crime a perfect video label without any localisation gets 0.816 AUC and
 the middle of the video alone 0.619. A name says `offline` where the score needs the whole video, and
-`oracle` where it was told the truth.
+`oracle` where it knows the truth.
 """
 
 from __future__ import annotations

@@ -137,9 +137,9 @@ def average_precision_of_draws(cells: Cells, weights: Weights) -> NDArray[np.flo
     for first in range(0, len(weights), step):
         drawn = weights[first : first + step].T.astype(np.float64)  # (V, r)
         gained = hits @ drawn
-        found = np.cumsum(gained, axis=0)
-        alarms = found + np.cumsum(misses @ drawn, axis=0)
-        area = (gained * found / np.maximum(alarms, 1)).sum(axis=0)
+        true_positives = np.cumsum(gained, axis=0)
+        alarms = true_positives + np.cumsum(misses @ drawn, axis=0)
+        area = (gained * true_positives / np.maximum(alarms, 1)).sum(axis=0)
         total = gained.sum(axis=0)
         defined = (total > 0) & (alarms[-1:].sum(axis=0) > total)
         np.divide(area, total, out=results[first : first + step], where=defined)

@@ -1,6 +1,6 @@
 """What two versions of the benchmark are compared by: a few numbers a stream, and small tables of curves.
 
-Whoever compares writes them where the tool expects them, as `pipelines.versioning` does for DVC.
+Callers write them where their tool expects them, as `pipelines.versioning` does for DVC.
 """
 
 from __future__ import annotations

@@ -67,7 +67,7 @@ class Evaluation:
     time_in_false_alarm_at_80_recall: float | None
     """Share of all footage in false alarms at that threshold: near 1, one alarm never ends."""
     detection_delay_s: float | None
-    """Median delay of the found events at that threshold."""
+    """Median delay of the detected events at that threshold."""
     events: Mapping[str, object]
     """`rules`, `tolerance_s`; `at_recall`: per stated recall, the `EventResult`; `at_threshold`: that of the
     given threshold."""
@@ -220,6 +220,6 @@ def _per_class(
             "average_precision": counts.average_precision,
             "frames": int(anomalous.sum()),
             "events": sum(event.label == name for many in truth.intervals.values() for event in many),
-            "found_at_80_recall": stated.found_by_class[name][0] if stated else None,
+            "found_at_80_recall": stated.detected_by_class[name][0] if stated else None,
         }
     return rows

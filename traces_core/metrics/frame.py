@@ -130,7 +130,7 @@ def scores_at(track: ScoreTrack, times_s: Times, *, where: str = "track") -> Sco
     float64 array of shape (F,)
         The last score holds to the end. Times before the first score get it too if it is at most one hop
         (the median step of the track) away: a sampler's first tick may come a fraction of a hop late.
-        Earlier ones get minus infinity: a detector that says nothing raises no alarm.
+        Earlier ones get minus infinity: a detector without a score raises no alarm.
 
     Raises
     ------

@@ -2,7 +2,7 @@
 
 At each of many thresholds, one for all videos, the episodes are the detections. A detection is right if its
 overlap with an event, as intersection over union in time (tIoU), is large enough; each event counts once.
-Whether an event was found at all, and how late, is the affair of `alarms`.
+Whether an event was detected at all, and how late, is measured in `alarms`.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ def localisation(
         for overlap in overlaps:
             hits = _matched(pairs, overlap)
             points[overlap].append((hits / truth.events, hits / max(len(episodes), 1)))
-    areas = {overlap: _area(found) for overlap, found in points.items()}
+    areas = {overlap: _area(curve) for overlap, curve in points.items()}
     mean = float(np.mean(list(areas.values())))
     return {**{f"{overlap:g}": area for overlap, area in areas.items()}, "mean": mean}
 

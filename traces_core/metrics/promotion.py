@@ -26,7 +26,7 @@ class Verdict:
     is_passed: bool
     """Whether the new one may replace the baseline."""
     reason: str
-    """Why, in words and numbers, with every digit that decided."""
+    """Why, as a sentence with every digit that decided."""
     new: Mapping[str, float | None]
     """What the new one reaches, by measure; empty where it was not measured."""
     baseline: Mapping[str, float | None]

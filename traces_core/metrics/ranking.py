@@ -1,6 +1,6 @@
 """The numbers of one ranking: ROC-AUC, average precision, the trapezoid area, ties.
 
-Scores and labels in, a number out; where they come from is `frame`'s affair. A number that is undefined
+Scores and labels in, a number out; where they come from is in `frame`. A number that is undefined
 (one class is missing) is None, never 0.
 """
 

@@ -1,4 +1,4 @@
-"""A table of scores that anybody wrote, fitted to a ground truth: refused where wrong, counted where odd.
+"""A table of scores from any source, fitted to a ground truth: refused where wrong, counted where odd.
 
 A row is a stretch with its score: `video, score` and `first_frame, last_frame` (counted from 0, both
 included) or `start_s, end_s` (with `fps` where it is not the data set's). Judging belongs in `evaluation`.
@@ -104,8 +104,8 @@ def _checked_columns(path: Path, table: pl.DataFrame) -> pl.DataFrame:
         path,
         read,
         wrong,
-        "the score is no finite number",
-        "Mend the scorer; leave the row out to hold the last score.",
+        "the score is not a finite number",
+        "Fix the scorer; leave the row out to hold the last score.",
         NotFiniteError,
     )
     for name, column in ((begin, "begin"), (end, "end")):
@@ -113,7 +113,7 @@ def _checked_columns(path: Path, table: pl.DataFrame) -> pl.DataFrame:
         wrong = ~(pl.col(column).is_finite() & (pl.col(column) >= 0) & whole).fill_null(False)
         kind = "a whole number" if in_frames else "a number of seconds"
         _refuse(path, read, wrong, f"{name} is not {kind} of at least 0", "Count from the first frame.")
-    _refuse(path, read, pl.col("end") < pl.col("begin"), f"{end} is before {begin}", "Exchange them.")
+    _refuse(path, read, pl.col("end") < pl.col("begin"), f"{end} is before {begin}", "Swap them.")
     return read
 
 
@@ -133,7 +133,7 @@ def _refuse(
     path: Path,
     table: pl.DataFrame,
     is_wrong: pl.Expr,
-    found: str,
+    problem: str,
     do: str,
     error: type[EvaluationError] | type[NotFiniteError] = EvaluationError,
 ) -> None:
@@ -142,8 +142,8 @@ def _refuse(
         first = wrong.row(0, named=True)
         values = f"from {first['begin']} to {first['end']}, score {first['score']}"
         raise error(
-            f"{path}: row {first['row']} (video {first['video']!r}, {values}): {found}; {len(wrong)} of "
-            f"{len(table)} rows are so. {do}"
+            f"{path}: row {first['row']} (video {first['video']!r}, {values}): {problem}; {len(wrong)} of "
+            f"{len(table)} rows are like this. {do}"
         )
 
 

@@ -1,7 +1,7 @@
 """Reports and pictures: what a result looks like on a page, in a plot and in a terminal.
 
 Numbers come in ready; nothing is measured here. Metrics belong in `traces_core.metrics`, the choice of the
-moments in `traces_core.detector`. No page asks anything of the network, and no picture carries a date: the
+moments in `traces_core.detector`. No page needs the network, and no picture carries a date: the
 same values give the same bytes.
 """
 

@@ -28,7 +28,7 @@ COLUMNS = tuple(
         *("event_recall", "detection_delay_s", "pr_auc_trapezoid", "tie_share"),
     )
 )
-"""Key, heading and digits of each column of the main table; a column nobody fills is left out."""
+"""Key, heading and digits of each column of the main table; a column without values is left out."""
 
 OFFLINE_NOTE = "Offline: these use the whole video, which no live camera can."
 BASELINE_NOTE = "Baselines: what an oracle, or a guess that sees no picture, would score."
@@ -51,7 +51,7 @@ _REFERENCE = "Hollow: with the class in the bank."
 
 
 def write_benchmark_report(path: Path | str, report: BenchmarkReport) -> Path:
-    """Write the benchmark's page as a single HTML file that asks nothing of the network.
+    """Write the benchmark's page as a single HTML file that needs no network.
 
     Returns
     -------
@@ -207,12 +207,12 @@ def _variants(rows: Sequence[Row]) -> dict[str, list[Row]]:
     streams: dict[str, set[Any]] = {}
     for row in rows:
         streams.setdefault(str(row.get("variant")), set()).add(row.get("stream"))
-    found: dict[str, list[Row]] = {}
+    variants: dict[str, list[Row]] = {}
     for row in rows:
         name = str(row.get("variant", label(row)))
         several = len(streams[str(row.get("variant"))]) > 1
-        found.setdefault(words(f"{name} · {row['stream']}" if several else name), []).append(row)
-    return found
+        variants.setdefault(words(f"{name} · {row['stream']}" if several else name), []).append(row)
+    return variants
 
 
 def _pooled(variant: str, rows: Sequence[Row], *, seeded: bool) -> dict[str, Any]:

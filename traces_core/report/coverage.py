@@ -5,10 +5,9 @@ The numbers come from `traces_core.text.coverage`.
 
 from __future__ import annotations
 
-from typing import Any
-
 import matplotlib
 import numpy as np
+from matplotlib.axes import Axes
 
 from traces_core.report.formatting import number, words
 from traces_core.report.plots import _ONE_AT_A_TIME, _STYLE, ALARM, CALM, INK, SOFT, Format, _bytes, _figure
@@ -68,7 +67,7 @@ def coverage_markdown(coverage: Coverage) -> str:
 
 
 def near(name: str | None, cosine: float | None) -> str:
-    """Something and its cosine, in words; a dash where there is nothing.
+    """Something and its cosine as text; a dash where there is nothing.
 
     Examples
     --------
@@ -78,7 +77,7 @@ def near(name: str | None, cosine: float | None) -> str:
     return number(None) if name is None else f"{name} ({number(cosine)})"
 
 
-def _heat_map(axis: Any, coverage: Coverage) -> None:
+def _heat_map(axis: Axes, coverage: Coverage) -> None:
     count = len(coverage.names)
     inside = coverage.cosines[~np.eye(count, dtype=bool)]
     low = float(inside.min()) if inside.size else 0.0
@@ -97,7 +96,7 @@ def _heat_map(axis: Any, coverage: Coverage) -> None:
         axis.text(x, y, f"{cosine:.2f}", ha="center", va="center", fontsize=6.5, color=colour)
 
 
-def _gaps(axis: Any, coverage: Coverage) -> None:
+def _gaps(axis: Axes, coverage: Coverage) -> None:
     gaps = dict(coverage.classes.select("class", "gap").rows())
     for y, name in enumerate(coverage.names):
         gap = gaps.get(name)

@@ -6,7 +6,7 @@ The same rows as the HTML page; words about what they mean are written by hand, 
 from __future__ import annotations
 
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from traces_core.metrics import columns_of
@@ -41,7 +41,7 @@ def results_markdown(
     provenance
         Where the numbers come from, name by name.
     titles
-        What each ablation asks, by its name.
+        The question of each ablation, by its name.
     """
     parts = [
         "# Results",
@@ -69,10 +69,10 @@ def pooled(rows: Sequence[Row]) -> list[dict[str, Any]]:
     groups: dict[tuple[str, str], list[Row]] = {}
     for row in rows:
         groups.setdefault((str(row["variant"]), str(row["stream"])), []).append(row)
-    found = []
+    pooled_rows = []
     for (variant, stream), some in groups.items():
         aucs = [float(row["auc"]) for row in some if row["auc"] is not None]
-        found.append(
+        pooled_rows.append(
             {
                 **(some[0] if len(some) == 1 else {}),  # an interval belongs to one seed
                 "variant": variant,
@@ -82,13 +82,13 @@ def pooled(rows: Sequence[Row]) -> list[dict[str, Any]]:
                 "seeds": len(some),
             }
         )
-    return found
+    return pooled_rows
 
 
 def _fusions_compared(rows: Sequence[Row]) -> list[str]:
-    """Whether the paper's fusion beats concatenation here, said in a sentence."""
-    found = {row["variant"]: row for row in pooled(rows)}
-    ours, other = found.get("cross_attention"), found.get("concatenation")
+    """One sentence on whether the paper's fusion beats concatenation here."""
+    by_variant = {row["variant"]: row for row in pooled(rows)}
+    ours, other = by_variant.get("cross_attention"), by_variant.get("concatenation")
     if not ours or not other or ours["auc"] is None or other["auc"] is None:
         return []
     gap = ours["auc"] - other["auc"]
@@ -109,10 +109,10 @@ def _ablation(title: str, rows: Sequence[Row]) -> list[str]:
     return [f"## {title.strip()}", table(pooled(rows), [*columns, *number_columns(numbers)])]
 
 
-def number_columns(columns: Sequence[tuple[str, str, int]]) -> list[tuple[str, Any]]:
+def number_columns(columns: Sequence[tuple[str, str, int]]) -> list[tuple[str, Callable[[Row], str]]]:
     """Columns of `table`: heading, key and decimals each; with the interval where a row has one."""
 
-    def shown(key: str, digits: int) -> Any:
+    def cell_of(key: str, digits: int) -> Callable[[Row], str]:
         def cell(row: Row) -> str:
             value = number(row, key)
             if value is None:
@@ -125,7 +125,7 @@ def number_columns(columns: Sequence[tuple[str, str, int]]) -> list[tuple[str, A
 
         return cell
 
-    return [(heading, shown(key, digits)) for heading, key, digits in columns]
+    return [(heading, cell_of(key, digits)) for heading, key, digits in columns]
 
 
 def table(rows: Sequence[Row], columns: Sequence[tuple[str, Any]]) -> str:

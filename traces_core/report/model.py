@@ -72,7 +72,7 @@ class VideoReport:
     video: str
     """The video's file name."""
     context: str
-    """The contexts it was compared with, in words."""
+    """The contexts it was compared with, as text."""
     duration_s: float
     """Length of the video, in seconds."""
     tracks: Mapping[str, ScoreTrack]
@@ -82,7 +82,7 @@ class VideoReport:
     episodes: Mapping[str, Sequence[Episode]] = field(default_factory=dict)
     """Episodes per stream; empty where there are none."""
     truth: Sequence[Interval] | None = None
-    """Anomalous intervals; None where nobody annotated the video, empty where nothing happens."""
+    """Anomalous intervals; None where the video is not annotated, empty where nothing happens."""
     moments: Sequence[ExplainedMoment] = ()
     """The moments shown with frame and traces."""
     provenance: Mapping[str, str] = field(default_factory=dict)
@@ -117,7 +117,7 @@ class Figure:
     png: bytes
     """The picture, as `plots` gives it."""
     alt: str = ""
-    """What somebody who cannot see it must know; the title where empty."""
+    """Text for readers who cannot see it; the title where empty."""
 
 
 @dataclass(frozen=True)
@@ -169,7 +169,7 @@ def label(row: Row) -> str:
 
 
 def is_causal(row: Row) -> bool:
-    """Whether a row claims to rest on past frames only; a row that says nothing does unless named offline."""
+    """Whether a row claims to rest on past frames only; a row without the claim does unless named offline."""
     claim = row.get("causal")
     return bool(claim) if claim is not None else "offline" not in label(row)
 

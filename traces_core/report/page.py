@@ -23,7 +23,7 @@ _FILTERS: tuple[Callable[..., str], ...] = (
 )
 
 TEMPLATES = Path(__file__).parent / "templates"
-"""What the pages are made of besides code."""
+"""The files of the pages besides code."""
 
 
 @cache
@@ -43,7 +43,7 @@ def _templates() -> Environment:
 def write_page(path: Path | str, template: str, values: Mapping[str, Any]) -> Path:
     """Fill a template with values, all of them escaped, and write the page.
 
-    The file is written beside its place and renamed: nobody reads half a report.
+    The file is written beside its place, then renamed, so no one reads half a report.
     """
     path = Path(path)
     page = _templates().get_template(template).render(values)

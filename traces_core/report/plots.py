@@ -13,15 +13,16 @@ from typing import Any, Literal
 
 import matplotlib
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.patches import ConnectionPatch
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from traces_core.errors import NotFiniteError
 from traces_core.report.benchmark import group_rows
 from traces_core.report.formatting import clock, words
-from traces_core.report.formatting import number as shown
+from traces_core.report.formatting import number as number_text
 from traces_core.report.model import Pixels, Row, label, number, refuse_nan
 from traces_core.report.strips import time_ticks
 from traces_core.types import Interval, ScoreTrack
@@ -156,7 +157,7 @@ def training_curves(
             )
             if len(ys):
                 axis.annotate(
-                    f"{name} {shown(ys[-1])}", (xs[-1], ys[-1]), (6, 0), textcoords="offset points",
+                    f"{name} {number_text(ys[-1])}", (xs[-1], ys[-1]), (6, 0), textcoords="offset points",
                     va="center", fontsize=9, color=COLOURS[i % len(COLOURS)],
                 )  # fmt: skip
         axis.grid(axis="y")
@@ -179,13 +180,13 @@ def sparkline(values: ArrayLike, *, width: int = 240, height: int = 48) -> bytes
         return _bytes(figure, "png", clear=True)
 
 
-def _figure(width: float, height: float) -> Any:
+def _figure(width: float, height: float) -> Figure:
     figure = Figure(figsize=(width, height), layout="constrained")
     FigureCanvasAgg(figure)
     return figure
 
 
-def _bytes(figure: Any, file_format: Format, *, clear: bool = False) -> bytes:
+def _bytes(figure: Figure, file_format: Format, *, clear: bool = False) -> bytes:
     """The picture without the date and the version that would make every one of them different."""
     written = io.BytesIO()
     metadata = {"Software": None} if file_format == "png" else {"Date": None, "Creator": None}
@@ -194,14 +195,14 @@ def _bytes(figure: Any, file_format: Format, *, clear: bool = False) -> bytes:
     return written.getvalue()
 
 
-def _refuse(where: str, *arrays: ArrayLike) -> Any:
+def _refuse(where: str, *arrays: ArrayLike) -> NDArray[np.float64]:
     given = [np.asarray(array, np.float64) for array in arrays]
     if not all(np.isfinite(array).all() for array in given):
         raise NotFiniteError(f"{where}: NaN or infinity cannot be drawn. What is undefined is left out.")
     return given[0]
 
 
-def _curve(axis: Any, track: ScoreTrack, threshold: float | None, end_s: float) -> None:
+def _curve(axis: Axes, track: ScoreTrack, threshold: float | None, end_s: float) -> None:
     """Steps that hold until the next score, in the colour of alarm and filled where above the threshold."""
     if len(track):
         xs = np.append(track.times_s, max(end_s, float(track.times_s[-1])))
@@ -223,7 +224,7 @@ def _curve(axis: Any, track: ScoreTrack, threshold: float | None, end_s: float) 
     axis.set_axisbelow(True)
 
 
-def _bands(axis: Any, truth: Sequence[Interval], *, named: bool) -> None:
+def _bands(axis: Axes, truth: Sequence[Interval], *, named: bool) -> None:
     for interval in truth:
         axis.axvspan(interval.start_s, interval.end_s, color=TRUTH, alpha=0.22, linewidth=0, zorder=0)
         if named and interval.label:
@@ -241,7 +242,7 @@ def _thumbnail_height(frames: Sequence[tuple[float, Pixels]]) -> list[float]:
     return [min(1.6, max(8.9 / len(frames) * f.shape[0] / f.shape[1] for _, f in frames))]
 
 
-def _thumbnails(axis: Any, below: Any, frames: Sequence[tuple[float, Pixels]]) -> None:
+def _thumbnails(axis: Axes, below: Axes, frames: Sequence[tuple[float, Pixels]]) -> None:
     """Frames in a row, as wide as the room allows, each with a line down to its time."""
     axis.set_axis_off()
     room = 1.0 / len(frames)
@@ -256,10 +257,10 @@ def _thumbnails(axis: Any, below: Any, frames: Sequence[tuple[float, Pixels]]) -
         axis.figure.add_artist(line)
 
 
-def _dot(axis: Any, y: int, row: Row, colour: str, fill: str) -> None:
+def _dot(axis: Axes, y: int, row: Row, colour: str, fill: str) -> None:
     value, low, high = (number(row, key) for key in ("auc", "auc_low", "auc_high"))
     axis.annotate(
-        shown(value), (1, y), (6, 0), xycoords=axis.get_yaxis_transform(), textcoords="offset points",
+        number_text(value), (1, y), (6, 0), xycoords=axis.get_yaxis_transform(), textcoords="offset points",
         va="center", fontsize=9, color=INK,
     )  # fmt: skip
     if low is not None and high is not None:

@@ -26,7 +26,7 @@ from traces_core.types import Episode, Interval, ScoreTrack
 
 
 def write_video_report(path: Path | str, report: VideoReport) -> Path:
-    """Write the page of one video as a single HTML file that asks nothing of the network.
+    """Write the page of one video as a single HTML file that needs no network.
 
     Returns
     -------
@@ -39,7 +39,7 @@ def write_video_report(path: Path | str, report: VideoReport) -> Path:
         "streams": [_strip(report, name, end_s) for name in streams],
         "ticks": [(Scale(0, end_s).share(t), clock(t, int(end_s < 4))) for t in time_ticks(end_s)],
         "truth": [_band(interval, end_s) for interval in report.truth or ()],
-        "episodes": [_episode(e, name, report.truth) for name in streams for e in _found(report, name)],
+        "episodes": [_episode(e, name, report.truth) for name in streams for e in _episodes_of(report, name)],
         "missed": _missed(report, streams),
         "moments": [_moment(moment) for moment in report.moments],
         "summary": _summary(report, streams),
@@ -62,17 +62,17 @@ def _strip(report: VideoReport, name: str, end_s: float) -> dict[str, Any]:
         "threshold": threshold,
         "level": level,
         "ticks": [(scale.share(value), number(value, digits_of(ticks))) for value in ticks],
-        "episodes": [_band(episode, end_s) for episode in _found(report, name)],
+        "episodes": [_band(episode, end_s) for episode in _episodes_of(report, name)],
         "marks": [
             {"at": Scale(0, end_s).share(moment.time_s), "number": i, "time_s": moment.time_s}
             for i, moment in enumerate(report.moments, 1)
             if moment.stream == name
         ],
-        "facts": _facts(track, threshold, _found(report, name)),
+        "facts": _facts(track, threshold, _episodes_of(report, name)),
     }
 
 
-def _found(report: VideoReport, name: str) -> Sequence[Episode]:
+def _episodes_of(report: VideoReport, name: str) -> Sequence[Episode]:
     return report.episodes.get(name, ())
 
 
@@ -113,7 +113,7 @@ def _missed(report: VideoReport, streams: Sequence[str]) -> list[tuple[str, list
     for name in streams:
         if name not in report.thresholds:
             continue
-        episodes = _found(report, name)
+        episodes = _episodes_of(report, name)
         lost = [i for i in report.truth or () if not any(_overlap(e, i) for e in episodes)]
         if lost:
             rows.append((name, lost))
@@ -129,7 +129,7 @@ def _summary(report: VideoReport, streams: Sequence[str]) -> str:
     judged = [name for name in streams if name in report.thresholds]
     if not judged:
         return "Scored without a threshold: the curves rank the moments, nothing is called an episode."
-    parts = [f"{plural(len(_found(report, name)), 'episode')} in {name}" for name in judged]
+    parts = [f"{plural(len(_episodes_of(report, name)), 'episode')} in {name}" for name in judged]
     text = ", ".join(parts) + "."
     return text[0].upper() + text[1:]
 
@@ -149,13 +149,13 @@ def _moment(moment: ExplainedMoment) -> dict[str, Any]:
 
 
 def _layer(moment: ExplainedMoment) -> tuple[str, str] | None:
-    """What is laid over the frame, and what it says: what surprised where that is told, else attention."""
+    """What is laid over the frame, and its caption: surprise where it is known, else attention."""
     if moment.surprise is not None:
-        said = "Surprise over the frame: bright where it was not as predicted"
-        return attention_uri(moment.surprise, moment.frame), said
+        caption = "Surprise over the frame: bright where it was not as predicted"
+        return attention_uri(moment.surprise, moment.frame), caption
     if moment.attention is not None:
-        said = "Attention over the frame: bright where the model looked"
-        return attention_uri(moment.attention, moment.frame), said
+        caption = "Attention over the frame: bright where the model looked"
+        return attention_uri(moment.attention, moment.frame), caption
     return None
 
 

@@ -85,7 +85,7 @@ def score_vectors(
     scorer
         The formula with its parameters; units and range are in its docstring.
     contexts
-        Only traces of these contexts answer; None asks all of them.
+        Only traces of these contexts count; None means all.
 
     Returns
     -------

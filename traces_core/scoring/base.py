@@ -56,7 +56,7 @@ class ScorerSettings(BaseModel, ABC):
 
     @abstractmethod
     def fit(self, bank: Bank, contexts: Contexts) -> FittedScorer:
-        """The scorer for the traces of some contexts of a bank; None asks all of them."""
+        """The scorer for the traces of some contexts of a bank; None means all of them."""
 
 
 def labels_of(bank: Bank, contexts: Contexts) -> list[str]:

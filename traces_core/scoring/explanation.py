@@ -58,7 +58,7 @@ def explain(
     space
         Which encoder's space the vector lies in.
     contexts
-        Only traces of these contexts answer; None asks all of them.
+        Only traces of these contexts count; None means all.
 
     Raises
     ------
@@ -79,6 +79,6 @@ def explain(
 def _matches(
     vector: Array, bank: Bank, k: int, side: Side, contexts: Sequence[str] | None
 ) -> tuple[Match, ...]:
-    found = bank.search(np.asarray(vector)[None, :], k, side, contexts)
-    pairs = zip(found.trace_ids[0], found.similarities[0], strict=True)
+    nearest = bank.search(np.asarray(vector)[None, :], k, side, contexts)
+    pairs = zip(nearest.trace_ids[0], nearest.similarities[0], strict=True)
     return tuple(Match(bank.trace(int(number)), float(similarity)) for number, similarity in pairs)

@@ -40,7 +40,7 @@ class Difference(ScorerSettings):
     k: int = Field(5, ge=1, le=1000, description="Nearest traces averaged on each side (count).")
 
     def fit(self, bank: Bank, contexts: Contexts) -> FittedScorer:
-        """Nothing is learned: the bank is asked for each vector."""
+        """Nothing is learned: the bank is searched for each vector."""
         return _OfNeighbours(bank, contexts, self.k, _difference)
 
 
@@ -72,7 +72,7 @@ class SoftVote(ScorerSettings):
     weight: float = Field(0.95, gt=0, le=2, description="Factor of the anomalous embeddings.")
 
     def fit(self, bank: Bank, contexts: Contexts) -> FittedScorer:
-        """Nothing is learned: the bank is asked for each vector."""
+        """Nothing is learned: the bank is searched for each vector."""
         return _OfNeighbours(bank, contexts, self.k, self._log_odds)
 
     def _log_odds(self, anomalous: Array, normal: Array) -> NDArray[np.float64]:

@@ -1,4 +1,4 @@
-"""What a stream is handed, and what it gives back: the two types that each file of a stream knows."""
+"""What a stream takes and what it returns: the two types that each file of a stream uses."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What normal footage says about the streams against the traces: their scales and thresholds, as kept."""
+"""The calibration of the streams against the traces: their scales and thresholds, as kept."""
 
 from __future__ import annotations
 

@@ -235,9 +235,9 @@ def episode_runs(
     """
     runs = _runs_of(_held_above(scores, threshold, threshold - rules.hysteresis))
     if rules.min_gap_s > 0 and len(runs) > 1:
-        begins_anew = times_s[runs[1:, 0]] - times_s[runs[:-1, 1]] >= rules.min_gap_s
+        begins_episode = times_s[runs[1:, 0]] - times_s[runs[:-1, 1]] >= rules.min_gap_s
         runs = np.stack(
-            [runs[np.append(True, begins_anew), 0], runs[np.append(begins_anew, True), 1]], axis=1
+            [runs[np.append(True, begins_episode), 0], runs[np.append(begins_episode, True), 1]], axis=1
         )
     if rules.min_duration_s > 0:
         lasted_s = _end_times(times_s, runs, end_s) - times_s[runs[:, 0]]

@@ -40,7 +40,7 @@ def fused_track(times: Times, values: NDArray[Any], of: Mapping[str, ScoreTrack]
 
 
 class LastScores:
-    """What each of several streams said last, at the times of all of them, while they come.
+    """The last score of each of several streams, at the times of all of them, as they come.
 
     Examples
     --------
@@ -83,7 +83,7 @@ class LastScores:
             before = self._values.get(stream)
             own = tracks[stream].times_s if stream in tracks else np.zeros(0)
             spoken = np.append(math.nan if before is None else before, values[stream] if len(own) else [])
-            last = np.searchsorted(own, times, side="right")  # 0: what it said in an earlier piece
+            last = np.searchsorted(own, times, side="right")  # 0: its score in an earlier piece
             known[stream] = (spoken[last], (last > 0) | (before is not None))
         if len(times):
             self._now_s = float(times[-1])
@@ -91,5 +91,5 @@ class LastScores:
         return times, known
 
     def gap(self) -> None:
-        """Forget what was said: nothing is known from here on."""
+        """Forget the last scores: nothing is known from here on."""
         self._values = {}

@@ -61,7 +61,7 @@ class StreamScale:
             Scores of normal footage only, of any number of videos.
         method : str
             "robust" is not moved by the few odd moments that normal footage holds. Where more than half
-            of the scores are equal it has no spread, and the moments are taken; `method` then says so.
+            of the scores are equal it has no spread, and the moments are taken; `method` records it.
 
         Raises
         ------
@@ -156,7 +156,7 @@ class LateFusion:
         Returns
         -------
         ScoreTrack
-            At every time at which a stream has a score: the mean of what each stream present said last.
+            At every time at which a stream has a score: the mean of the last scores of the streams present.
             0 is the middle of normal footage, 1 one standard deviation above. The score at t rests on
             scores at times <= t.
 

@@ -1,7 +1,7 @@
 """What looks ahead: smoothing and means that need the whole video before its first score.
 
 The ONE place for it. Papers report numbers made so, and they are worth ten points of AUC; no live camera can
-have them. Every track that leaves here says `offline` in its stream and is not causal. Nothing of the
+have them. Every track from here has `offline` in its stream and is not causal. Nothing of the
 detector may use this module; means that look back are in `traces_core.captions.trailing`.
 """
 

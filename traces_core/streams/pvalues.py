@@ -1,7 +1,7 @@
-"""What normal footage says about a score: how often a normal moment scores as high; and several as one.
+"""P-values from normal footage: how often a normal moment scores as high; and several streams as one.
 
 A stream's own scores stay as they are; here they become probabilities that can be compared between streams
-and between scenes. When to call somebody is decided in `thresholds`, on what comes out here.
+and between scenes. When an alarm is raised is decided in `thresholds`, from what comes out here.
 """
 
 from __future__ import annotations
@@ -128,7 +128,7 @@ class NormalFootage:
         Parameters
         ----------
         tracks : by stream, then by video.
-        scenes : the scene of each video; None where nobody knows.
+        scenes : the scene of each video; None where it is unknown.
         scene_scores : normal scores from which a scene has a scale of its own; one with fewer shares the
             scale of all.
 
@@ -137,18 +137,18 @@ class NormalFootage:
         TooLittleFootageError, NotFiniteError, StreamScaleError
             As `NormalScores.of`.
         """
-        found: dict[str, dict[str, NormalScores]] = {}
+        scales: dict[str, dict[str, NormalScores]] = {}
         for stream, videos in sorted(tracks.items()):
             by_scene: dict[str, list[NDArray[Any]]] = {}
             for video, track in sorted(videos.items()):
                 for scene in {"", scenes[video] or ""}:
                     by_scene.setdefault(scene, []).append(track.values)
-            found[stream] = {
+            scales[stream] = {
                 scene: NormalScores.of(np.concatenate(some), where=f"{stream} {scene}".strip())
                 for scene, some in by_scene.items()
                 if scene == "" or sum(map(len, some)) >= scene_scores
             }
-        return cls(found)
+        return cls(scales)
 
     def scale(self, stream: str, scene: str | None) -> NormalScores:
         """The scale of a stream at a scene: the scene's own where it has one, else that of all.
@@ -171,7 +171,7 @@ class NormalFootage:
         log_p = self.scale(track.stream, scene).log_p(track.values)
         return replace(track, values=-log_p / math.log(10))
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, dict[str, list[float]]]:
         """Plain lists for JSON."""
         return {
             stream: {scene: scale.scores.tolist() for scene, scale in scales.items()}
@@ -179,12 +179,12 @@ class NormalFootage:
         }
 
     @classmethod
-    def from_dict(cls, said: Mapping[str, Mapping[str, Sequence[float]]]) -> NormalFootage:
+    def from_dict(cls, content: Mapping[str, Mapping[str, Sequence[float]]]) -> NormalFootage:
         """What `to_dict` gave."""
         return cls(
             {
                 stream: {scene: NormalScores(np.asarray(one, np.float64)) for scene, one in scales.items()}
-                for stream, scales in said.items()
+                for stream, scales in content.items()
             }
         )
 
@@ -194,8 +194,8 @@ class EitherStage:
 
     Parameters
     ----------
-    normal : what normal footage says about each.
-    scene : the video's scene; None where nobody knows.
+    normal : the normal scores of each.
+    scene : the video's scene; None where it is unknown.
     name : of the new stream; `_offline` is added where a track is not causal.
 
     Notes
@@ -256,5 +256,5 @@ def alone(level: float, streams: int) -> float:
 def _log_any(log_p: Floats, streams: Floats) -> Floats:
     """log(1 - (1 - p)^m), at most 0; where p is too small for exp, its limit log(m p)."""
     exact = np.log(-np.expm1(streams * np.log1p(-np.exp(np.clip(log_p, -30.0, -1e-12)))))
-    found: Floats = np.minimum(np.where(log_p < -30.0, np.log(streams) + log_p, exact), 0.0)
-    return found
+    log_any: Floats = np.minimum(np.where(log_p < -30.0, np.log(streams) + log_p, exact), 0.0)
+    return log_any

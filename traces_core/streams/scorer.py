@@ -76,5 +76,5 @@ class BankScorer:
 
 
 def pushed(streams: Mapping[str, Push], evidence: Evidence) -> dict[str, ScoreTrack]:
-    """The next scores by stream; one whose evidence nobody saw is missing, and is no zero."""
+    """The next scores by stream; one without evidence is missing, not zero."""
     return {name: push(evidence) for name, push in streams.items() if STREAMS[name].can_read(evidence)}

@@ -1,7 +1,7 @@
-"""The table of streams: every kind of evidence that becomes a score, one row each, the most telling first.
+"""The table of streams: every kind of evidence that becomes a score, one row each, the best first.
 
-Whoever needs a list or an order of streams (thresholds, pages, result tables, command line, MLflow) takes it
-from here. A new stream is one file with a function like `appearance.start`, and one row.
+Every list and order of streams (thresholds, pages, result tables, command line, MLflow) comes from here. A
+new stream is one file with a function like `appearance.start`, and one row.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class Stream:
     name: str
     """What it is called in tables, on pages and on the command line."""
     title: str
-    """What it says, in one phrase."""
+    """What it measures, in one phrase."""
     needs: tuple[Kind, ...]
     """The fields of `Evidence` that it reads."""
     start: Callable[[VectorScorer, str | None], Push] | None = None
@@ -36,17 +36,17 @@ class Stream:
     fused_into: str | None = LATE
     """The stream that it is a part of; None for none."""
     system: Literal["traces", "context_aware"] = "traces"
-    """`traces` is always scored; `context_aware` where somebody asks for it."""
+    """`traces` is always scored; `context_aware` on request."""
     is_causal: bool = True
-    """Whether a score rests on frames up to its time. If not, the name says `offline`."""
-    is_shown: bool = True
+    """Whether a score rests on frames up to its time. If not, the name contains `offline`."""
+    is_on_pages: bool = True
     """Whether pages show it."""
 
     def __post_init__(self) -> None:
-        """Refuse a stream that looks ahead and does not say so."""
+        """Refuse a stream that looks ahead without `offline` in its name."""
         if self.is_causal == ("offline" in self.name):
             raise ValueError(
-                f"stream {self.name!r}: is_causal is {self.is_causal}; the name must say offline"
+                f"stream {self.name!r}: is_causal is {self.is_causal}; the name must contain offline"
             )
 
     def can_read(self, evidence: Evidence) -> bool:
@@ -84,7 +84,7 @@ STREAMS: dict[str, Stream] = {
         ),
     )
 }
-"""By name, in the order in which they are shown."""
+"""By name, in the order of the pages."""
 
 
 def in_order(names: Iterable[str]) -> list[str]:
@@ -92,8 +92,8 @@ def in_order(names: Iterable[str]) -> list[str]:
 
     Examples
     --------
-    >>> in_order({"appearance", "somebody else's", "late"})
-    ['late', 'appearance', "somebody else's"]
+    >>> in_order({"appearance", "unknown", "late"})
+    ['late', 'appearance', 'unknown']
     """
     places = {name: place for place, name in enumerate(STREAMS)}
     return sorted(names, key=lambda name: (places.get(name, len(places)), name))
@@ -110,5 +110,5 @@ def parts_of(fusion: str) -> list[str]:
 
 
 def fusions() -> list[str]:
-    """Names of the streams that are made of others, in order: those that are looked at first."""
+    """Names of the streams that are made of others, in order: the first to look at."""
     return [name for name in STREAMS if parts_of(name)]

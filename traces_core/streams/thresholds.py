@@ -55,7 +55,7 @@ class Threshold:
         known = {field.name for field in fields(cls)}
         if set(entry) != known:
             raise ValueError(
-                f"a threshold has the fields {sorted(known)}; found {sorted(entry)}. Calibrate anew."
+                f"a threshold has the fields {sorted(known)}; found {sorted(entry)}. Calibrate again."
             )
         rules: Any = entry["rules"]
         values: dict[str, Any] = {**entry, "rules": EpisodeRules(**rules)}
@@ -132,7 +132,7 @@ def calibrate_threshold(
     Raises
     ------
     TooLittleFootageError
-        If n < 1 / alpha - 1; it says how many hours are needed.
+        If n < 1 / alpha - 1; the message states how many hours are needed.
     ValueError
         If the rate asks for more than one alarm a block, or the tracks are of several streams.
     NotFiniteError

@@ -26,7 +26,7 @@ MAX_BATCH_BYTES = 2**27
 
 @dataclass(frozen=True, slots=True)
 class VideoInfo:
-    """What a file says about its video, and what its first picture shows."""
+    """The statements of a file about its video, and what its first picture shows."""
 
     path: Path
     """The file."""
@@ -60,7 +60,7 @@ class FrameBatch:
 
 
 def probe(path: Path | str) -> VideoInfo:
-    """What a video is; its first picture is decoded, so a file without one is found out here.
+    """What a video is; its first picture is decoded, so a file without one is refused here.
 
     Raises
     ------
@@ -213,9 +213,9 @@ def frames_at(path: Path | str, times_s: Sequence[float]) -> FrameBatch:
     order = np.argsort(wanted, kind="stable").tolist()
     chosen: dict[int, tuple[Pixels, float]] = {}  # filled in the order of time
     with OpenVideo.opened(path) as source:
-        shown = source.pictures()
-        before = next(shown)
-        for now in shown:
+        pictures = source.pictures()
+        before = next(pictures)
+        for now in pictures:
             while len(chosen) < len(order) and wanted[order[len(chosen)]] < source.seconds(now[1]):
                 chosen[order[len(chosen)]] = (rgb(before[0]), source.seconds(before[1]))
             if len(chosen) == len(order):

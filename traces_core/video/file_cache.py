@@ -1,7 +1,7 @@
-"""What was found out about video files, kept between processes until a file's stamp changes.
+"""Facts about video files, kept between processes until a file's stamp changes.
 
 Footage is large: to read a terabyte so as to learn that nothing in it has changed would take an hour.
-Artifacts are not asked about here. They are read anew by each process, which is how damage is noticed.
+Not for artifacts: each process reads them again, which is how damage is noticed.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ _FAULTS = (OSError, sqlite3.Error, diskcache.Timeout, ValueError, zlib.error)
 
 
 class FileCache:
-    """A cache of what functions of a file said.
+    """A cache of the results of functions of a file.
 
     Parameters
     ----------
     folder
         Where it lies. It may be deleted at any time; where it cannot be written, files are read instead.
     version
-        Of the code that is asked: another one asks again.
+        Of the code that computes them: another version computes them again.
 
     Examples
     --------
@@ -42,7 +42,7 @@ class FileCache:
     def __init__(self, folder: Path, version: str) -> None:
         self._version = version
         self._cache: diskcache.Cache | None = None
-        try:  # as JSON: a pickle in a file that somebody else wrote would be run
+        try:  # as JSON: a pickle in a file that another user wrote would be run
             self._cache = diskcache.Cache(str(folder), disk=diskcache.JSONDisk)
         except _FAULTS as error:
             self._give_up(error)
@@ -55,7 +55,7 @@ class FileCache:
             self._cache.close()
 
     def ask(self, read: Callable[[Path], str], path: Path) -> str:
-        """What `read` says of a file: what it said when the file had this stamp, else what it says now."""
+        """The result of `read` for a file: the kept one if the file still has that stamp, else a new one."""
         stamp = file_stamp(path)
         if stamp is None:  # so new that it may yet change under this stamp
             return read(path)
@@ -73,13 +73,13 @@ class FileCache:
             self._give_up(error)
             return None
 
-    def _keep(self, key: list[str | int], said: str) -> None:
+    def _keep(self, key: list[str | int], result: str) -> None:
         try:
             if self._cache is not None:
-                self._cache.set(key, said)
+                self._cache.set(key, result)
         except _FAULTS as error:
             self._give_up(error)
 
     def _give_up(self, error: Exception) -> None:
-        _LOG.warning("what is known of the footage cannot be kept (%s): every video is read each time", error)
+        _LOG.warning("facts about the footage cannot be kept (%s): every video is read each time", error)
         self._cache = None

@@ -58,10 +58,10 @@ def _known_id(path: Path, _stamp: Stamp) -> str:
 
 def _content_id(path: Path) -> str:
     try:
-        found = _stream_digest(path)
+        stream_digest = _stream_digest(path)
     except VideoError:
-        found = None
-    return found or file_digest(path)
+        stream_digest = None
+    return stream_digest or file_digest(path)
 
 
 def _stream_digest(path: Path) -> str | None:
@@ -79,7 +79,7 @@ def _stream_digest(path: Path) -> str | None:
                 sha.update(len(memoryview(packet)).to_bytes(8, "little"))
                 sha.update(packet)
                 moments.append(None if packet.pts is None else (packet.pts * source.unit, packet.is_discard))
-        if source.damage.found:
+        if source.damage.problems:
             return None
     times = _plain_times(moments)
     if times is None:
@@ -89,9 +89,9 @@ def _stream_digest(path: Path) -> str | None:
 
 
 def _parameters(codec: Any, picture: Any) -> list[Any]:
-    """What the decoder and the conversion to RGB are told beside the packets."""
-    shown = [picture.format.name, picture.rotation, int(picture.colorspace), int(picture.color_range)]
-    return [codec.name, codec.width, codec.height, *shown]
+    """Parameters of the decoder and of the conversion to RGB, which the packets do not hold."""
+    pixels = [picture.format.name, picture.rotation, int(picture.colorspace), int(picture.color_range)]
+    return [codec.name, codec.width, codec.height, *pixels]
 
 
 def _plain_times(moments: list[tuple[Fraction, bool] | None]) -> list[tuple[Fraction, bool]] | None:
@@ -101,11 +101,11 @@ def _plain_times(moments: list[tuple[Fraction, bool] | None]) -> list[tuple[Frac
     nominal rate has a say.
     """
     known = [moment for moment in moments if moment is not None]
-    shown = [time for time, is_left_out in known if not is_left_out]
-    if not shown or len(known) < len(moments):
+    visible = [time for time, is_left_out in known if not is_left_out]
+    if not visible or len(known) < len(moments):
         return None
-    newest = origin = min(shown)
-    for time in shown:
+    newest = origin = min(visible)
+    for time in visible:
         if time <= newest - JOINED_S:
             return None
         newest = max(newest, time)

@@ -1,4 +1,4 @@
-"""One video file being watched: its pictures on their clock, as pixels, and what was found when it ends.
+"""One video file being watched: its pictures on their clock, as pixels, and its damage once it has ended.
 
 The only module that joins `streams`, `clock` and `wholeness`; batches and samples belong in `decode`.
 """
@@ -9,8 +9,8 @@ from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
 
+import av
 import numpy as np
 from numpy.typing import NDArray
 
@@ -25,7 +25,7 @@ Pixels = NDArray[np.uint8]
 class OpenVideo:
     """The video stream of one open file."""
 
-    def __init__(self, path: Path, container: Any, stream: Any) -> None:
+    def __init__(self, path: Path, container: av.container.InputContainer, stream: av.VideoStream) -> None:
         self.path = path
         self.container = container
         self.stream = stream
@@ -43,7 +43,7 @@ class OpenVideo:
         with opened(path) as (container, stream):
             yield cls(path, container, stream)
 
-    def pictures(self) -> Generator[tuple[Any, int], None, None]:
+    def pictures(self) -> Generator[tuple[av.VideoFrame, int], None, None]:
         """Every picture that can be shown, with its time from the first one in units, once through.
 
         Raises
@@ -51,8 +51,8 @@ class OpenVideo:
         VideoError
             There was none.
         """
-        found = pictures(self.container, self.stream, self.damage)
-        for picture, time in timed(found, self.unit, rate_of(self.stream)):
+        decoded = pictures(self.container, self.stream, self.damage)
+        for picture, time in timed(decoded, self.unit, rate_of(self.stream)):
             if self._origin is None:
                 self._origin = picture.pts
             self._frames, self.damage.now = self._frames + 1, time
@@ -60,8 +60,8 @@ class OpenVideo:
         if missing := missing_bytes(self.path):
             self.damage.note(missing)
         if self._frames == 0:
-            why = f" ({self.damage})" if self.damage.found else ""
-            do = "Copy it anew from its source, or leave it out"
+            why = f" ({self.damage})" if self.damage.problems else ""
+            do = "Copy it again from its source, or leave it out"
             raise VideoError(self.path, f"no picture can be decoded{why}", do=do)
 
     def seconds(self, time: int) -> float:
@@ -70,14 +70,14 @@ class OpenVideo:
 
     def refuse_damage(self) -> None:
         """Raise DamagedVideoError where the file, watched to its end, held less than it should."""
-        if self.damage.found:
+        if self.damage.problems:
             at = self.damage.seen_at
             if self.damage.label is not None:
                 at = max(0, self.damage.label - (self._origin or 0))
             raise DamagedVideoError(self.path, str(self.damage), at_s=self.seconds(at), frames=self._frames)
 
 
-def rgb(picture: Any, shape: tuple[int, ...] | None = None) -> Pixels:
+def rgb(picture: av.VideoFrame, shape: tuple[int, ...] | None = None) -> Pixels:
     """Pixels as displayed, uint8 (H, W, 3), scaled to `shape` where one is given and theirs differs."""
     quarters = round(picture.rotation / 90) % 4  # counter-clockwise, as numpy turns
     height, width = shape[:2] if shape else (None, None)

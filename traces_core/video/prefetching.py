@@ -1,6 +1,6 @@
 """Work done ahead on a thread, so that decoding hides behind the encoders.
 
-What is produced ahead is nobody's business here: anything that can be iterated.
+It takes anything that can be iterated.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ def prefetch(iterable: Iterable[Item], depth: int = 2) -> Iterator[Item]:
 def _produce(
     iterable: Iterable[Item], made: SimpleQueue[Item | _End], room: Semaphore, stopped: list[bool]
 ) -> None:
-    """Fill `made` while there is room and somebody to want it; never raises, the end carries the error."""
+    """Fill `made` while there is room and a consumer; never raises, the end carries the error."""
     end = _End()
     try:
         iterator = iter(iterable)

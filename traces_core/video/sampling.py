@@ -182,7 +182,7 @@ class WindowBuffer:
         self.reset()
 
     def reset(self) -> None:
-        """Begin anew: no window reaches across this point."""
+        """Start over: no window reaches across this point."""
         self._tail: NDArray[Any] | None = None
         self._seen = 0
 

@@ -51,7 +51,7 @@ def file_source(
     Raises
     ------
     VideoError
-        If not a single frame can be read. A file that breaks later says so in `End.broken`.
+        If not a single frame can be read. For a file that breaks later, `End.broken` says why.
     """
     with OpenVideo.opened(path) as film:
         some, broken = False, None

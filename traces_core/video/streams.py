@@ -10,7 +10,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
 
 import av
 
@@ -31,31 +30,31 @@ _ANOTHER = "Give a video file (mp4, mkv, avi, mov, ts, webm, gif and others that
 
 @dataclass
 class Damage:
-    """What went wrong while one file was decoded, first things first."""
+    """What went wrong while one file was decoded, in order of time."""
 
-    found: list[str] = field(default_factory=list)
-    """Each finding in words."""
+    problems: list[str] = field(default_factory=list)
+    """One sentence for each problem."""
     label: int | None = None
     """Time stamp of the first damaged packet, in units of the stream's time base; None where it has none."""
     now: int = 0
-    """Time of the newest picture shown, set by whoever shows it."""
+    """Time of the newest picture shown, set by the reader."""
     seen_at: int = 0
-    """`now` at the first finding."""
+    """`now` at the first problem."""
 
-    def note(self, found: str, label: int | None = None) -> None:
-        """Remember one more finding."""
-        if not self.found:
+    def note(self, problem: str, label: int | None = None) -> None:
+        """Record one more problem."""
+        if not self.problems:
             self.label, self.seen_at = label, self.now
-        self.found.append(found)
+        self.problems.append(problem)
 
     def __str__(self) -> str:
-        """The first finding, and how many followed."""
-        more = f" (and {len(self.found) - 1} more places)" if len(self.found) > 1 else ""
-        return self.found[0] + more if self.found else "whole"
+        """The first problem, and how many followed."""
+        more = f" (and {len(self.problems) - 1} more places)" if len(self.problems) > 1 else ""
+        return self.problems[0] + more if self.problems else "whole"
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[tuple[Any, Any]]:
+def opened(path: Path) -> Iterator[tuple[av.container.InputContainer, av.VideoStream]]:
     """The container and its video stream; closed afterwards.
 
     Raises
@@ -69,7 +68,7 @@ def opened(path: Path) -> Iterator[tuple[Any, Any]]:
         container = av.open(f"file:{path}", options={"protocol_whitelist": "file"}, metadata_errors="replace")
     except (av.error.FFmpegError, OSError) as error:
         why = missing_bytes(path) or f"no video that FFmpeg can open ({_reason(error)})"
-        raise VideoError(path, why, do=f"Copy it anew from its source. {_ANOTHER}") from error
+        raise VideoError(path, why, do=f"Copy it again from its source. {_ANOTHER}") from error
     with container:
         yield container, _video_stream(container, path)
 
@@ -80,17 +79,17 @@ def _refuse_what_is_no_file(path: Path) -> None:
     if not path.is_file():
         raise VideoError(path, "there is no such file", do="Check the name and the folder")
     if path.stat().st_size == 0:
-        raise VideoError(path, "the file is empty (0 bytes)", do="Copy it anew from its source")
+        raise VideoError(path, "the file is empty (0 bytes)", do="Copy it again from its source")
 
 
-def _video_stream(container: Any, path: Path) -> Any:
-    """The first video stream that is no cover picture, set to decode on one thread and to tell of errors."""
+def _video_stream(container: av.container.InputContainer, path: Path) -> av.VideoStream:
+    """The first video stream that is no cover picture, set to decode on one thread and to report errors."""
     kinds = ", ".join(stream.type for stream in container.streams) or "no stream"
     cover = av.stream.Disposition.attached_pic
     films = [stream for stream in container.streams.video if not stream.disposition & cover]
     if not films or container.format.name == "tty":  # FFmpeg opens any text as a picture of a terminal
-        found = missing_bytes(path) or f"no video in it, only {kinds} ({container.format.name})"
-        raise VideoError(path, found, do=_ANOTHER)
+        problem = missing_bytes(path) or f"no video in it, only {kinds} ({container.format.name})"
+        raise VideoError(path, problem, do=_ANOTHER)
     stream = films[0]
     if stream.codec_context is None:
         raise VideoError(
@@ -101,23 +100,25 @@ def _video_stream(container: Any, path: Path) -> Any:
     return stream
 
 
-def note_missing_head(path: Path, container: Any, damage: Damage) -> None:
+def note_missing_head(path: Path, container: av.container.InputContainer, damage: Damage) -> None:
     """A raw stream under a container's name has lost its head, and its times with it."""
     if container.format.name in _RAW and path.suffix.lower() in _CONTAINER_ENDINGS:
         damage.note(f"its {path.suffix} head is missing, so times rest on the nominal rate", 0)
 
 
-def rate_of(stream: Any) -> Fraction | None:
+def rate_of(stream: av.VideoStream) -> Fraction | None:
     """Nominal pictures a second as the container or the codec states them."""
     rate = stream.guessed_rate or stream.average_rate
     return Fraction(rate) if rate else None
 
 
-def pictures(container: Any, stream: Any, damage: Damage) -> Iterator[Any]:
+def pictures(
+    container: av.container.InputContainer, stream: av.VideoStream, damage: Damage
+) -> Iterator[av.VideoFrame]:
     """Decoded frames in the order of display, those behind a damaged packet left out.
 
     Pictures are predicted from earlier ones, so after damage nothing is shown until the next key frame.
-    All findings go to `damage`; the caller decides what they mean.
+    All problems go to `damage`; the caller decides what they mean.
     """
     blind, blind_from = False, None
     zeros_are_damage = _is_length_prefixed(stream)
@@ -125,7 +126,7 @@ def pictures(container: Any, stream: Any, damage: Damage) -> Iterator[Any]:
         broken = "a packet is incomplete" if packet.is_corrupt else ""
         if zeros_are_damage and _ZEROS in bytes(packet):
             broken = "a packet was overwritten with zeros"
-        frames: list[Any] = []
+        frames: list[av.VideoFrame] = []
         try:
             frames = packet.decode()
         except av.error.FFmpegError as error:
@@ -146,13 +147,15 @@ def _is_after(pts: int | None, damaged: int | None) -> bool:
     return pts is None or damaged is None or pts > damaged
 
 
-def _is_length_prefixed(stream: Any) -> bool:
+def _is_length_prefixed(stream: av.VideoStream) -> bool:
     """H.264 or HEVC as in MP4 and Matroska: escaped so that no long run of zeros can occur in a packet."""
     codec = stream.codec_context
     return codec.name in ("h264", "hevc") and bool(codec.extradata) and codec.extradata[0] == 1
 
 
-def packets(container: Any, stream: Any, damage: Damage) -> Iterator[Any]:
+def packets(
+    container: av.container.InputContainer, stream: av.VideoStream, damage: Damage
+) -> Iterator[av.Packet]:
     """The stream's packets; notes a container that cannot be read on, has holes, or ends too early."""
     read = _Reading(container, stream, damage)
     source = container.demux()  # all streams: sound may outlast the pictures, and fills what seem holes
@@ -176,7 +179,9 @@ class _Reading:
     `newest` : the latest time stamp of the video stream so far, in its units; None before the first.
     """
 
-    def __init__(self, container: Any, stream: Any, damage: Damage) -> None:
+    def __init__(
+        self, container: av.container.InputContainer, stream: av.VideoStream, damage: Damage
+    ) -> None:
         self._container, self._stream, self._damage = container, stream, damage
         self._leaves_no_holes = container.format.name.startswith(_LEAVES_NO_HOLES)
         self._states_its_length = container.format.name.startswith(_STATES_ITS_LENGTH)
@@ -184,7 +189,7 @@ class _Reading:
         self.newest: int | None = None
         self._byte: int | None = None
 
-    def follow(self, packet: Any) -> None:
+    def follow(self, packet: av.Packet) -> None:
         """Note a hole between this packet and the one before."""
         label = packet.pts if packet.pts is not None else packet.dts
         if label is not None and packet.time_base:

@@ -1,4 +1,4 @@
-"""Does a file hold as many bytes as its own structure says? Decoders rarely tell.
+"""Does a file hold as many bytes as its own structure says? Decoders rarely notice.
 
 Damage inside the bytes that are there is seen while decoding (`streams`), not here.
 """
@@ -16,11 +16,11 @@ _TS_PACKET, _TS_SYNC = 188, 0x47
 
 
 def missing_bytes(path: Path) -> str | None:
-    """What a file's structure says it lacks, in words; None where it is whole or does not say.
+    """What a file lacks by its own structure, as a phrase; None where it is whole or states no length.
 
     Knows MP4 and MOV (boxes), AVI (RIFF), Matroska and WebM (EBML), and GIF (end mark). Reads headers
-    only. A transport stream states no length, but is a whole number of packets; of raw streams nothing
-    can be said.
+    only. A transport stream states no length, but is a whole number of packets; a raw stream states
+    nothing.
 
     Examples
     --------
@@ -83,7 +83,7 @@ def _boxes(file: BinaryIO, size: int) -> str | None:
         if length == 1 and len(head) == 16:
             (length,) = struct.unpack(">Q", head[8:])
         if not kind.isalnum() or (length < 8 and length != 0):
-            break  # rubbish after the last box harms nobody
+            break  # rubbish after the last box is harmless
         seen.add(kind)
         if length == 0 or at + length > size:
             return _short(size, at + length) or _index(seen)

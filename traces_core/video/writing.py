@@ -90,7 +90,9 @@ def write_video(
     return path
 
 
-def _open_stream(container: Any, shape: tuple[int, ...], rate: Fraction, *, crf: int, preset: str) -> Any:
+def _open_stream(
+    container: av.container.OutputContainer, shape: tuple[int, ...], rate: Fraction, *, crf: int, preset: str
+) -> av.VideoStream:
     """An x264 stream for pictures of this shape."""
     height, width = shape[:2]
     # Half-resolution colour needs even sides; padding would change the size of what comes back.

@@ -3,8 +3,8 @@
     videos ── split ──> clips ──> CPC ──> AdamW, one-cycle schedule ── validation ──> best weights
 
 The loss is the product's (`traces_core.context_aware.predictive.contrast`), and so is the loop
-(`traces_core.fusion.training_loop`); the clips are in `clips`. Nothing is logged here: `progress` tells the
-caller.
+(`traces_core.fusion.training_loop`); the clips are in `clips`. Nothing is logged here: the caller
+passes `progress`.
 """
 
 from __future__ import annotations

@@ -146,7 +146,7 @@ def test_the_loss_reaches_every_weight(coder: PredictiveCoder, source: torch.Ten
 
 
 @pytest.mark.parametrize(
-    ("coder", "source", "said"),
+    ("coder", "source", "message"),
     [
         (_token_coder(), _pixels(), "expected token grids"),
         (_pixel_coder(), _tokens(), "expected pixel blocks"),
@@ -155,7 +155,7 @@ def test_the_loss_reaches_every_weight(coder: PredictiveCoder, source: torch.Ten
     ids=["pixels to a coder of tokens", "tokens to a coder of pixels", "nothing left to predict from"],
 )
 def test_a_source_that_does_not_fit_is_refused(
-    coder: PredictiveCoder, source: torch.Tensor, said: str
+    coder: PredictiveCoder, source: torch.Tensor, message: str
 ) -> None:
-    with pytest.raises(ValueError, match=said):
+    with pytest.raises(ValueError, match=message):
         coder(source)

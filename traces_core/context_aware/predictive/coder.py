@@ -173,8 +173,8 @@ class PredictiveCoder(nn.Module):
         if state is None:
             return None, self.advance(embedded, self.aggregate.start(embedded))
         seen = state[:, -1]
-        found = Predictions(self.head(seen)[:, None], embedded[:, None], seen[:, None])
-        return found, self.advance(embedded, state)
+        predictions = Predictions(self.head(seen)[:, None], embedded[:, None], seen[:, None])
+        return predictions, self.advance(embedded, state)
 
 
 def coder_of(settings: PredictorSettings, inputs: int, encoder: nn.Module | None = None) -> PredictiveCoder:
