@@ -11,7 +11,7 @@ from pipelines.asset import asset
 from pipelines.automation import GPU
 from pipelines.mlflow_links import mlflow_run
 from pipelines.mlflow_runs import ablation_runs
-from pipelines.reporting import report, shown_rows
+from pipelines.reporting import report, rows_metadata
 from pipelines.tracking import Tracker
 from traces_core.project import Project
 from traces_core.steps.ablations import ABLATIONS, ablation
@@ -39,7 +39,7 @@ def _asset(name: str) -> dg.AssetsDefinition:
         rows = compared.read()["rows"]
         log = partial(ablation_runs, tracker, project, benchmark_metrics, compared)
         run = mlflow_run(context, tracker, compared.recipe, log)
-        return report(compared, rows=len(rows), **shown_rows(rows), **run)
+        return report(compared, rows=len(rows), **rows_metadata(rows), **run)
 
     return compare
 

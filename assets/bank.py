@@ -7,7 +7,7 @@ import dagster as dg
 
 from pipelines.asset import asset
 from pipelines.partitions import CONTEXTS
-from pipelines.reporting import report, shown_coverage
+from pipelines.reporting import report, coverage_metadata
 from traces_core.project import Project
 from traces_core.steps import bank
 from traces_core.store import Artifact
@@ -17,7 +17,7 @@ from traces_core.store import Artifact
 def trace_embeddings(project: Project, trace_corpus: Artifact) -> dg.MaterializeResult:
     """One unit vector per trace of a context, in the order of its corpus; repetitions are marked."""
     vectors = bank.trace_embeddings(project, trace_corpus)
-    covered = shown_coverage(bank.corpus_coverage([trace_corpus], [vectors]), vectors.key)
+    covered = coverage_metadata(bank.corpus_coverage([trace_corpus], [vectors]), vectors.key)
     traces = len(trace_corpus.read())
     return report(vectors, traces=traces, space=project.clip.space, **vectors.facts, **covered)
 
@@ -28,5 +28,5 @@ def trace_index(
 ) -> dg.MaterializeResult:
     """The bank: both sides of all contexts, searchable as a whole or by context."""
     index = bank.trace_index(project, trace_corpus, trace_embeddings)
-    covered = shown_coverage(bank.corpus_coverage(trace_corpus, trace_embeddings), "the bank")
+    covered = coverage_metadata(bank.corpus_coverage(trace_corpus, trace_embeddings), "the bank")
     return report(index, **index.facts, space=project.clip.space, **covered)

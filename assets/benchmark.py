@@ -12,7 +12,7 @@ import dagster as dg
 from pipelines.asset import asset
 from pipelines.mlflow_links import mlflow_run
 from pipelines.mlflow_runs import benchmark_run, report_in_run
-from pipelines.reporting import report, shown_rows
+from pipelines.reporting import report, rows_metadata
 from pipelines.tracking import Tracker
 from traces_core.project import Project
 from traces_core.steps import benchmark
@@ -51,7 +51,7 @@ def benchmark_metrics(
     log = partial(benchmark_run, tracker, project, metrics, made)
     run = mlflow_run(context, tracker, metrics.recipe, log)
     aucs = {f"auc_{row['stream']}": row["auc"] for row in rows}
-    return report(metrics, **aucs, **shown_rows(rows, benchmark.baseline_rows(rows)), **run)
+    return report(metrics, **aucs, **rows_metadata(rows, benchmark.baseline_rows(rows)), **run)
 
 
 @asset(kinds={"html"})

@@ -10,7 +10,7 @@ import polars as pl
 from pipelines.asset import asset
 from pipelines.automation import GPU
 from pipelines.partitions import SHARDS
-from pipelines.reporting import report, shown_alarm, shown_peak, sound_scores, table
+from pipelines.reporting import report, alarm_metadata, peak_metadata, sound_scores, table
 from pipelines.resources import ProjectResource
 from traces_core.context_aware.calibration import ContextCalibration
 from traces_core.project import Project
@@ -33,7 +33,7 @@ def context_aware_scores(
     seen = (videos, video_features, patch_grids)
     scores = context_scores.context_aware_scores(project, *seen, context_gate, trace_index)
     rows = scores.read()
-    peak = shown_peak(project, practice_footage, videos, scores, ALIGNMENT)
+    peak = peak_metadata(project, practice_footage, videos, scores, ALIGNMENT)
     return report(scores, scores=len(rows), videos=rows["video_id"].n_unique(), **peak)
 
 
@@ -77,7 +77,7 @@ def context_aware_alarms(
         alarm = either.row(0, named=True)
         moment = (alarm["video"], alarm["peak_s"])
         surprise = context_scores.surprise_at(project, context_gate, trace_index, *moment)
-        strongest = shown_alarm(project, practice_footage, videos, alarm, surprise)
+        strongest = alarm_metadata(project, practice_footage, videos, alarm, surprise)
     return report(raised, episodes=len(rows), videos=rows["video"].n_unique(), **strongest)
 
 

@@ -10,7 +10,7 @@ import dagster as dg
 from pipelines.asset import asset
 from pipelines.automation import GPU
 from pipelines.partitions import SHARDS
-from pipelines.reporting import report, shown_peak
+from pipelines.reporting import report, peak_metadata
 from traces_core.project import Project
 from traces_core.steps import scores
 from traces_core.store import Artifact
@@ -29,5 +29,5 @@ def anomaly_scores(
     """The causal streams of one shard's videos against the traces."""
     made = scores.anomaly_scores(project, videos, video_features, trace_index, adapters)
     rows = made.read()
-    peak = shown_peak(project, practice_footage, videos, made, FUSED)
+    peak = peak_metadata(project, practice_footage, videos, made, FUSED)
     return report(made, scores=len(rows), videos=rows["video_id"].n_unique(), **peak)

@@ -65,8 +65,8 @@ def promote(
     run = benchmark_run(tracker, project, measured, Artifacts(project.variant()), tags or {})
     version = registered_version(run, project, card, parts)
     verdict = _judge(tracker, project, late_row(measured), version)
-    said = f"{'is' if verdict.is_passed else 'is not'} the champion: {verdict.reason}"
-    return replace(run, facts={"version": str(version.version), "gate": said})
+    verdict_text = f"{'is' if verdict.is_passed else 'is not'} the champion: {verdict.reason}"
+    return replace(run, facts={"version": str(version.version), "gate": verdict_text})
 
 
 def _judge(tracker: Tracker, project: Project, row: Row, version: ModelVersion) -> Verdict:
@@ -83,13 +83,13 @@ def _judge(tracker: Tracker, project: Project, row: Row, version: ModelVersion) 
         except TracesError as error:
             reason = f"version {champion.version} cannot be measured by this code: {error}"
             verdict = Verdict(False, reason, {}, {})
-    told = {
+    decided = {
         "gate": "passed" if verdict.is_passed else "kept aside",
         "gate_reason": verdict.reason,
         "ground_truth": row["ground_truth"]["fingerprint"],
         **{name: str(row[name]) for name in MEASURES},
     }
-    for name, value in told.items():
+    for name, value in decided.items():
         client.set_model_version_tag(NAME, version.version, name, value)
     if verdict.is_passed:
         client.set_registered_model_alias(NAME, ALIAS, version.version)

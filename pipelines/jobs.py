@@ -11,7 +11,7 @@ from pydantic import Field
 from pipelines import versioning
 from pipelines.automation import GPU, LLM
 from pipelines.regenerate import try_new_bank
-from pipelines.reporting import Rows, shown_rows
+from pipelines.reporting import Rows, rows_metadata
 from pipelines.resources import ProjectResource
 from pipelines.results import write_results
 from pipelines.walk import BANK, BENCHMARK, DEMO, walk_as_job
@@ -72,7 +72,7 @@ def publish(context: dg.OpExecutionContext, project: ProjectResource) -> None:
     rows: Rows = results["rows"]
     page = project.machine.reports / "benchmark" / "index.html"
     context.add_output_metadata(
-        {"page": dg.MetadataValue.path(page), **shown_rows(rows, results["baselines"])}
+        {"page": dg.MetadataValue.path(page), **rows_metadata(rows, results["baselines"])}
     )
 
 

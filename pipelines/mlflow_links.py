@@ -1,7 +1,7 @@
 """From a materialization to its MLflow run: what the assets report as `mlflow_run`.
 
 MLflow is asked once a recipe. Where the last materialization was of the same recipe and went to the same
-store, its link is said again, so that a run of the graph that computes nothing does not load MLflow.
+store, its link is repeated, so that a run of the graph that computes nothing does not load MLflow.
 """
 
 from __future__ import annotations
@@ -29,24 +29,24 @@ def mlflow_run(
     log
         Called unless the last materialization tells that it was done.
     """
-    known = _said_before(context)
+    before = _metadata_before(context)
     is_there = tracker.database is None or tracker.database.exists()
-    if is_there and known.get("recipe") == recipe and known.get("mlflow_store") == tracker.place:
-        said = {name: text for name, text in known.items() if name.startswith("mlflow_")}
+    if is_there and before.get("recipe") == recipe and before.get("mlflow_store") == tracker.place:
+        metadata = {name: text for name, text in before.items() if name.startswith("mlflow_")}
     else:
         came_from = {"dagster_run": context.run.run_id, "git_commit": git_commit()}
         run = log(came_from)
-        said = {"mlflow_run": tracker.link(run.run_id), "mlflow_store": tracker.place}
-        said |= {f"mlflow_{name}": text for name, text in run.facts.items()}
-    return {name: _shown(text) for name, text in said.items()}
+        metadata = {"mlflow_run": tracker.link(run.run_id), "mlflow_store": tracker.place}
+        metadata |= {f"mlflow_{name}": text for name, text in run.facts.items()}
+    return {name: _as_link(text) for name, text in metadata.items()}
 
 
-def _shown(text: str) -> dg.MetadataValue:
+def _as_link(text: str) -> dg.MetadataValue:
     return dg.MetadataValue.url(text) if text.startswith("http") else dg.MetadataValue.text(text)
 
 
-def _said_before(context: dg.AssetExecutionContext) -> dict[str, str]:
-    """What the last materialization of this asset said, as text."""
+def _metadata_before(context: dg.AssetExecutionContext) -> dict[str, str]:
+    """The metadata of the last materialization of this asset, as text."""
     event = context.instance.get_latest_materialization_event(context.asset_key)
     made = event.asset_materialization if event is not None else None
     return {name: str(value.value) for name, value in made.metadata.items()} if made is not None else {}

@@ -96,12 +96,14 @@ def _log(run: TrackedRun, project: Project, card: Artifact, parts: Sequence[Arti
 
     client = run.client
     experiment = client.get_run(run.run_id).info.experiment_id
-    said = card.read()
+    card_of_model = card.read()
     logged = client.create_logged_model(
         experiment, name="detector", source_run_id=run.run_id, tags={"recipe": card.recipe},
-        params={"space": said["space"], "window_encoder": said["window_encoder"]}, model_type="video anomaly",
+        params={"space": card_of_model["space"], "window_encoder": card_of_model["window_encoder"]}, model_type="video anomaly",
     )  # fmt: skip
-    about = Model(run_id=run.run_id, model_id=logged.model_id, model_uuid=logged.model_id, metadata=said)
+    about = Model(
+        run_id=run.run_id, model_id=logged.model_id, model_uuid=logged.model_id, metadata=card_of_model
+    )
     try:
         with tempfile.TemporaryDirectory() as folder:
             pack(project, Path(folder) / "model", about, parts)
@@ -171,16 +173,16 @@ def requirements() -> list[str]:
     from packaging.requirements import Requirement
     from packaging.utils import canonicalize_name
 
-    found: set[str] = set()
+    needed_names: set[str] = set()
     waiting = set(REQUIRED)
     while waiting:
-        found.add(name := waiting.pop())
+        needed_names.add(name := waiting.pop())
         with contextlib.suppress(importlib.metadata.PackageNotFoundError):  # of another platform
             asked = (Requirement(line) for line in importlib.metadata.requires(name) or ())
             needed = (one for one in asked if one.marker is None or one.marker.evaluate({"extra": ""}))
-            waiting |= {canonicalize_name(one.name) for one in needed} - found
+            waiting |= {canonicalize_name(one.name) for one in needed} - needed_names
     lines = CONSTRAINTS.read_text(encoding="utf-8").splitlines()
-    return [line for line in lines if line and canonicalize_name(Requirement(line).name) in found]
+    return [line for line in lines if line and canonicalize_name(Requirement(line).name) in needed_names]
 
 
 def _library(settings: Settings, folder: Path) -> Path:

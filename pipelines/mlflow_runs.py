@@ -41,10 +41,10 @@ def training_run(
     """The run of one training of the fusion: its curves, its clips, its weights."""
 
     def fill(run: TrackedRun) -> None:
-        said = json.loads((learned.path / "training.json").read_text(encoding="utf-8"))
+        training = json.loads((learned.path / "training.json").read_text(encoding="utf-8"))
         run.params({"training": project.settings.training.model_dump(mode="json"), **_encoders(project)})
-        run.tags({"shipped": str(said["shipped"]), "reason": said["reason"]})
-        _curve(run, said)
+        run.tags({"shipped": str(training["shipped"]), "reason": training["reason"]})
+        _curve(run, training)
         _videos(run, project, made, "training")
         run.file(learned.path)
 
@@ -64,27 +64,27 @@ def benchmark_run(
     """
 
     def fill(run: TrackedRun) -> None:
-        said = measured.read()
-        rows = said["rows"]
+        metrics = measured.read()
+        rows = metrics["rows"]
         run.params({"stream": LATE, **_encoders(project), **project.settings.model_dump(mode="json")})
-        run.tags({name.replace(" ", "_"): value for name, value in said["provenance"].items()})
+        run.tags({name.replace(" ", "_"): value for name, value in metrics["provenance"].items()})
         run.tags({"mlflow.note.content": _note(rows)})
         run.metrics(_numbers(next(row for row in rows if row["stream"] == LATE)))
         run.metrics({row["stream"]: {**_numbers(row), "class": class_aucs(row)} for row in rows})
         run.metrics({"baseline": {one["baseline"]: one["auc"] for one in benchmark.baseline_rows(rows)}})
-        _inputs(run, project, made, said["provenance"]["ground truth"])
+        _inputs(run, project, made, metrics["provenance"]["ground truth"])
         _kept(run, made, rows)
-        run.content("benchmark.json", said)
+        run.content("benchmark.json", metrics)
 
-    told = {**artifact_tags(measured, tags), "kind": "benchmark"}
-    return tracker.once(_title(project.settings, measured), told, fill)
+    own = {**artifact_tags(measured, tags), "kind": "benchmark"}
+    return tracker.once(_title(project.settings, measured), own, fill)
 
 
 def ablation_runs(
-    tracker: Tracker, project: Project, measured: Artifact, found: Artifact, tags: Mapping[str, str]
+    tracker: Tracker, project: Project, measured: Artifact, ablation: Artifact, tags: Mapping[str, str]
 ) -> TrackedRun:
     """The run of the benchmark that was varied, with a child for each row of an ablation."""
-    parent, name = benchmark_run(tracker, project, measured, Artifacts(project.variant()), tags), found.key
+    parent, name = benchmark_run(tracker, project, measured, Artifacts(project.variant()), tags), ablation.key
     base = flattened(project.settings.model_dump(mode="json"))
     rows = [
         (
@@ -92,9 +92,9 @@ def ablation_runs(
             {"variant": row["variant"], "stream": row["stream"], **base, **row.get("settings", {})},
             {**_numbers(row), "class": class_aucs(row)},
         )
-        for row in found.read()["rows"]
+        for row in ablation.read()["rows"]
     ]
-    child_runs(tracker, parent, name, rows, {**artifact_tags(found, tags), "kind": "ablation"}, BENCHMARKS)
+    child_runs(tracker, parent, name, rows, {**artifact_tags(ablation, tags), "kind": "ablation"}, BENCHMARKS)
     return parent
 
 
@@ -124,8 +124,8 @@ def child_runs(
     for old in parent.client.search_runs([tracker.experiment(experiment)], mine, max_results=1000):
         parent.client.delete_run(old.info.run_id)
     for title, params, numbers in rows:
-        told = {**tags, "rows": name}
-        with tracker.run(title, told, experiment=experiment, parent=parent.run_id) as run:
+        own = {**tags, "rows": name}
+        with tracker.run(title, own, experiment=experiment, parent=parent.run_id) as run:
             run.params(params)
             run.metrics(numbers)
     parent.tags({f"rows.{name}": tags["recipe"]})
@@ -155,11 +155,11 @@ def _note(rows: Sequence[Row]) -> str:
 
 def _numbers(row: Row) -> dict[str, Any]:
     """The numbers of a row, and what its calibrated threshold does with the events."""
-    found = numbers_of(row)
+    numbers = numbers_of(row)
     if at_threshold := (row.get("events") or {}).get("at_threshold"):
-        found["event_recall_at_threshold"] = at_threshold["recall"]
-        found["false_alarms_per_hour_at_threshold"] = at_threshold["false_alarms_per_hour"]
-    return found
+        numbers["event_recall_at_threshold"] = at_threshold["recall"]
+        numbers["false_alarms_per_hour_at_threshold"] = at_threshold["false_alarms_per_hour"]
+    return numbers
 
 
 def class_aucs(row: Row) -> dict[str, Any]:
@@ -171,17 +171,17 @@ def _encoders(project: Project) -> dict[str, str]:
     return {"space": project.clip.space, "window_encoder": project.windows.fingerprint}
 
 
-def _curve(run: TrackedRun, said: Mapping[str, Any]) -> None:
-    for point in said["curve"]:
+def _curve(run: TrackedRun, training: Mapping[str, Any]) -> None:
+    for point in training["curve"]:
         numbers = {name: value for name, value in point.items() if name != "step"}
         run.metrics({"training": numbers}, step=int(point["step"]))
 
 
 def _videos(run: TrackedRun, project: Project, made: Made, name: str, digest: str | None = None) -> None:
     """One set of videos as a data set; its digest is that of its ground truth, or of the list."""
-    listed, place = made["videos"], footage_step.set_folder(project, made["practice_footage"], name)
-    some = listed.read().filter(pl.col("set") == name)
-    run.dataset(f"{name} set", some, digest=digest or listed.fingerprint, source=place, context=name)
+    videos, place = made["videos"], footage_step.set_folder(project, made["practice_footage"], name)
+    some = videos.read().filter(pl.col("set") == name)
+    run.dataset(f"{name} set", some, digest=digest or videos.fingerprint, source=place, context=name)
 
 
 def _inputs(run: TrackedRun, project: Project, made: Made, truth: str) -> None:
@@ -196,22 +196,22 @@ def _inputs(run: TrackedRun, project: Project, made: Made, truth: str) -> None:
 def _kept(run: TrackedRun, made: Made, rows: Sequence[Row]) -> None:
     """The artifacts: scores, thresholds, the fusion's training, plots."""
     scores = made["anomaly_scores"]
-    said = json.loads((made["adapters"].path / "training.json").read_text(encoding="utf-8"))
-    _curve(run, said)
+    training = json.loads((made["adapters"].path / "training.json").read_text(encoding="utf-8"))
+    _curve(run, training)
     run.content("thresholds.json", made["thresholds"].read())
     run.table("scores.parquet", pl.concat([one.read() for one in scores]))
     run.content("plots/auc.png", dots(rows, benchmark.baseline_rows(rows)))
-    if said["curve"]:
-        run.content("plots/training.png", training_picture(said))
+    if training["curve"]:
+        run.content("plots/training.png", training_picture(training))
     run.content("plots/scores.png", _eventful(made))
 
 
 def _eventful(made: Made) -> bytes:
     """The score curves of the benchmark video with most events."""
-    listed, annotated, scores = made["videos"], made["annotations"], made["anomaly_scores"]
+    videos, annotated, scores = made["videos"], made["annotations"], made["anomaly_scores"]
     calibration = Calibration.load(made["thresholds"])
-    truth = benchmark.truth_of(listed, annotated)
-    tracks = benchmark.tracks_of_set(listed, scores, calibration, "benchmark")
+    truth = benchmark.truth_of(videos, annotated)
+    tracks = benchmark.tracks_of_set(videos, scores, calibration, "benchmark")
     video = max(truth.videos, key=lambda name: len(truth.intervals[name]))
     return score_curve(
         {stream: tracks[stream][video] for stream in in_order(tracks)},

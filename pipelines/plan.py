@@ -143,7 +143,7 @@ def look(
     for part in parts:
         one = dry_run.look(_artifact(part), partial(_step, part, project, graph))
         if one is None and history is not None:
-            one = _not_as_shown(part, project, dry_run, history)
+            one = _not_as_recorded(part, project, dry_run, history)
         if one is not None:
             due[part] = one
     for artifact in dry_run.confirmed:
@@ -167,7 +167,7 @@ def _is_looked_at(graph: AssetGraph, key: dg.AssetKey, assets: Collection[dg.Ass
     return bool(graph.get(key).automation_condition) if assets is None else key in assets
 
 
-def _not_as_shown(part: Part, project: Project, dry_run: DryRun, history: History) -> Due | None:
+def _not_as_recorded(part: Part, project: Project, dry_run: DryRun, history: History) -> Due | None:
     """Whether Dagster shows another version of it than the store holds, or a gate holds it back."""
     artifact = dry_run.asked_for(_artifact(part))
     version = history.version(part.asset, part.partition)

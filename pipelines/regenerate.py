@@ -85,7 +85,7 @@ def _say(
     file.parent.mkdir(parents=True, exist_ok=True)
     content = {"new_bank": came, "seed": seed, **asdict(verdict)}
     file.write_text(json.dumps(content, indent=1), encoding="utf-8")
-    said = {
+    metadata = {
         "new_bank": came,
         "seed": seed,
         "reason": verdict.reason,
@@ -96,5 +96,5 @@ def _say(
     }
     context.log.info(f"The bank of seed {seed} is {came}: {verdict.reason}.")
     context.instance.add_run_tags(context.run_id, {VERDICT: came})
-    context.log_event(dg.AssetObservation("trace_index", metadata=said))
-    context.add_output_metadata(said)
+    context.log_event(dg.AssetObservation("trace_index", metadata=metadata))
+    context.add_output_metadata(metadata)

@@ -73,7 +73,7 @@ def _cell(value: Any) -> str:
     return "" if value is None else f"{value:.3f}" if isinstance(value, float) else str(value)
 
 
-def shown_rows(
+def rows_metadata(
     rows: Sequence[Mapping[str, Any]], baselines: Sequence[Mapping[str, Any]] = ()
 ) -> dict[str, Any]:
     """Rows of a result table, as metadata: a picture of each AUC with its interval, and the table."""
@@ -105,26 +105,24 @@ def sound_scores(table: pl.DataFrame) -> dg.AssetCheckResult:
     )
 
 
-def shown_peak(
+def peak_metadata(
     project: Project, practice_footage: Artifact, videos: Artifact, scores: Artifact, stream: str
 ) -> dict[str, Any]:
     """The most anomalous moment of some videos, as metadata: where it is, its frame, the scores around it."""
-    tracks = {video: found[stream] for video, found in by_video(scores.read()).items() if stream in found}
+    tracks = {video: one[stream] for video, one in by_video(scores.read()).items() if stream in one}
     if not tracks:
         return {}
     video_id = max(tracks, key=lambda one: float(tracks[one].values.max()))
     track = tracks[video_id]
     at_s = float(track.times_s[int(track.values.argmax())])
-    row, frame = _shown(project, practice_footage, videos, video_id, at_s)
+    row, frame = _row_and_frame(project, practice_footage, videos, video_id, at_s)
     curve = score_curve({stream: track}, duration_s=row["duration_s"])
     where = f"{row['set']}/{row['video']} at {clock(at_s, 1)}, {stream} {track.values.max():+.3f}"
-    shown = (
-        f"{where}\n\n![the frame]({frame_uri(frame)})\n\n![{stream} over time]({data_uri(_fitted(curve))})"
-    )
-    return {"most_anomalous": where, "its_moment": dg.MetadataValue.md(shown)}
+    text = f"{where}\n\n![the frame]({frame_uri(frame)})\n\n![{stream} over time]({data_uri(_fitted(curve))})"
+    return {"most_anomalous": where, "its_moment": dg.MetadataValue.md(text)}
 
 
-def shown_alarm(
+def alarm_metadata(
     project: Project,
     practice_footage: Artifact,
     videos: Artifact,
@@ -133,15 +131,15 @@ def shown_alarm(
 ) -> dict[str, Any]:
     """One alarm of the Context-Aware system (a row of `EPISODES`), as metadata: which streams mismatch, and
     its frame with the surprise map over it."""
-    row, frame = _shown(project, practice_footage, videos, alarm["video"], alarm["peak_s"])
+    row, frame = _row_and_frame(project, practice_footage, videos, alarm["video"], alarm["peak_s"])
     peak = f"{alarm['peak_score']:.2f} at {clock(alarm['peak_s'], 1)}"
     where = f"{row['set']}/{row['video']}, {peak}; mismatch: {alarm['because']}"
     seen = frame if surprise is None else laid_over(frame, surprise)
-    shown = f"{where}\n\n![bright where the frame was not as predicted]({frame_uri(seen)})"
-    return {"strongest": where, "its_surprise": dg.MetadataValue.md(shown)}
+    text = f"{where}\n\n![bright where the frame was not as predicted]({frame_uri(seen)})"
+    return {"strongest": where, "its_surprise": dg.MetadataValue.md(text)}
 
 
-def _shown(
+def _row_and_frame(
     project: Project, practice_footage: Artifact, videos: Artifact, video_id: str, at_s: float
 ) -> tuple[dict[str, Any], Pixels]:
     """A video's row in `videos`, and its frame at a time."""
@@ -150,7 +148,7 @@ def _shown(
     return row, frame
 
 
-def shown_coverage(coverage: Coverage, of: str) -> dict[str, Any]:
+def coverage_metadata(coverage: Coverage, of: str) -> dict[str, Any]:
     """What a corpus covers, as metadata: its smallest gap as a number to follow, its table, its picture."""
     return {
         "smallest_gap": coverage.smallest_gap,

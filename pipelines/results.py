@@ -17,10 +17,10 @@ def write_results(store: Store, reports: Path) -> dict[str, Any]:
     measured = store.current("benchmark_metrics").read()
     rows = measured["rows"]
     provenance = {**measured["provenance"], "git_commit": git_commit()}
-    said = {"rows": rows, "baselines": baseline_rows(rows), "provenance": provenance}
+    results = {"rows": rows, "baselines": baseline_rows(rows), "provenance": provenance}
     reports.mkdir(parents=True, exist_ok=True)
     target = reports / "benchmark"
     shutil.rmtree(target, ignore_errors=True)
     shutil.copytree(store.current("benchmark_report").path, target)
-    (reports / "benchmark.json").write_text(json.dumps(said, indent=1), encoding="utf-8")
-    return said
+    (reports / "benchmark.json").write_text(json.dumps(results, indent=1), encoding="utf-8")
+    return results

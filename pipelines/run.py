@@ -77,9 +77,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         versioning.check_stage(Project.here())
         runs = materialize(selection, instance=dg.DagsterInstance.get(), console=console)
         if chosen.what != "assets" or chosen.results:
-            said = show_results(console)
+            results = show_results(console)
             if chosen.what == "benchmark":
-                write_docs(said, console)
+                write_docs(results, console)
         if versioning.is_wanted():
             console.print(versioning.commit(Project.here()), highlight=False)
     except (GraphError, versioning.VersioningError) as error:
@@ -101,10 +101,10 @@ def show_status(console: Console) -> None:
 def show_results(console: Console) -> dict[str, Any]:
     """Write the results where people look for them, print the table and where the rest is."""
     project = ProjectResource().open()
-    said = write_results(project.store, project.machine.reports)
+    results = write_results(project.store, project.machine.reports)
     versioning.write_comparable(project)
-    console.print(result_table(said["rows"], said["baselines"]))
-    if "pocket" in said["provenance"]["space"]:
+    console.print(result_table(results["rows"], results["baselines"]))
+    if "pocket" in results["provenance"]["space"]:
         console.print(POCKET_NOTICE)
     console.print(
         f"pages               {project.machine.reports / 'benchmark' / 'index.html'}\n"
@@ -114,17 +114,17 @@ def show_results(console: Console) -> dict[str, Any]:
         highlight=False,
         soft_wrap=True,
     )
-    return said
+    return results
 
 
-def write_docs(said: dict[str, Any], console: Console) -> None:
+def write_docs(results: dict[str, Any], console: Console) -> None:
     """docs/results.md and docs/score-curve.png, which the README shows; and the page with every ablation."""
     project = ProjectResource().open()
     compared = {name: project.store.current("ablations", name).read()["rows"] for name in ABLATIONS}
     titles = {name: (step.__doc__ or name).splitlines()[0] for name, step in ABLATIONS.items()}
     docs = project_root() / "docs"
-    provenance = {"date": time.strftime("%Y-%m-%d"), **said["provenance"]}
-    page = results_markdown(said["rows"], said["baselines"], compared, provenance, titles)
+    provenance = {"date": time.strftime("%Y-%m-%d"), **results["provenance"]}
+    page = results_markdown(results["rows"], results["baselines"], compared, provenance, titles)
     (docs / "results.md").write_text(page, encoding="utf-8")
     (docs / "score-curve.png").write_bytes(example_picture(project))
     rungs = json.dumps(ladder_report(compared["ladder"]), indent=1)

@@ -164,8 +164,8 @@ class Tracker:
     def place(self) -> str:
         """The tracking store as it may be shown: without a name and password."""
         parts = urlsplit(self.uri)
-        shown = parts._replace(netloc=parts.netloc.rpartition("@")[2])
-        return shown.geturl().rstrip("/")
+        public = parts._replace(netloc=parts.netloc.rpartition("@")[2])
+        return public.geturl().rstrip("/")
 
     def link(self, run_id: str) -> str:
         """The page of a run where a server shows it; else its id."""

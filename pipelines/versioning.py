@@ -1,4 +1,4 @@
-"""DVC beside Dagster: which stage an asset belongs to, what DVC calls an artifact, when DVC is told.
+"""DVC beside Dagster: which stage an asset belongs to, what DVC calls an artifact, when DVC records.
 
     python -m pipelines.versioning stages    writes what the graph declares into dvc.yaml
     python -m pipelines.versioning code      what the code of each stage does: the stage `code` of dvc.yaml
@@ -59,7 +59,7 @@ PATIENCE_S = 1800.0
 
 
 class VersioningError(TracesError, RuntimeError):
-    """DVC cannot be told, or must not: what was found, and what to do."""
+    """DVC cannot or must not record: why, and what to do."""
 
 
 @dataclass(frozen=True)
@@ -232,7 +232,7 @@ def is_wanted() -> bool:
 
 
 def commit(project: Project) -> str:
-    """Tell DVC what the graph has made: `dvc commit` of every stage that is up to date.
+    """Record in DVC what the graph has made: `dvc commit` of every stage that is up to date.
 
     A stage counts as up to date where each of its artifacts, and each of those before it, is the one that the
     settings, the catalog, the footage and the code ask for now. Waits for other processes that use DVC.
@@ -272,17 +272,17 @@ def commit(project: Project) -> str:
 
 def _behind(known: Mapping[str, Stage], stale: Mapping[str, str], root: Path) -> dict[str, str]:
     """Why a stage cannot be recorded, by its name; what comes after such a stage cannot, either."""
-    found: dict[str, str] = {}
+    behind: dict[str, str] = {}
     for name, stage in known.items():
-        before = (other for other in found if set(known[other].outs) & set(stage.deps))
+        before = (other for other in behind if set(known[other].outs) & set(stage.deps))
         reasons = [
             *(stale[key] for key in ("/".join(one.path) for one in stage.assets()) if key in stale),
             *(f"{out} has not been made" for out in stage.outs if _is_missing(root, out)),
             *(f"{other} is not" for other in before),
         ]
         if reasons:
-            found[name] = reasons[0]
-    return found
+            behind[name] = reasons[0]
+    return behind
 
 
 def _is_missing(root: Path, out: str) -> bool:

@@ -180,11 +180,11 @@ def test_the_rows_of_an_ablation_are_children_of_the_benchmark_with_their_own_se
     project = better_and_worse[0]
     measured = project.store.current("benchmark_metrics")
     rows = ablations.ABLATIONS["neighbours"](replace(project, store=project.store.aside()))
-    found = project.store.remember(
+    ablation = project.store.remember(
         "ablations", "neighbours", code="test", made_from={}, make=lambda: {"rows": rows}
     )
     for _ in range(2):  # the second time, they are there
-        parent = ablation_runs(tracker, project, measured, found, {"dagster_run": "r"})
+        parent = ablation_runs(tracker, project, measured, ablation, {"dagster_run": "r"})
     experiment = tracker.client.get_run(parent.run_id).info.experiment_id
     children = tracker.client.search_runs(
         [experiment], f"tags.mlflow.parentRunId = '{parent.run_id}'", max_results=100

@@ -104,9 +104,9 @@ def test_what_failed_is_asked_for_again_when_something_changes(synced: Site) -> 
     asked, cursor = _tick(synced)
     assert "trace_corpus [street]" in asked
     assert _tick(synced, cursor)[0] == set()
-    file.write_text("normal: [two]\n")
-    asked, cursor = _tick(synced, cursor)
-    assert "trace_corpus [street]" in asked
+    file.write_text(before)
+    _reword(synced)
+    assert "trace_corpus [street]" in _tick(synced, cursor)[0]
     file.write_text(before)
     assert _tick(synced, cursor)[0] == set()
 
