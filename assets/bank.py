@@ -7,7 +7,7 @@ import dagster as dg
 
 from pipelines.asset import asset
 from pipelines.partitions import CONTEXTS
-from pipelines.reporting import report, coverage_metadata
+from pipelines.reporting import coverage_metadata, report
 from traces_core.project import Project
 from traces_core.steps import bank
 from traces_core.store import Artifact

@@ -10,7 +10,7 @@ import polars as pl
 from pipelines.asset import asset
 from pipelines.automation import GPU
 from pipelines.partitions import SHARDS
-from pipelines.reporting import report, alarm_metadata, peak_metadata, sound_scores, table
+from pipelines.reporting import alarm_metadata, peak_metadata, report, sound_scores, table
 from pipelines.resources import ProjectResource
 from traces_core.context_aware.calibration import ContextCalibration
 from traces_core.project import Project

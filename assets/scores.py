@@ -10,7 +10,7 @@ import dagster as dg
 from pipelines.asset import asset
 from pipelines.automation import GPU
 from pipelines.partitions import SHARDS
-from pipelines.reporting import report, peak_metadata
+from pipelines.reporting import peak_metadata, report
 from traces_core.project import Project
 from traces_core.steps import scores
 from traces_core.store import Artifact

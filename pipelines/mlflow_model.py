@@ -96,14 +96,12 @@ def _log(run: TrackedRun, project: Project, card: Artifact, parts: Sequence[Arti
 
     client = run.client
     experiment = client.get_run(run.run_id).info.experiment_id
-    card_of_model = card.read()
+    facts = card.read()
     logged = client.create_logged_model(
         experiment, name="detector", source_run_id=run.run_id, tags={"recipe": card.recipe},
-        params={"space": card_of_model["space"], "window_encoder": card_of_model["window_encoder"]}, model_type="video anomaly",
+        params={name: facts[name] for name in ("space", "window_encoder")}, model_type="video anomaly",
     )  # fmt: skip
-    about = Model(
-        run_id=run.run_id, model_id=logged.model_id, model_uuid=logged.model_id, metadata=card_of_model
-    )
+    about = Model(run_id=run.run_id, model_id=logged.model_id, model_uuid=logged.model_id, metadata=facts)
     try:
         with tempfile.TemporaryDirectory() as folder:
             pack(project, Path(folder) / "model", about, parts)

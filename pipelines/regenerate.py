@@ -17,7 +17,7 @@ from pipelines.champion import baseline, promote
 from pipelines.resources import ProjectResource, TrackerResource
 from pipelines.tracking import Tracker
 from pipelines.walk import DEMO, walk_as_job
-from traces_core.detector.saved import PARTS
+from traces_core.detector.saved import current_parts
 from traces_core.metrics.promotion import Verdict
 from traces_core.project import Project
 from traces_core.settings import PARAMS_VARIABLE, project_root
@@ -63,7 +63,7 @@ def _promoted(project: Project, tracker: Tracker, tags: Mapping[str, str]) -> st
     """What the gate says of the detector that is current now."""
     current = project.store.current
     measured, card = current("benchmark_metrics"), current("detector_model")
-    return promote(project, tracker, measured, card, [current(name) for name in PARTS], tags).facts["gate"]
+    return promote(project, tracker, measured, card, current_parts(project.store), tags).facts["gate"]
 
 
 def take(folder: Path, seed: int, make_current: Callable[[], object]) -> None:

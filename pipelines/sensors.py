@@ -13,6 +13,8 @@ import dagster as dg
 from pipelines.partitions import INBOX
 from pipelines.resources import ProjectResource
 from traces_core.detector.inbox import inbox_folder, look
+from traces_core.detector.saved import current_parts
+from traces_core.errors import MixedVersionsError
 from traces_core.store import Store
 
 AT_ONCE = 20
@@ -24,6 +26,15 @@ _ON = dg.DefaultSensorStatus.RUNNING
 def has_been_made(store: Store) -> bool:
     """Whether the graph was made as a whole before: the first time is for people to ask for."""
     return bool(store.keys("thresholds"))
+
+
+def is_whole(store: Store) -> bool:
+    """Whether the parts of the detector belong together; not while one of them is being rebuilt."""
+    try:
+        current_parts(store)
+    except MixedVersionsError:
+        return False
+    return True
 
 
 _FIRST = "The graph has not been made yet: launch the job `demo` once (or `make demo`)."
@@ -42,6 +53,8 @@ def inbox(context: dg.SensorEvaluationContext, project: ProjectResource) -> dg.S
     videos = look(folder, context.cursor, time.time(), most=AT_ONCE)
     if videos.ready and not has_been_made(project.store):
         return dg.SensorResult(skip_reason=f"{len(videos.ready)} videos wait. {_FIRST}")
+    if videos.ready and not is_whole(project.store):
+        return dg.SensorResult(skip_reason=f"{len(videos.ready)} videos wait: the detector is being rebuilt.")
     waiting = "; ".join(f"{name}: {why}" for name, why in videos.waiting.items())
     return dg.SensorResult(
         run_requests=[

@@ -43,7 +43,7 @@ class MixedVersionsError(TracesError, ValueError):
             for holder, version in made
         ]
         behind = {holder.partition("/")[0]: None for holder, _ in made if holder != part}
-        selection = " or ".join(f"key:{one}" for one in behind)
+        selection = " or ".join(f"+key:{one}" for one in behind)
         super().__init__(
             f"{where}: {', but '.join(parts)}. They do not belong together, so nothing was made. "
             f"Make what is behind first: .venv/bin/traces make '{selection}'"

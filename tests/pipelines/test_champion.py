@@ -191,7 +191,7 @@ def test_the_rows_of_an_ablation_are_children_of_the_benchmark_with_their_own_se
     )
     assert len(children) == len(rows)
     assert {child.data.params["scoring.k"] for child in children} == {"1", "5", "10", "20"}
-    assert {child.data.tags["recipe"] for child in children} == {found.recipe}
+    assert {child.data.tags["recipe"] for child in children} == {ablation.recipe}
     late = {child.data.params["scoring.k"]: child.data.metrics["auc"] for child in children
             if child.data.params["stream"] == "late"}  # fmt: skip
     assert late == {str(row["settings"]["scoring.k"]): row["auc"] for row in rows if row["stream"] == "late"}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +15,7 @@ from pipelines.definitions import defs
 from pipelines.plan import Part, look
 from pipelines.resources import ProjectResource
 from pipelines.walk import PROCESS, GraphError, walk, walker
+from traces_core.store import Store
 
 if TYPE_CHECKING:
     from conftest import Site
@@ -47,10 +50,13 @@ def _tick(site: Site, cursor: Any = None) -> tuple[set[str], Any]:
 
 
 @pytest.fixture
-def synced(site: Site) -> Site:
-    """A site whose instance shows all that is there, up to the alarms."""
-    _walk(site, SCORES)
-    return site
+def synced(site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Site:
+    """A site with a store of its own, whose instance shows all that is there, up to the alarms."""
+    data = shutil.copytree(site.project.store.root, tmp_path / "data")
+    monkeypatch.setenv("TRACES_DATA", str(data))
+    own = replace(site, project=replace(site.project, store=Store(data)))
+    _walk(own, SCORES)
+    return own
 
 
 def test_a_walk_with_nothing_to_do_leaves_no_trace(synced: Site) -> None:

@@ -21,7 +21,7 @@ from traces_core.detector.context import ContextDetector, ContextSystem
 from traces_core.detector.explanation import Explainer
 from traces_core.detector.loading import bank_scorer
 from traces_core.detector.pipeline import EpisodeStage, Pipeline, System, TraceSystem
-from traces_core.detector.saved import PARTS
+from traces_core.detector.saved import current_parts
 from traces_core.detector.scored import ScoredVideo
 from traces_core.detector.sinks import Sink
 from traces_core.encoders.evidence import Evidence
@@ -66,9 +66,11 @@ class Detector:
         ------
         MissingArtifactError
             If the graph has not made its parts yet: `make demo` does.
+        MixedVersionsError
+            If the parts do not belong together, since the graph is being rebuilt.
         """
         project = project or Project.here()
-        detector = cls.of(project, *(project.store.current(name) for name in PARTS))
+        detector = cls.of(project, *current_parts(project.store))
         return replace(detector, context_aware=ContextDetector.load(project)) if context_aware else detector
 
     @classmethod

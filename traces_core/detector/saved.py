@@ -18,6 +18,7 @@ import yaml
 from traces_core.project import Project
 from traces_core.settings import BASE_FILE, Machine, Settings
 from traces_core.store import Artifact, Store
+from traces_core.store.running import lineage_of
 
 PARTS = ("trace_index", "adapters", "thresholds")
 """Artifacts that a detector is made of."""
@@ -38,10 +39,12 @@ def save_detector(project: Project, folder: Path, parts: Sequence[Artifact] | No
     ------
     MissingArtifactError
         If the graph has not made a part yet.
+    MixedVersionsError
+        If the current parts do not belong together.
     FileExistsError
         If the folder holds a detector already.
     """
-    for artifact in parts or [project.store.current(name) for name in PARTS]:
+    for artifact in parts or current_parts(project.store):
         place = folder / artifact.path.parent.relative_to(project.store.root)
         if place.exists():
             raise FileExistsError(f"{folder}: holds a {artifact.name} already. Name an empty folder.")
@@ -52,6 +55,21 @@ def save_detector(project: Project, folder: Path, parts: Sequence[Artifact] | No
     followed = project.settings.model_dump(mode="json", include=set(SECTIONS))
     (folder / BASE_FILE).write_text(yaml.safe_dump(followed, sort_keys=False), encoding="utf-8")
     return folder
+
+
+def current_parts(store: Store) -> list[Artifact]:
+    """The bank, the fusion and the thresholds that are current.
+
+    Raises
+    ------
+    MissingArtifactError
+        If the graph has not made one of them yet.
+    MixedVersionsError
+        If they do not belong together: the graph is being rebuilt, or was left halfway.
+    """
+    parts = [store.current(name) for name in PARTS]
+    lineage_of(parts, where="the detector")
+    return parts
 
 
 def open_detector(folder: Path, device: str = "cpu") -> Project:
