@@ -14,7 +14,7 @@ from functools import cache
 from types import CodeType, FrameType
 from typing import Any
 
-from traces_core.store import code
+from traces_core.store import code, running
 from traces_core.store.source import find_module
 
 
@@ -40,8 +40,8 @@ def recording() -> Iterator[Recorded]:
         if event not in ("call", "c_call"):
             return
         if threading.get_ident() == main:
-            function = code._running.get()
-            current[0] = "" if function is None else f"{function.__module__}:{function.__qualname__}"
+            step = running._running.get()
+            current[0] = "" if step is None else f"{step.function.__module__}:{step.function.__qualname__}"
         step = current[0]
         if not step:
             return

@@ -36,7 +36,7 @@ from rebuild.expectations import (
     digests,
 )
 from rebuild.sites import Site, computed
-from rebuild.workers import Outcome, Workers, forking
+from rebuild.workers import Outcome, Workers, forking, history
 
 pytestmark = pytest.mark.timeout(1200)  # whole runs of the graph, one test twenty of them: a busy machine
 NOTHING: Parts = {}
@@ -170,7 +170,9 @@ TABLE = [
 @pytest.fixture(scope="module")
 def drawn(tmp_path_factory: pytest.TempPathFactory) -> Site:
     """A site where nothing has been made."""
-    return Site.drawn(tmp_path_factory.mktemp("drawn"))
+    site = Site.drawn(tmp_path_factory.mktemp("drawn"))
+    with history(site.folder):  # two processes at once cannot both make the tables
+        return site
 
 
 @pytest.fixture(scope="module")
@@ -261,7 +263,7 @@ def test_two_runs_at_once_end_as_one_run(drawn: Site, made: Site, workers: Worke
 def test_an_update_that_arrives_while_its_consumers_run_is_not_lost(
     made: Site, workers: Workers, tmp_path: Path
 ) -> None:
-    """It is found by its state afterwards, and what comes out is what a run after both changes makes."""
+    """The walk looks again and makes it, too: what comes out is what a run after both changes makes."""
     site, together = made.copy(tmp_path / "site"), made.copy(tmp_path / "together")
     late = site.sentence("street"), "a person climbs over a fence"
     for one in (site, together):
@@ -272,8 +274,7 @@ def test_an_update_that_arrives_while_its_consumers_run_is_not_lost(
     site.edit("street", *late)
     workers.finish(process, file)
     outcome = workers.run(site, looks=True)
-    changes = {(asset, part) for asset, part, _ in outcome.stale if asset in WATCHED}
-    assert changes == {("trace_corpus", "street")}
+    assert not [asset for asset, *_ in outcome.stale if asset in WATCHED]
     workers.run(together)
     assert digests(site) == digests(together)
 

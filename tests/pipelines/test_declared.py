@@ -17,7 +17,7 @@ from pipelines.tracking import Tracker
 from traces_core.project import Project
 from traces_core.settings import Settings
 from traces_core.steps.wiring import BY_CONTEXT, BY_SHARD, STEPS, Artifacts, inputs_of
-from traces_core.store import Artifact, Store, code
+from traces_core.store import Artifact, Store, code, running
 
 GRAPH = defs.resolve_asset_graph()
 MADE_BY_STEPS = sorted(key for key in DECLARED if key.to_user_string() in STEPS)
@@ -63,7 +63,7 @@ class ReadSettings:
         self._settings, self._names = settings, names
 
     def __getattr__(self, name: str) -> Any:
-        if name in Settings.model_fields and code._running.get() is not None:
+        if name in Settings.model_fields and running._running.get() is not None:
             self._names.add(name)
         return getattr(self._settings, name)
 

@@ -164,6 +164,8 @@ class Clone:
     root: Path
     output: dict[str, str] = field(default_factory=dict)
     computed: dict[str, set[str]] = field(default_factory=dict)
+    logged: list[int] = field(default_factory=list)
+    """The last record of Dagster's log after each step."""
 
     def call(self, *command: str, **variables: str) -> str:
         """Run a command there; what it wrote of its work."""
@@ -191,13 +193,16 @@ class Clone:
         """What `make demo` runs, with one `dvc commit` at its end."""
         self.call(sys.executable, "-m", "pipelines.run", "demo", TRACES_DVC="1")
 
-    def tell(self, step: str, output: str) -> None:
+    def note(self, step: str, output: str) -> None:
         """Keep what a step printed, and which assets it computed."""
         self.output[step] = output
-        self.computed[step] = {name for name, made in self.materialized().items() if made["computed"]}
+        since = self.logged[-1] if self.logged else 0
+        self.computed[step] = {name for name, made in self.materialized(since).items() if made["computed"]}
+        with dg.DagsterInstance.from_config(str(self.root)) as instance:
+            self.logged.append(instance.event_log_storage.get_maximum_record_id() or 0)
 
-    def materialized(self) -> dict[str, dict[str, Any]]:
-        """The metadata of each asset's latest materialization."""
+    def materialized(self, since: int = 0) -> dict[str, dict[str, Any]]:
+        """The metadata of each asset's latest materialization, of those after a record of the log."""
         with dg.DagsterInstance.from_config(str(self.root)) as instance:
             records = {
                 _name(key): instance.fetch_materializations(key, limit=1).records
@@ -206,7 +211,7 @@ class Clone:
         return {
             name: {key: value.value for key, value in events[0].asset_materialization.metadata.items()}
             for name, events in records.items()
-            if events
+            if events and events[0].storage_id > since
         }
 
 
@@ -245,10 +250,10 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Clone:
     """The story: make everything, commit, try another k, share, lose everything, fetch it, make it again."""
     here = _checkout(tmp_path_factory.mktemp("dvc") / "clone")
     here.make()
-    here.tell("made", here.dvc("status", "--with-deps", "benchmark"))
+    here.note("made", here.dvc("status", "--with-deps", "benchmark"))
     here.git("add", ".")
     here.git("commit", "-q", "-m", "The first version")
-    here.tell("tried", here.dvc("exp", "run", "-S", "scoring.k=2", "benchmark"))
+    here.note("tried", here.dvc("exp", "run", "-S", "scoring.k=2", "benchmark"))
     here.output["status"] = here.dvc("status", "--with-deps", "benchmark")
     here.output["metrics"] = here.dvc("metrics", "diff", "--json")
     here.output["plots"] = here.dvc("plots", "diff", "--json")
@@ -258,7 +263,7 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Clone:
         shutil.rmtree(here.root / lost)
     here.output["pull"] = here.dvc("pull", "--allow-missing")
     here.make()
-    here.tell("fetched", here.dvc("status", "--with-deps", "benchmark"))
+    here.note("fetched", here.dvc("status", "--with-deps", "benchmark"))
     here.output["listed"] = here.dvc("ls", "-R", "--json", "--show-hash", ".", "data")
     return here
 

@@ -19,12 +19,14 @@ import threading
 import time
 import traceback
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
+import dagster as dg
 import torch
 
 from rebuild.sites import Site
@@ -177,9 +179,13 @@ def work(fields: dict[str, Any]) -> None:
     Path(job.outcome_path).write_text(json.dumps(asdict(outcome)))
 
 
-def _materialize(job: Job, outcome: Outcome) -> None:
-    import dagster as dg
+def history(folder: Path) -> AbstractContextManager[dg.DagsterInstance]:
+    """The instance of a site, which goes with its copies."""
+    (folder / "dagster").mkdir(exist_ok=True)
+    return dg.DagsterInstance.local_temp(str(folder / "dagster"), SILENT)
 
+
+def _materialize(job: Job, outcome: Outcome) -> None:
     import pipelines.definitions  # noqa: F401  the graph that is walked
     from pipelines.plan import look
     from pipelines.resources import ProjectResource
@@ -189,9 +195,7 @@ def _materialize(job: Job, outcome: Outcome) -> None:
         known = look(ProjectResource().open()).known
         outcome.stale = [[part.asset.path[0], part.partition, reason] for part, reason in known.items()]
     if job.selection:
-        history = Path(job.folder) / "dagster"
-        history.mkdir(exist_ok=True)
-        with dg.DagsterInstance.local_temp(str(history), SILENT) as instance:
+        with history(Path(job.folder)) as instance:
             try:
                 walk(job.selection, instance=instance, tell=partial(_note_step, Path(job.outcome_path)))
             except GraphError as error:

@@ -320,6 +320,6 @@ def test_a_look_says_whether_the_model_could_be_asked(nobody: str) -> None:
 
 def test_a_look_at_an_address_where_something_else_answers_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     with misbehaving() as server:
-        monkeypatch.setattr(Misbehaving, "listed", Answer(raw=b"<html></html>", kind="text/html"))
+        monkeypatch.setattr(Misbehaving, "models", Answer(raw=b"<html></html>", kind="text/html"))
         with pytest.raises(WriterUnavailableError, match="does not answer as an OpenAI-compatible server"):
             look("openai", WritingSettings(model="big-writer"), Server(base_url=server.url))

@@ -110,16 +110,16 @@ def trace_index(project: Project, trace_corpus: list[Artifact], trace_embeddings
     def build(folder: Path) -> tuple[Path, dict[str, Any]]:
         start = _bank_to_start_from(project, made_from)
         if start is None:
-            read = sorted(parts)
             made = Bank.build(
                 *kept_traces(trace_corpus, trace_embeddings), project.clip.space, project.settings.bank
             )
         else:
             old, changed = start
-            read = sorted(changed & set(parts))
-            came = {name: kept_traces(*([one] for one in parts[name])) for name in read}
+            came = {
+                name: kept_traces(*([one] for one in parts[name])) for name in sorted(changed & set(parts))
+            }
             made = old.with_contexts(came, changed - set(parts))
-        facts = {"traces": len(made), "contexts": len(made.contexts), "contexts_read": len(read)}
+        facts = {"traces": len(made), "contexts": len(made.contexts)}
         return made.save(folder), facts
 
     index = project.store.remember_path("trace_index", made_from=made_from, write=build)
