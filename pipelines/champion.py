@@ -1,8 +1,9 @@
 """The gate before `models:/traces@champion`: a new detector takes the alias only if it is no worse.
 
-Both are measured on today's footage, ground truth and rate of false alarms; what the champion got when it
-was registered is not asked. The rule is in `traces_core.metrics.promotion`, its reasons in
-docs/decisions/0019.
+It is compared with one baseline, measured on today's footage, ground truth and rate of false alarms: the
+champion, or the version that the champion was itself compared with, as long as that one is better by however
+little. So many small steps down add up to no more than one. The rule is in
+`traces_core.metrics.promotion`, its reasons in docs/decisions/0019.
 How a version is made is in `mlflow_model`.
 """
 
@@ -35,6 +36,10 @@ ALIAS = "champion"
 """Who runs the detector asks for `models:/traces@champion`."""
 
 
+class ChampionError(TracesError):
+    """The version that everything is compared with cannot be measured."""
+
+
 def promote(
     project: Project,
     tracker: Tracker,
@@ -65,30 +70,37 @@ def promote(
     run = benchmark_run(tracker, project, measured, Artifacts(project.variant()), tags or {})
     version = registered_version(run, project, card, parts)
     verdict = _judge(tracker, project, late_row(measured), version)
-    verdict_text = f"{'is' if verdict.is_passed else 'is not'} the champion: {verdict.reason}"
-    return replace(run, facts={"version": str(version.version), "gate": verdict_text})
+    if verdict.is_passed:
+        gate = f"is the champion: {verdict.reason}"
+    else:
+        alias = f"MlflowClient().set_registered_model_alias({NAME!r}, {ALIAS!r}, {str(version.version)!r})"
+        gate = f"is not the champion: {verdict.reason}. To make it the champion all the same: {alias}"
+    return replace(run, facts={"version": str(version.version), "gate": gate})
 
 
 def _judge(tracker: Tracker, project: Project, row: Row, version: ModelVersion) -> Verdict:
-    """Give a version the alias if it is no worse than the champion; what was decided becomes its tags."""
+    """Give a version the alias if it is no worse than the baseline; what was decided becomes its tags."""
     client, champion = tracker.client, _champion(tracker.client)
-    if champion is None:
-        verdict = Verdict(True, "the first version", {}, {})
-    elif champion.version == version.version:
+    if champion is not None and champion.version == version.version:
         return Verdict(True, "it was already", {}, {})
-    else:
-        try:
-            old = late_row(_measured_today(tracker, project, champion))
-            verdict = compare(row, old, f"version {champion.version}")
-        except TracesError as error:
-            reason = f"version {champion.version} cannot be measured by this code: {error}"
-            verdict = Verdict(False, reason, {}, {})
+    try:
+        bar = None if champion is None else _bar(tracker, champion)
+        verdict = (
+            Verdict(True, "the first version", {}, {})
+            if bar is None
+            else compare(row, late_row(_measured_today(tracker, project, bar)), f"version {bar.version}")
+        )
+    except TracesError as error:
+        verdict = Verdict(False, str(error), {}, {})
     decided = {
         "gate": "passed" if verdict.is_passed else "kept aside",
         "gate_reason": verdict.reason,
         "ground_truth": row["ground_truth"]["fingerprint"],
         **{name: str(row[name]) for name in MEASURES},
     }
+    if verdict.is_passed:
+        is_bar = bar is None or verdict.is_new_baseline
+        decided["baseline"] = str(version.version if is_bar else bar.version)
     for name, value in decided.items():
         client.set_model_version_tag(NAME, version.version, name, value)
     if verdict.is_passed:
@@ -97,18 +109,27 @@ def _judge(tracker: Tracker, project: Project, row: Row, version: ModelVersion) 
 
 
 def baseline(project: Project, tracker: Tracker) -> tuple[Row, str]:
-    """What a new bank or detector must not fall behind on this footage, and its name: the champion.
+    """What a new bank or detector must not fall behind on this footage, and its name.
 
-    Where there is none, or this code cannot measure it, it is the detector that the settings make.
+    The champion, or the version that it was itself compared with where that one was a little better. Where
+    there is no champion, it is the detector that the settings make.
+
+    Raises
+    ------
+    ChampionError
+        If this code cannot measure it.
     """
-    champion, name = _champion(tracker.client), "the present detector"
-    if champion is not None:
-        version = f"version {champion.version}"
-        try:
-            return late_row(_measured_today(tracker, project, champion)), version
-        except TracesError as error:
-            name = f"{name}, for {version} cannot be measured by this code ({error})"
-    return present_row(project), name
+    champion = _champion(tracker.client)
+    if champion is None:
+        return present_row(project), "the present detector"
+    bar = _bar(tracker, champion)
+    return late_row(_measured_today(tracker, project, bar)), f"version {bar.version}"
+
+
+def _bar(tracker: Tracker, champion: ModelVersion) -> ModelVersion:
+    """The version that the champion was compared with, if it is still the better one; else the champion."""
+    number = champion.tags.get("baseline", champion.version)
+    return champion if number == str(champion.version) else tracker.client.get_model_version(NAME, number)
 
 
 def _champion(client: MlflowClient) -> ModelVersion | None:
@@ -131,4 +152,10 @@ def _measured_today(tracker: Tracker, project: Project, champion: ModelVersion) 
         today = replace(
             project, store=project.store.aside(), settings=project.settings.model_copy(update=own)
         )
-        return benchmark_with(today, *(detector.store.current(name) for name in PARTS[:2]))
+        try:
+            return benchmark_with(today, *(detector.store.current(name) for name in PARTS[:2]))
+        except TracesError as error:
+            raise ChampionError(
+                f"version {champion.version} cannot be measured by this code, so nothing can be compared "
+                f"with it: {error}"
+            ) from error

@@ -13,7 +13,7 @@ import dagster as dg
 from pydantic import Field
 
 from pipelines.automation import LLM
-from pipelines.champion import baseline, promote
+from pipelines.champion import ChampionError, baseline, promote
 from pipelines.resources import ProjectResource, TrackerResource
 from pipelines.tracking import Tracker
 from pipelines.walk import DEMO, walk_as_job
@@ -51,7 +51,11 @@ def try_new_bank(
             allow_retries=False,
         )
     seed = opened.settings.writing.seed + 1 if config.seed is None else config.seed
-    verdict, champion = judged(opened, seed, *baseline(opened, tracker.open())), "not asked"
+    champion = "not asked"
+    try:
+        verdict = judged(opened, seed, *baseline(opened, tracker.open()))
+    except ChampionError as error:
+        verdict = Verdict(False, str(error), {}, {})
     if verdict.is_passed:
         folder = Path(project.params or os.environ.get(PARAMS_VARIABLE) or project_root())
         take(folder, seed, lambda: walk_as_job(context, DEMO))

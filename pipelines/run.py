@@ -106,6 +106,9 @@ def show_results(console: Console) -> dict[str, Any]:
     console.print(result_table(results["rows"], results["baselines"]))
     if "pocket" in results["provenance"]["space"]:
         console.print(POCKET_NOTICE)
+    gate = _gate()
+    if gate is not None:
+        console.print(f"this detector       {gate}", highlight=False, soft_wrap=True)
     console.print(
         f"pages               {project.machine.reports / 'benchmark' / 'index.html'}\n"
         f"numbers             {project.machine.reports / 'benchmark.json'}\n"
@@ -115,6 +118,14 @@ def show_results(console: Console) -> dict[str, Any]:
         soft_wrap=True,
     )
     return results
+
+
+def _gate() -> str | None:
+    """What the gate says of the detector that is current: whether it is the champion, and why not."""
+    event = dg.DagsterInstance.get().get_latest_materialization_event(dg.AssetKey("detector_model"))
+    made = event.asset_materialization if event is not None else None
+    gate = made.metadata.get("mlflow_gate") if made is not None else None
+    return None if gate is None else str(gate.value)
 
 
 def write_docs(results: dict[str, Any], console: Console) -> None:

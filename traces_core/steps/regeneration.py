@@ -47,7 +47,7 @@ def judged(project: Project, seed: int, baseline: Row, name: str) -> Verdict:
     faults = _faults(other)
     if faults:
         return Verdict(False, f"it does not pass the gates: {'; '.join(faults)}", {}, {})
-    return compare(present_row(other), baseline, name)
+    return compare(present_row(other), baseline, name, must_rise=True)
 
 
 def present_row(project: Project) -> Row:
