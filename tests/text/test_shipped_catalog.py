@@ -85,5 +85,19 @@ def test_each_context_in_use_passes_every_gate_of_its_encoder(
     clip = ClipEncoder.load()
     corpus = write_corpus([catalog[context]])
     vectors = clip.encode_texts(corpus["text"].to_list())
-    for finding in check_corpus(corpus, vectors, unknown_words=clip.unknown_words):
+    checks = {"unknown_words": clip.unknown_words, "encode": clip.encode_texts}
+    for finding in check_corpus(corpus, vectors, **checks):
         assert finding.passed, f"{finding.name}: {finding.text}"
+
+
+def test_a_context_whose_sides_are_swapped_is_refused(catalog: dict[str, Context]) -> None:
+    """All of them, by an encoder that knows few of their words; as they are shipped, none."""
+    clip = ClipEncoder.load()
+    for name, context in catalog.items():
+        corpus = write_corpus([context])
+        vectors = clip.encode_texts(corpus["text"].to_list())
+        other = pl.col("side").replace({"normal": "anomalous", "anomalous": "normal"})
+        for sides, passes in ((pl.col("side"), True), (other, False)):
+            findings = check_corpus(corpus.with_columns(side=sides), vectors, encode=clip.encode_texts)
+            [finding] = [one for one in findings if one.name == "swapped_sides"]
+            assert finding.passed is passes, f"{name}: {finding.text}"

@@ -88,7 +88,10 @@ def corpus_findings(project: Project, corpus: Artifact, vectors: Artifact | None
     """What the gates say about one context's traces."""
     unit = None if vectors is None else vectors.read()["vectors"]
     limits = CorpusLimits(near_duplicate=project.settings.corpus.near_duplicate_cosine)
-    return check_corpus(corpus.read(), unit, unknown_words=project.clip.unknown_words, limits=limits)
+    clip = project.clip
+    return check_corpus(
+        corpus.read(), unit, unknown_words=clip.unknown_words, encode=clip.encode_texts, limits=limits
+    )
 
 
 @step

@@ -69,7 +69,7 @@ def _answering(
     corpus = catalog_corpus(catalog, settings.contexts, settings.classes, scene=scene)
     vectors = encoder.encode_texts(corpus["text"].to_list())
     limits = CorpusLimits(near_duplicate=settings.near_duplicate_cosine)
-    return corpus, vectors, check_corpus(corpus, vectors, limits=limits)
+    return corpus, vectors, check_corpus(corpus, vectors, encode=encoder.encode_texts, limits=limits)
 
 
 @step

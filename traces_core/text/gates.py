@@ -8,14 +8,15 @@ which of two equal sentences stays in `duplicates`, what a single file must say 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 import polars as pl
 
 from traces_core.text.catalog import SIDES
 from traces_core.text.duplicates import find_repetitions, readable_rows
 from traces_core.text.findings import FEWEST, CorpusLimits, Finding, finding
-from traces_core.text.vector_gates import check_vectors
+from traces_core.text.reference import HARMLESS, WRONG
+from traces_core.text.vector_gates import check_vectors, swapped_sides
 from traces_core.types import Array
 
 __all__ = ["CorpusLimits", "Finding", "check_corpus", "sentence_faults"]
@@ -40,6 +41,7 @@ def check_corpus(
     vectors: Array | None = None,
     *,
     unknown_words: Callable[[str], Iterable[str]] | None = None,
+    encode: Callable[[Sequence[str]], Array] | None = None,
     limits: CorpusLimits | None = None,
 ) -> list[Finding]:
     """Every check of a corpus, in a fixed order.
@@ -53,6 +55,8 @@ def check_corpus(
     unknown_words
         Says which words of a sentence the text encoder has never seen: adds a warning about them, and
         keeps such sentences out of the checks by vectors, which would judge what the encoder cannot read.
+    encode
+        The text encoder of the vectors: adds the check that the sides are not swapped.
     limits
         Thresholds; None takes the defaults.
 
@@ -60,7 +64,8 @@ def check_corpus(
     -------
     list of Finding
         `both_sides`, `duplicates`, `length`, `language`, `diversity`; with vectors `near_duplicates`,
-        `side_leakage` and `self_similarity`; with `unknown_words` `vocabulary`.
+        `side_leakage` and `self_similarity`; with vectors and `encode` `swapped_sides`; with
+        `unknown_words` `vocabulary`.
 
     Raises
     ------
@@ -82,6 +87,8 @@ def check_corpus(
             raise ValueError(f"check_corpus: {len(vectors)} vectors for {len(corpus)} sentences")
         readable = readable_rows(corpus["text"].to_list(), unknown_words or (lambda _: ()))
         findings += check_vectors(corpus, vectors, readable, limits)
+        if encode is not None:
+            findings.append(swapped_sides(corpus, vectors, encode(WRONG), encode(HARMLESS)))
     if unknown_words is not None:
         findings.append(_vocabulary(corpus, unknown_words))
     return findings
