@@ -12,6 +12,8 @@ the time embedding to W (nearest neighbour), and the layers need W as well.
 
 from __future__ import annotations
 
+import json
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -38,18 +40,49 @@ WEIGHT_FILES = ("model.safetensors", "pytorch_model.bin")
 _Parts = tuple[Array, Array, Array | None, Array | None]
 
 
+@dataclass(frozen=True)
+class _Config:
+    """What is needed of a model's configuration before its weights are."""
+
+    image_size: int
+    patch_size: int
+    hidden_size: int
+    labels: tuple[str, ...]
+
+
+def _config_of(folder: Path) -> _Config:
+    """From the file, where that says all of it: a look need not load the library (a second)."""
+    content = json.loads((folder / CONFIG_FILE).read_text(encoding="utf-8"))
+    if not {"image_size", "patch_size", "hidden_size", "id2label"} <= content.keys():
+        from transformers import TimesformerConfig  # which knows the defaults
+
+        content = TimesformerConfig.from_pretrained(folder).to_dict()
+    labels = {int(index): str(label) for index, label in content["id2label"].items()}
+    return _Config(
+        int(content["image_size"]),
+        int(content["patch_size"]),
+        int(content["hidden_size"]),
+        tuple(labels[index] for index in range(len(labels))),
+    )
+
+
 class TimesformerEncoder:
     """Windows to one token per frame, and to the probabilities of action labels."""
 
     def __init__(
-        self, folder: Path, window_input: WindowInput, config: Any, settings: TimesformerSettings, device: str
+        self,
+        folder: Path,
+        window_input: WindowInput,
+        config: _Config,
+        settings: TimesformerSettings,
+        device: str,
     ) -> None:
         self._folder = folder
         self._input = window_input
         self._config = config
         self._settings = settings
         self._device, self._dtype = torch.device(device), DTYPES[settings.precision]
-        self._labels = tuple(str(config.id2label[index]) for index in range(config.num_labels))
+        self._labels = config.labels
 
     @cached_property
     def _model(self) -> Any:
@@ -86,17 +119,15 @@ class TimesformerEncoder:
         (2, 16, 128)
         """
         settings = settings or TimesformerSettings()
-        from transformers import TimesformerConfig
-
         folder = _find_folder(settings.model)
-        config = TimesformerConfig.from_pretrained(folder)
-        window_input = WindowInput.from_folder(folder, int(config.image_size))
+        config = _config_of(folder)
+        window_input = WindowInput.from_folder(folder, config.image_size)
         return cls(folder, window_input, config, settings, device)
 
     @property
     def dimensions(self) -> int:
         """D."""
-        return int(self._config.hidden_size)
+        return self._config.hidden_size
 
     @property
     def window_frames(self) -> int:
@@ -106,7 +137,7 @@ class TimesformerEncoder:
     @property
     def grid_edge(self) -> int:
         """G: a frame has G x G patches."""
-        return int(self._config.image_size) // int(self._config.patch_size)
+        return self._config.image_size // self._config.patch_size
 
     @cached_property
     def fingerprint(self) -> str:

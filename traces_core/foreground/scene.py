@@ -12,7 +12,6 @@ from typing import Any
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import theilslopes
 
 from traces_core.errors import TooLittleFootageError
 from traces_core.foreground.settings import ForegroundSettings
@@ -122,5 +121,7 @@ def _line(people: Values) -> tuple[float, float]:
             f"a scene: {len(people)} blobs that may be a person alone; {len(points)} bands of {BAND} rows "
             f"hold at least {LEAST_BLOBS}, two are needed. Add normal footage in which people walk."
         )
+    from scipy.stats import theilslopes  # a second: only for those who learn a scene
+
     slope, start = theilslopes(*np.array(points).T)[:2]
     return float(start), float(slope)

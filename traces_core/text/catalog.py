@@ -138,11 +138,17 @@ def parse_context(text: str, path: Path | str) -> Context:
     return _parsed(text, Path(path))
 
 
+def _nodes_and_values(text: str) -> tuple[yaml.Node | None, object]:
+    try:
+        return yaml.compose(text, Loader=yaml.CSafeLoader), yaml.load(text, yaml.CSafeLoader)
+    except yaml.YAMLError:  # said better by the one in Python, which takes ten times as long
+        return yaml.compose(text, Loader=yaml.SafeLoader), yaml.safe_load(text)
+
+
 @lru_cache(maxsize=256)
 def _parsed(text: str, path: Path) -> Context:
     try:
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
-        values = yaml.safe_load(text)
+        node, values = _nodes_and_values(text)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         problem = f"this is not YAML: {error.problem or error.context}"
