@@ -12,12 +12,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
 
 from traces_core.metrics import columns_of
 from traces_core.report.markdown import number_columns, table
 from traces_core.report.model import Pixels
+from traces_core.report.plots import canvas
 from traces_core.types import Array, Interval, ScoreTrack
 
 _MEANING = """\
@@ -97,8 +96,7 @@ def ped2_markdown(results: Mapping[str, Any]) -> str:
 def ped2_picture(moments: Sequence[ClipPeak]) -> bytes:
     """A PNG: of each clip a frame, its surprise laid over it, and the scores of the clip with its marks."""
     rows = -(-len(moments) // 3)
-    figure = Figure(figsize=(16, 4.4 * rows), layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = canvas(figsize=(16, 4.4 * rows), layout="constrained")
     highest = max(float(moment.surprise.max()) for moment in moments)
     top = max(float(np.max(moment.track.values)) for moment in moments)
     grid = figure.subplots(2 * rows, 3, height_ratios=[3.6, 1] * rows, squeeze=False)

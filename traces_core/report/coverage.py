@@ -5,13 +5,16 @@ The numbers come from `traces_core.text.coverage`.
 
 from __future__ import annotations
 
-import matplotlib
+from typing import TYPE_CHECKING
+
 import numpy as np
-from matplotlib.axes import Axes
 
 from traces_core.report.formatting import number, words
-from traces_core.report.plots import _ONE_AT_A_TIME, _STYLE, ALARM, CALM, INK, SOFT, Format, _bytes, _figure
+from traces_core.report.plots import ALARM, CALM, INK, SOFT, Format, _bytes, _figure, drawing
 from traces_core.text.coverage import Coverage
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 _WRITTEN = 14
 """Classes up to which the cosines are written into the squares."""
@@ -29,7 +32,7 @@ def coverage_picture(coverage: Coverage, *, title: str = "", file_format: Format
     """
     count = len(coverage.names)
     side = 1.6 + 0.3 * count
-    with _ONE_AT_A_TIME, matplotlib.rc_context(_STYLE):
+    with drawing():
         figure = _figure(side + 3.8, side)
         heat, bars = figure.subplots(1, 2, width_ratios=[side, 3.0])
         _heat_map(heat, coverage)

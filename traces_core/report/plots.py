@@ -8,15 +8,11 @@ from __future__ import annotations
 
 import io
 import threading
-from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Literal
 
-import matplotlib
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
-from matplotlib.patches import ConnectionPatch
 from numpy.typing import ArrayLike, NDArray
 
 from traces_core.errors import NotFiniteError
@@ -26,6 +22,10 @@ from traces_core.report.formatting import number as number_text
 from traces_core.report.model import Pixels, Row, label, number, refuse_nan
 from traces_core.report.strips import time_ticks
 from traces_core.types import Interval, ScoreTrack
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 Format = Literal["png", "svg"]
 
@@ -54,6 +54,15 @@ _STYLE: dict[str, Any] = {
     "savefig.facecolor": "white",
 }
 _ONE_AT_A_TIME = threading.Lock()
+
+
+@contextmanager
+def drawing() -> Iterator[None]:
+    """Within, figures have the style of the project, and nobody else draws."""
+    import matplotlib  # half a second: only for those who draw
+
+    with _ONE_AT_A_TIME, matplotlib.rc_context(_STYLE):
+        yield
 
 
 def score_curve(
@@ -91,7 +100,7 @@ def score_curve(
     end_s = duration_s or max((float(t.times_s[-1]) for t in tracks.values() if len(t)), default=1.0) or 1.0
     rows = max(1, len(tracks))
     heights = _thumbnail_height(frames) + [1.55] * rows
-    with _ONE_AT_A_TIME, matplotlib.rc_context(_STYLE):
+    with drawing():
         figure = _figure(9.6, sum(heights) + 0.75)
         axes = figure.subplots(len(heights), 1, sharex=True, squeeze=False, height_ratios=heights)[:, 0]
         for i, (stream, track) in enumerate(tracks.items()):
@@ -120,7 +129,7 @@ def dots(
         refuse_nan(row)
     groups = [group for _, group in group_rows(rows, baselines)]
     lines = [(row, i > 0) for i, group in enumerate(groups) for row in group]
-    with _ONE_AT_A_TIME, matplotlib.rc_context(_STYLE):
+    with drawing():
         figure = _figure(7.6, 0.34 * max(2, len(lines)) + 0.9)
         axis = figure.subplots()
         axis.axvline(0.5, color=SOFT, linewidth=0.8, linestyle=(0, (3, 3)))
@@ -146,7 +155,7 @@ def training_curves(
     file_format: Format = "png",
 ) -> bytes:
     """Losses, or whatever changed with training, over steps (1, 2, ... where none are given)."""
-    with _ONE_AT_A_TIME, matplotlib.rc_context(_STYLE):
+    with drawing():
         figure = _figure(7.6, 3.1)
         axis = figure.subplots()
         for i, (name, values) in enumerate(curves.items()):
@@ -169,9 +178,8 @@ def training_curves(
 def sparkline(values: ArrayLike, *, width: int = 240, height: int = 48) -> bytes:
     """A bare curve of `values`, shape (T,), as a small PNG with a clear ground; a dot marks the highest."""
     ys = _refuse("sparkline", values)
-    with _ONE_AT_A_TIME, matplotlib.rc_context(_STYLE):
-        figure = Figure(figsize=(width / 100, height / 100), dpi=100)
-        FigureCanvasAgg(figure)
+    with drawing():
+        figure = canvas(figsize=(width / 100, height / 100), dpi=100)
         axis = figure.add_axes((0.02, 0.08, 0.96, 0.84))
         axis.set_axis_off()
         if len(ys):
@@ -180,10 +188,18 @@ def sparkline(values: ArrayLike, *, width: int = 240, height: int = 48) -> bytes
         return _bytes(figure, "png", clear=True)
 
 
-def _figure(width: float, height: float) -> Figure:
-    figure = Figure(figsize=(width, height), layout="constrained")
+def canvas(**how: Any) -> Figure:
+    """An empty figure that is drawn as pixels; `how` as matplotlib's `Figure` takes it."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(**how)
     FigureCanvasAgg(figure)
     return figure
+
+
+def _figure(width: float, height: float) -> Figure:
+    return canvas(figsize=(width, height), layout="constrained")
 
 
 def _bytes(figure: Figure, file_format: Format, *, clear: bool = False) -> bytes:
@@ -243,6 +259,8 @@ def _thumbnail_height(frames: Sequence[tuple[float, Pixels]]) -> list[float]:
 
 
 def _thumbnails(axis: Axes, below: Axes, frames: Sequence[tuple[float, Pixels]]) -> None:
+    from matplotlib import patches
+
     """Frames in a row, as wide as the room allows, each with a line down to its time."""
     axis.set_axis_off()
     room = 1.0 / len(frames)
@@ -251,7 +269,7 @@ def _thumbnails(axis: Axes, below: Axes, frames: Sequence[tuple[float, Pixels]])
         inset.imshow(frame, interpolation="lanczos")
         inset.set_anchor("S")
         inset.set_axis_off()
-        line = ConnectionPatch(
+        line = patches.ConnectionPatch(
             (0.5, 0), (time_s, 1), inset.transAxes, below.get_xaxis_transform(), color=SOFT, linewidth=0.8
         )
         axis.figure.add_artist(line)
