@@ -12,7 +12,6 @@ the time embedding to W (nearest neighbour), and the layers need W as well.
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -51,19 +50,12 @@ class _Config:
 
 
 def _config_of(folder: Path) -> _Config:
-    """From the file, where that says all of it: a look need not load the library (a second)."""
-    content = json.loads((folder / CONFIG_FILE).read_text(encoding="utf-8"))
-    if not {"image_size", "patch_size", "hidden_size", "id2label"} <= content.keys():
-        from transformers import TimesformerConfig  # which knows the defaults
+    """Read by the library here, not at the first encoding: two threads must not both import it first."""
+    from transformers import TimesformerConfig
 
-        content = TimesformerConfig.from_pretrained(folder).to_dict()
-    labels = {int(index): str(label) for index, label in content["id2label"].items()}
-    return _Config(
-        int(content["image_size"]),
-        int(content["patch_size"]),
-        int(content["hidden_size"]),
-        tuple(labels[index] for index in range(len(labels))),
-    )
+    config = TimesformerConfig.from_pretrained(folder)
+    labels = tuple(str(config.id2label[index]) for index in range(config.num_labels))
+    return _Config(int(config.image_size), int(config.patch_size), int(config.hidden_size), labels)
 
 
 class TimesformerEncoder:
