@@ -102,7 +102,7 @@ def benchmark() -> None:
 
 
 @dg.job(
-    description="Try a bank from a new seed; it replaces the present one only if the benchmark is no worse."
+    description="Try a bank from a new seed; it replaces the present one only if the benchmark is better."
 )
 def regenerate_bank() -> None:
     """What is made on the way is kept by recipe, taken or not."""

@@ -28,7 +28,7 @@ def observe_sources_nightly(
     cron_schedule="0 2 * * 1",
     job_name="regenerate_bank",
     default_status=_ON,
-    description="Every Monday, where a language model writes: a bank from a new seed, taken if no worse.",
+    description="Every Monday, where a language model writes: a bank from a new seed, taken if better.",
 )
 def regenerate_bank_weekly(
     context: dg.ScheduleEvaluationContext, project: ProjectResource
