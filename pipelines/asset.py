@@ -22,6 +22,7 @@ from pipelines.declared import DECLARED, HANDED, Body, Declared, Input
 from pipelines.graph import served
 from pipelines.plan import look, partitions_of
 from pipelines.resources import ProjectResource, TrackerResource
+from pipelines.sources import CATALOG, section_key
 from traces_core.errors import MixedVersionsError
 from traces_core.store import ONLY, Artifact
 from traces_core.store.code import artifacts_kept, code_of, sections_read, steps_called
@@ -85,7 +86,7 @@ def asset(
 
 
 def _source(section: str) -> dg.AssetKey:
-    return dg.AssetKey("catalog") if section == "catalog" else dg.AssetKey(["settings", section])
+    return CATALOG if section == "catalog" else section_key(section)
 
 
 def _loaded_as(key: dg.AssetKey) -> str:

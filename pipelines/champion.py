@@ -83,12 +83,12 @@ def _judge(tracker: Tracker, project: Project, row: Row, version: ModelVersion) 
     client, champion = tracker.client, _champion(tracker.client)
     if champion is not None and champion.version == version.version:
         return Verdict(True, "it was already", {}, {})
+    bar = None if champion is None else _bar(tracker, champion)
     try:
-        bar = None if champion is None else _bar(tracker, champion)
         verdict = (
             Verdict(True, "the first version", {}, {})
             if bar is None
-            else compare(row, late_row(_measured_today(tracker, project, bar)), f"version {bar.version}")
+            else compare(row, *_measured_today(tracker, project, bar))
         )
     except TracesError as error:
         verdict = Verdict(False, str(error), {}, {})
@@ -122,8 +122,7 @@ def baseline(project: Project, tracker: Tracker) -> tuple[Row, str]:
     champion = _champion(tracker.client)
     if champion is None:
         return present_row(project), "the present detector"
-    bar = _bar(tracker, champion)
-    return late_row(_measured_today(tracker, project, bar)), f"version {bar.version}"
+    return _measured_today(tracker, project, _bar(tracker, champion))
 
 
 def _bar(tracker: Tracker, champion: ModelVersion) -> ModelVersion:
@@ -138,12 +137,15 @@ def _champion(client: MlflowClient) -> ModelVersion | None:
     return client.get_model_version(NAME, aliases[ALIAS]) if ALIAS in aliases else None
 
 
-def _measured_today(tracker: Tracker, project: Project, champion: ModelVersion) -> Artifact:
-    """The benchmark again with the champion's bank, fusion, encoders and scorer; nothing becomes current."""
+def _measured_today(tracker: Tracker, project: Project, version: ModelVersion) -> tuple[Row, str]:
+    """The benchmark again with a version's bank, fusion, encoders and scorer, and what to call that row.
+
+    Nothing becomes current.
+    """
     from mlflow.artifacts import download_artifacts
 
     # `models:/` would be looked up in MLflow's global store
-    where = tracker.client.get_model_version_download_uri(NAME, champion.version)
+    where = tracker.client.get_model_version_download_uri(NAME, version.version)
     with tempfile.TemporaryDirectory() as folder:
         uri = f"{where}/artifacts/detector"
         kept = download_artifacts(artifact_uri=uri, dst_path=folder, tracking_uri=tracker.uri)
@@ -152,10 +154,11 @@ def _measured_today(tracker: Tracker, project: Project, champion: ModelVersion) 
         today = replace(
             project, store=project.store.aside(), settings=project.settings.model_copy(update=own)
         )
+        name = f"version {version.version}"
         try:
-            return benchmark_with(today, *(detector.store.current(name) for name in PARTS[:2]))
+            measured = benchmark_with(today, *(detector.store.current(part) for part in PARTS[:2]))
+            return late_row(measured), name
         except TracesError as error:
             raise ChampionError(
-                f"version {champion.version} cannot be measured by this code, so nothing can be compared "
-                f"with it: {error}"
+                f"{name} cannot be measured by this code, so nothing can be compared with it: {error}"
             ) from error

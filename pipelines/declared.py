@@ -1,6 +1,7 @@
 """What an asset's function says about it: its inputs, its sources, and what its steps keep.
 
-The one place for the graph, the plan and DVC. How a function becomes an asset is in `asset`.
+The one place for the graph, the plan and DVC; and what a part of an asset is. How a function becomes an
+asset is in `asset`.
 """
 
 from __future__ import annotations
@@ -19,6 +20,26 @@ HANDED = ("context", "project", "tracker")
 Body = Callable[..., dg.MaterializeResult]
 Keys = Sequence[str] | None
 """Partitions of an asset; None where it has none."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """What one run makes of an asset: one of its partitions, or all of it."""
+
+    asset: dg.AssetKey
+    """The asset."""
+    partition: str | None
+    """Context, shard or seed; None where it has no partitions."""
+
+    def __str__(self) -> str:
+        name = self.asset.to_user_string()
+        return f"{name} [{self.partition}]" if self.partition else name
+
+    @property
+    def artifact(self) -> tuple[str, str]:
+        """Name and key under which the store has it."""
+        name, *key = self.asset.path
+        return name, self.partition or (key[0] if key else ONLY)
 
 
 @dataclass(frozen=True)

@@ -15,68 +15,68 @@ from dagster._core.storage.asset_check_execution_record import (
     AssetCheckPartitionInfo,
 )
 
+from pipelines.declared import Part
+
 if TYPE_CHECKING:
     from dagster._core.definitions.assets.graph.asset_graph import AssetGraph
-
-At = tuple[dg.AssetKey, str | None]
-"""An asset and its partition; None where it has none."""
 
 
 @dataclass(frozen=True)
 class History:
     """What an instance knew at one time."""
 
-    versions: Mapping[At, str]
+    versions: Mapping[Part, str]
     """Data version of the latest materialization."""
-    gates: Mapping[At, str | None]
+    gates: Mapping[Part, str | None]
     """Why a gate holds the dependents of a part back; None where it is judging just now."""
 
     @classmethod
     def of(cls, instance: dg.DagsterInstance, graph: AssetGraph, assets: Sequence[dg.AssetKey]) -> History:
         """What is known of some assets."""
         whole = [key for key in assets if graph.get(key).partitions_def is None]
-        versions = {
-            (record.asset_entry.asset_key, None): (event.tags or {}).get(DATA_VERSION_TAG, "")
-            for record in instance.get_asset_records(whole)
-            if (event := record.asset_entry.last_materialization) and (event := event.asset_materialization)
-        }
-        for key in assets:
-            if key not in whole:
-                tags = instance.event_log_storage.get_latest_tags_by_partition(
-                    key, DagsterEventType.ASSET_MATERIALIZATION, [DATA_VERSION_TAG]
+        versions: dict[Part, str] = {}
+        for record in instance.get_asset_records(whole):
+            event = record.asset_entry.last_materialization
+            made = event.asset_materialization if event is not None else None
+            if made is not None:
+                versions[Part(record.asset_entry.asset_key, None)] = (made.tags or {}).get(
+                    DATA_VERSION_TAG, ""
                 )
-                versions |= {(key, part): one.get(DATA_VERSION_TAG, "") for part, one in tags.items()}
-        return cls(versions, _gates(instance, graph, assets, versions.keys()))
-
-    def version(self, asset: dg.AssetKey, partition: str | None) -> str | None:
-        """The data version that Dagster shows; None where nothing was materialized."""
-        return self.versions.get((asset, partition))
+        for key in set(assets) - set(whole):
+            by_partition = versions_by_partition(instance, key, DagsterEventType.ASSET_MATERIALIZATION)
+            versions |= {Part(key, name): version for name, version in by_partition.items()}
+        return cls(versions, _gates(instance, graph, versions))
 
 
-def _gates(
-    instance: dg.DagsterInstance, graph: AssetGraph, assets: Sequence[dg.AssetKey], made: Collection[At]
-) -> dict[At, str | None]:
+def versions_by_partition(
+    instance: dg.DagsterInstance, asset: dg.AssetKey, kind: DagsterEventType
+) -> dict[str, str]:
+    """The data version of the latest event of a kind, by partition."""
+    tags = instance.event_log_storage.get_latest_tags_by_partition(asset, kind, [DATA_VERSION_TAG])
+    return {name: one.get(DATA_VERSION_TAG, "") for name, one in tags.items()}
+
+
+def _gates(instance: dg.DagsterInstance, graph: AssetGraph, made: Collection[Part]) -> dict[Part, str | None]:
     """By part: why a gate holds its dependents back; None where it is judging just now."""
+    assets = {part.asset for part in made}
     checks = [key for key in graph.asset_check_keys if key.asset_key in assets and graph.get(key).blocking]
     judged = {
         (info.check_key, info.partition_key): info
         for info in instance.event_log_storage.get_asset_check_partition_info(checks)
     }
-    gates: dict[At, str | None] = {}
-    for check in checks:
-        for asset, partition in (at for at in made if at[0] == check.asset_key):
-            info = judged.get((check, partition))
-            if info is None or not (info.is_current or _runs(instance, info)):
-                gates[asset, partition] = f"{check.name} has not judged it"
-            elif info.latest_execution_status == AssetCheckExecutionRecordStatus.PLANNED:
-                if _runs(instance, info):
-                    gates.setdefault((asset, partition), None)
-                else:
-                    gates[asset, partition] = f"{check.name} has not judged it"
-            elif info.latest_execution_status == AssetCheckExecutionRecordStatus.FAILED:
-                reason = _reason(instance, check, partition)
-                if reason is not None:
-                    gates[asset, partition] = f"{check.name}: {reason}"
+    gates: dict[Part, str | None] = {}
+    for check, part in ((check, part) for check in checks for part in made if part.asset == check.asset_key):
+        info = judged.get((check, part.partition))
+        status = None if info is None else info.latest_execution_status
+        is_planned = status == AssetCheckExecutionRecordStatus.PLANNED
+        if info is not None and is_planned and _runs(instance, info):
+            gates.setdefault(part, None)
+        elif info is None or is_planned or not info.is_current:
+            gates[part] = f"{check.name} has not judged it"
+        elif status == AssetCheckExecutionRecordStatus.FAILED:
+            reason = _reason(instance, check, part.partition)
+            if reason is not None:
+                gates[part] = f"{check.name}: {reason}"
     return gates
 
 

@@ -29,7 +29,7 @@ def mlflow_run(
     log
         Called unless the last materialization tells that it was done.
     """
-    before = _metadata_before(context)
+    before = latest_metadata(context.instance, context.asset_key)
     is_there = tracker.database is None or tracker.database.exists()
     if is_there and before.get("recipe") == recipe and before.get("mlflow_store") == tracker.place:
         metadata = {name: text for name, text in before.items() if name.startswith("mlflow_")}
@@ -45,8 +45,8 @@ def _as_link(text: str) -> dg.MetadataValue:
     return dg.MetadataValue.url(text) if text.startswith("http") else dg.MetadataValue.text(text)
 
 
-def _metadata_before(context: dg.AssetExecutionContext) -> dict[str, str]:
-    """The metadata of the last materialization of this asset, as text."""
-    event = context.instance.get_latest_materialization_event(context.asset_key)
+def latest_metadata(instance: dg.DagsterInstance, asset: dg.AssetKey) -> dict[str, str]:
+    """The metadata of the last materialization of an asset, as text; empty where there is none."""
+    event = instance.get_latest_materialization_event(asset)
     made = event.asset_materialization if event is not None else None
     return {name: str(value.value) for name, value in made.metadata.items()} if made is not None else {}

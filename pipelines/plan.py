@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from pipelines.declared import DECLARED
+from pipelines.declared import DECLARED, Part
 from pipelines.graph import served
 from pipelines.history import History
 from traces_core.project import Project
@@ -26,20 +26,6 @@ from traces_core.store.dry_run import DryRun, Due
 
 if TYPE_CHECKING:
     from dagster._core.definitions.assets.graph.asset_graph import AssetGraph
-
-
-@dataclass(frozen=True)
-class Part:
-    """What one run makes of an asset: one of its partitions, or all of it."""
-
-    asset: dg.AssetKey
-    """The asset."""
-    partition: str | None
-    """Context, shard or seed; None where it has no partitions."""
-
-    def __str__(self) -> str:
-        name = self.asset.to_user_string()
-        return f"{name} [{self.partition}]" if self.partition else name
 
 
 @dataclass(frozen=True)
@@ -141,7 +127,7 @@ def look(
     history = None if instance is None else History.of(instance, graph, chosen)
     dry_run, due = DryRun(project.store.root), {}
     for part in parts:
-        one = dry_run.look(_artifact(part), partial(_step, part, project, graph))
+        one = dry_run.look(part.artifact, partial(_step, part, project, graph))
         if one is None and history is not None:
             one = _not_as_recorded(part, project, dry_run, history)
         if one is not None:
@@ -169,22 +155,14 @@ def _is_looked_at(graph: AssetGraph, key: dg.AssetKey, assets: Collection[dg.Ass
 
 def _not_as_recorded(part: Part, project: Project, dry_run: DryRun, history: History) -> Due | None:
     """Whether Dagster shows another version of it than the store holds, or a gate holds it back."""
-    artifact = dry_run.asked_for(_artifact(part))
-    version = history.version(part.asset, part.partition)
+    artifact, version = dry_run.expected[part.artifact], history.versions.get(part)
     if artifact is not None and version != artifact.fingerprint:
         reason = f"Dagster shows version {version} of it" if version else "Dagster has no record of it"
         return Due(reason, digest([version, artifact.fingerprint]))
-    at = (part.asset, part.partition)
-    if at not in history.gates:
+    if part not in history.gates:
         return None
-    gate = history.gates[at]
+    gate = history.gates[part]
     return Due(gate, digest([gate, version, project.settings.model_dump(mode="json")]))
-
-
-def _artifact(part: Part) -> tuple[str, str | None]:
-    """Name and key under which the store has a part; None for the key where it has no parts."""
-    name, *key = part.asset.path
-    return name, part.partition or (key[0] if key else None)
 
 
 @dataclass(frozen=True)

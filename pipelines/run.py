@@ -23,6 +23,7 @@ from rich.table import Table
 
 import pipelines.definitions  # noqa: F401  the graph that is run
 from pipelines import versioning
+from pipelines.mlflow_links import latest_metadata
 from pipelines.plan import Run, look
 from pipelines.resources import ProjectResource
 from pipelines.results import write_results
@@ -106,8 +107,8 @@ def show_results(console: Console) -> dict[str, Any]:
     console.print(result_table(results["rows"], results["baselines"]))
     if "pocket" in results["provenance"]["space"]:
         console.print(POCKET_NOTICE)
-    gate = _gate()
-    if gate is not None:
+    gate = latest_metadata(dg.DagsterInstance.get(), dg.AssetKey("detector_model")).get("mlflow_gate")
+    if gate is not None:  # whether it is the champion, and why not
         console.print(f"this detector       {gate}", highlight=False, soft_wrap=True)
     console.print(
         f"pages               {project.machine.reports / 'benchmark' / 'index.html'}\n"
@@ -118,14 +119,6 @@ def show_results(console: Console) -> dict[str, Any]:
         soft_wrap=True,
     )
     return results
-
-
-def _gate() -> str | None:
-    """What the gate says of the detector that is current: whether it is the champion, and why not."""
-    event = dg.DagsterInstance.get().get_latest_materialization_event(dg.AssetKey("detector_model"))
-    made = event.asset_materialization if event is not None else None
-    gate = made.metadata.get("mlflow_gate") if made is not None else None
-    return None if gate is None else str(gate.value)
 
 
 def write_docs(results: dict[str, Any], console: Console) -> None:

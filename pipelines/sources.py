@@ -8,6 +8,7 @@ import dagster as dg
 from dagster._core.definitions.data_version import DATA_VERSION_TAG
 from dagster._core.events import DagsterEventType
 
+from pipelines.history import versions_by_partition
 from pipelines.partitions import CONTEXTS
 from traces_core.project import Project
 from traces_core.settings import Settings
@@ -49,10 +50,7 @@ def _show(instance: dg.DagsterInstance, key: dg.AssetKey, versions: Versions) ->
         event = latest[0].asset_observation if latest else None
         observed = {None: (event.tags or {}).get(DATA_VERSION_TAG)} if event else {}
     else:
-        tags = instance.event_log_storage.get_latest_tags_by_partition(
-            key, DagsterEventType.ASSET_OBSERVATION, [DATA_VERSION_TAG]
-        )
-        observed = {part: one.get(DATA_VERSION_TAG) for part, one in tags.items()}
+        observed = {**versions_by_partition(instance, key, DagsterEventType.ASSET_OBSERVATION)}
     for part, version in versions.items():
         if observed.get(part) != version:
             instance.report_runless_asset_event(

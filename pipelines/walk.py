@@ -16,9 +16,10 @@ from dagster._core.definitions.job_base import InMemoryJob
 from dagster._core.execution.api import execute_run_iterator
 from dagster._core.storage.tags import PARTITION_NAME_TAG
 
+from pipelines.declared import Part
 from pipelines.graph import served
 from pipelines.origin import code_origin, remote_origin
-from pipelines.plan import Part, Plan, Run, look
+from pipelines.plan import Plan, Run, look
 from pipelines.resources import ProjectResource
 from pipelines.sources import observe
 

@@ -12,7 +12,6 @@ import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from functools import cache
 from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any
@@ -32,7 +31,8 @@ from traces_core.bank.bank import Bank
 from traces_core.errors import TracesError
 from traces_core.project import Project
 from traces_core.settings import Machine, Settings
-from traces_core.steps import bank, corpus
+from traces_core.steps import bank
+from traces_core.steps.wiring import STEPS
 from traces_core.store import Artifact, Store, artifacts, running
 from traces_core.text.corpus import join_corpora
 
@@ -105,11 +105,8 @@ class Site:
         """A run reads its inputs; what it makes of them comes when it ends."""
         project = self.project
         inputs = DECLARED[dg.AssetKey(name)].arguments(project.store, part or None, _partitions)
-        step = {"trace_corpus": corpus.trace_corpus, "trace_embeddings": bank.trace_embeddings}.get(name)
-        if name == "trace_corpus":
-            self.under_way.append(lambda: corpus.trace_corpus(project, part))
-        else:
-            self.under_way.append(lambda: (step or bank.trace_index)(project, **inputs))
+        handed = {"context": part} if name == "trace_corpus" else inputs
+        self.under_way.append(lambda: STEPS[name](project, **handed))
 
     def converge(self) -> None:
         """What the conditions and walks do: run what the plan says can begin, until nothing is due."""
@@ -261,7 +258,6 @@ def swept() -> Iterator[None]:
         shutil.rmtree(played.pop().folder)
 
 
-@cache
 def _built_from_nothing(catalog: str, near: float) -> dict[str, Any]:
     fresh = Site(Path(mkdtemp(prefix="site-")), near)
     shutil.copytree(catalog, fresh.folder / "catalog")

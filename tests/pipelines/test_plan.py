@@ -11,8 +11,9 @@ import dagster as dg
 import pytest
 import yaml
 
+from pipelines.declared import Part
 from pipelines.definitions import defs
-from pipelines.plan import Part, look
+from pipelines.plan import look
 from pipelines.resources import ProjectResource
 from pipelines.walk import PROCESS, GraphError, walk, walker
 from traces_core.store import Store

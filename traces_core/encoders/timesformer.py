@@ -12,7 +12,6 @@ the time embedding to W (nearest neighbour), and the layers need W as well.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -39,42 +38,18 @@ WEIGHT_FILES = ("model.safetensors", "pytorch_model.bin")
 _Parts = tuple[Array, Array, Array | None, Array | None]
 
 
-@dataclass(frozen=True)
-class _Config:
-    """What is needed of a model's configuration before its weights are."""
-
-    image_size: int
-    patch_size: int
-    hidden_size: int
-    labels: tuple[str, ...]
-
-
-def _config_of(folder: Path) -> _Config:
-    """Read by the library here, not at the first encoding: two threads must not both import it first."""
-    from transformers import TimesformerConfig
-
-    config = TimesformerConfig.from_pretrained(folder)
-    labels = tuple(str(config.id2label[index]) for index in range(config.num_labels))
-    return _Config(int(config.image_size), int(config.patch_size), int(config.hidden_size), labels)
-
-
 class TimesformerEncoder:
     """Windows to one token per frame, and to the probabilities of action labels."""
 
     def __init__(
-        self,
-        folder: Path,
-        window_input: WindowInput,
-        config: _Config,
-        settings: TimesformerSettings,
-        device: str,
+        self, folder: Path, window_input: WindowInput, config: Any, settings: TimesformerSettings, device: str
     ) -> None:
         self._folder = folder
         self._input = window_input
         self._config = config
         self._settings = settings
         self._device, self._dtype = torch.device(device), DTYPES[settings.precision]
-        self._labels = config.labels
+        self._labels = tuple(str(config.id2label[index]) for index in range(config.num_labels))
 
     @cached_property
     def _model(self) -> Any:
@@ -111,15 +86,17 @@ class TimesformerEncoder:
         (2, 16, 128)
         """
         settings = settings or TimesformerSettings()
+        from transformers import TimesformerConfig  # now: two threads must not both be the first to import it
+
         folder = _find_folder(settings.model)
-        config = _config_of(folder)
-        window_input = WindowInput.from_folder(folder, config.image_size)
+        config = TimesformerConfig.from_pretrained(folder)
+        window_input = WindowInput.from_folder(folder, int(config.image_size))
         return cls(folder, window_input, config, settings, device)
 
     @property
     def dimensions(self) -> int:
         """D."""
-        return self._config.hidden_size
+        return int(self._config.hidden_size)
 
     @property
     def window_frames(self) -> int:
@@ -129,7 +106,7 @@ class TimesformerEncoder:
     @property
     def grid_edge(self) -> int:
         """G: a frame has G x G patches."""
-        return self._config.image_size // self._config.patch_size
+        return int(self._config.image_size) // int(self._config.patch_size)
 
     @cached_property
     def fingerprint(self) -> str:

@@ -117,9 +117,11 @@ class Store:
         artifact = self.find(name, key, recipe)
         if artifact is None:
             artifact = self._made(name, key, recipe, code, made_from, write)
-        artifact = replace(artifact, lineage=lineage_for(name))
-        if self.publishes:
-            self._publish(artifact)
+        else:
+            artifact = replace(artifact, lineage=lineage_for(name))
+            if self.publishes:
+                with _alone(self._folder(name, key)):
+                    self._point(artifact)
         self.log.append(artifact)
         return artifact
 
@@ -159,8 +161,9 @@ class Store:
                     kept = json.dumps(json.loads(canonical_json(about)), indent=1)
                     _write_text(folder / f"{recipe}.recipe.json", kept)
                     made = replace(self._read(name, key, recipe, about), computed=True)
+                made = replace(made, lineage=lineage_for(name))
                 if self.publishes:  # before anybody may prune here
-                    self._point(replace(made, lineage=lineage_for(name)))
+                    self._point(made)
         return made
 
     def find(self, name: str, key: str, recipe: str) -> Artifact | None:
@@ -213,10 +216,6 @@ class Store:
     def pointed_at(self, name: str, key: str) -> tuple[str | None, Lineage | None]:
         """The recipe that is current, and what it was last asked for with; see `running.lineage_for`."""
         return _pointer_in(self._folder(name, key))
-
-    def _publish(self, artifact: Artifact) -> None:
-        with _alone(self._folder(artifact.name, artifact.key)):
-            self._point(artifact)
 
     def _point(self, artifact: Artifact) -> None:
         """Make an artifact current; nothing is written where it is already, with the same lineage."""

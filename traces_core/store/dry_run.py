@@ -39,10 +39,6 @@ class Due:
     """Fingerprint of what is wrong with it: the same until something changes."""
 
 
-Part = tuple[str, str | None]
-"""Name and key of an artifact; None for the key of one that has no parts."""
-
-
 class _Answered(Exception):  # noqa: N818  # no error: it ends a look
     """The dry run has its answer; the rest of the step is not run."""
 
@@ -51,26 +47,26 @@ class _Answered(Exception):  # noqa: N818  # no error: it ends a look
 class DryRun(Store):
     """A store that is looked at: a step that asks it for an artifact is stopped once the answer is known."""
 
-    own: Part = ("", None)
-    """Name, and key where it has several, of the artifact that the step at hand is about."""
+    own: tuple[str, str] = ("", ONLY)
+    """Name and key of the artifact that the step at hand is about."""
     reasons: list[str] = field(default_factory=list, compare=False)
     """Why the step at hand is out of date, in the order in which it was noticed."""
     missing: list[str] = field(default_factory=list, compare=False)
     """Recipes that the step at hand asked for and that are not current."""
     expected: dict[tuple[str, str], Artifact | None] = field(default_factory=dict, compare=False)
     """What the steps so far would give now; None where only a computation would tell."""
-    waiting: set[Part] = field(default_factory=set, compare=False)
-    """What was not asked for, since what it is made from has to be computed first; None for its key: all."""
+    waiting: set[tuple[str, str]] = field(default_factory=set, compare=False)
+    """What was not asked for, since what it is made from has to be computed first."""
     confirmed: list[Artifact] = field(default_factory=list, compare=False)
     """What is current and up to date, though it was made from other versions of its inputs."""
 
-    def look(self, own: Part, step: Callable[[DryRun], object]) -> Due | None:
+    def look(self, own: tuple[str, str], step: Callable[[DryRun], object]) -> Due | None:
         """Whether and why an artifact is out of date; None where it is what would be made now.
 
         Parameters
         ----------
         own
-            Its name, and its key where it has several.
+            Its name and its key.
         step
             Asks the dry run it is handed for the artifact, among whatever else it does.
         """
@@ -81,16 +77,12 @@ class DryRun(Store):
             pass
         except TracesError as error:
             dry_run.reasons.append(f"cannot be looked at: {error}")
-        if not any(_is(own, one) for one in self.expected):
+        if own not in self.expected:
             self.waiting.add(own)
         if dry_run.reasons:
             reason = "; ".join(dict.fromkeys(dry_run.reasons))
             return Due(reason, digest([reason, dry_run.missing]))
         return Due(None, "") if own in self.waiting else None
-
-    def asked_for(self, own: Part) -> Artifact | None:
-        """What a part would be now, after a look at it; None where it has to be computed."""
-        return next((artifact for one, artifact in self.expected.items() if _is(own, one)), None)
 
     def remember_path(
         self,
@@ -116,7 +108,7 @@ class DryRun(Store):
             about = "" if name == self.own[0] else f"{name} [{key}] "
             self.reasons.append(f"{about}{why}")
             self.missing.append(recipe)
-        if artifact is None or _is(self.own, (name, key)):
+        if artifact is None or (name, key) == self.own:
             raise _Answered
         return artifact
 
@@ -125,7 +117,7 @@ class DryRun(Store):
 
     def current(self, name: str, key: str = ONLY) -> Artifact:
         """What is expected there; the end of the step where that has to be computed first."""
-        if (name, key) not in self.expected and not self.waiting & {(name, key), (name, None)}:
+        if (name, key) not in self.expected and (name, key) not in self.waiting:
             return Store.current(self, name, key)
         artifact = self.expected.get((name, key))
         if artifact is None:
@@ -145,14 +137,8 @@ class DryRun(Store):
         changes = [] if about["code"] == code else ["its code, or a library it computes with, changed"]
         changes += differences(about["made_from"], json.loads(canonical_json(made_from)))
         more = len(changes) - _NAMED
-        return (
-            "; ".join(changes[:_NAMED] + ([f"and {more} more"] if more > 0 else [])) or "its recipe changed"
-        )
-
-
-def _is(own: Part, artifact: tuple[str, str]) -> bool:
-    """Whether an artifact is the one that a look is about."""
-    return own[0] == artifact[0] and own[1] in (None, artifact[1])
+        counted = [f"and {more} more"] if more > 0 else []
+        return "; ".join([*changes[:_NAMED], *counted]) or "its recipe changed"
 
 
 def differences(before: Any, after: Any, at: str = "") -> list[str]:
