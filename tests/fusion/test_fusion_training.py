@@ -100,6 +100,8 @@ def test_a_killed_training_goes_on_and_ends_with_the_same_weights(
     assert resumed.resumed_from == 8
     assert same_weights(resumed, undisturbed)
     assert resumed.curve == undisturbed.curve
+    names = [[list(point.metrics) for point in trained.curve] for trained in (resumed, undisturbed)]
+    assert names[0] == names[1]  # in the same order: the curve is kept as JSON, and its bytes count
     assert not list(tmp_path.iterdir())  # nothing is left to resume
 
 

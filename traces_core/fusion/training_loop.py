@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import numpy as np
@@ -88,8 +88,9 @@ def train(
         If the state to go on from is cut short.
     """
     state = TrainingState(learner, settings)
-    if checkpoint is not None and checkpoint.is_file():
-        state.load(checkpoint)
+    if checkpoint is not None:
+        with suppress(FileNotFoundError):  # none, or another process has just come to the end of it
+            state.load(checkpoint)
     losses: list[dict[str, float]] = []
     while True:
         is_due = state.step % settings.evaluate_every == 0 or state.step == settings.steps

@@ -138,7 +138,8 @@ class TrainingState(Generic[Judged]):
         if learner.log_temperature is not None:
             tensors["log_temperature"] = learner.log_temperature
         tensors |= optimizer_tensors(learner.optimizer)
-        curve = [asdict(point) for point in self.curve]
+        # in pairs: the header sorts names, and a training that was taken up must end as any other
+        curve = [{**asdict(point), "metrics": [*point.metrics.items()]} for point in self.curve]
         write_tensors(path, tensors, {"step": self.step, "best_step": self.best_step, "curve": curve})
 
     def load(self, path: Path) -> None:
@@ -160,6 +161,8 @@ class TrainingState(Generic[Judged]):
         self.step, self.best_step = header["step"], header["best_step"]
         self.resumed_from = self.step
         self.curve = [
-            FusionCurvePoint(point["step"], point["metrics"], learner.validation_type(**point["validation"]))
+            FusionCurvePoint(
+                point["step"], dict(point["metrics"]), learner.validation_type(**point["validation"])
+            )
             for point in header["curve"]
         ]
