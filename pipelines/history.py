@@ -67,31 +67,46 @@ def _gates(instance: dg.DagsterInstance, graph: AssetGraph, made: Collection[Par
     gates: dict[Part, str | None] = {}
     for check, part in ((check, part) for check in checks for part in made if part.asset == check.asset_key):
         info = judged.get((check, part.partition))
-        status = None if info is None else info.latest_execution_status
-        is_planned = status == AssetCheckExecutionRecordStatus.PLANNED
-        if info is not None and is_planned and _runs(instance, info):
-            gates.setdefault(part, None)
-        elif info is None or is_planned or not info.is_current:
-            gates[part] = f"{check.name} has not judged it"
-        elif status == AssetCheckExecutionRecordStatus.FAILED:
-            reason = _reason(instance, check, part.partition)
-            if reason is not None:
-                gates[part] = f"{check.name}: {reason}"
+        if info is None or not _has_passed(info):
+            verdict = _verdict(instance, check, part, info)
+            if verdict is None:
+                gates.setdefault(part, None)
+            elif verdict:
+                gates[part] = f"{check.name}{verdict}"
     return gates
 
 
-def _runs(instance: dg.DagsterInstance, info: AssetCheckPartitionInfo) -> bool:
-    run = instance.get_run_by_id(info.latest_planned_run_id)
-    return run is not None and not run.is_finished
+def _has_passed(info: AssetCheckPartitionInfo) -> bool:
+    return info.is_current and info.latest_execution_status == AssetCheckExecutionRecordStatus.SUCCEEDED
 
 
-def _reason(instance: dg.DagsterInstance, check: dg.AssetCheckKey, partition: str | None) -> str | None:
-    """What a gate that failed says; None where it only warns."""
+RECENT = 20
+"""Executions of a gate that are looked through: runs at once may judge a materialization in any order."""
+
+
+def _verdict(
+    instance: dg.DagsterInstance, check: dg.AssetCheckKey, part: Part, info: AssetCheckPartitionInfo | None
+) -> str | None:
+    """Why a gate holds a part back: empty where it does not, None where it is judging just now."""
     records = instance.event_log_storage.get_asset_check_execution_history(
-        check, limit=1, partition_filter=PartitionKeyFilter(key=partition)
+        check, limit=RECENT, partition_filter=PartitionKeyFilter(key=part.partition)
     )
-    event = records[0].event if records else None
-    if event is None or event.dagster_event is None:
-        return "it failed"
-    evaluation = event.dagster_event.asset_check_evaluation_data
-    return evaluation.description if evaluation.severity == dg.AssetCheckSeverity.ERROR else None
+    for record in records:
+        evaluation = None if record.status == AssetCheckExecutionRecordStatus.PLANNED else record.evaluation
+        target = evaluation.target_materialization_data if evaluation is not None else None
+        if (
+            evaluation is not None
+            and info is not None
+            and info.latest_materialization_storage_id in (None, target.storage_id if target else None)
+        ):
+            holds = not evaluation.passed and evaluation.severity == dg.AssetCheckSeverity.ERROR
+            return f": {evaluation.description or 'it failed'}" if holds else ""
+    runs = {record.run_id for record in records if record.status == AssetCheckExecutionRecordStatus.PLANNED}
+    if any(_is_under_way(instance, run) for run in runs):
+        return None
+    return " has not judged it"
+
+
+def _is_under_way(instance: dg.DagsterInstance, run_id: str) -> bool:
+    run = instance.get_run_by_id(run_id)
+    return run is not None and not run.is_finished

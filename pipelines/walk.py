@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import socket
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -39,6 +40,9 @@ UNDER_WAY = [
 PROCESS = "traces/walked_by"
 """Tag of a run of a walk, and of the job that walks: machine and process, so that a killed one is noticed."""
 
+WAIT_S = 0.5
+"""Until it is looked again whether a gate that another run judges has let its part pass."""
+
 Tell = Callable[["Run", int, int], None]
 
 
@@ -62,17 +66,20 @@ def walk(selection: str, *, instance: dg.DagsterInstance, tell: Tell) -> int:
         If nothing is selected; at the first run that fails or whose gate blocks, with the reason. What came
         before stays.
     """
-    end_the_dead(instance)
     assets = selected(selection)
     done: dict[Part, str] = {}
     runs = 0
     while True:
+        end_the_dead(instance)
         project = ProjectResource().open()
         observe(project, instance)
         plan = look(project, instance, assets)
         if not plan.due:
             return runs
-        for run in _new_runs(plan, done):
+        begun = _new_runs(plan, done)
+        if not begun:
+            time.sleep(WAIT_S)
+        for run in begun:
             tell(run, runs, runs + len(plan.due))
             _one_run(run, instance)
             done |= {part: plan.due[part].state for part in run.parts}
@@ -99,15 +106,18 @@ def selected(selection: str) -> set[dg.AssetKey]:
 
 
 def _new_runs(plan: Plan, done: Mapping[Part, str]) -> list[Run]:
-    """The runs that can begin, if any of them is for something else than what was just made."""
+    """The runs that can begin, none while other runs judge what they need.
+
+    Raises
+    ------
+    GraphError
+        If one of them was just made, and what is wrong with it is what was wrong.
+    """
     runs = plan.runs()
     for part in (part for run in runs for part in run.parts):
         one = plan.due[part]
         if one.reason is not None and done.get(part) == one.state:
             raise GraphError(f"{part} was made, and is out of date again: {one.reason}")
-    if not runs:
-        waiting = ", ".join(map(str, plan.due))
-        raise GraphError(f"{waiting}: held back by a gate that another run has not judged yet")
     return runs
 
 
@@ -152,17 +162,8 @@ def _lives(process: int) -> bool:
 
 def _one_run(run: Run, instance: dg.DagsterInstance) -> None:
     """Execute a run in this process, as one of the code location."""
-    _, whole = _graph_and_job()
-    job = whole.get_subset(asset_selection=frozenset(run.assets))
-    made = instance.create_run_for_job(
-        job,
-        asset_selection=frozenset(run.assets),
-        run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
-        tags={PROCESS: walker(), **({} if run.partition is None else {PARTITION_NAME_TAG: run.partition})},
-        remote_job_origin=remote_origin(whole.name),
-        job_code_origin=code_origin(whole.name),
-    )
-    events = list(execute_run_iterator(InMemoryJob(job), made, instance))
+    made, executing = begin(run, instance)
+    events = list(executing)
     evaluated = [one for one in events if one.event_type == dg.DagsterEventType.ASSET_CHECK_EVALUATION]
     checks = [one.asset_check_evaluation_data for one in evaluated]
     red = [
@@ -173,6 +174,21 @@ def _one_run(run: Run, instance: dg.DagsterInstance) -> None:
     if red or ended is None or not ended.is_success:
         reasons = [*_reasons(events), *(f"{one.check_name}: {one.description}" for one in red)]
         raise GraphError("\n".join(reasons) or f"{run}: run {made.run_id} did not succeed")
+
+
+def begin(run: Run, instance: dg.DagsterInstance) -> tuple[dg.DagsterRun, Iterator[dg.DagsterEvent]]:
+    """A run as one of the code location, and its events, which it gives while it is executed."""
+    _, whole = _graph_and_job()
+    job = whole.get_subset(asset_selection=frozenset(run.assets))
+    made = instance.create_run_for_job(
+        job,
+        asset_selection=frozenset(run.assets),
+        run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
+        tags={PROCESS: walker(), **({} if run.partition is None else {PARTITION_NAME_TAG: run.partition})},
+        remote_job_origin=remote_origin(whole.name),
+        job_code_origin=code_origin(whole.name),
+    )
+    return made, iter(execute_run_iterator(InMemoryJob(job), made, instance))
 
 
 def _reasons(events: Sequence[dg.DagsterEvent]) -> Iterator[str]:

@@ -239,7 +239,8 @@ def test_what_is_killed_at_any_moment_ends_as_if_nobody_had_killed_it(
             _lose_the_newest_half(site)
             continue
         workers.kill(process)
-        assert process.exitcode == -signal.SIGKILL
+        if process.exitcode != -signal.SIGKILL:  # it ended between the look and the blow
+            continue
         at = file.with_suffix(".at")
         hit.append(at.read_text() if at.exists() else "nothing yet")
     workers.run(site)

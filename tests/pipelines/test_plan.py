@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,10 +11,9 @@ import yaml
 
 from pipelines.declared import Part
 from pipelines.definitions import defs
-from pipelines.plan import look
+from pipelines.plan import Run, look
 from pipelines.resources import ProjectResource
-from pipelines.walk import PROCESS, GraphError, walk, walker
-from traces_core.store import Store
+from pipelines.walk import PROCESS, GraphError, begin, walk, walker
 
 if TYPE_CHECKING:
     from conftest import Site
@@ -48,16 +45,6 @@ def _tick(site: Site, cursor: Any = None) -> tuple[set[str], Any]:
         for partition in result.get_requested_partitions(key)
     }
     return asked, result.cursor
-
-
-@pytest.fixture
-def synced(site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Site:
-    """A site with a store of its own, whose instance shows all that is there, up to the alarms."""
-    data = shutil.copytree(site.project.store.root, tmp_path / "data")
-    monkeypatch.setenv("TRACES_DATA", str(data))
-    own = replace(site, project=replace(site.project, store=Store(data)))
-    _walk(own, SCORES)
-    return own
 
 
 def test_a_walk_with_nothing_to_do_leaves_no_trace(synced: Site) -> None:
@@ -145,6 +132,22 @@ def test_nothing_is_asked_for_while_the_graph_is_walked(synced: Site) -> None:
     assert _tick(synced)[0] == set()
     synced.instance.report_run_canceled(run)
     assert "trace_corpus [street]" in _tick(synced)[0]
+
+
+def test_of_two_runs_at_once_either_may_have_been_judged_last(synced: Site) -> None:
+    """The one that began first materializes after the gate has judged the other."""
+    run = Run((dg.AssetKey("thresholds"),), None)
+    _, events = begin(run, synced.instance)
+    _, others = begin(run, synced.instance)
+    assert [event for event in others if event.event_type == dg.DagsterEventType.ASSET_CHECK_EVALUATION]
+    for event in events:
+        if event.event_type == dg.DagsterEventType.ASSET_MATERIALIZATION:
+            break
+    [part] = run.parts
+    due = look(synced.project, synced.instance, run.assets).due
+    assert due[part].reason is None
+    list(events)
+    assert not look(synced.project, synced.instance, run.assets).due
 
 
 def test_what_was_never_made_is_left_to_people(synced: Site) -> None:
