@@ -8,7 +8,7 @@ STAMP := $(VENV)/.installed
 # Two files at a time, with one thread each: two that share their cores wait for each other.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
-export DAGSTER_HOME := $(CURDIR)
+export DAGSTER_HOME := $(CURDIR)/.dagster
 export DAGSTER_DISABLE_TELEMETRY := 1
 export MLFLOW_DISABLE_TELEMETRY := true
 export DVC_NO_ANALYTICS := 1
@@ -24,6 +24,8 @@ $(STAMP): pyproject.toml constraints.txt
 	python3 -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet uv
 	$(BIN)/uv pip install --quiet --python $(BIN)/python -c constraints.txt -e '.[dev]'
+	@# `pipelines` and `assets` are not installed, yet `dg` is typed in any folder
+	@echo $(CURDIR) > $$($(BIN)/python -c "import sysconfig; print(sysconfig.get_path('purelib'))")/traces_checkout.pth
 	@touch $@
 
 demo: $(STAMP)  ## build the whole graph on practice footage and print the result table
@@ -78,4 +80,5 @@ score: $(STAMP)  ## score your own videos: make score VIDEOS="a.mp4 b.mp4"
 	@$(BIN)/traces score $(VIDEOS)
 
 clean:  ## delete everything that was made (data, reports, runs); keeps the environment
-	rm -rf data data-* reports reports-* .dagster mlruns.db mlartifacts
+	rm -rf data data-* reports reports-* mlruns.db mlartifacts
+	find .dagster -mindepth 1 ! -name dagster.yaml -delete

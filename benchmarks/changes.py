@@ -82,8 +82,7 @@ def drawn(folder: Path) -> Site:
     shutil.copytree(root / "traces_core", folder / "code" / "traces_core", ignore=own_code)
     pocket = Path("encoders") / "pocket"
     (folder / "code" / "traces_core" / pocket).symlink_to(root / "traces_core" / pocket)
-    instance = (root / "dagster.yaml").read_text(encoding="utf-8")
-    (folder / "dagster.yaml").write_text(instance.replace(".dagster/", f"{folder}/.dagster/"))
+    shutil.copy(root / ".dagster" / "dagster.yaml", folder)
     params = Settings.load().model_dump(mode="json")
     for name in SETS:
         params["footage"][name] = str(folder / "footage" / name)

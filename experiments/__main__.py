@@ -63,7 +63,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m experiments", description=__doc__)
     parser.add_argument("experiment", choices=list(WRITERS))
     name = parser.parse_args(arguments).experiment
-    os.environ.setdefault("DAGSTER_HOME", str(project_root()))  # where `make` has it, too
+    os.environ.setdefault("DAGSTER_HOME", str(project_root() / ".dagster"))  # where `make` has it, too
     console = rich.get_console()
     try:
         versioning.check_stage(Project.here())

@@ -18,7 +18,7 @@ from pipelines.walk import is_walked
 from traces_core.errors import TracesError, WriterUnavailableError
 
 GPU = "gpu"
-"""Pool of what runs encoders or trains: dagster.yaml says how many runs of it at once."""
+"""Pool of what runs encoders or trains: .dagster/dagster.yaml says how many runs of it at once."""
 LLM = "llm"
 """Pool of what asks a language model."""
 

@@ -68,7 +68,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--select", default=EVERYTHING, help="Dagster's asset selection, for `assets`")
     parser.add_argument("--results", action="store_true", help="then show the results, as `demo` does")
     chosen = parser.parse_args(arguments)
-    os.environ.setdefault("DAGSTER_HOME", str(project_root()))  # where `make` has it, too
+    os.environ.setdefault("DAGSTER_HOME", str(project_root() / ".dagster"))  # where `make` has it, too
     console, started = rich.get_console(), time.monotonic()
     if chosen.what == "status":
         show_status(console)

@@ -93,8 +93,7 @@ class Site:
 def site(tmp_path_factory: pytest.TempPathFactory) -> Site:
     folder = tmp_path_factory.mktemp("site")
     shutil.copytree(ROOT / "catalog", folder / "catalog")
-    instance = (ROOT / "dagster.yaml").read_text().replace(".dagster/", f"{folder}/.dagster/")
-    (folder / "dagster.yaml").write_text(instance)
+    shutil.copy(ROOT / ".dagster" / "dagster.yaml", folder)
     (folder / "params.yaml").write_text(yaml.safe_dump(TINY))
     return Site(folder)
 

@@ -76,8 +76,7 @@ def make_site(folder: Path) -> Site:
     write_footage(folder)
     shutil.copytree(ROOT / "catalog", folder / "catalog")
     (folder / "inbox").mkdir()
-    instance = (ROOT / "dagster.yaml").read_text().replace(".dagster/", f"{folder}/.dagster/")
-    (folder / "dagster.yaml").write_text(instance)
+    shutil.copy(ROOT / ".dagster" / "dagster.yaml", folder)
     sets = {name: str(folder / name) for name in ("training", "calibration", "benchmark")}
     site = Site(folder, _free_port(), _free_port())
     for k in (1, 3):

@@ -74,7 +74,7 @@ def test_what_asks_a_model_and_what_computes_wait_in_pools_of_their_own() -> Non
 
 
 def test_the_limits_of_the_pools_act_on_whole_runs() -> None:
-    limits = yaml.safe_load((ROOT / "dagster.yaml").read_text())["concurrency"]
+    limits = yaml.safe_load((ROOT / ".dagster" / "dagster.yaml").read_text())["concurrency"]
     assert limits["pools"] == {"default_limit": 1, "granularity": "run"}
     assert limits["runs"]["max_concurrent_runs"] >= 2  # a job that walks is one, its part at hand another
 

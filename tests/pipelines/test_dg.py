@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -20,16 +21,15 @@ DG = Path(sys.executable).with_name("dg")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with an instance, and settings of one context: nothing of the checkout is written to."""
     folder = tmp_path_factory.mktemp("dg")
-    instance = (ROOT / "dagster.yaml").read_text().replace(".dagster/", f"{folder}/.dagster/")
-    (folder / "dagster.yaml").write_text(instance)
+    shutil.copy(ROOT / ".dagster" / "dagster.yaml", folder)
     (folder / "params.yaml").write_text(yaml.safe_dump({"corpus": {"contexts": ["street"]}}))
     return folder
 
 
-def _dg(home: Path, *arguments: str) -> str:
+def _dg(home: Path, *arguments: str, cwd: Path = ROOT) -> str:
     done = subprocess.run(
         [str(DG), *arguments],
-        cwd=ROOT,
+        cwd=cwd,
         env={
             **os.environ,
             "DAGSTER_HOME": str(home),
@@ -71,8 +71,8 @@ def test_a_job_that_walks_the_graph_is_launched_by_its_name(home: Path) -> None:
         assert seen[0].asset_observation.data_version
 
 
-def test_one_partition_of_one_asset_is_launched(home: Path) -> None:
-    _dg(home, "launch", "--assets", "trace_corpus", "--partition", "street")
+def test_one_partition_of_one_asset_is_launched_from_any_folder_of_the_checkout(home: Path) -> None:
+    _dg(home, "launch", "--assets", "trace_corpus", "--partition", "street", cwd=ROOT / "docs")
     with dg.DagsterInstance.from_config(str(home)) as instance:
         made = instance.fetch_materializations(dg.AssetKey("trace_corpus"), limit=5).records
         assert made[0].partition_key == "street"

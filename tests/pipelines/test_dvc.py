@@ -152,7 +152,7 @@ def test_a_stage_refuses_a_path_that_no_stage_depends_on(project: Project, setti
 
 CHECKOUT = (
     *("assets", "catalog", "experiments", "pipelines", "traces_core", ".dvc", ".dvcignore", ".gitignore"),
-    *("constraints.txt", "dagster.yaml", "dvc.yaml", "params.yaml"),
+    *("constraints.txt", "dvc.yaml", "params.yaml"),
 )
 """What of this checkout the clone gets."""
 
@@ -172,7 +172,7 @@ class Clone:
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("TRACES_", "DVC_"))}
         kept |= {
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
-            "DAGSTER_HOME": str(self.root),
+            "DAGSTER_HOME": str(self.root / ".dagster"),
             "MLFLOW_TRACKING_URI": f"sqlite:///{self.root / 'mlruns.db'}",
             "DVC_SITE_CACHE_DIR": str(self.root.parent / "site"),
             **variables,
@@ -225,8 +225,8 @@ def _checkout(root: Path) -> Clone:
             )
         else:
             shutil.copy(ROOT / name, root / name)
-    instance = (ROOT / "dagster.yaml").read_text().replace(".dagster/", f"{root}/.dagster/")
-    (root / "dagster.yaml").write_text(instance)
+    (root / ".dagster").mkdir()
+    shutil.copy(ROOT / ".dagster" / "dagster.yaml", root / ".dagster")
     write_footage(root / "footage")
     tiny = {**PARAMS, "training": {"fusion": {"kind": "mean"}}, "corpus": {"contexts": ["corridor"]}}
     tiny["footage"] = {name: f"footage/{name}" for name in SETS} | {"shards": 1}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -72,8 +73,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> TwoRuns:
     sets = {name: str(home / name) for name in footage_step.SETS}
     params = {**PARAMS, "corpus": corpus, "footage": {**sets, "shards": 1}}
     (home / "params.yaml").write_text(f"{yaml.safe_dump(params)}\n{WRITING}")
-    instance = (ROOT / "dagster.yaml").read_text().replace(".dagster/", f"{home}/.dagster/")
-    (home / "dagster.yaml").write_text(instance)
+    shutil.copy(ROOT / ".dagster" / "dagster.yaml", home)
     with misbehaving(_reply) as server:
         good, bad = _run(home, server, GOOD, BAD)
         return TwoRuns(bad, good, home, server)
