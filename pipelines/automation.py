@@ -5,7 +5,8 @@ Dagster decides here when to LOOK; whether to COMPUTE, the recipe decides (`pipe
 
 import contextlib
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import dagster as dg
@@ -64,16 +65,36 @@ class OutOfDate(dg.AutomationCondition):
         return dg.AutomationResult(context, subset, cursor=json.dumps(asked))
 
 
-_LATEST: dict[datetime, dict[dg.AssetKey, dict[str, str]]] = {}
-"""What was due at the latest tick: one look serves all assets."""
+LOOK_EVERY = timedelta(seconds=15)
+"""Between looks while no run begins or ends; what a run has changed is looked at with the next tick."""
 
 
-def _due_now(instance: dg.DagsterInstance, tick: datetime) -> dict[dg.AssetKey, dict[str, str]]:
+@dataclass(frozen=True)
+class _Look:
+    """What could be made at one time: one look serves all assets, and ticks at which nothing happened."""
+
+    due: Mapping[dg.AssetKey, Mapping[str, str]]
+    """By asset and partition (empty where it has none): the state it is in."""
+    at: datetime
+    runs_changed: object
+    """When a run last began or ended."""
+
+
+_LATEST: dict[datetime, _Look] = {}
+"""By tick."""
+
+
+def _due_now(instance: dg.DagsterInstance, tick: datetime) -> Mapping[dg.AssetKey, Mapping[str, str]]:
     """By asset and partition (empty where it has none): the state of what can be made now."""
     if tick not in _LATEST:
+        newest = instance.get_run_records(limit=1, order_by="update_timestamp")
+        runs_changed = [(record.dagster_run.run_id, record.update_timestamp) for record in newest]
+        last = next(iter(_LATEST.values()), None)
         _LATEST.clear()
-        _LATEST[tick] = {} if is_walked(instance) else _look(instance)
-    return _LATEST[tick]
+        if last is None or last.runs_changed != runs_changed or not last.at <= tick < last.at + LOOK_EVERY:
+            last = _Look({} if is_walked(instance) else _look(instance), tick, runs_changed)
+        _LATEST[tick] = last
+    return _LATEST[tick].due
 
 
 def _look(instance: dg.DagsterInstance) -> dict[dg.AssetKey, dict[str, str]]:

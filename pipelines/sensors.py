@@ -76,7 +76,7 @@ SENSORS = [
         "when_out_of_date",
         target=dg.AssetSelection.all(),
         default_status=_ON,
-        minimum_interval_seconds=15,
+        minimum_interval_seconds=5,  # a tick costs little: `automation.LOOK_EVERY`
         use_user_code_server=True,  # which knows the condition `OutOfDate`
         emit_backfills=False,  # two partitions are two runs
         description="Ask for what is out of date by its recipe and has nothing out of date above it.",

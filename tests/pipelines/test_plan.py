@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
+import time
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +12,7 @@ import dagster as dg
 import pytest
 import yaml
 
+from pipelines.automation import LOOK_EVERY
 from pipelines.declared import Part
 from pipelines.definitions import defs
 from pipelines.plan import Run, look
@@ -36,15 +40,28 @@ def _reword(site: Site, context: str = "street") -> None:
     file.write_text(file.read_text().replace(sentence, sentence + " slowly", 1))
 
 
-def _tick(site: Site, cursor: Any = None) -> tuple[set[str], Any]:
-    """What the conditions of all assets ask for at one tick, and what they remember."""
-    result = dg.evaluate_automation_conditions(defs, site.instance, cursor=cursor)
+_clock = itertools.count(start=time.time(), step=LOOK_EVERY.total_seconds())
+
+
+def _tick(site: Site, cursor: Any = None, *, after_s: float | None = None) -> tuple[set[str], Any]:
+    """What the conditions of all assets ask for at one tick, and what they remember.
+
+    The tick comes so long after another one that they look again, or `after_s` after it.
+    """
+    at = next(_clock) if after_s is None else _latest[-1] + after_s
+    _latest.append(at)
+    result = dg.evaluate_automation_conditions(
+        defs, site.instance, cursor=cursor, evaluation_time=datetime.fromtimestamp(at, UTC)
+    )
     asked = {
         str(Part(key, partition))
         for key in GRAPH.materializable_asset_keys
         for partition in result.get_requested_partitions(key)
     }
     return asked, result.cursor
+
+
+_latest: list[float] = []
 
 
 def test_a_walk_with_nothing_to_do_leaves_no_trace(synced: Site) -> None:
@@ -89,6 +106,18 @@ def test_an_edit_during_a_run_is_not_lost(synced: Site) -> None:
     _reword(synced)  # the run that was asked for may have read the file already
     asked, _ = _tick(synced, cursor)
     assert "trace_corpus [street]" in asked
+
+
+def test_between_two_looks_only_what_a_run_has_changed_is_looked_at(synced: Site) -> None:
+    _, cursor = _tick(synced)
+    _reword(synced)
+    asked, cursor = _tick(synced, cursor, after_s=5)
+    assert asked == set()
+    asked, cursor = _tick(synced, cursor, after_s=LOOK_EVERY.total_seconds())
+    assert asked == {"trace_corpus [street]", "trace_embeddings [street]"}
+    _walk(synced, "+key:trace_embeddings")
+    asked, _ = _tick(synced, cursor, after_s=1)
+    assert asked == {"trace_index"}
 
 
 def test_what_failed_is_asked_for_again_when_something_changes(synced: Site) -> None:
