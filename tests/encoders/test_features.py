@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,9 @@ from small_graph import street_fight
 from traces_core.encoders.features import Features, extract_features
 from traces_core.errors import CorruptArtifactError, VideoError
 from traces_core.project import Project
-from traces_core.video import window_frames_of
+from traces_core.steps import features as steps
+from traces_core.store import Store
+from traces_core.video import content_id, window_frames_of
 
 HOP = 2
 
@@ -143,3 +147,21 @@ def test_features_that_are_cut_short_are_refused_by_name(
     path.write_bytes(path.read_bytes()[:-10])
     with pytest.raises(CorruptArtifactError, match=r"one\.safetensors"):
         Features.load(path)
+
+
+def test_a_file_that_is_replaced_while_it_is_read_is_not_kept_under_the_old_name(
+    small_project: Project, fights: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The list of videos names what was there before: what was seen may be of either."""
+    path = shutil.copy(fights["one"], tmp_path / "video.mkv")
+
+    def replaced(video: Path, *args: Any, **how: Any) -> dict[str, Any]:
+        shutil.copy(fights["half"], video)
+        return extract_features(video, *args, **how)
+
+    monkeypatch.setattr(steps, "extract_features", replaced)
+    project = replace(small_project, store=Store(tmp_path / "data"))
+    with pytest.raises(VideoError, match="replaced while it was read"):
+        steps.features_of(project, content_id(path), path)
+    assert not project.store.keys("features")
+    assert steps.features_of(project, content_id(path), path).facts["frames"] == 16 // 2

@@ -16,6 +16,7 @@ from traces_core.steps.footage import set_folder
 from traces_core.store import Artifact
 from traces_core.store.code import code_of, made_with
 from traces_core.store.running import step
+from traces_core.video.identity import check_identity
 
 FEATURES = pl.Schema(
     {
@@ -108,6 +109,7 @@ def features_of(project: Project, video_id: str, path: Path) -> Artifact:
             sample_fps=sampling.sample_fps,
             hop_frames=sampling.hop_frames,
         )
+        check_identity(path, video_id)
         return target, facts
 
     return project.store.remember_path(

@@ -51,6 +51,21 @@ def content_id(path: Path | str) -> str:
     return _content_id(path) if stamp is None else _known_id(path, stamp)
 
 
+def check_identity(path: Path, identity: str) -> None:
+    """Whether a file still is the video that it was when it was listed: asked after it was read.
+
+    Raises
+    ------
+    VideoError
+        If it was replaced meanwhile: what was read may be of either.
+    """
+    now = content_id(path)
+    if now != identity:
+        raise VideoError(
+            path, f"replaced while it was read: it was {identity} and is {now}", do="It is read again later"
+        )
+
+
 @lru_cache(maxsize=1 << 16)
 def _known_id(path: Path, _stamp: Stamp) -> str:
     return _content_id(path)
