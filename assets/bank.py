@@ -6,6 +6,7 @@ trace_corpus ──> trace_embeddings ──> trace_index
 import dagster as dg
 
 from pipelines.asset import asset
+from pipelines.automation import GPU
 from pipelines.partitions import CONTEXTS
 from pipelines.reporting import coverage_metadata, report
 from traces_core.project import Project
@@ -13,7 +14,7 @@ from traces_core.steps import bank
 from traces_core.store import Artifact
 
 
-@asset(kinds={"clip"}, partitions_def=CONTEXTS)
+@asset(kinds={"clip"}, partitions_def=CONTEXTS, pool=GPU)
 def trace_embeddings(project: Project, trace_corpus: Artifact) -> dg.MaterializeResult:
     """One unit vector per trace of a context, in the order of its corpus; repetitions are marked."""
     vectors = bank.trace_embeddings(project, trace_corpus)

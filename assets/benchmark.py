@@ -10,6 +10,7 @@ from functools import partial
 import dagster as dg
 
 from pipelines.asset import asset
+from pipelines.automation import GPU
 from pipelines.mlflow_links import mlflow_run
 from pipelines.mlflow_runs import benchmark_run, report_in_run
 from pipelines.reporting import report, rows_metadata
@@ -54,7 +55,7 @@ def benchmark_metrics(
     return report(metrics, **aucs, **rows_metadata(rows, benchmark.baseline_rows(rows)), **run)
 
 
-@asset(kinds={"html"})
+@asset(kinds={"html"}, pool=GPU)
 def benchmark_report(
     context: dg.AssetExecutionContext,
     project: Project,

@@ -17,6 +17,9 @@ from typing import Any
 from traces_core.store import code, running
 from traces_core.store.source import find_module
 
+ENCODING = {"ClipEncoder.encode_texts", "ClipEncoder.encode_images", "TimesformerEncoder.encode_windows"}
+"""Methods that run an encoder."""
+
 
 @dataclass
 class Recorded:
@@ -26,6 +29,8 @@ class Recorded:
     """Top-level definitions, as `module:name`."""
     libraries: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
     """Packages outside the standard library that these called."""
+    encoders: set[str] = field(default_factory=set)
+    """Steps within which an encoder encoded something."""
 
 
 @contextmanager
@@ -54,6 +59,8 @@ def recording() -> Iterator[Recorded]:
         own = _own(frame)
         if own:
             recorded.functions[step].add(own)
+            if frame.f_code.co_qualname in ENCODING:
+                recorded.encoders.add(step)
             return
         caller = frame.f_back
         if caller is not None and _follows(caller):

@@ -13,6 +13,7 @@ from dataclasses import replace
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
+import dagster as dg
 import pytest
 from context_aware.small_context import SMALL
 from mutations import BESIDE_SCORES, REACHED, RELEASES, SCORES, Edit
@@ -20,6 +21,8 @@ from recipes import Recipes, edited, forget
 from recorded_steps import Recorded, recording
 from small_graph import make_graph
 
+from pipelines.automation import GPU
+from pipelines.definitions import defs
 from traces_core.project import Project
 from traces_core.steps import footage as footage_step
 from traces_core.steps import inbox
@@ -105,6 +108,14 @@ def test_a_step_calls_no_library_whose_release_is_not_in_its_recipe(ran: tuple[R
         for step, called in recorded.libraries.items()
     }
     assert {step: names for step, names in missing.items() if names} == {}
+
+
+def test_what_runs_an_encoder_waits_in_the_pool_of_those_that_do(ran: tuple[Recorded, Project]) -> None:
+    recorded, _ = ran
+    nodes = {asset.op.name: asset.op for asset in defs.assets if isinstance(asset, dg.AssetsDefinition)}
+    encoding = {name for step in recorded.encoders if (name := step.partition(":")[2]) in nodes}
+    assert {"trace_embeddings", "anomaly_scores"} <= encoding
+    assert {name for name in encoding if nodes[name].pool != GPU} == set()
 
 
 def test_no_closure_is_the_whole_package(ran: tuple[Recorded, Project]) -> None:
