@@ -1,4 +1,4 @@
-"""Chapter 10. Ablations: the benchmark again with one thing changed, to see what each part is worth.
+"""Chapter 11. Ablations: the benchmark again with one thing changed, to see what each part is worth.
 
 benchmark_metrics ──> ablations/<what is changed> ──> results
 """

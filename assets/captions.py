@@ -1,4 +1,4 @@
-"""Chapter 11. Captions: what a VLM said about videos, against the sentences of the catalog.
+"""Chapter 15. Captions: what a VLM said about videos, against the sentences of the catalog.
 
     settings/captions ──> caption_embeddings ──> caption_scores
                                     catalog ─────────┘

@@ -1,4 +1,4 @@
-"""Chapter 15. The Context-Aware system learns: video and text meet where the scene says what is normal.
+"""Chapter 13. The Context-Aware system learns: video and text meet where the scene says what is normal.
 
 patch_grids ──> predictor ──┐
 video_features ─────────────┼──> context_gate

@@ -1,4 +1,4 @@
-"""Chapter 16. The Context-Aware system scores: two streams, both as one, and when an alarm is raised.
+"""Chapter 14. The Context-Aware system scores: two streams, both as one, and when an alarm is raised.
 
 context_gate ──> context_aware_scores ──> context_aware_thresholds
                          └──> context_aware_alarms <──┘

@@ -1,4 +1,4 @@
-"""Chapter 14. Patch grids: what the Context-Aware system sees of each video, place by place.
+"""Chapter 12. Patch grids: what the Context-Aware system sees of each video, place by place.
 
 videos ──> patch_grids
 """

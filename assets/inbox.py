@@ -1,4 +1,4 @@
-"""Chapter 12. The inbox: videos that are dropped into a folder, scored one by one as they arrive.
+"""Chapter 16. The inbox: videos that are dropped into a folder, scored one by one as they arrive.
 
     inbox/ ──> inbox_scores ──> reports/inbox/<video>/
                     │

@@ -1,4 +1,4 @@
-"""Chapter 13. The model: the detector as others can run it, and whether it becomes the champion.
+"""Chapter 10. The model: the detector as others can run it, and whether it becomes the champion.
 
 benchmark_metrics ──────────────────────┐
 trace_index, adapters, thresholds ──────┴──> detector_model ──> MLflow: models:/traces@champion

@@ -1,5 +1,7 @@
 """The table of contents: every asset, gate, job, schedule, sensor and resource of TRACES."""
 
+from collections.abc import Iterator, Mapping
+from functools import partial
 from types import ModuleType
 
 import dagster as dg
@@ -34,52 +36,42 @@ from pipelines.sensors import SENSORS
 
 OWNER = "team:traces"
 
-CHAPTERS = (
-    sources,
-    corpus,
-    bank,
-    footage,
-    features,
-    adapters,
-    scores,
-    calibration,
-    benchmark,
-    ablations,
-    captions,
-    inbox,
-    model,
-    grids,
-    context_aware,
-    context_scores,
-)
+SIDES: dict[str, tuple[ModuleType, ...]] = {
+    "sources": (sources,),
+    "text": (corpus, bank),
+    "footage": (footage, features),
+    "detector": (adapters, scores, calibration),
+    "benchmark": (benchmark, model, ablations),
+    "context_aware": (grids, context_aware, context_scores),
+    "captions_and_inbox": (captions, inbox),
+    "experiments": (real_captions, ped2),
+}
+"""The graph as a person reads it, from left to right: what is a box there, and its chapters.
 
-EXPERIMENTS = (real_captions, ped2)
-"""Benchmarks on public data sets, apart from the book."""
+Experiments are benchmarks on public data sets, apart from the book.
+"""
+CHAPTERS = [module for side, modules in SIDES.items() if side != "experiments" for module in modules]
 
 
-def _chapter(module: ModuleType, number: int | None) -> list[dg.AssetsDefinition | dg.SourceAsset]:
-    """A module's assets, in a group whose number keeps the order of the book where groups are sorted by name.
+def _assets(number: int, side: str) -> Iterator[dg.AssetsDefinition | dg.SourceAsset]:
+    """The assets of a side, in a group whose number keeps the order where groups are sorted by name.
 
-    The tag `chapter` has no number, so that a selection outlives a new chapter: `tag:chapter=bank`. What has
-    no number is an experiment, and says so by a tag.
+    The tag `chapter` has no number, so that a selection outlives a new chapter: `tag:chapter=bank`.
     """
-    title = module.__name__.removesuffix(".assets").rsplit(".", 1)[-1]
-    tags = {"chapter": title} | ({"experiment": "true"} if number is None else {})
-
-    def bind(spec: dg.AssetSpec) -> dg.AssetSpec:
-        return spec.replace_attributes(owners=[OWNER], tags={**spec.tags, **tags})
-
-    place = "experiment" if number is None else f"{number:02d}"
-    loaded = dg.load_assets_from_modules([module], group_name=f"{place}_{title}")
-    # What people edit has no owner here, and says its chapter itself.
-    return [one if isinstance(one, dg.SourceAsset) else one.map_asset_specs(bind) for one in loaded]
+    for module in SIDES[side]:
+        title = module.__name__.removesuffix(".assets").rsplit(".", 1)[-1]
+        tags = {"chapter": title} | ({"experiment": "true"} if side == "experiments" else {})
+        for one in dg.load_assets_from_modules([module], group_name=f"{number}_{side}"):
+            # What people edit has no owner here, and says its chapter itself.
+            yield one if isinstance(one, dg.SourceAsset) else one.map_asset_specs(partial(_bound, tags))
 
 
-NUMBERED = [(module, number) for number, module in enumerate(CHAPTERS, 1)]
-APART = [(module, None) for module in EXPERIMENTS]
+def _bound(tags: Mapping[str, str], spec: dg.AssetSpec) -> dg.AssetSpec:
+    return spec.replace_attributes(owners=[OWNER], tags={**spec.tags, **tags})
+
 
 defs = dg.Definitions(
-    assets=[asset for module, number in [*NUMBERED, *APART] for asset in _chapter(module, number)],
+    assets=[asset for number, side in enumerate(SIDES, 1) for asset in _assets(number, side)],
     asset_checks=dg.load_asset_checks_from_modules([checks, context_aware, context_scores]),
     jobs=JOBS,
     schedules=SCHEDULES,

@@ -130,7 +130,7 @@ def _until(holds: Callable[[], bool], otherwise: str, timeout_s: float) -> None:
 
 def look_at_the_graph(page: Page, site: Site) -> None:
     """The graph as a whole, its groups in reading order, and what runs unattended."""
-    page.open(f"{site.ui}/asset-groups", "01_sources", "03_bank", "09_benchmark")
+    page.open(f"{site.ui}/asset-groups", "1_sources", "2_text", "5_benchmark")
     page.picture("graph")
     page.open(f"{site.ui}/automation", "inbox", "when_out_of_date", "regenerate_bank_weekly")
     page.wait("Scheduled At 03:00")
