@@ -8,20 +8,23 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 from pydantic import Field
 
 from pipelines.automation import LLM
 from pipelines.champion import ChampionError, baseline, promote
+from pipelines.reporting import table
 from pipelines.resources import ProjectResource, TrackerResource
 from pipelines.tracking import Tracker
 from pipelines.walk import DEMO, walk_as_job
 from traces_core.detector.saved import current_parts
 from traces_core.metrics.promotion import Verdict
 from traces_core.project import Project
+from traces_core.report import POCKET_NOTICE, NewBankReport, write_new_bank_report
 from traces_core.settings import PARAMS_VARIABLE, project_root
-from traces_core.steps.regeneration import judged, replace_text, write_seed
+from traces_core.steps.regeneration import BankChange, change_of, judged, replace_text, write_seed
 
 VERDICT = "traces/new_bank"
 """Tag of a run of the job: `taken` or `kept aside`."""
@@ -51,16 +54,17 @@ def try_new_bank(
             allow_retries=False,
         )
     seed = opened.settings.writing.seed + 1 if config.seed is None else config.seed
-    champion = "not asked"
+    champion, change = "not asked", None
     try:
         verdict = judged(opened, seed, *baseline(opened, tracker.open()))
+        change = change_of(opened, seed, is_measured=bool(verdict.new))
     except ChampionError as error:
         verdict = Verdict(False, str(error), {}, {})
     if verdict.is_passed:
         folder = Path(project.params or os.environ.get(PARAMS_VARIABLE) or project_root())
         take(folder, seed, lambda: walk_as_job(context, DEMO))
         champion = _promoted(project.open(), tracker.open(), {"dagster_run": context.run_id})
-    _say(context, opened, seed, verdict, champion)
+    _say(context, opened, seed, verdict, champion, change)
 
 
 def _promoted(project: Project, tracker: Tracker, tags: Mapping[str, str]) -> str:
@@ -81,9 +85,14 @@ def take(folder: Path, seed: int, make_current: Callable[[], object]) -> None:
 
 
 def _say(
-    context: dg.OpExecutionContext, project: Project, seed: int, verdict: Verdict, champion: str
+    context: dg.OpExecutionContext,
+    project: Project,
+    seed: int,
+    verdict: Verdict,
+    champion: str,
+    change: BankChange | None,
 ) -> None:
-    """The verdict in the log, the tags of the run, the page of `trace_index`, and a file."""
+    """The verdict in the log, the tags of the run, the page of `trace_index`, a file and a page."""
     came = "taken" if verdict.is_passed else "kept aside"
     file = project.machine.reports / "regenerated" / f"seed-{seed}.json"
     file.parent.mkdir(parents=True, exist_ok=True)
@@ -98,7 +107,34 @@ def _say(
         **{f"baseline_{name}": value for name, value in verdict.baseline.items()},
         **{f"new_{name}": value for name, value in verdict.new.items()},
     }
+    if change is not None:
+        metadata |= _changes(file.with_suffix(".html"), project, seed, came, verdict, change)
     context.log.info(f"The bank of seed {seed} is {came}: {verdict.reason}.")
     context.instance.add_run_tags(context.run_id, {VERDICT: came})
     context.log_event(dg.AssetObservation("trace_index", metadata=metadata))
     context.add_output_metadata(metadata)
+
+
+def _changes(
+    page: Path, project: Project, seed: int, came: str, verdict: Verdict, change: BankChange
+) -> dict[str, Any]:
+    """What the bank would change, as a page, and as metadata."""
+    space = project.clip.space
+    shown = NewBankReport(
+        title=f"The bank of seed {seed} is {came}",
+        reason=f"{verdict.reason}.",
+        added=change.added,
+        dropped=change.dropped,
+        classes=change.classes,
+        provenance={"space": space, "seed": str(seed), "writer": project.settings.writing.model},
+        notices=[POCKET_NOTICE] if "pocket" in space else [],
+    )
+    write_new_bank_report(page, shown)
+    columns = ["class", "events", "found_before", "found", "auc_before", "auc"]
+    return {
+        "page": dg.MetadataValue.path(page),
+        "changes": shown.summary,
+        "sentences_added": len(change.added),
+        "sentences_dropped": len(change.dropped),
+        **({"classes": table(change.classes, columns)} if change.classes else {}),
+    }

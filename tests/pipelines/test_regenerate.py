@@ -131,6 +131,22 @@ def test_a_better_bank_replaces_the_present_one(runs: TwoRuns) -> None:
     assert store.keys("benchmark_report")
 
 
+@pytest.mark.parametrize("name", ["good", "bad"])
+def test_the_page_says_what_the_bank_would_have_changed_taken_or_not(runs: TwoRuns, name: str) -> None:
+    facts = getattr(runs, name)
+    page = Path(facts["page"]).read_text()
+    assert facts["new_bank"] in page
+    assert facts["reason"].split(",")[0] in page
+    assert facts["changes"] in page
+    sentence = f"{PEACE[0].capitalize()} by the gate." if name == "bad" else "A fight breaks out by the gate."
+    added, dropped = page.split('id="added"')[1].split('id="dropped"')
+    assert sentence in added
+    assert sentence not in dropped
+    assert int(facts["sentences_added"]) == added.count('<th scope="row">') > 0
+    assert int(facts["sentences_dropped"]) == dropped.count('<th scope="row">') > 0
+    assert "fight" in facts["classes"]
+
+
 def test_the_seed_is_written_where_people_see_it_and_no_other_byte_changes(runs: TwoRuns) -> None:
     text = (runs.home / "params.yaml").read_text()
     assert text.endswith(f"  maximum_cosine: 1.0\n  seed: {GOOD} # ours\n")

@@ -10,6 +10,7 @@ from __future__ import annotations
 from traces_core.report.benchmark import write_benchmark_report
 from traces_core.report.images import attention_layer, data_uri
 from traces_core.report.model import POCKET_NOTICE, BenchmarkReport, ExplainedMoment, Figure, VideoReport
+from traces_core.report.new_bank import NewBankReport, write_new_bank_report
 from traces_core.report.plots import dots, score_curve, sparkline, training_curves
 from traces_core.report.terminal import result_table
 from traces_core.report.video import write_video_report
@@ -19,6 +20,7 @@ __all__ = [
     "BenchmarkReport",
     "ExplainedMoment",
     "Figure",
+    "NewBankReport",
     "VideoReport",
     "attention_layer",
     "data_uri",
@@ -28,5 +30,6 @@ __all__ = [
     "sparkline",
     "training_curves",
     "write_benchmark_report",
+    "write_new_bank_report",
     "write_video_report",
 ]

@@ -9,7 +9,11 @@ from __future__ import annotations
 import os
 import re
 import uuid
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+import polars as pl
 
 from traces_core.bank.bank import Bank
 from traces_core.bank.recall import recall_of_index
@@ -48,6 +52,60 @@ def judged(project: Project, seed: int, baseline: Row, name: str) -> Verdict:
     if faults:
         return Verdict(False, f"it does not pass the gates: {'; '.join(faults)}", {}, {})
     return compare(present_row(other), baseline, name, must_rise=True)
+
+
+@dataclass(frozen=True)
+class BankChange:
+    """What a bank of another seed changes."""
+
+    added: list[dict[str, Any]]
+    """Its sentences that the present bank lacks: `context`, `side`, `class`, `text`."""
+    dropped: list[dict[str, Any]]
+    """Sentences of the present bank that it lacks."""
+    classes: list[dict[str, Any]]
+    """One row a class: `class`, `events`, and `found` (at the stated recall), `auc` and the same of the
+    present bank, `..._before`. Empty where it was not measured."""
+
+
+def change_of(project: Project, seed: int, *, is_measured: bool) -> BankChange:
+    """What a bank of another seed, which `judged` has made, changes against the present one.
+
+    Parameters
+    ----------
+    project
+        Its settings are those of the present bank.
+    seed
+        That of the other one.
+    is_measured
+        Whether the other one came as far as the benchmark.
+    """
+    other = project.variant(writing__seed=seed)
+    before, after = _sentences(project.variant()), _sentences(other)
+    classes = []
+    if is_measured:
+        was, now = present_row(project)["per_class"], present_row(other)["per_class"]
+        classes = [
+            {
+                "class": name,
+                "events": row["events"],
+                "found": row["found_at_80_recall"],
+                "found_before": was[name]["found_at_80_recall"],
+                "auc": row["auc"],
+                "auc_before": was[name]["auc"],
+            }
+            for name, row in sorted(now.items())
+        ]
+    return BankChange(_without(after, before), _without(before, after), classes)
+
+
+def _sentences(project: Project) -> pl.DataFrame:
+    corpora: pl.DataFrame = pl.concat(corpus.read() for corpus in Artifacts(project)["trace_corpus"])
+    return corpora.select("context", "side", "class", "text")
+
+
+def _without(some: pl.DataFrame, others: pl.DataFrame) -> list[dict[str, Any]]:
+    every = some.columns
+    return some.join(others, on=every, how="anti", nulls_equal=True).unique().sort(every).to_dicts()
 
 
 def present_row(project: Project) -> Row:
