@@ -6,6 +6,7 @@ import pytest
 from small_graph import made_bank
 
 from traces_core.project import Project
+from traces_core.scoring.choice import ScorerChoice
 from traces_core.steps import ablations
 from traces_core.streams.table import APPEARANCE, FUSED
 
@@ -21,17 +22,7 @@ def test_every_scorer_is_measured_on_both_streams_and_the_default_as_in_the_main
     main = ablations.streams_of(small_project)
     for stream in (APPEARANCE, FUSED):
         aucs = by_variant(rows, stream)
-        assert list(aucs) == [
-            f"scorer = {name}"
-            for name in (
-                "difference",
-                "class_gap",
-                "soft_vote",
-                "whitened_axes",
-                "linear_probe",
-                "kernel_machine",
-            )
-        ]
+        assert list(aucs) == [f"scorer = {name}" for name in ScorerChoice.names()]
         assert aucs["scorer = difference"] == main[stream]["auc"]
         assert all(0 <= auc <= 1 for auc in aucs.values())
     assert len(set(by_variant(rows, APPEARANCE).values())) > 1

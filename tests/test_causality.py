@@ -12,15 +12,8 @@ from hypothesis import strategies as st
 from small_banks import small_bank, unit
 
 from traces_core.errors import NotFiniteError
-from traces_core.scoring import (
-    ClassGap,
-    Difference,
-    KernelMachine,
-    LinearProbe,
-    SoftVote,
-    WhitenedAxes,
-    score_vectors,
-)
+from traces_core.scoring import score_vectors
+from traces_core.scoring.choice import ScorerChoice
 from traces_core.streams import offline
 from traces_core.streams.late import LateFusion
 from traces_core.types import ScoreTrack
@@ -64,15 +57,15 @@ def test_a_stream_computed_prefix_by_prefix_is_the_stream_computed_at_once(name,
         assert part.times_s[-1] == track.times_s[length - 1]
 
 
-@pytest.mark.parametrize("scorer", [Difference, ClassGap, SoftVote, WhitenedAxes, LinearProbe, KernelMachine])
+@pytest.mark.parametrize("name", ScorerChoice.names())
 @settings(max_examples=5)
 @given(seed=st.integers(0, 1000), length=st.integers(2, 12))
-def test_a_moment_is_scored_without_knowing_what_follows(scorer, seed, length):
-    bank, _, _ = BANK
+def test_a_moment_is_scored_without_knowing_what_follows(name, seed, length):
+    bank, scorer = BANK[0], ScorerChoice(scorer=name).chosen
     vectors = unit(length, np.random.default_rng(seed))
-    whole = score_vectors(vectors, bank, space=bank.space, scorer=scorer())
+    whole = score_vectors(vectors, bank, space=bank.space, scorer=scorer)
     for seen in range(1, length + 1):
-        scores = score_vectors(vectors[:seen], bank, space=bank.space, scorer=scorer())
+        scores = score_vectors(vectors[:seen], bank, space=bank.space, scorer=scorer)
         # not bit for bit: a product of matrices adds in another order for another number of rows
         np.testing.assert_allclose(scores, whole[:seen], rtol=0, atol=2e-6)
 

@@ -39,6 +39,7 @@ from traces_core.scoring import (
     linear_probe,
     score_vectors,
 )
+from traces_core.scoring.choice import ScorerChoice
 from traces_core.settings import ScoringSettings
 from traces_core.text.corpus import SCHEMA, trace_id
 from traces_core.types import Array
@@ -46,9 +47,8 @@ from traces_core.types import Array
 SPACE = "drawn:1"
 CONTEXTS = st.sampled_from([None, ["north"], ["south"]])
 SEEDS = st.integers(0, 1000)
-ALL = [Difference(), ClassGap(), SoftVote(), WhitenedAxes(), LinearProbe(), KernelMachine()]
-WITH_CLASSES = ALL[:4]
-every_scorer = pytest.mark.parametrize("scorer", ALL, ids=lambda scorer: type(scorer).__name__)
+ALL = {name: ScorerChoice(scorer=name).chosen for name in ScorerChoice.names()}  # type: ignore[arg-type]
+every_scorer = pytest.mark.parametrize("scorer", ALL.values(), ids=ALL)
 
 SIZES = [
     ("north", "normal", "", 7),
@@ -305,11 +305,25 @@ def test_a_sentence_of_a_kernel_machine_counts_by_its_weight() -> None:
     assert np.abs(scores - plain).max() > 0.01
 
 
-@pytest.mark.parametrize("scorer", [LinearProbe(), KernelMachine()])
-def test_a_scorer_without_classes_says_who_has_them(scorer: ScorerSettings) -> None:
+def classes_by(scorer: ScorerSettings, vectors: Array, bank: Bank) -> dict[str, Array]:
+    """Scores by class; none where the scorer says that it knows no classes."""
+    try:
+        return class_scores(vectors, bank, space=SPACE, scorer=scorer)
+    except NoClassesError:
+        return {}
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_a_scorer_scores_every_class_or_says_who_has_them(name: str) -> None:
     bank, _ = drawn()
-    with pytest.raises(NoClassesError, match=r"(linear_probe|kernel_machine).*difference"):
-        class_scores(unit(2, np.random.default_rng(0)), bank, space=SPACE, scorer=scorer)
+    vectors = unit(2, np.random.default_rng(0))
+    if isinstance(ALL[name], (Difference, ClassGap, SoftVote, WhitenedAxes)) or classes_by(
+        ALL[name], vectors, bank
+    ):
+        assert list(class_scores(vectors, bank, space=SPACE, scorer=ALL[name])) == ["fire", "theft"]
+    else:
+        with pytest.raises(NoClassesError, match=f"{name}.*difference"):
+            class_scores(vectors, bank, space=SPACE, scorer=ALL[name])
 
 
 # What every scorer promises.
@@ -333,7 +347,7 @@ def test_many_vectors_are_scored_in_parts_with_the_same_result(scorer, monkeypat
     how = {"space": SPACE, "scorer": scorer}
     whole, label = score_vectors(vectors, bank, **how), label_gaps(vectors, bank, **how)
     np.testing.assert_array_equal(whole, label)
-    by_class = class_scores(vectors, bank, **how) if scorer in WITH_CLASSES else {}
+    by_class = classes_by(scorer, vectors, bank)
     for module in (base, class_gap):
         monkeypatch.setattr(module, "CHUNK", 5)
     monkeypatch.setattr(class_gap, "_SIMILARITIES", 60)
@@ -457,7 +471,14 @@ def test_a_large_side_is_probed_by_a_sample(monkeypatch: pytest.MonkeyPatch) -> 
 # What is fitted, is fitted once.
 
 
-@pytest.mark.parametrize("scorer", [WhitenedAxes(), LinearProbe()])
+def changed(scorer: ScorerSettings) -> ScorerSettings:
+    """The same formula with another value of its first parameter."""
+    name, value = next(iter(scorer.model_dump().items()))
+    other = value + 1 if isinstance(value, int) else value * 0.9
+    return type(scorer)(**{name: other})
+
+
+@pytest.mark.parametrize("scorer", [one for one in ALL.values() if one.is_learned], ids=str)
 def test_what_was_fitted_is_remembered_by_bank_contexts_and_parameters(
     tmp_path: Path, scorer: ScorerSettings
 ) -> None:
@@ -467,8 +488,7 @@ def test_what_was_fitted_is_remembered_by_bank_contexts_and_parameters(
     assert fit_scorer(type(scorer)(), bank) is fitted
     assert fit_scorer(scorer, bank, ["north", "south"]) is fit_scorer(scorer, bank, ["south", "north"])
     others = [fit_scorer(scorer, bank, ["north"]), fit_scorer(scorer, drawn(12)[0])]
-    changed = {"shrinkage": 0.3} if isinstance(scorer, WhitenedAxes) else {"l2": 0.3}
-    others.append(fit_scorer(type(scorer)(**changed), bank))
+    others.append(fit_scorer(changed(scorer), bank))
     assert all(other is not fitted for other in others)
 
 
@@ -509,25 +529,8 @@ def test_no_vectors_have_no_scores(scorer: ScorerSettings) -> None:
 # What the settings say.
 
 
-@pytest.mark.parametrize(
-    ("name", "expected"),
-    [
-        ("difference", Difference(k=7)),
-        ("class_gap", ClassGap(share=0.3)),
-        ("soft_vote", SoftVote(weight=0.8)),
-        ("whitened_axes", WhitenedAxes(temperature=0.5)),
-        ("linear_probe", LinearProbe(l2=1.0)),
-        ("kernel_machine", KernelMachine(gamma=1.0)),
-    ],
-)
-def test_the_settings_choose_a_scorer_with_its_parameters(name: str, expected: ScorerSettings) -> None:
-    settings = ScoringSettings(
-        scorer=name,
-        k=7,
-        class_gap=ClassGap(share=0.3),
-        soft_vote=SoftVote(weight=0.8),
-        whitened_axes=WhitenedAxes(temperature=0.5),
-        linear_probe=LinearProbe(l2=1.0),
-        kernel_machine=KernelMachine(gamma=1.0),
-    )
-    assert settings.chosen == expected
+@pytest.mark.parametrize("name", ALL)
+def test_the_settings_choose_a_scorer_with_its_parameters(name: str) -> None:
+    sections = {other: changed(one) for other, one in ALL.items() if other != "difference"}
+    settings = ScoringSettings(scorer=name, k=7, **sections)  # type: ignore[arg-type]
+    assert settings.chosen == {"difference": Difference(k=7), **sections}[name]

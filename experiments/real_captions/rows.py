@@ -125,7 +125,7 @@ def scorers(bench: Bench) -> list[Row]:
     settings = _named_classes(bench)
     corpus = bench.corpus(settings)
     rows = []
-    for name in get_args(ScorerChoice.model_fields["scorer"].annotation):
+    for name in ScorerChoice.names():
         scoring = settings.scoring.model_copy(update={"scorer": name})
         tracks = bench.tracks(corpus, settings.model_copy(update={"scoring": scoring}))
         rows.append(_brief(name, tracks, bench.material.official))

@@ -28,8 +28,6 @@ from traces_core.scoring import score_vectors
 from traces_core.scoring.choice import ScorerChoice
 from traces_core.text import without_class
 
-SCORERS = ["difference", "class_gap", "soft_vote", "whitened_axes", "linear_probe", "kernel_machine"]
-
 
 @pytest.fixture
 def catalog(tmp_path: Path) -> Path:
@@ -45,7 +43,7 @@ def make(catalog: Path, encoder: SentenceEncoder):
     return scorer
 
 
-@pytest.mark.parametrize("name", SCORERS)
+@pytest.mark.parametrize("name", ScorerChoice.names())
 def test_a_prefix_of_the_table_has_the_scores_it_has_within_the_whole(make, name: str) -> None:
     table, scorer = captions(), make(name)
     whole = score_captions(check_captions(table), scorer)
@@ -124,7 +122,7 @@ def test_each_sentence_goes_through_the_encoder_once_in_chunks(make, monkeypatch
 
 def test_a_dozen_sentences_are_a_detector_with_every_scorer(make) -> None:
     table = check_captions(captions())
-    for name in SCORERS:
+    for name in ScorerChoice.names():
         assert score_captions(table, make(name))["score"].n_unique() > len(CAPTIONS)
 
 

@@ -17,6 +17,7 @@ from traces_core.errors import MissingArtifactError
 from traces_core.project import Project
 from traces_core.store import Store
 from traces_core.streams.episodes import EPISODES
+from traces_core.streams.table import streams_of
 
 pytestmark = pytest.mark.usefixtures("at_home")
 
@@ -56,7 +57,7 @@ def test_a_file_that_cannot_be_read_is_named_and_the_others_are_scored(
     scores = pl.read_parquet(tmp_path / "scores.parquet")
     assert scores.columns == ["video", "time_s", "stream", "score"]
     assert set(scores["video"]) == {str(fights["half"]), str(fights["one"])}
-    assert set(scores["stream"]) == {"appearance", "fused", "action", "late"}
+    assert set(scores["stream"]) == set(streams_of("traces"))
     episodes = pl.read_parquet(tmp_path / "episodes.parquet")
     assert episodes.schema == EPISODES
     for name in ("half", "one"):

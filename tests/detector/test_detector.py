@@ -27,11 +27,11 @@ from traces_core.steps.inbox import inbox_scores
 from traces_core.steps.wiring import Artifacts
 from traces_core.store import Store
 from traces_core.streams.episodes import EPISODES, EpisodeEvent, episode_table, episodes_in
-from traces_core.streams.table import ACTION, APPEARANCE, FUSED, LATE
+from traces_core.streams.table import APPEARANCE, FUSED, LATE, STREAMS, streams_of
 from traces_core.types import Episode
 from traces_core.video import End, FrameBatch, Gap, file_source
 
-STREAMS = {APPEARANCE, FUSED, ACTION, LATE}
+SCORED = sorted(streams_of("traces"))
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +43,7 @@ def test_a_video_has_a_track_a_threshold_and_episodes_for_every_stream(
     scored: dict[str, ScoredVideo],
 ) -> None:
     whole = scored["whole"]
-    assert set(whole.tracks) == set(whole.thresholds) == set(whole.episodes) == STREAMS
+    assert sorted(whole.tracks) == sorted(whole.thresholds) == sorted(whole.episodes) == SCORED
     assert whole.end_s == pytest.approx(3.75, abs=1e-3)
     assert whole.broken is None
 
@@ -172,7 +172,7 @@ def test_a_video_scores_as_it_does_in_the_graph(small_project: Project, small_de
     in_graph = small_project.store.current("anomaly_scores", row["shard"]).read()
     folder = Path(str(small_project.settings.footage.benchmark))
     alone = small_detector.score(folder / row["video"], "corridor")
-    for stream in (APPEARANCE, FUSED, ACTION):
+    for stream in (name for name in SCORED if STREAMS[name].start is not None):
         there = in_graph.filter((pl.col("video_id") == row["video_id"]) & (pl.col("stream") == stream))
         np.testing.assert_allclose(alone.tracks[stream].values, there["score"].to_numpy(), atol=1e-4)
 
@@ -217,7 +217,8 @@ def test_an_alarm_that_is_on_at_the_end_has_one_end_everywhere(
     )
     sink = TableSink()
     always_on.score(path, sinks=[sink])
-    ends = {"stream": sorted(STREAMS), "start_s": [0.0] * 4, "end_s": [row["duration_s"]] * 4}
+    count = len(SCORED)
+    ends = {"stream": SCORED, "start_s": [0.0] * count, "end_s": [row["duration_s"]] * count}
     in_inbox = pl.read_parquet(dropped.path / "episodes.parquet")
     for table in (in_graph, sink.table(), in_inbox):
         assert table.schema == EPISODES
@@ -242,7 +243,7 @@ def test_sinks_hear_of_episodes_before_the_video_is_over(
     recording, page = RecordingSink(), tmp_path / "page.html"
     sinks = [recording, PageSink(page, partial(video_report, always_on.explainer))]
     scored = always_on.score(fights["whole"], "street", sinks=sinks)
-    assert [events.count(kind) for kind in ("opened", "closed", "end")] == [4, 4, 1]
+    assert [events.count(kind) for kind in ("opened", "closed", "end")] == [len(SCORED), len(SCORED), 1]
     assert events.index("opened") < events.index("closed") < events.index("end")
     assert episodes_in(recording.table()) == {str(scored.path): dict(scored.episodes)}
     assert "<h3>late</h3>" in page.read_text()
@@ -276,10 +277,13 @@ def test_any_source_goes_through_the_same_pipeline(always_on: Detector, fights: 
     back = FrameBatch(frames.pixels, frames.times_s + 10.0)
     pipeline, _ = always_on.start("gate", "street", [sink])
     encoders = Encoders(project.clip, project.windows)
+    last_s: dict[str, float] = {}
     for piece in see([frames, Gap(4.0, 10.0), back, End(None)], encoders, hop_frames=2):
-        pipeline.take(piece)
+        tracks, _ = pipeline.take(piece)
+        last_s |= {name: track.times_s[-1] for name, track in tracks.items() if len(track)}
+    assert (last_s[APPEARANCE], last_s[LATE], last_s[FUSED]) == pytest.approx((13.75, 13.75, 13.5))
     rows = sink.table().sort("stream", "start_s")
-    assert rows["start_s"].to_list() == [0.0, 10.0] * 4
+    assert rows["stream"].unique(maintain_order=True).to_list() == SCORED
+    assert rows["start_s"].to_list() == [0.0, 10.0] * len(SCORED)
     for stream, ends in rows.group_by("stream").agg("end_s").rows():
-        last_s = 13.75 if stream in (APPEARANCE, LATE) else 13.5
-        assert ends == pytest.approx([4.0, last_s])
+        assert ends == pytest.approx([4.0, last_s[stream]])

@@ -12,6 +12,7 @@ import pytest
 
 from pipelines.definitions import defs
 from pipelines.sensors import SENSORS, inbox
+from traces_core.streams.table import streams_of
 
 if TYPE_CHECKING:
     from conftest import Site
@@ -114,7 +115,7 @@ def test_a_run_scores_the_video_and_puts_its_page_where_people_look(site: Site, 
     assert done.success
     folder = site.reports / "inbox" / request.partition_key
     scores = pl.read_parquet(folder / "scores.parquet")
-    assert set(scores["stream"]) == {"appearance", "fused", "action", "late"}
+    assert set(scores["stream"]) == set(streams_of("traces"))
     assert "yard 1.mkv" in (folder / "index.html").read_text()
     metadata = done.asset_materializations_for_node("inbox_scores")[0].metadata
     assert metadata["broken"].value is None

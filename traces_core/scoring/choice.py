@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -36,6 +36,11 @@ class ScorerChoice(BaseModel):
     whitened_axes: WhitenedAxes = WhitenedAxes()
     linear_probe: LinearProbe = LinearProbe()
     kernel_machine: KernelMachine = KernelMachine()
+
+    @classmethod
+    def names(cls) -> tuple[str, ...]:
+        """Every scorer that can be named, the default first."""
+        return get_args(cls.model_fields["scorer"].annotation)
 
     @property
     def chosen(self) -> ScorerSettings:

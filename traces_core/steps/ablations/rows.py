@@ -8,7 +8,7 @@ have shipped the identity: otherwise a training that does harm would look harmle
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, get_args
+from typing import Any
 
 from traces_core.bank.bank import Bank
 from traces_core.metrics import numbers_of
@@ -71,8 +71,7 @@ def neighbours(project: Project) -> list[Row]:
 
 def scorers(project: Project) -> list[Row]:
     """Each formula that makes scores of similarities, with its parameters as set."""
-    names = get_args(ScorerChoice.model_fields["scorer"].annotation)
-    return _over(project, "scorer", "scoring__scorer", names, (APPEARANCE, FUSED))
+    return _over(project, "scorer", "scoring__scorer", ScorerChoice.names(), (APPEARANCE, FUSED))
 
 
 def scene(project: Project) -> list[Row]:
