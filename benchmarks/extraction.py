@@ -31,7 +31,7 @@ from traces_core.encoders.seeing import WINDOW_BATCH
 from traces_core.practice import frames, plan_video
 from traces_core.project import Project
 from traces_core.settings import Machine
-from traces_core.video import read_frames, windows, write_video
+from traces_core.video import WindowBuffer, read_frames, write_video
 
 ROUNDS = 5
 SPEED_S = 60.0
@@ -53,13 +53,11 @@ def drawn(path: Path, duration_s: float) -> Path:
 
 def bare_calls(project: Project, batches: list[tuple[np.ndarray, np.ndarray]]) -> list[Callable[[], Any]]:
     """The forward passes of both encoders, on frames that are already in memory and resized."""
-    resized = [(project.windows.resize(pixels), times) for pixels, times in batches]
-    stacks = windows(
-        resized,
-        window_frames=project.windows.window_frames,
-        hop=project.settings.sampling.hop_frames,
-        batch_windows=WINDOW_BATCH,
-    )
+    hop_frames = project.settings.sampling.hop_frames
+    buffer = WindowBuffer(project.windows.window_frames, hop_frames, WINDOW_BATCH)
+    stacks = [
+        stack for pixels, times in batches for stack in buffer.push(project.windows.resize(pixels), times)
+    ]
     images = [partial(project.clip.encode_images, pixels) for pixels, _ in batches]
     return [*images, *(partial(project.windows.encode_windows, stack.values) for stack in stacks)]
 

@@ -217,7 +217,7 @@ REACHED = (
         f"{CORE}/encoders/seeing.py",
         "WINDOW_BATCH = 4",
         "WINDOW_BATCH = 8",
-        _names("features") | DETECTOR,
+        PICTURES,
     ),
     Edit(
         "how patient a hub is waited for",

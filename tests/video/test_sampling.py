@@ -13,10 +13,10 @@ from traces_core.video.sampling import (
     SLACK_S,
     Ticks,
     WindowBatch,
+    WindowBuffer,
     exact_rate,
     window_ends,
     window_frames_of,
-    windows,
 )
 
 rising = st.lists(st.integers(1, 5000), min_size=1, max_size=60).map(lambda steps: np.cumsum([0, *steps]))
@@ -85,6 +85,11 @@ def _stream(values: np.ndarray, cuts: list[int]) -> list[tuple[np.ndarray, np.nd
     ]
 
 
+def windows(stream: list[tuple[np.ndarray, np.ndarray]], **shape: int) -> list[WindowBatch]:
+    buffer = WindowBuffer(**shape)
+    return [batch for values, times_s in stream for batch in buffer.push(values, times_s)]
+
+
 def _gather(batches: list[WindowBatch]) -> tuple[np.ndarray, np.ndarray]:
     return (
         np.concatenate([batch.values for batch in batches]),
@@ -105,7 +110,7 @@ def test_streamed_windows_are_those_of_the_whole_however_it_is_split(
 ) -> None:
     values = np.random.default_rng(n).normal(size=(n, 2, 3))
     where = sorted(cuts.draw(st.lists(st.integers(0, n), max_size=6)))
-    made = list(windows(_stream(values, where), window_frames=width, hop=hop, batch_windows=at_once))
+    made = windows(_stream(values, where), window_frames=width, hop=hop, batch_windows=at_once)
     got, end_times_s = _gather(made)
     ends = window_ends(n, hop)
     np.testing.assert_array_equal(got, values[window_frames_of(ends, width)])
@@ -118,16 +123,16 @@ def test_streamed_windows_are_those_of_the_whole_however_it_is_split(
 def test_the_windows_of_a_beginning_are_the_beginning_of_the_windows(n: int, shorter: int, hop: int) -> None:
     values = np.arange(n)
     beginning = values[: min(shorter, n)]
-    whole, _ = _gather(list(windows(_stream(values, []), window_frames=4, hop=hop)))
-    part, _ = _gather(list(windows(_stream(beginning, []), window_frames=4, hop=hop)))
+    whole, _ = _gather(windows(_stream(values, []), window_frames=4, hop=hop))
+    part, _ = _gather(windows(_stream(beginning, []), window_frames=4, hop=hop))
     np.testing.assert_array_equal(part, whole[: len(part)])
 
 
 def test_no_frame_gives_no_window() -> None:
-    assert list(windows([], window_frames=4, hop=2)) == []
+    assert windows([(np.zeros(0), np.zeros(0))], window_frames=4, hop=2) == []
 
 
 @pytest.mark.parametrize("wrong", [{"window_frames": 0}, {"hop": 0}, {"batch_windows": 0}])
 def test_windows_of_nothing_are_refused(wrong: dict[str, int]) -> None:
     with pytest.raises(ValueError, match=next(iter(wrong))):
-        list(windows([], **{"window_frames": 4, "hop": 1, **wrong}))
+        WindowBuffer(**{"window_frames": 4, "hop": 1, **wrong})

@@ -9,9 +9,7 @@ the encoder once, a quarter of the work of overlapping windows of 16.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +18,12 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file
 
 from traces_core.encoders.base import WindowEncoder
-from traces_core.encoders.parallel_calls import ParallelCalls
-from traces_core.encoders.seeing import block_grids
-from traces_core.errors import CorruptArtifactError, DamagedVideoError
+from traces_core.encoders.evidence import Evidence
+from traces_core.encoders.seeing import Encoders, see
+from traces_core.errors import CorruptArtifactError
 from traces_core.store.array_writer import ArrayWriter
 from traces_core.types import Array, Times
-from traces_core.video import FrameBatch, prefetch, read_frames, windows
+from traces_core.video import End, file_source, prefetch
 
 
 @dataclass(frozen=True)
@@ -53,9 +51,7 @@ class PatchGrids:
             raise CorruptArtifactError(path, f"patch grids cannot be read ({error})") from error
 
 
-def extract_grids(
-    video: Path, encoder: WindowEncoder, path: Path, *, sample_fps: float, batch_blocks: int = 16
-) -> dict[str, Any]:
+def extract_grids(video: Path, encoder: WindowEncoder, path: Path, *, sample_fps: float) -> dict[str, Any]:
     """Write the patch grids of one video as safetensors.
 
     Parameters
@@ -68,8 +64,6 @@ def extract_grids(
         The file to write.
     sample_fps
         Frames looked at per second of video.
-    batch_blocks
-        Blocks a forward pass takes at once; changes the memory, not the result.
 
     Returns
     -------
@@ -82,23 +76,21 @@ def extract_grids(
         If not a single frame can be read. A file that breaks later keeps the blocks of its good part.
     """
     facts: dict[str, Any] = {"blocks": 0, "broken": None}
-    length = encoder.window_frames
+    source = prefetch(file_source(video, sample_fps=sample_fps))
     with ArrayWriter(path) as arrays:
-        frames = (
-            (encoder.resize(batch.pixels), batch.times_s)
-            for batch in prefetch(_good_part(read_frames(video, sample_fps=sample_fps), facts))
-        )
-        with ParallelCalls() as calls:
-            for some in windows(frames, window_frames=length, hop=length, batch_windows=batch_blocks):
-                arrays.append("times_s", some.end_times_s)
-                calls.put(partial(block_grids, encoder, some.values), partial(arrays.append, "grids"))
-                facts["blocks"] += len(some)
+        for piece in see(source, Encoders(blocks=encoder)):
+            if isinstance(piece, End):
+                facts["broken"] = piece.broken
+            elif isinstance(piece, Evidence):
+                facts["blocks"] += _write(arrays, piece)
         arrays.finish()
     return facts
 
 
-def _good_part(batches: Iterator[FrameBatch], facts: dict[str, Any]) -> Iterator[FrameBatch]:
-    try:
-        yield from batches
-    except DamagedVideoError as error:
-        facts["broken"] = str(error)
+def _write(arrays: ArrayWriter, piece: Evidence) -> int:
+    """Append the blocks of one piece of evidence; how many there are."""
+    if piece.block_times_s is None or piece.grids is None or not len(piece.block_times_s):
+        return 0
+    arrays.append("times_s", piece.block_times_s)
+    arrays.append("grids", piece.grids.astype(np.float16))
+    return len(piece.block_times_s)

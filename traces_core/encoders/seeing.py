@@ -34,10 +34,10 @@ BLOCK_BATCH = 16
 class Encoders:
     """The frozen encoders that look at a video."""
 
-    images: ImageEncoder
-    """Sees each sampled frame."""
-    windows: WindowEncoder
-    """Sees windows of W frames."""
+    images: ImageEncoder | None = None
+    """Sees each sampled frame; None where its embeddings are kept already."""
+    windows: WindowEncoder | None = None
+    """Sees windows of W frames; None where its tokens are kept already."""
     blocks: WindowEncoder | None = None
     """Its window is a block of the predictor; None where nothing is predicted."""
     scenes: ImageEncoder | None = None
@@ -48,9 +48,8 @@ def see(
     source: Iterable[Message],
     encoders: Encoders,
     *,
-    hop_frames: int,
+    hop_frames: int = 1,
     window_batch: int = WINDOW_BATCH,
-    block_batch: int = BLOCK_BATCH,
 ) -> Iterator[Evidence | Gap | End]:
     """What the encoders see, one piece for each batch of frames; gaps and the end pass through.
 
@@ -61,9 +60,9 @@ def see(
     encoders
         The frozen encoders; each frame is decoded once for all of them.
     hop_frames
-        Frames from one window to the next.
-    window_batch, block_batch
-        Windows and blocks a forward pass takes at once; change the memory, not the result.
+        Frames from one window to the next; nothing to an encoder of blocks.
+    window_batch
+        Windows a forward pass takes at once; changes the memory, not the result.
 
     Yields
     ------
@@ -71,7 +70,7 @@ def see(
         In the order of time. Values are rounded to half precision, as they are kept.
     """
     ready: deque[_Piece | Gap | End] = deque()
-    eyes = _Eyes(encoders, hop_frames, window_batch, block_batch)
+    eyes = _Eyes(encoders, hop_frames, window_batch)
     with ParallelCalls() as lanes:
         for message in source:
             item: _Piece | Gap | End
@@ -103,25 +102,25 @@ class _Piece:
 class _Eyes:
     """The encoders, with the frames that later windows and blocks still need."""
 
-    def __init__(self, encoders: Encoders, hop_frames: int, window_batch: int, block_batch: int) -> None:
+    def __init__(self, encoders: Encoders, hop_frames: int, window_batch: int) -> None:
         self._encoders = encoders
-        width = encoders.windows.window_frames
-        self._windows = WindowBuffer(width, hop_frames, window_batch)
-        self._vectors = WindowBuffer(width, hop_frames, 1 << 30)
-        self._blocks = None
-        if encoders.blocks is not None:
-            length = encoders.blocks.window_frames
-            self._blocks = WindowBuffer(length, length, block_batch)
+        self._width = 1 if encoders.windows is None else encoders.windows.window_frames
+        length = 1 if encoders.blocks is None else encoders.blocks.window_frames
+        self._windows = WindowBuffer(self._width, hop_frames, window_batch)
+        self._vectors = WindowBuffer(self._width, hop_frames, 1 << 30)
+        self._blocks = WindowBuffer(length, length, BLOCK_BATCH)
 
     def look(self, batch: FrameBatch, lanes: ParallelCalls) -> _Piece:
         """Have the lanes encode some frames, and what ends among them."""
         encoders, piece = self._encoders, _Piece(batch.times_s)
-        lanes.put(partial(encoders.images.encode_images, batch.pixels), piece.frames.append)
+        if encoders.images is not None:
+            lanes.put(partial(encoders.images.encode_images, batch.pixels), piece.frames.append)
         if encoders.scenes is not None:
             lanes.put(partial(encoders.scenes.encode_images, batch.pixels), piece.scenes.append)
-        for some in self._windows.push(encoders.windows.resize(batch.pixels), batch.times_s):
-            lanes.put(partial(encoders.windows.encode_windows, some.values), piece.windows.append)
-        if encoders.blocks is not None and self._blocks is not None:
+        if encoders.windows is not None:
+            for some in self._windows.push(encoders.windows.resize(batch.pixels), batch.times_s):
+                lanes.put(partial(encoders.windows.encode_windows, some.values), piece.windows.append)
+        if encoders.blocks is not None:
             for some in self._blocks.push(encoders.blocks.resize(batch.pixels), batch.times_s):
                 piece.block_times_s.append(some.end_times_s)
                 lanes.put(partial(block_grids, encoders.blocks, some.values), piece.grids.append)
@@ -130,8 +129,7 @@ class _Eyes:
     def pause(self, message: Gap | End) -> Gap | End:
         """No window and no block reaches across a gap."""
         self._windows.reset()
-        if self._blocks is not None:
-            self._blocks.reset()
+        self._blocks.reset()
         return message
 
     def finished(self, piece: _Piece | Gap | End) -> Evidence | Gap | End:
@@ -139,15 +137,15 @@ class _Eyes:
         if not isinstance(piece, _Piece):
             self._vectors.reset()
             return piece
-        frames = _kept(piece.frames)
-        ends = list(self._vectors.push(frames, piece.times_s))
-        width = self._encoders.windows.window_frames
-        has_blocks = self._blocks is not None
+        frames = _kept(piece.frames) if piece.frames else np.zeros((len(piece.times_s), 0), np.float32)
+        has_windows, has_blocks = self._encoders.windows is not None, self._encoders.blocks is not None
+        ends = list(self._vectors.push(frames, piece.times_s)) if has_windows else []
+        none_ended = np.zeros((0, self._width, frames.shape[1]), np.float32)
         return Evidence(
             piece.times_s,
             frames,
             np.concatenate([np.zeros(0), *(some.end_times_s for some in ends)]),
-            np.concatenate([np.zeros((0, width, frames.shape[1]), np.float32), *(e.values for e in ends)]),
+            np.concatenate([none_ended, *(some.values for some in ends)]),
             _kept([some.tokens for some in piece.windows]),
             _kept([some.label_probabilities for some in piece.windows]),
             scene_frames=np.concatenate(piece.scenes) if piece.scenes else None,

@@ -8,7 +8,6 @@ What is learned from it is in `context_aware`, what it says about a video in `co
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +19,8 @@ from traces_core.context_aware.grids import PatchGrids, extract_grids
 from traces_core.context_aware.views import Views
 from traces_core.detector.loading import block_encoder, is_predicting, scene_encoder
 from traces_core.encoders.evidence import Evidence
-from traces_core.errors import DamagedVideoError, VideoError
+from traces_core.encoders.seeing import Encoders, see
+from traces_core.errors import VideoError
 from traces_core.project import Project
 from traces_core.steps import features as features_step
 from traces_core.steps import footage as footage_step
@@ -28,7 +28,7 @@ from traces_core.store import Artifact
 from traces_core.store.code import code_of, made_with
 from traces_core.store.running import step
 from traces_core.types import Array
-from traces_core.video import read_frames
+from traces_core.video import file_source, prefetch
 
 GRIDS = pl.Schema(
     {"video_id": pl.String(), "fingerprint": pl.String(), "blocks": pl.Int64(), "reason": pl.String()}
@@ -126,11 +126,9 @@ def _scene_frames_of(project: Project, video_id: str, path: Path) -> None:
 
 def _see_scene(project: Project, path: Path) -> Array:
     """float32 (F, S): every frame that can be decoded; those of CLIP are as many."""
-    encoder, seen = scene_encoder(project), []
-    with suppress(DamagedVideoError):
-        for batch in read_frames(path, sample_fps=project.settings.sampling.sample_fps):
-            seen.append(encoder.encode_images(batch.pixels))
-    return np.concatenate(seen)
+    source = prefetch(file_source(path, sample_fps=project.settings.sampling.sample_fps))
+    pieces = see(source, Encoders(scenes=scene_encoder(project)))
+    return np.concatenate([one.scene_frames for one in pieces if isinstance(one, Evidence)])
 
 
 def _scene_frames(project: Project, video_id: str) -> Array | None:

@@ -6,7 +6,7 @@ Works on arrays of any kind (pictures, or one vector a frame). When a frame is s
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
@@ -130,15 +130,14 @@ class WindowBatch:
         return len(self.end_times_s)
 
 
-def windows(
-    batches: Iterable[tuple[NDArray[Any], Times]], *, window_frames: int, hop: int, batch_windows: int = 8
-) -> Iterator[WindowBatch]:
+class WindowBuffer:
     """Causal windows over a stream of frames, in constant memory.
+
+    Keeps the frames that later windows still need, and no more. How the frames are split into batches changes
+    no window.
 
     Parameters
     ----------
-    batches : iterable of (array of shape (F, ...), float64 array of shape (F,))
-        Frames, or one vector a frame, with their times; F may differ from batch to batch.
     window_frames : int
         W, frames in a window.
     hop : int
@@ -146,31 +145,14 @@ def windows(
     batch_windows : int
         Windows given at once, at most.
 
-    Yields
-    ------
-    WindowBatch
-        In the order of time. How the frames are split into batches changes no window.
-
     Examples
     --------
-    >>> frames = [(np.arange(3), np.arange(3) / 2), (np.arange(3, 5), np.arange(3, 5) / 2)]
-    >>> for batch in windows(frames, window_frames=3, hop=2):
-    ...     batch.values.tolist(), batch.end_times_s.tolist()
+    >>> buffer = WindowBuffer(window_frames=3, hop=2)
+    >>> for frames in (np.arange(3), np.arange(3, 5)):
+    ...     for batch in buffer.push(frames, frames / 2):
+    ...         batch.values.tolist(), batch.end_times_s.tolist()
     ([[0, 0, 0], [0, 1, 2]], [0.0, 1.0])
     ([[2, 3, 4]], [2.0])
-    """
-    buffer = WindowBuffer(window_frames, hop, batch_windows)
-    for values, times_s in batches:
-        yield from buffer.push(values, times_s)
-
-
-class WindowBuffer:
-    """`windows` while the frames come: keeps the frames that later windows still need, and no more.
-
-    Parameters
-    ----------
-    window_frames, hop, batch_windows : int
-        As in `windows`.
     """
 
     def __init__(self, window_frames: int, hop: int, batch_windows: int = 8) -> None:
@@ -187,7 +169,10 @@ class WindowBuffer:
         self._seen = 0
 
     def push(self, values: NDArray[Any], times_s: Times) -> Iterator[WindowBatch]:
-        """Take the next frames; the windows that end among them. Exhaust it before the next push."""
+        """Take the next frames, or one vector a frame; the windows that end among them, in the order of time.
+
+        Exhaust it before the next push.
+        """
         if len(values) == 0:
             return
         window_frames, hop, batch_windows = self._shape
