@@ -13,17 +13,18 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, get_type_hints
+from typing import Any
 
 import dagster as dg
 
 from pipelines.automation import WHEN_OUT_OF_DATE
-from pipelines.declared import DECLARED, HANDED, Body, Declared, Input
+from pipelines.declared import DECLARED, Body, Declared, Input
 from pipelines.graph import served
 from pipelines.plan import look, partitions_of
 from pipelines.resources import ProjectResource, TrackerResource
 from pipelines.sources import CATALOG, section_key
 from traces_core.errors import MixedVersionsError
+from traces_core.steps.wiring import inputs_of
 from traces_core.store import ONLY, Artifact
 from traces_core.store.code import artifacts_kept, code_of, sections_read, steps_called
 from traces_core.store.digest import digest
@@ -57,9 +58,8 @@ def asset(
     """
 
     def declare(body: Body) -> dg.AssetsDefinition:
-        hints = get_type_hints(body)
-        names = [name for name in inspect.signature(body).parameters if name not in HANDED]
-        own = {name: tuple((inputs or {}).get(name, [dg.AssetKey(name)])) for name in names}
+        takes_all = inputs_of(body)
+        own = {name: tuple((inputs or {}).get(name, [dg.AssetKey(name)])) for name in takes_all}
         steps = [*steps_called(body), *runs]
         if not steps:
             raise TypeError(
@@ -67,7 +67,7 @@ def asset(
             )
         declared = Declared(
             body,
-            {name: Input(keys, hints[name] == list[Artifact]) for name, keys in own.items()},
+            {name: Input(keys, takes_all[name]) for name, keys in own.items()},
             tuple(_source(one) for one in sorted({one for step in steps for one in sections_read(step)})),
             frozenset(one for step in steps for one in artifacts_kept(step)),
         )

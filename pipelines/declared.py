@@ -14,9 +14,6 @@ import dagster as dg
 
 from traces_core.store import ONLY, Artifact, Store
 
-HANDED = ("context", "project", "tracker")
-"""Parameters that are no inputs."""
-
 Body = Callable[..., dg.MaterializeResult]
 Keys = Sequence[str] | None
 """Partitions of an asset; None where it has none."""

@@ -65,16 +65,18 @@ STEPS: dict[str, Step] = {step.__name__: step for step in (*BY_CONTEXT, *BY_SHAR
 
 KEYS = ("context", "shard")
 """Parameters that say which part is made."""
+NO_INPUTS = ("project", "tracker", *KEYS)
+"""Parameters that are handed no artifact, of a step and of an asset; an asset's `context` is Dagster's."""
 
 
 @cache
-def inputs_of(step: Step) -> dict[str, bool]:
-    """The inputs of a step by name, in its order; True where it takes every part as a list."""
+def inputs_of(step: Callable[..., Any]) -> dict[str, bool]:
+    """The inputs of a step, or an asset, by name, in its order; True where it takes every part as a list."""
     hints = get_type_hints(step)
     positional = [
         name
         for name, one in inspect.signature(step).parameters.items()
-        if one.kind is inspect.Parameter.POSITIONAL_OR_KEYWORD and name not in ("project", *KEYS)
+        if one.kind is inspect.Parameter.POSITIONAL_OR_KEYWORD and name not in NO_INPUTS
     ]
     return {name: hints[name] == list[Artifact] for name in positional}
 
