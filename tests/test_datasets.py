@@ -54,6 +54,13 @@ def test_a_video_without_a_row_is_normal(tmp_path):
     assert (truth.events, truth.classes) == (1, ("fall",))
 
 
+def test_the_most_eventful_video_is_the_first_by_name_of_several():
+    two = [("street/b.mp4", 1.0, 2.0, "fall"), ("street/b.mp4", 3.0, 4.0, "fall")]
+    assert truth_of(*two, ("c #1=x.avi", 1.0, 2.0, "fall")).most_eventful == "street/b.mp4"
+    also = [("street/a.mp4", 1.0, 2.0, "fire"), ("street/a.mp4", 3.0, 4.0, "fire")]
+    assert truth_of(*two, *also).most_eventful == "street/a.mp4"
+
+
 def test_a_table_of_normal_videos_only_may_have_no_row(tmp_path):
     truth = read_annotations(
         written(tmp_path, "video,start_s,end_s,label\n"), durations_s=DURATIONS, rates=RATES

@@ -126,6 +126,11 @@ class GroundTruth:
         return tuple(sorted({i.label for many in self.intervals.values() for i in many if i.label}))
 
     @property
+    def most_eventful(self) -> str:
+        """The video with most events, the first by name of several: the one to show where one is shown."""
+        return max(self.videos, key=lambda video: len(self.intervals[video]))
+
+    @property
     def events(self) -> int:
         """Number of anomalous stretches."""
         return sum(map(len, self.intervals.values()))

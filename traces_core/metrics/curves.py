@@ -59,8 +59,8 @@ def precision_curves(tracks: Tracks, truth: GroundTruth) -> pl.DataFrame:
 
 
 def score_curves(tracks: Tracks, truth: GroundTruth) -> pl.DataFrame:
-    """The scores of the video with most events, the first by name of several; columns as in `SCORES`."""
-    video = max(sorted(truth.videos), key=lambda name: len(truth.intervals[name]))
+    """The scores of the most eventful video; columns as in `SCORES`."""
+    video = truth.most_eventful
     parts = [
         _rows(SCORES, stream=stream, time_s=track.times_s, score=track.values, video=video)
         for stream, by_video in sorted(tracks.items())

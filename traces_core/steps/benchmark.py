@@ -246,7 +246,7 @@ def late_row(benchmark_metrics: Artifact) -> Mapping[str, Any]:
 def curve_tables(project: Project) -> dict[str, pl.DataFrame]:
     """Tables by name: `precision` (stream, recall, precision) and `scores` (stream, time_s, score, video).
 
-    The scores are those of the benchmark video with most events; the first by name of several.
+    The scores are those of the most eventful video.
 
     Raises
     ------
@@ -265,11 +265,11 @@ def curve_tables(project: Project) -> dict[str, pl.DataFrame]:
 
 
 def example_picture(project: Project) -> bytes:
-    """A score curve over the benchmark video with most events, its frames above: the README's picture."""
+    """A score curve over the most eventful video, its frames above: the README's picture."""
     current = project.store.current
     videos, annotations = current("videos"), current("annotations")
     truth, calibration = truth_of(videos, annotations), Calibration.load(current("thresholds"))
-    video = max(truth.videos, key=lambda name: len({one.label for one in truth.intervals[name]}))
+    video = truth.most_eventful
     row = videos.read().filter((pl.col("set") == "benchmark") & (pl.col("video") == video)).row(0, named=True)
     path = set_folder(project, current("practice_footage"), row["set"]) / row["video"]
     scores = current("anomaly_scores", shard_of(row["video_id"], project.settings.footage.shards))
