@@ -14,7 +14,7 @@ from functools import cache
 from types import CodeType, FrameType
 from typing import Any
 
-from traces_core.store import code, running
+from traces_core.store import resolving, running
 from traces_core.store.source import find_module
 
 ENCODING = {"ClipEncoder.encode_texts", "ClipEncoder.encode_images", "TimesformerEncoder.encode_windows"}
@@ -36,7 +36,7 @@ class Recorded:
 @contextmanager
 def recording() -> Iterator[Recorded]:
     """Within, whatever a step runs is noted, in every thread."""
-    for package in code.OURS:  # what runs at import belongs to no step
+    for package in resolving.OURS:  # what runs at import belongs to no step
         _import_all(package)
     recorded, current = Recorded(), [""]
     main = threading.get_ident()
@@ -78,7 +78,7 @@ def recording() -> Iterator[Recorded]:
 def _follows(frame: FrameType) -> bool:
     """Whether a frame is of ours, and of what closures hold: what the store calls is left out with it."""
     own = _own(frame)
-    return own is not None and not code._is_left_out(own.partition(":")[0])
+    return own is not None and not resolving.is_left_out(own.partition(":")[0])
 
 
 def _own(frame: FrameType) -> str | None:
@@ -88,13 +88,13 @@ def _own(frame: FrameType) -> str | None:
         return _definition(frame.f_code, module)
     owner = type(frame.f_locals.get("self"))  # a dataclass's own methods are written at run time
     name = f"{owner.__module__}:{owner.__qualname__.partition('.')[0]}"
-    return name if owner.__module__.partition(".")[0] in code.OURS else None
+    return name if owner.__module__.partition(".")[0] in resolving.OURS else None
 
 
 @cache
 def _definition(running: CodeType, module: str) -> str | None:
     """The top-level definition that a piece of code is part of; None where it is not ours."""
-    if module.partition(".")[0] not in code.OURS:
+    if module.partition(".")[0] not in resolving.OURS:
         return None
     if running.co_name == "<module>":
         return None

@@ -29,7 +29,8 @@ from traces_core.steps import inbox
 from traces_core.steps.ablations import results
 from traces_core.steps.wiring import STEPS, Artifacts
 from traces_core.store import code
-from traces_core.store.code import LEFT_OUT, LIBRARIES_LEFT_OUT, OURS, Closure, closure_of
+from traces_core.store.code import LIBRARIES_LEFT_OUT, Closure, closure_of
+from traces_core.store.resolving import LEFT_OUT, OURS
 from traces_core.store.source import find_module
 
 DRAWN = {

@@ -11,7 +11,7 @@ from textwrap import dedent
 
 import pytest
 
-from traces_core.store import code, source
+from traces_core.store import code, resolving, source
 from traces_core.store.code import LIBRARIES_LEFT_OUT, code_of, made_with, release
 from traces_core.store.running import code_of_running_step, step
 
@@ -74,7 +74,7 @@ FILES = {
 def written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Written]:
     """The fingerprint of `start`, after some text in some files was replaced."""
     monkeypatch.syspath_prepend(str(tmp_path))
-    monkeypatch.setattr(code, "OURS", ("work", "wares"))
+    monkeypatch.setattr(resolving, "OURS", ("work", "wares"))
 
     def write(file: str = "", old: str = "", new: str = "", *, deep: bool = False) -> str:
         for name, text in FILES.items():
@@ -97,7 +97,7 @@ def written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Written
 
 def forget() -> None:
     """What is known of source and of releases is read again."""
-    cached = (code._closure, code._targets, code._effects, code._behaviour, release)
+    cached = (code._closure, code._targets, code._effects, resolving.behaviour, release)
     for known in (source._parsed, source._path_of, *cached):
         known.cache_clear()
 

@@ -7,7 +7,7 @@ packages go; the releases of the libraries used on the way; data files named bes
 variables. It stops at other steps, whose results have fingerprints of their own. What is handed in (encoders,
 settings, the store) is not followed: an encoder's recipe carries its own code (`made_with`), settings are in
 a recipe by value, and of their classes only the behaviour counts here. How source becomes definitions is in
-`source`.
+`source`, what a name of it stands for in `resolving`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import ast
 import importlib
 import os
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import packages_distributions, version
@@ -24,30 +24,18 @@ from sys import stdlib_module_names
 from typing import Any, Protocol
 
 from traces_core.store.digest import digest, file_digest
-from traces_core.store.source import Chain, Definition, Import, Module, find_module
-
-OURS = ("traces_core", "experiments")
-"""Packages that are followed; everything else is a library, which counts by its release."""
-
-SETTINGS = ("traces_core.settings", "Settings")
-"""The class whose fields are the sections of the settings."""
+from traces_core.store.resolving import (
+    LEFT_OUT,
+    behaviour,
+    of_import,
+    resolve,
+    settings_sections,
+)
+from traces_core.store.source import Definition, find_module
 
 PROJECT = ("traces_core.project", "Project")
 """The class of what a step is handed."""
 
-LEFT_OUT = {
-    "traces_core.store.code": "says which code runs, and is none of it",
-    "traces_core.store.source": "the same",
-    "traces_core.store.running": "the same",
-    "traces_core.store.artifact": "where an artifact lies; what a step reads of it is in the recipe",
-    "traces_core.settings": "values are in a recipe; what its sections do counts where they are read",
-    "traces_core.project": "what is handed in; its encoders say in a recipe who they are",
-    "traces_core.store.artifacts": "keeps what a step makes; what is kept does not depend on it",
-    "traces_core.store.digest": "names what is kept; another name is another recipe as it is",
-    "traces_core.store.dry_run": "looks, and makes nothing",
-    "traces_core.encoders.pocket_models:FOLDER": "weights: an encoder's fingerprint is that of its files",
-}
-"""Modules and definitions that no closure holds, and why."""
 
 LIBRARIES_LEFT_OUT = {
     "diskcache": "remembers what was asked",
@@ -178,12 +166,12 @@ def _named_targets(one: Definition) -> Iterator[tuple[str, Definition | str]]:
     for effects in _effects(one.module):
         yield f"import {effects.module}", effects
     for chain in one.references.chains:
-        yield from ((".".join(chain), target) for target in _resolve(module, chain))
+        yield from ((".".join(chain), target) for target in resolve(module, chain))
     for brought in one.references.imports:
         label = f"{brought.module}.{brought.attribute or ''}"
-        yield from ((label, target) for target in _of_import(brought, ()))
+        yield from ((label, target) for target in of_import(brought, ()))
     for section, attribute in one.references.sections:
-        yield from ((f"settings.{section}", target) for target in _behaviour(section, attribute))
+        yield from ((f"settings.{section}", target) for target in behaviour(section, attribute))
 
 
 @cache
@@ -195,90 +183,6 @@ def _effects(module: str) -> tuple[Definition, ...]:
     return tuple(one.effects for one in modules if one is not None and one.effects.statements)
 
 
-def _resolve(module: Module, chain: Chain) -> Iterator[Definition | str]:
-    """What a chain of names stands for in a module."""
-    first, *rest = chain
-    if first in module.definitions:
-        yield module.definitions[first]
-    elif first in module.imports:
-        yield from _of_import(module.imports[first], tuple(rest))
-
-
-def _of_import(brought: Import, rest: Chain) -> Iterator[Definition | str]:
-    """What an imported name, and attributes of it, stand for."""
-    top = brought.module.partition(".")[0]
-    if top not in OURS:
-        yield ".".join([brought.module, *([brought.attribute] if brought.attribute else [])])
-        return
-    if _is_left_out(brought.module):
-        return
-    name, names = brought.module, [*([brought.attribute] if brought.attribute else []), *rest]
-    while names:
-        module = find_module(name)
-        if module is not None and names[0] in (*module.definitions, *module.imports):
-            yield from _resolve(module, tuple(names))
-            return
-        if find_module(f"{name}.{names[0]}") is None:
-            return
-        name = f"{name}.{names.pop(0)}"
-        if _is_left_out(name):
-            return
-    module = find_module(name)  # a module as a value: all of it may be used
-    yield from module.definitions.values() if module is not None else ()
-
-
-def _is_left_out(module: str) -> bool:
-    return any(module == one or module.startswith(f"{one}.") for one in LEFT_OUT)
-
-
-@cache
-def _behaviour(section: str, attribute: str) -> tuple[Definition, ...]:
-    """The methods of the classes of a section of the settings, and of the sections within it.
-
-    Where one attribute is taken: all of them if it is a method, those of its class if it is a field.
-    """
-    home = find_module(SETTINGS[0])
-    names = _sections().get(section, ())
-    if home is None or not names:
-        return ()
-    methods = tuple(_methods(home, names))
-    own = {one.name for some in methods for one in some.statements if isinstance(one, ast.FunctionDef)}
-    if attribute in own | {""}:
-        return methods
-    classes = [one for name in names for one in _resolve(home, (name,)) if isinstance(one, Definition)]
-    there = [(find_module(one.module), _annotations(one).get(attribute, ())) for one in classes]
-    return tuple(one for module, fields in there if module is not None for one in _methods(module, fields))
-
-
-def _methods(module: Module, names: Iterable[str]) -> Iterator[Definition]:
-    for name in names:
-        for definition in _resolve(module, (name,)):
-            if isinstance(definition, str) or not isinstance(definition.statements[0], ast.ClassDef):
-                continue
-            there = find_module(definition.module)
-            body = definition.statements[0].body
-            methods = tuple(one for one in body if isinstance(one, ast.FunctionDef))
-            if methods:
-                yield Definition(definition.module, f"{definition.name}()", methods)
-            if there is not None:
-                inner = {one for some in _annotations(definition).values() for one in some}
-                bases = {one.id for one in definition.statements[0].bases if isinstance(one, ast.Name)}
-                yield from _methods(there, sorted(inner | bases))
-
-
-def _annotations(definition: Definition) -> dict[str, tuple[str, ...]]:
-    """By field of a class: the names in its annotation."""
-    return {
-        one.target.id: tuple(
-            sorted({part.id for part in ast.walk(one.annotation) if isinstance(part, ast.Name)})
-        )
-        for statement in definition.statements
-        if isinstance(statement, ast.ClassDef)
-        for one in statement.body
-        if isinstance(one, ast.AnnAssign) and isinstance(one.target, ast.Name)
-    }
-
-
 def _artifact_names(one: Definition) -> Iterator[str]:
     """The names under which a definition keeps artifacts, written there or in a constant."""
     module = find_module(one.module)
@@ -286,7 +190,7 @@ def _artifact_names(one: Definition) -> Iterator[str]:
         return
     for chain in one.references.kept:
         if chain[0]:
-            constants = (target for target in _resolve(module, chain) if isinstance(target, Definition))
+            constants = (target for target in resolve(module, chain) if isinstance(target, Definition))
             yield from (text for constant in constants for text in constant.references.strings)
         else:
             yield chain[1]
@@ -310,7 +214,7 @@ def _variables(one: Definition) -> Iterator[str]:
         return
     known = {name for name in one.references.strings if _is_variable(name)}
     for chain in one.references.chains:
-        for target in _resolve(module, chain[:1]):
+        for target in resolve(module, chain[:1]):
             if isinstance(target, Definition) and len(target.references.strings) == 1:
                 known |= {name for name in target.references.strings if _is_variable(name)}
     yield from known
@@ -347,7 +251,7 @@ def steps_called(function: Callable[..., Any]) -> tuple[Callable[..., Any], ...]
     if module is None:
         return ()
     one = module.definitions[function.__qualname__.partition(".")[0]]
-    named = {target for chain in one.references.chains for target in _resolve(module, chain)}
+    named = {target for chain in one.references.chains for target in resolve(module, chain)}
     steps = [target for target in named if isinstance(target, Definition) and target.is_step]
     steps.sort(key=lambda step: (step.module, step.name))
     return tuple(getattr(importlib.import_module(step.module), step.name) for step in steps)
@@ -359,20 +263,13 @@ def sections_read(function: Callable[..., Any]) -> frozenset[str]:
     known = {part for name in handed for part in (name, *_of_project().get(name, ()))}
     sections = {part.partition(".")[2] for part in known if part.startswith("settings.")}
     return frozenset(
-        sections & _sections().keys() | {"catalog"} & {part.rpartition(".")[2] for part in known}
+        sections & settings_sections().keys() | {"catalog"} & {part.rpartition(".")[2] for part in known}
     )
 
 
 def artifacts_kept(function: Callable[..., Any]) -> frozenset[str]:
     """The names under which a step keeps artifacts: its own, and those of its items."""
     return closure_of(function, deep=True).artifacts
-
-
-@cache
-def _sections() -> dict[str, tuple[str, ...]]:
-    """By section of the settings: the names in its annotation."""
-    home = find_module(SETTINGS[0])
-    return {} if home is None else _annotations(home.definitions[SETTINGS[1]])
 
 
 @cache
