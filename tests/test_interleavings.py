@@ -230,7 +230,14 @@ def killed_at(moment: int) -> Iterator[None]:
         return run
 
     with pytest.MonkeyPatch.context() as patch:
-        for name in ("_write_text", "_move", "_write", "_fingerprint", "file_digest", "_pointer_in"):
+        for name in (
+            "write_text",
+            "move_to",
+            "write_value",
+            "content_fingerprint",
+            "file_digest",
+            "pointer_in",
+        ):
             patch.setattr(artifacts, name, dying(getattr(artifacts, name)))
         yield
 

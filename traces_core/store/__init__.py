@@ -9,6 +9,6 @@ What an artifact means, and which assets there are, is not known here: see `trac
 from __future__ import annotations
 
 from traces_core.store.artifact import ONLY, Artifact
-from traces_core.store.artifacts import Arrays, Store, recipe_of
+from traces_core.store.artifacts import Store, recipe_of
 
-__all__ = ["ONLY", "Arrays", "Artifact", "Store", "recipe_of"]
+__all__ = ["ONLY", "Artifact", "Store", "recipe_of"]

@@ -6,46 +6,35 @@
 
 An artifact lives under its recipe, so going back to an earlier setting finds the earlier result, variants
 of an ablation share whatever they have in common, and two runs at once never overwrite each other.
-What an artifact *means* is not known here.
+What an artifact *means* is not known here. How files are written is in `files`, what may go in `pruning`.
 """
 
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import json
-import os
 import shutil
 import time
-import uuid
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import polars as pl
-from numpy.typing import NDArray
-from safetensors.numpy import save_file
-
 from traces_core.errors import CorruptArtifactError, MissingArtifactError
 from traces_core.store.artifact import ONLY, Artifact, Lineage
 from traces_core.store.digest import canonical_json, digest, file_digest
+from traces_core.store.files import (
+    SCRATCH,
+    alone,
+    content_fingerprint,
+    move_to,
+    pointer_in,
+    scratch_folder,
+    write_text,
+    write_value,
+)
+from traces_core.store.pruning import Unused, files_in, unused_in
 from traces_core.store.running import code_of_running_step, lineage_for
-
-Arrays = dict[str, NDArray[Any]]
-
-
-@dataclass(frozen=True, slots=True)
-class Unused:
-    """What of one asset could be deleted."""
-
-    name: str
-    """The asset."""
-    files: int
-    """How many."""
-    bytes: int
-    """Their size."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +80,7 @@ class Store:
             `computed` says which of the two happened.
         """
         return self.remember_path(
-            name, key, made_from=made_from, write=lambda path: _write(make(), path), code=code
+            name, key, made_from=made_from, write=lambda path: write_value(make(), path), code=code
         )
 
     def remember_path(
@@ -120,7 +109,7 @@ class Store:
         else:
             artifact = replace(artifact, lineage=lineage_for(name))
             if self.publishes:
-                with _alone(self._folder(name, key)):
+                with alone(self._folder(name, key)):
                     self._point(artifact)
         self.log.append(artifact)
         return artifact
@@ -137,7 +126,7 @@ class Store:
         """An artifact, computed and put under its recipe; what another process made meanwhile stays."""
         folder = self._folder(name, key)
         folder.mkdir(parents=True, exist_ok=True)
-        with _scratch_folder(folder) as scratch:
+        with scratch_folder(folder) as scratch:
             started = time.monotonic()
             written = write(scratch / recipe)
             seconds = time.monotonic() - started
@@ -150,16 +139,16 @@ class Store:
                 "made_from": made_from,
                 "file": path.name,
                 "sha256": file_digest(path),
-                "fingerprint": _fingerprint(path),
+                "fingerprint": content_fingerprint(path),
                 "seconds": round(seconds, 3),
                 "facts": facts,
             }
-            with _alone(folder):
+            with alone(folder):
                 made = self.find(name, key, recipe)  # by another process, too: somebody may read it
                 if made is None:
-                    _move(path, folder / path.name)
+                    move_to(path, folder / path.name)
                     kept = json.dumps(json.loads(canonical_json(about)), indent=1)
-                    _write_text(folder / f"{recipe}.recipe.json", kept)
+                    write_text(folder / f"{recipe}.recipe.json", kept)
                     made = replace(self._read(name, key, recipe, about), computed=True)
                 made = replace(made, lineage=lineage_for(name))
                 if self.publishes:  # before anybody may prune here
@@ -215,14 +204,14 @@ class Store:
 
     def pointed_at(self, name: str, key: str) -> tuple[str | None, Lineage | None]:
         """The recipe that is current, and what it was last asked for with; see `running.lineage_for`."""
-        return _pointer_in(self._folder(name, key))
+        return pointer_in(self._folder(name, key))
 
     def _point(self, artifact: Artifact) -> None:
         """Make an artifact current; nothing is written where it is already, with the same lineage."""
         folder = self._folder(artifact.name, artifact.key)
-        if _pointer_in(folder) != (artifact.recipe, artifact.lineage):
+        if pointer_in(folder) != (artifact.recipe, artifact.lineage):
             lineage = [] if artifact.lineage is None else [canonical_json(artifact.lineage)]
-            _write_text(folder / "current", "\n".join([artifact.recipe, *lineage]))
+            write_text(folder / "current", "\n".join([artifact.recipe, *lineage]))
 
     def confirm(self, artifact: Artifact) -> None:
         """Record that a current artifact is also what its step gives from other versions of its inputs.
@@ -230,8 +219,8 @@ class Store:
         Nothing where another one has become current meanwhile.
         """
         folder = self._folder(artifact.name, artifact.key)
-        with _alone(folder):
-            if _pointer_in(folder)[0] == artifact.recipe:
+        with alone(folder):
+            if pointer_in(folder)[0] == artifact.recipe:
                 self._point(artifact)
 
     def recipe_of_current(self, name: str, key: str = ONLY) -> dict[str, Any]:
@@ -273,9 +262,14 @@ class Store:
 
     def unused(self) -> list[Unused]:
         """What `prune` would delete, by name of the artifact: nothing current, nothing being written."""
+        files: dict[str, list[Path]] = {}
+        for folder in self._parts():
+            inside = (one for path in unused_in(folder) for one in files_in(path))
+            files.setdefault(folder.parent.name, []).extend(inside)
         return [
             Unused(name, len(paths), sum(path.stat().st_size for path in paths))
-            for name, paths in self._unused_files().items()
+            for name, paths in files.items()
+            if paths
         ]
 
     def prune(self) -> int:
@@ -285,23 +279,15 @@ class Store:
         """
         freed = 0
         for folder in self._parts():
-            with _alone(folder):  # nobody puts anything here between the look and the deletion
-                for path in _unused_in(folder):
-                    freed += sum(one.stat().st_size for one in _files_in(path))
+            with alone(folder):  # nobody puts anything here between the look and the deletion
+                for path in unused_in(folder):
+                    freed += sum(one.stat().st_size for one in files_in(path))
                     shutil.rmtree(path) if path.is_dir() else path.unlink()
         return freed
 
-    def _unused_files(self) -> dict[str, list[Path]]:
-        files: dict[str, list[Path]] = {}
-        for folder in self._parts():
-            inside = [one for path in _unused_in(folder) for one in _files_in(path)]
-            if inside:
-                files.setdefault(folder.parent.name, []).extend(inside)
-        return files
-
     def _parts(self) -> list[Path]:
         """Every folder of a part that holds a recipe, or in which somebody wrote, sorted."""
-        marks = (*self.root.glob("*/*/*.recipe.json"), *self.root.glob(f"*/*/{_SCRATCH}*"))
+        marks = (*self.root.glob("*/*/*.recipe.json"), *self.root.glob(f"*/*/{SCRATCH}*"))
         return sorted({mark.parent for mark in marks})
 
     def _folder(self, name: str, key: str) -> Path:
@@ -323,98 +309,3 @@ class Store:
 def recipe_of(name: str, key: str, code: str, made_from: Mapping[str, Any]) -> str:
     """Fingerprint of everything that an artifact is made from: what it is filed under."""
     return digest({"name": name, "key": key, "code": code, "made_from": made_from})
-
-
-def _write(value: Any, path: Path) -> Path:
-    if isinstance(value, pl.DataFrame):
-        path = path.with_suffix(".parquet")
-        value.write_parquet(path)
-    elif isinstance(value, dict) and value and all(isinstance(v, np.ndarray) for v in value.values()):
-        path = path.with_suffix(".safetensors")
-        save_file({name: np.ascontiguousarray(array) for name, array in value.items()}, path)
-    else:
-        path = path.with_suffix(".json")
-        path.write_text(json.dumps(json.loads(canonical_json(value)), indent=1), encoding="utf-8")
-    return path
-
-
-def _fingerprint(path: Path) -> str:
-    """Of content, not of bytes, where a library's next version may write the same table differently."""
-    if path.suffix == ".parquet":
-        table = pl.read_parquet(path)
-        schema = {name: str(kind) for name, kind in table.schema.items()}
-        return digest([schema, table.write_ndjson()])
-    return file_digest(path)
-
-
-def _pointer_in(folder: Path) -> tuple[str | None, Lineage | None]:
-    """The recipe that is current in the folder of a part, and its lineage where that was recorded."""
-    with contextlib.suppress(FileNotFoundError):
-        recipe, _, lineage = (folder / "current").read_text(encoding="utf-8").partition("\n")
-        return recipe.strip(), json.loads(lineage) if lineage.strip() else None
-    return None, None
-
-
-_SCRATCH = ".making-"
-
-
-def _unused_in(folder: Path) -> list[Path]:
-    """Files and folders of a part that nobody needs: none while a process writes there."""
-    scratches = list(folder.glob(f"{_SCRATCH}*"))
-    left = [scratch for scratch in scratches if not _writer_lives(scratch)]
-    if len(left) < len(scratches):
-        return left
-    kept, _ = _pointer_in(folder)
-    recipes = (path.name.removesuffix(".recipe.json") for path in folder.glob("*.recipe.json"))
-    return left + [path for recipe in recipes if recipe != kept for path in folder.glob(f"{recipe}*")]
-
-
-def _files_in(path: Path) -> list[Path]:
-    return [one for one in [path, *path.rglob("*")] if one.is_file()]
-
-
-@contextlib.contextmanager
-def _scratch_folder(folder: Path) -> Iterator[Path]:
-    """A folder beside the artifact, on the same disk, that vanishes whatever happens in it."""
-    scratch = folder / f"{_SCRATCH}{os.getpid()}-{uuid.uuid4().hex[:8]}"
-    scratch.mkdir()
-    try:
-        yield scratch
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
-
-
-def _writer_lives(scratch: Path) -> bool:
-    """Whether the process that a scratch folder is named after still runs on this machine."""
-    try:
-        os.kill(int(scratch.name.split("-")[1]), 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:  # somebody else's process
-        return True
-    return True
-
-
-@contextlib.contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """Within, nobody else puts anything into a store; on a disk that knows no locks, everybody may."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        with contextlib.suppress(OSError):
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)
-
-
-def _move(source: Path, target: Path) -> None:
-    """Rename; a folder there goes first: it failed its check."""
-    if target.is_dir():
-        shutil.rmtree(target)
-    source.replace(target)
-
-
-def _write_text(path: Path, text: str) -> None:
-    temporary = path.with_name(f".{path.name}-{uuid.uuid4().hex[:8]}")
-    temporary.write_text(text, encoding="utf-8")
-    temporary.replace(path)

@@ -29,6 +29,8 @@ LEFT_OUT = {
     "traces_core.settings": "values are in a recipe; what its sections do counts where they are read",
     "traces_core.project": "what is handed in; its encoders say in a recipe who they are",
     "traces_core.store.artifacts": "keeps what a step makes; what is kept does not depend on it",
+    "traces_core.store.files": "the same",
+    "traces_core.store.pruning": "deletes what nobody needs",
     "traces_core.store.digest": "names what is kept; another name is another recipe as it is",
     "traces_core.store.dry_run": "looks, and makes nothing",
     "traces_core.encoders.pocket_models:FOLDER": "weights: an encoder's fingerprint is that of its files",
