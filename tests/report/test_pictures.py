@@ -26,18 +26,15 @@ def curve(**changes: object) -> bytes:
     return score_curve({"fused": make_track()}, **values | changes)  # type: ignore[arg-type]
 
 
-def test_the_same_values_give_the_same_png_and_svg() -> None:
+def test_the_same_values_give_the_same_picture() -> None:
     frames = [(2.0, make_moment().frame), (12.0, make_moment().frame)]
     assert curve(frames=frames) == curve(frames=frames)
-    assert curve(file_format="svg") == curve(file_format="svg")
     assert curve() != curve(thresholds={"fused": 0.3})
 
 
 def test_no_picture_carries_a_date_or_a_version() -> None:
-    svg = curve(file_format="svg").decode()
-    assert "<dc:date>" not in svg
-    assert "Matplotlib" not in svg
-    assert "Software" not in Image.open(io.BytesIO(curve())).info
+    assert not {"Software", "Creation Time", "date"} & Image.open(io.BytesIO(curve())).info.keys()
+    assert b"atplotlib" not in curve()
 
 
 def test_drawing_leaves_the_global_style_as_it_was() -> None:

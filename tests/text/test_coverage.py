@@ -72,9 +72,9 @@ def test_a_class_of_one_sentence_has_no_gap_and_one_class_no_confusion() -> None
 
 def test_the_picture_is_the_same_twice_and_says_when_the_numbers_change() -> None:
     corpus, vectors = drawn()
-    one = coverage_picture(coverage(corpus, vectors), title="yard")
-    assert one == coverage_picture(coverage(corpus, vectors), title="yard")
-    assert one != coverage_picture(coverage(corpus, vectors[::-1]), title="yard")
+    one = coverage_picture(coverage(corpus, vectors))
+    assert one == coverage_picture(coverage(corpus, vectors))
+    assert one != coverage_picture(coverage(corpus, vectors[::-1]))
 
 
 def test_the_table_begins_with_the_smallest_gap_and_keeps_its_columns() -> None:

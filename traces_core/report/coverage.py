@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from traces_core.report.formatting import number, words
-from traces_core.report.plots import ALARM, CALM, INK, SOFT, Format, _bytes, _figure, drawing
+from traces_core.report.plots import ALARM, CALM, INK, SOFT, drawing, figure_of, png_of
 from traces_core.text.coverage import Coverage
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ _WRITTEN = 14
 """Classes up to which the cosines are written into the squares."""
 
 
-def coverage_picture(coverage: Coverage, *, title: str = "", file_format: Format = "png") -> bytes:
+def coverage_picture(coverage: Coverage) -> bytes:
     """Cosines of the classes' centroids as a heat map, and beside it each class's gap to the normal side.
 
     A gap of zero or less is drawn in the colour of alarm: to this encoder the class is one more part of
@@ -28,19 +28,17 @@ def coverage_picture(coverage: Coverage, *, title: str = "", file_format: Format
 
     Returns
     -------
-    The bytes of a PNG (150 dots per inch) or an SVG.
+    The bytes of a PNG, 150 dots per inch.
     """
     count = len(coverage.names)
     side = 1.6 + 0.3 * count
     with drawing():
-        figure = _figure(side + 3.8, side)
+        figure = figure_of(side + 3.8, side)
         heat, bars = figure.subplots(1, 2, width_ratios=[side, 3.0])
         _heat_map(heat, coverage)
         _gaps(bars, coverage)
         figure.colorbar(heat.images[0], ax=heat, shrink=0.6, pad=0.01).outline.set_visible(False)
-        if title:
-            figure.suptitle(title, x=0.012, ha="left", fontsize=12, fontweight="bold")
-        return _bytes(figure, file_format)
+        return png_of(figure)
 
 
 def coverage_markdown(coverage: Coverage) -> str:

@@ -10,7 +10,7 @@ import io
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -26,8 +26,6 @@ from traces_core.types import Interval, ScoreTrack
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-
-Format = Literal["png", "svg"]
 
 INK, SOFT, LINE, CALM, ALARM, TRUTH = "#1c2227", "#59636b", "#d9d5cb", "#0e6877", "#b93c0b", "#e0a11b"
 COLOURS = (CALM, "#7a5ea8", "#5f7d2e", "#a0467a", "#476a9c", "#8a6d3b")
@@ -50,7 +48,6 @@ _STYLE: dict[str, Any] = {
     "grid.color": LINE,
     "grid.linewidth": 0.6,
     "legend.frameon": False,
-    "svg.hashsalt": "traces",
     "savefig.facecolor": "white",
 }
 _ONE_AT_A_TIME = threading.Lock()
@@ -73,7 +70,6 @@ def score_curve(
     frames: Sequence[tuple[float, Pixels]] = (),
     title: str = "",
     duration_s: float | None = None,
-    file_format: Format = "png",
 ) -> bytes:
     """Score curves over a clip, one above the other, with ground truth, thresholds and frames on top.
 
@@ -87,7 +83,7 @@ def score_curve(
 
     Returns
     -------
-    The bytes of a PNG (150 dots per inch) or an SVG.
+    The bytes of a PNG, 150 dots per inch.
 
     Raises
     ------
@@ -101,7 +97,7 @@ def score_curve(
     rows = max(1, len(tracks))
     heights = _thumbnail_height(frames) + [1.55] * rows
     with drawing():
-        figure = _figure(9.6, sum(heights) + 0.75)
+        figure = figure_of(9.6, sum(heights) + 0.75)
         axes = figure.subplots(len(heights), 1, sharex=True, squeeze=False, height_ratios=heights)[:, 0]
         for i, (stream, track) in enumerate(tracks.items()):
             axis = axes[i + bool(frames)]
@@ -115,12 +111,10 @@ def score_curve(
             _thumbnails(axes[0], axes[1], frames)
         if title:
             figure.suptitle(title, x=0.012, ha="left", fontsize=12, fontweight="bold")
-        return _bytes(figure, file_format)
+        return png_of(figure)
 
 
-def dots(
-    rows: Sequence[Row], baselines: Sequence[Row] = (), *, title: str = "", file_format: Format = "png"
-) -> bytes:
+def dots(rows: Sequence[Row], baselines: Sequence[Row] = ()) -> bytes:
     """Frame AUC of each row as a dot with its interval; offline rows and baselines hollow, below a line.
 
     A row whose AUC is undefined keeps its place, with a dash.
@@ -130,7 +124,7 @@ def dots(
     groups = [group for _, group in group_rows(rows, baselines)]
     lines = [(row, i > 0) for i, group in enumerate(groups) for row in group]
     with drawing():
-        figure = _figure(7.6, 0.34 * max(2, len(lines)) + 0.9)
+        figure = figure_of(7.6, 0.34 * max(2, len(lines)) + 0.9)
         axis = figure.subplots()
         axis.axvline(0.5, color=SOFT, linewidth=0.8, linestyle=(0, (3, 3)))
         for y, (row, hollow) in enumerate(lines):
@@ -143,20 +137,13 @@ def dots(
         axis.set_xlim(min(0.48, axis.get_xlim()[0]), 1.005)
         axis.set_xlabel("frame AUC, 95 % interval")
         axis.spines["left"].set_visible(False)
-        axis.set_title(title)
-        return _bytes(figure, file_format)
+        return png_of(figure)
 
 
-def training_curves(
-    curves: Mapping[str, ArrayLike],
-    *,
-    steps: ArrayLike | None = None,
-    title: str = "",
-    file_format: Format = "png",
-) -> bytes:
+def training_curves(curves: Mapping[str, ArrayLike], *, steps: ArrayLike | None = None) -> bytes:
     """Losses, or whatever changed with training, over steps (1, 2, ... where none are given)."""
     with drawing():
-        figure = _figure(7.6, 3.1)
+        figure = figure_of(7.6, 3.1)
         axis = figure.subplots()
         for i, (name, values) in enumerate(curves.items()):
             ys = _refuse(name, values)
@@ -171,8 +158,7 @@ def training_curves(
                 )  # fmt: skip
         axis.grid(axis="y")
         axis.set_xlabel("step" if steps is None else "steps")
-        axis.set_title(title)
-        return _bytes(figure, file_format)
+        return png_of(figure)
 
 
 def sparkline(values: ArrayLike, *, width: int = 240, height: int = 48) -> bytes:
@@ -185,7 +171,7 @@ def sparkline(values: ArrayLike, *, width: int = 240, height: int = 48) -> bytes
         if len(ys):
             axis.plot(ys, color=CALM, linewidth=1.3)
             axis.plot([int(ys.argmax())], [ys.max()], marker="o", markersize=3.5, color=ALARM)
-        return _bytes(figure, "png", clear=True)
+        return png_of(figure, clear=True)
 
 
 def canvas(**how: Any) -> Figure:
@@ -198,16 +184,16 @@ def canvas(**how: Any) -> Figure:
     return figure
 
 
-def _figure(width: float, height: float) -> Figure:
+def figure_of(width: float, height: float) -> Figure:
+    """An empty figure of so many inches, that arranges what is drawn on it."""
     return canvas(figsize=(width, height), layout="constrained")
 
 
-def _bytes(figure: Figure, file_format: Format, *, clear: bool = False) -> bytes:
-    """The picture without the date and the version that would make every one of them different."""
+def png_of(figure: Figure, *, clear: bool = False) -> bytes:
+    """The picture without the version that would make every one of them different."""
     written = io.BytesIO()
-    metadata = {"Software": None} if file_format == "png" else {"Date": None, "Creator": None}
     dpi = figure.dpi if clear else 150
-    figure.savefig(written, format=file_format, metadata=metadata, dpi=dpi, transparent=clear)
+    figure.savefig(written, format="png", metadata={"Software": None}, dpi=dpi, transparent=clear)
     return written.getvalue()
 
 
@@ -259,9 +245,9 @@ def _thumbnail_height(frames: Sequence[tuple[float, Pixels]]) -> list[float]:
 
 
 def _thumbnails(axis: Axes, below: Axes, frames: Sequence[tuple[float, Pixels]]) -> None:
+    """Frames in a row, as wide as the room allows, each with a line down to its time."""
     from matplotlib import patches
 
-    """Frames in a row, as wide as the room allows, each with a line down to its time."""
     axis.set_axis_off()
     room = 1.0 / len(frames)
     for i, (time_s, frame) in enumerate(sorted(frames, key=lambda pair: pair[0])):
