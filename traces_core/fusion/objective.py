@@ -5,7 +5,6 @@ The loop that does either belongs in `training.py`.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -16,12 +15,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from traces_core.fusion.window_fusion import WindowFusion, window_mean
-from traces_core.types import Array
 
 Indices = NDArray[np.intp]
-Measure = Callable[[Array, Indices], float]
-"""Fused vectors (V, D) of the validation windows and their places in the corpus, to a number; higher is
-better. For instance the AUC of anomalous against normal windows with a bank."""
 
 
 def info_nce(
@@ -94,8 +89,6 @@ class Validation:
     """Share of the windows whose nearest event is the right one; 0 to 1."""
     similarity_to_mean: float
     """Mean cosine between the fused vector and the window mean; 1 for the identity."""
-    measure: float | None = None
-    """What the caller's own measure gave; None where there is none."""
 
     @property
     def loss(self) -> float:
@@ -110,12 +103,11 @@ class Validation:
         >>> Validation(1.5, 0.25, 1.0).metrics()["validation_retrieval"]
         0.25
         """
-        named = {
+        return {
             "validation_info_nce": self.info_nce,
             "validation_retrieval": self.retrieval,
             "validation_similarity_to_mean": self.similarity_to_mean,
         }
-        return named if self.measure is None else {**named, "validation_measure": self.measure}
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,12 +122,8 @@ class ValidationSet:
     """(V,), which row of `prototypes` each window shows."""
     prototypes: Tensor
     """(E, D), the unit mean of the captions of each event."""
-    indices: Indices
-    """(V,), places in the corpus."""
     temperature: float
     """The fixed temperature of the cross-entropy."""
-    measure: Measure | None = None
-    """One more measure; higher is better."""
 
     @torch.no_grad()
     def validate(self, fusion: WindowFusion) -> Validation:
@@ -151,5 +139,4 @@ class ValidationSet:
             info_nce=float(F.cross_entropy(similarities / self.temperature, self.events)),
             retrieval=float(right.float().mean()),
             similarity_to_mean=1.0 - float(distance_from_mean(fused, self.frames, fusion.readout_frames)),
-            measure=float(self.measure(fused.numpy(), self.indices)) if self.measure else None,
         )

@@ -21,7 +21,6 @@ from torch import Tensor, nn
 
 from traces_core.fusion.objective import (
     Indices,
-    Measure,
     Validation,
     ValidationSet,
     distance_from_mean,
@@ -78,7 +77,6 @@ def train_fusion(
     groups: Labels,
     clips: Labels,
     settings: FusionSettings,
-    measure: Measure | None = None,
     progress: Progress | None = None,
     checkpoints: Path | None = None,
 ) -> Trained:
@@ -98,9 +96,6 @@ def train_fusion(
         Which clip a window is from; a clip is trained on or validated on, never both.
     settings : FusionSettings
         Everything that changes the result. The same settings, corpus and machine give the same weights.
-    measure : callable, optional
-        One more validation measure, higher is better: gets the fused vectors (V, D) of the validation
-        windows and their places in the corpus. The gate then checks it too.
     progress : callable, optional
         Called with (step, metrics by name) at every validation.
     checkpoints : Path, optional
@@ -131,7 +126,7 @@ def train_fusion(
     """
     corpus = TrainingCorpus.from_arrays(frames, tokens, captions, groups=groups, clips=clips)
     training, kept = corpus.split(settings, np.random.default_rng([settings.seed, SPLIT]))
-    validation = corpus.validation_set(kept, temperature=settings.temperature, measure=measure)
+    validation = corpus.validation_set(kept, temperature=settings.temperature)
     shape = {
         "dimensions": frames.shape[2],
         "token_dimensions": tokens.shape[2],
@@ -232,7 +227,7 @@ def training_recipe(settings: FusionSettings, corpus: TrainingCorpus) -> str:
 
 
 def gate(candidate: Validation, identity: Validation, best_step: int) -> tuple[bool, str]:
-    """Decide whether a candidate ships: not worse than the identity in anything that was measured.
+    """Decide whether a candidate ships: its retrieval is not worse than the identity's.
 
     Parameters
     ----------
@@ -253,12 +248,7 @@ def gate(candidate: Validation, identity: Validation, best_step: int) -> tuple[b
     """
     if best_step == 0:
         return False, f"the identity ships: no step lowered the InfoNCE of {identity.info_nce:.4f} nats"
-    pairs = [("retrieval", candidate.retrieval, identity.retrieval)]
-    if candidate.measure is not None and identity.measure is not None:
-        pairs.append(("measure", candidate.measure, identity.measure))
-    comparisons = [f"{name} {here:.4f} against {there:.4f}" for name, here, there in pairs]
-    # Negated, so that a measure that is NaN does not ship.
-    worse = [text for text, (_, here, there) in zip(comparisons, pairs, strict=True) if not here >= there]
-    if worse:
-        return False, f"the identity ships: the candidate is worse on validation ({'; '.join(worse)})"
-    return True, f"the candidate ships: not worse than the identity on validation ({'; '.join(comparisons)})"
+    numbers = f"retrieval {candidate.retrieval:.4f} against {identity.retrieval:.4f}"
+    if not candidate.retrieval >= identity.retrieval:  # negated: NaN does not ship
+        return False, f"the identity ships: the candidate is worse on validation ({numbers})"
+    return True, f"the candidate ships: not worse than the identity on validation ({numbers})"

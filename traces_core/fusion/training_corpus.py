@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from traces_core.errors import NotFiniteError, TrainingCorpusError, WindowShapeError
-from traces_core.fusion.objective import Indices, Measure, ValidationSet
+from traces_core.fusion.objective import Indices, ValidationSet
 from traces_core.fusion.settings import FusionSettings
 from traces_core.fusion.windows import check_windows
 from traces_core.types import Array
@@ -109,9 +109,7 @@ class TrainingCorpus:
             )
         return np.flatnonzero(~kept), np.flatnonzero(kept)
 
-    def validation_set(
-        self, indices: Indices, *, temperature: float, measure: Measure | None
-    ) -> ValidationSet:
+    def validation_set(self, indices: Indices, *, temperature: float) -> ValidationSet:
         """Give the windows named, with one vector per event they show."""
         rows = torch.from_numpy(indices)
         groups, events = torch.unique(self.groups[rows], return_inverse=True)
@@ -122,9 +120,7 @@ class TrainingCorpus:
             tokens=self.tokens[rows],
             events=events,
             prototypes=F.normalize(prototypes, dim=-1),
-            indices=indices,
             temperature=temperature,
-            measure=measure,
         )
 
 
