@@ -34,7 +34,7 @@ def percent(value: SupportsFloat | None, digits: int = 0) -> str:
     return UNDEFINED if value is None else f"{number(100 * float(value), digits)} %"
 
 
-def span(low: SupportsFloat | None, high: SupportsFloat | None, digits: int = 3) -> str:
+def span(low: SupportsFloat | None, high: SupportsFloat | None) -> str:
     """An interval of confidence; empty where there is none.
 
     Examples
@@ -42,7 +42,7 @@ def span(low: SupportsFloat | None, high: SupportsFloat | None, digits: int = 3)
     >>> span(0.88, 0.93), span(None, 0.9)
     ('0.880–0.930', '')
     """
-    return "" if low is None or high is None else f"{number(low, digits)}–{number(high, digits)}"
+    return "" if low is None or high is None else f"{number(low)}–{number(high)}"
 
 
 def clock(time_s: float, digits: int = 0) -> str:

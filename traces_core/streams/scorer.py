@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from traces_core.bank.bank import Bank
 from traces_core.encoders.evidence import Evidence
@@ -17,9 +16,6 @@ from traces_core.scoring import ScorerSettings, label_gaps, score_vectors
 from traces_core.streams.base import Push
 from traces_core.streams.table import STREAMS
 from traces_core.types import Array, ScoreTrack
-
-if TYPE_CHECKING:
-    pass
 
 
 @dataclass(frozen=True)

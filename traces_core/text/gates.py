@@ -94,7 +94,7 @@ def check_corpus(
     return findings
 
 
-def sentence_faults(text: str, limits: CorpusLimits | None = None) -> list[str]:
+def sentence_faults(text: str) -> list[str]:
     """What is wrong with one sentence by itself: length, markup, language; nothing where it is fine.
 
     Examples
@@ -104,10 +104,9 @@ def sentence_faults(text: str, limits: CorpusLimits | None = None) -> list[str]:
     >>> sentence_faults("<b>A man</b> waits")
     ['markup, a list, a single word or letters that are not English']
     """
-    limits = limits or CorpusLimits()
-    faults = []
-    if (count := len(text.split())) > limits.max_words:
-        faults.append(f"{count} words, {limits.max_words} at most")
+    faults, most = [], CorpusLimits().max_words
+    if (count := len(text.split())) > most:
+        faults.append(f"{count} words, {most} at most")
     if not _is_plain(text):
         faults.append("markup, a list, a single word or letters that are not English")
     elif _is_foreign(text):

@@ -18,7 +18,7 @@ from traces_core.video.decode import (
 )
 from traces_core.video.identity import content_id
 from traces_core.video.prefetching import prefetch
-from traces_core.video.sampling import WindowBatch, WindowBuffer, window_ends, window_frames_of
+from traces_core.video.sampling import WindowBatch, WindowBuffer, window_frames_of
 from traces_core.video.sources import End, Gap, Message, file_source
 from traces_core.video.writing import write_video
 
@@ -37,7 +37,6 @@ __all__ = [
     "prefetch",
     "probe",
     "read_frames",
-    "window_ends",
     "window_frames_of",
     "write_video",
 ]

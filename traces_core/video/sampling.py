@@ -79,17 +79,6 @@ def exact_rate(sample_fps: Fraction | float) -> Fraction:
     return sample_fps if isinstance(sample_fps, Fraction) else Fraction(sample_fps).limit_denominator(100_000)
 
 
-def window_ends(n_frames: int, hop: int) -> NDArray[np.int64]:
-    """Positions of the frames at which a window ends: 0, hop, 2 hop ... below `n_frames`.
-
-    Examples
-    --------
-    >>> window_ends(10, 4)
-    array([0, 4, 8])
-    """
-    return np.arange(0, n_frames, hop, dtype=np.int64)
-
-
 def window_frames_of(ends: NDArray[np.int64], window_frames: int) -> NDArray[np.int64]:
     """Positions of the frames in each window, the oldest first; the first frame stands in before the start.
 
@@ -107,7 +96,7 @@ def window_frames_of(ends: NDArray[np.int64], window_frames: int) -> NDArray[np.
 
     Examples
     --------
-    >>> window_frames_of(window_ends(5, 2), 4)
+    >>> window_frames_of(np.array([0, 2, 4]), 4)
     array([[0, 0, 0, 0],
            [0, 0, 1, 2],
            [1, 2, 3, 4]])
