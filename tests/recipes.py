@@ -22,7 +22,7 @@ APART = (
     *(f"{_FOLDER}.foreground:ped2_{name}" for name in ("foreground", "foreground_scores")),
     f"{_FOLDER}.results:ped2_results",
     "experiments.real_captions.bench:real_sentences",
-    "experiments.real_captions.rows:real_rows",
+    "experiments.real_captions.steps:real_rows",
 )
 """Steps of experiments: their data sets are not here, so each is an artifact of its code alone."""
 

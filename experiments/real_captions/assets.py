@@ -9,7 +9,7 @@ from functools import partial
 
 import dagster as dg
 
-from experiments.real_captions import bench, rows
+from experiments.real_captions import bench, steps
 from experiments.real_captions.bench import TABLES
 from experiments.real_captions.rows import EXPERIMENTS
 from experiments.real_captions.runs import real_run
@@ -53,7 +53,7 @@ def _rows(name: str) -> dg.AssetsDefinition:
         tracker: Tracker,
         real_sentences: list[Artifact],
     ) -> dg.MaterializeResult:
-        measured = rows.real_rows(project, name, EXPERIMENTS[name], real_sentences)
+        measured = steps.real_rows(project, name, EXPERIMENTS[name], real_sentences)
         run = mlflow_run(context, tracker, measured.recipe, partial(real_run, tracker, name, measured))
         return report(measured, rows=len(measured.read()["rows"]), **run)
 
@@ -71,5 +71,5 @@ MEASURED = [_rows(name) for name in EXPERIMENTS]
 )
 def real_results(project: Project, real_rows: list[Artifact]) -> dg.MaterializeResult:
     """Every row of every experiment, with what it was made from: what the results page shows."""
-    gathered = rows.real_results(project, git_commit(), real_rows)
+    gathered = steps.real_results(project, git_commit(), real_rows)
     return report(gathered, rows=len(gathered.read()["rows"]))

@@ -17,6 +17,7 @@ from experiments.material import VARIABLE, RealDataError
 from experiments.real_captions import assets as chapter
 from experiments.real_captions import bench as real
 from experiments.real_captions import rows as real_rows
+from experiments.real_captions import steps
 from experiments.real_captions.report import real_markdown
 from experiments.real_captions.runs import EXPERIMENT
 from pipelines.asset import ArtifactIOManager
@@ -102,8 +103,7 @@ def measured(project: Project) -> list[Artifact]:
     """The rows of every experiment."""
     sentences = [real.real_sentences(project, table) for table in real.TABLES]
     return [
-        real_rows.real_rows(project, name, measure, sentences)
-        for name, measure in real_rows.EXPERIMENTS.items()
+        steps.real_rows(project, name, measure, sentences) for name, measure in real_rows.EXPERIMENTS.items()
     ]
 
 
@@ -186,7 +186,7 @@ def test_nothing_that_is_kept_holds_a_caption(project: Project, rows: list[dict]
 
 
 def test_the_page_shows_causal_rows_before_offline_ones(project: Project, rows: list[dict]) -> None:
-    results = real_rows.real_results(project, "abc123", measured(project)).read()
+    results = steps.real_results(project, "abc123", measured(project)).read()
     assert len(results["rows"]) == len(rows)
     page = real_markdown(results["rows"], results["baselines"], results["provenance"])
     assert page.index("## Causal") < page.index("## Offline") < page.index("## Published")
@@ -240,7 +240,7 @@ def test_each_row_is_a_run_of_mlflow(
 
 
 def test_the_code_of_one_experiment_does_not_touch_the_rows_of_another() -> None:
-    for step in (real_rows.real_rows, real_rows.real_results):
+    for step in (steps.real_rows, steps.real_results):
         reached = code.closure_of(step).definitions
         assert not {f"{real_rows.__name__}:{name}" for name in real_rows.EXPERIMENTS} & reached.keys()
     versions = {chapter.MEASURED[n].code_versions_by_key[one.key] for n, one in enumerate(chapter.MEASURED)}
