@@ -26,6 +26,7 @@ from typing import Any
 import polars as pl
 import yaml
 
+from benchmarks import looks
 from traces_core.practice import plan_video, world
 from traces_core.settings import BASE_FILE, Machine, Settings, project_root
 from traces_core.steps.footage import SETS
@@ -46,8 +47,9 @@ class Site:
         """Its store."""
         return Store(self.folder / "data")
 
-    def run(self) -> float:
-        """`python -m pipelines.run demo`; seconds."""
+    @property
+    def environment(self) -> dict[str, str]:
+        """What has everything done here, and nothing in the checkout."""
         own = {
             "DAGSTER_HOME": str(self.folder),
             "TRACES_PARAMS": str(self.folder),
@@ -57,11 +59,15 @@ class Site:
             "MLFLOW_TRACKING_URI": f"sqlite:///{self.folder / 'mlruns.db'}",
             "PYTHONPATH": f"{self.folder / 'code'}{os.pathsep}{project_root()}",
         }
+        return {**os.environ, **own}
+
+    def run(self) -> float:
+        """`python -m pipelines.run demo`; seconds."""
         started = time.monotonic()
         done = subprocess.run(
             [sys.executable, "-m", "pipelines.run", "demo"],
             cwd=self.folder,
-            env={**os.environ, **own},
+            env=self.environment,
             capture_output=True,
             text=True,
         )
@@ -172,13 +178,32 @@ def main() -> None:
         first = {"change": "the first run", "seconds": round(site.run(), 1)}
         parts = {name: len(site.store.keys(name)) for name in COUNTED}
         rows = [first | {"computed": parts}, *(measured(site, name) for name in CHANGES)]
+        show(parts, rows)
+        look_at_growth(site)
+
+
+def show(parts: dict[str, int], rows: list[dict[str, Any]]) -> None:
+    """Print and write what the changes took."""
     for row in rows:
         made = ", ".join(f"{count} {name}" for name, count in row["computed"].items()) or "nothing"
         print(f"{row['change']:28}{row['seconds']:8.1f} s   {made}")
     reports = Machine.here().reports
     reports.mkdir(parents=True, exist_ok=True)
-    said = {"parts": parts, "rows": rows, "cores": os.cpu_count()}
-    (reports / "changes.json").write_text(json.dumps(said, indent=1) + "\n", encoding="utf-8")
+    measured = {"parts": parts, "rows": rows, "cores": os.cpu_count()}
+    (reports / "changes.json").write_text(json.dumps(measured, indent=1) + "\n", encoding="utf-8")
+
+
+def look_at_growth(site: Site) -> None:
+    """What a look costs, then with ten times the footage, then with every context."""
+    rows = {"as it was": looks.looks(site.folder, site.environment)}
+    videos = (looks.TIMES - 1) * len(site.store.current("videos").read())
+    looks.add_videos(site.folder, videos)
+    site.run()
+    rows["videos"] = looks.looks(site.folder, site.environment)
+    contexts = looks.use_every_context(site.folder)
+    site.run()
+    rows["contexts"] = looks.looks(site.folder, site.environment)
+    looks.write(rows, looks.growth(rows, videos, contexts))
 
 
 if __name__ == "__main__":
