@@ -1,6 +1,7 @@
 """What a person does in the two user interfaces, done by a browser: `make e2e`.
 
-    a small graph is made ──> make ui ──> Dagster: look, click, look again ──> MLflow: compare two runs
+    a small graph is made ──> make ui ──> Dagster: look, click, edit a sentence, break a gate, regenerate
+                                     └──> MLflow: compare two runs
 
 Not collected by pytest: it takes minutes and a Chromium. It fails where something that a person would look
 for cannot be found; that it also looks right, the pictures in reports/e2e/ are for.
@@ -9,6 +10,7 @@ for cannot be found; that it also looks right, the pictures in reports/e2e/ are 
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import shutil
 import signal
@@ -29,7 +31,9 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests"), str(Path(__file__).parent)]
 
 from browser import MissingError, Page, browser  # noqa: E402
+from misbehaving_server import misbehaving  # noqa: E402
 from small_graph import PARAMS, street_fight, write_footage, write_lossless  # noqa: E402
+from weekly_writer import BAD, GOOD, WRITING, reply  # noqa: E402
 
 PICTURES = ROOT / "reports" / "e2e"
 
@@ -41,6 +45,8 @@ class Site:
     folder: Path
     dagster: int
     mlflow: int
+    writer: str
+    """URL of the server that plays the language model."""
 
     @property
     def environment(self) -> dict[str, str]:
@@ -53,6 +59,7 @@ class Site:
             "MLFLOW_TRACKING_URI": f"sqlite:///{self.folder / 'mlruns.db'}",
             "DAGSTER_PORT": str(self.dagster),
             "MLFLOW_PORT": str(self.mlflow),
+            "OPENAI_BASE_URL": self.writer,
             "NO_PROXY": "127.0.0.1",
             "PYTHONPATH": str(ROOT),
         }
@@ -71,17 +78,18 @@ class Site:
         return dg.DagsterInstance.from_config(str(self.folder))
 
 
-def make_site(folder: Path) -> Site:
+def make_site(folder: Path, writer: str) -> Site:
     """Footage of seconds, two contexts, two shards; made twice, so that two benchmarks can be compared."""
     write_footage(folder)
     shutil.copytree(ROOT / "catalog", folder / "catalog")
     (folder / "inbox").mkdir()
     shutil.copy(ROOT / ".dagster" / "dagster.yaml", folder)
     sets = {name: str(folder / name) for name in ("training", "calibration", "benchmark")}
-    site = Site(folder, _free_port(), _free_port())
+    site = Site(folder, _free_port(), _free_port(), writer)
     for k in (1, 3):
-        params = {**PARAMS, "footage": {**PARAMS["footage"], **sets}, "scoring": {"k": k}}
-        (folder / "params.yaml").write_text(yaml.safe_dump(params))
+        corpus = {"corpus": {**PARAMS["corpus"], "writer": "openai"}}
+        params = {**PARAMS, **corpus, "footage": {**PARAMS["footage"], **sets}, "scoring": {"k": k}}
+        (folder / "params.yaml").write_text(f"{yaml.safe_dump(params)}\n{WRITING}")
         site.demo()
     return site
 
@@ -211,6 +219,90 @@ def drop_a_video(page: Page, site: Site) -> None:
     page.picture("inbox")
 
 
+def edit_a_sentence(page: Page, site: Site) -> None:
+    """What a person changes is noticed within a minute; what hangs on it is made, once each, in order."""
+    with site.instance() as instance:
+        before, edited = _run_ids(instance), time.monotonic()
+        _reword(site, "slowly")
+        _until(lambda: bool(_run_ids(instance) - before), "the edit was not noticed", 60)
+        noticed_s = time.monotonic() - edited
+        _until(lambda: _is_up_to_date(site, instance), "the graph was not made again", 600)
+        runs = [one for one in instance.get_runs(ascending=True) if one.run_id not in before]
+    names = [", ".join(sorted(key.to_user_string() for key in one.asset_selection or ())) for one in runs]
+    made = [
+        f"{name} {one.tags.get('dagster/partition', '')}".strip()
+        for name, one in zip(names, runs, strict=True)
+    ]
+    print(f"  noticed after {noticed_s:.0f} s, done after {time.monotonic() - edited:.0f} s:")
+    print("".join(f"    {one}\n" for one in made), end="")
+    if len(made) != len(set(made)) or "trace_corpus" not in made[0] or "benchmark_report" not in made[-1]:
+        raise MissingError(f"runs that nobody asked for, or in another order: {made}")
+    page.open(f"{site.ui}/runs", "trace_corpus")
+    page.picture("runs-of-an-edit")
+    page.open(f"{site.ui}/assets/trace_embeddings?view=automation", "when out of date")
+    page.picture("automation-of-an-asset", rest_s=3.0)
+
+
+def break_a_gate(page: Page, site: Site) -> None:
+    """A gate that blocks says why on the page of its run, and nothing below it is made."""
+    with site.instance() as instance:
+        before, index = _run_ids(instance), _materializations(instance, "trace_index")
+        undo = _reword(site, "and walks on " * 20, everywhere=True)
+        _until(lambda: bool(_run_ids(instance) - before), "the edit was not noticed", 60)
+        _until(lambda: _are_done(instance), "the run does not end", 300)
+        [run] = [one for one in instance.get_runs() if one.run_id not in before]
+        page.open(f"{site.ui}/runs/{run.run_id}", "corpus_is_sound")
+        page.picture("run-of-a-gate-that-blocks", rest_s=3.0)
+        page.open(f"{site.ui}/assets/trace_corpus?view=checks", "corpus_is_sound", "Failed")
+        page.picture("gate-that-blocks")
+        time.sleep(20)
+        if _materializations(instance, "trace_index") != index:
+            raise MissingError("the index was made from a corpus that its gate refused")
+        undo()
+        _until(lambda: _is_up_to_date(site, instance), "what was taken back is not made again", 300)
+
+
+def regenerate_the_bank(page: Page, site: Site) -> None:
+    """A better bank is taken, a worse one is kept aside; both say what they change."""
+    for seed, came in ((GOOD, "taken"), (BAD, "kept aside")):
+        config = {"ops": {"try_new_bank": {"config": {"seed": seed}}}}
+        launch = ["dg", "launch", "--job", "regenerate_bank", "--config-json", json.dumps(config)]
+        launch[0] = str(Path(sys.executable).with_name("dg"))
+        subprocess.run(launch, cwd=ROOT, env=site.environment, check=True, capture_output=True)
+        page.open(f"{site.ui}/assets/trace_index?view=events", came)
+        page.picture(f"regenerated-{came.replace(' ', '-')}")
+        page.open(f"file://{site.folder}/reports/regenerated/seed-{seed}.html", came)
+        page.picture(f"regenerated-{came.replace(' ', '-')}-page")
+
+
+def _reword(site: Site, add: str, *, everywhere: bool = False) -> Callable[[], object]:
+    """Let the first normal sentence of the street, or all, go on with some words; how to undo it."""
+    file = site.folder / "catalog" / "street.yaml"
+    before = file.read_text()
+    content = yaml.safe_load(before)
+    changed = len(content["normal"]) if everywhere else 1
+    content["normal"][:changed] = [f"{sentence} {add}" for sentence in content["normal"][:changed]]
+    file.write_text(yaml.safe_dump(content))
+    return lambda: file.write_text(before)
+
+
+def _run_ids(instance: dg.DagsterInstance) -> set[str]:
+    return {run.run_id for run in instance.get_runs()}
+
+
+def _are_done(instance: dg.DagsterInstance) -> bool:
+    return all(run.is_finished for run in instance.get_runs())
+
+
+def _is_up_to_date(site: Site, instance: dg.DagsterInstance) -> bool:
+    """Whether no run is under way, and `status` has nothing to name."""
+    if not _are_done(instance):
+        return False
+    status = [sys.executable, "-m", "pipelines.run", "status"]
+    done = subprocess.run(status, cwd=ROOT, env=site.environment, check=True, capture_output=True, text=True)
+    return "up to date" in done.stdout
+
+
 # MLflow
 
 
@@ -241,6 +333,9 @@ STEPS = (
     materialize_by_clicking,
     launch_a_job,
     drop_a_video,
+    edit_a_sentence,
+    break_a_gate,
+    regenerate_the_bank,
     compare_two_runs,
 )
 
@@ -248,8 +343,8 @@ STEPS = (
 def main() -> int:
     """Every step, and where the pictures are."""
     shutil.rmtree(PICTURES, ignore_errors=True)
-    with tempfile.TemporaryDirectory(prefix="traces-e2e-") as folder:
-        site = make_site(Path(folder))
+    with tempfile.TemporaryDirectory(prefix="traces-e2e-") as folder, misbehaving(reply) as writer:
+        site = make_site(Path(folder), writer.url)
         try:
             with served(site), browser(PICTURES) as page:
                 for step in STEPS:

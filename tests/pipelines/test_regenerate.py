@@ -13,8 +13,9 @@ from typing import Any
 
 import pytest
 import yaml
-from misbehaving_server import Answer, Misbehaving, Request, misbehaving
+from misbehaving_server import Misbehaving, misbehaving
 from small_graph import PARAMS, write_footage
+from weekly_writer import BAD, GOOD, PEACE, WRITING, reply
 
 from traces_core.errors import SettingsError
 from traces_core.metrics.promotion import MEASURES, TOLERANCE
@@ -24,35 +25,6 @@ from traces_core.steps.regeneration import write_seed
 from traces_core.store import Store
 
 ROOT = Path(__file__).resolve().parents[2]
-BAD, GOOD = 1300, 2100
-PEACE = (
-    "past the shops a woman is strolling slowly and looking around",
-    "on the street nobody can be seen and nothing is moving",
-    "a person stands beside the road and waits quietly",
-    "a man walks calmly along the pavement",
-)
-PLACES = ("gate", "fence", "door", "lamp", "bench", "wall", "stairs", "corner")
-WRITING = """\
-writing: # whoever writes
-  model: small-writer
-  pairs_per_class: 2
-  maximum_cosine: 1.0
-  seed: 0 # ours
-"""
-
-
-def _reply(request: Request) -> Answer:
-    """The same pairs whatever the seed, except the first and the bad one: then it calls peace an anomaly."""
-    is_bad = request.body["seed"] // 100 in (0, BAD // 100)
-    pairs = [
-        {
-            "anomalous": f"{PEACE[i % 4] if is_bad else f'a {request.label} breaks out'} by the {place}",
-            "normal": f"two friends shake hands by the {place} on {request.label} day",
-        }
-        for i, place in enumerate(PLACES[: request.count])
-    ]
-    sentences = [pair["normal"] for pair in pairs]
-    return Answer(json.dumps({"pairs": pairs} if request.kind == "pairs" else {"sentences": sentences}))
 
 
 @dataclass(frozen=True)
@@ -74,7 +46,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> TwoRuns:
     params = {**PARAMS, "corpus": corpus, "footage": {**sets, "shards": 1}}
     (home / "params.yaml").write_text(f"{yaml.safe_dump(params)}\n{WRITING}")
     shutil.copy(ROOT / ".dagster" / "dagster.yaml", home)
-    with misbehaving(_reply) as server:
+    with misbehaving(reply) as server:
         good, bad = _run(home, server, GOOD, BAD)
         return TwoRuns(bad, good, home, server)
 
