@@ -29,6 +29,7 @@ from traces_core.store.code import code_of, made_with
 from traces_core.store.running import step
 from traces_core.types import Array
 from traces_core.video import file_source, prefetch
+from traces_core.video.identity import check_identity
 
 GRIDS = pl.Schema(
     {"video_id": pl.String(), "fingerprint": pl.String(), "blocks": pl.Int64(), "reason": pl.String()}
@@ -85,7 +86,9 @@ def _grids_of(project: Project, video_id: str, path: Path) -> Artifact:
     def extract(target: Path) -> tuple[Path, dict[str, Any]]:
         target = target.with_suffix(".safetensors")
         fps = project.settings.sampling.sample_fps
-        return target, extract_grids(path, block_encoder(project), target, sample_fps=fps)
+        facts = extract_grids(path, block_encoder(project), target, sample_fps=fps)
+        check_identity(path, video_id)
+        return target, facts
 
     return project.store.remember_path(
         "grids", video_id, made_from=_grid_recipe(project, video_id), write=extract
@@ -117,6 +120,7 @@ def _scene_frames_of(project: Project, video_id: str, path: Path) -> None:
     def see(target: Path) -> Path:
         target = target.with_suffix(".safetensors")
         save_file({"frames": _see_scene(project, path)}, target)
+        check_identity(path, video_id)
         return target
 
     project.store.remember_path(
