@@ -81,6 +81,11 @@ def inputs_of(step: Callable[..., Any]) -> dict[str, bool]:
     return {name: hints[name] == list[Artifact] for name in positional}
 
 
+def keys_of_step(step: Callable[..., Any]) -> list[str]:
+    """Parameters of a step that say which part it makes."""
+    return [name for name in KEYS if name in inspect.signature(step).parameters]
+
+
 @dataclass
 class Artifacts:
     """Artifacts by name, from the project's store, or made when first asked for."""
@@ -114,7 +119,7 @@ class Artifacts:
         return [None]
 
     def _made(self, step: Step, key: str | None) -> Artifact:
-        handed: dict[str, Any] = {name: key for name in KEYS if name in inspect.signature(step).parameters}
+        handed: dict[str, Any] = dict.fromkeys(keys_of_step(step), key)
         for name, takes_all in inputs_of(step).items():
             above = self[name]
             is_part = isinstance(above, list) and not takes_all
