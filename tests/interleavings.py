@@ -27,7 +27,7 @@ from pipelines.declared import DECLARED
 from traces_core.errors import TracesError
 from traces_core.project import Project
 from traces_core.settings import Machine, Settings
-from traces_core.steps.wiring import STEPS, keys_of_step
+from traces_core.steps.wiring import STEPS, inputs_of, keys_of_step
 from traces_core.store import Store, artifacts
 
 Operation = tuple[Any, ...]
@@ -78,6 +78,7 @@ class Site:
         """A run reads its inputs; what it makes of them comes when it ends."""
         project = self.project
         handed = DECLARED[dg.AssetKey(name)].arguments(project.store, part or None, self.partitions)
+        handed = {one: handed[one] for one in inputs_of(STEPS[name])}  # an asset reports from others, too
         handed |= dict.fromkeys(keys_of_step(STEPS[name]), part)
         self.under_way.append(lambda: STEPS[name](project, **handed))
 
