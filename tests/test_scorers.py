@@ -35,7 +35,6 @@ from traces_core.scoring import (
     class_gap,
     class_scores,
     fit_scorer,
-    label_gaps,
     linear_probe,
     score_vectors,
 )
@@ -345,8 +344,7 @@ def test_many_vectors_are_scored_in_parts_with_the_same_result(scorer, monkeypat
     bank, _ = drawn()
     vectors = unit(23, np.random.default_rng(4))
     how = {"space": SPACE, "scorer": scorer}
-    whole, label = score_vectors(vectors, bank, **how), label_gaps(vectors, bank, **how)
-    np.testing.assert_array_equal(whole, label)
+    whole = score_vectors(vectors, bank, **how)
     by_class = classes_by(scorer, vectors, bank)
     for module in (base, class_gap):
         monkeypatch.setattr(module, "CHUNK", 5)
@@ -515,7 +513,7 @@ def test_what_cannot_be_compared_is_refused(scorer: ScorerSettings, why: str) ->
     sizes = [*SIZES, ("quiet", "normal", "", 2)]
     bank = bank_of(sizes, unit(32, np.random.default_rng(0)))
     vectors = make(unit(2, np.random.default_rng(0)))
-    for ask in (score_vectors, class_scores, label_gaps):
+    for ask in (score_vectors, class_scores):
         with pytest.raises(error):
             ask(vectors, bank, **{"space": SPACE, "scorer": scorer, **how})
 

@@ -11,7 +11,7 @@ from small_banks import small_bank, small_corpus, unit
 
 from traces_core.bank.bank import Bank
 from traces_core.errors import MixedSpacesError
-from traces_core.scoring import Difference, class_scores, explain, label_gaps, score_vectors
+from traces_core.scoring import Difference, class_scores, explain, score_vectors
 from traces_core.text import without_class
 from traces_core.types import Array
 
@@ -135,9 +135,9 @@ def test_an_explanation_refuses_vectors_of_another_space() -> None:
         explain(traces[0], bank, k=1, space="drawn:2")
 
 
-def test_a_label_is_scored_as_a_vector_would_be() -> None:
+def test_a_sentence_is_scored_on_its_own_side() -> None:
     bank, corpus, traces = small_bank()
     is_anomalous = (corpus["side"] == "anomalous").to_numpy()
-    gaps = label_gaps(traces, bank, scorer=Difference(k=1), space=SPACE)
+    gaps = score_vectors(traces, bank, scorer=Difference(k=1), space=SPACE)
     assert np.all(gaps[is_anomalous] > 0)
     assert np.all(gaps[~is_anomalous] < 0)

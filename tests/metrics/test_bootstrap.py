@@ -9,8 +9,8 @@ from metric_worlds import drawn_tracks, small_truth
 from traces_core.metrics import (
     Cells,
     FrameScores,
+    LevelCounts,
     auc_of_draws,
-    average_precision,
     average_precision_of_draws,
     draw_videos,
     percentile_bounds,
@@ -45,7 +45,7 @@ def test_a_draw_is_worth_what_its_repeated_frames_are_worth(is_stratified):
             assert np.isnan(precision)
         else:
             assert auc == pytest.approx(expected, abs=1e-12)
-            assert precision == pytest.approx(average_precision(scores, labels), abs=1e-12)
+            assert precision == pytest.approx(LevelCounts.of(scores, labels).average_precision, abs=1e-12)
 
 
 def test_cells_count_every_frame_once_and_give_the_same_numbers():
@@ -53,7 +53,7 @@ def test_cells_count_every_frame_once_and_give_the_same_numbers():
     cells = Cells.of(frames)
     assert cells.anomalous.sum() + cells.normal.sum() == len(frames)
     assert cells.counts.roc_auc == roc_auc(frames.scores, frames.labels)
-    assert cells.counts.average_precision == average_precision(frames.scores, frames.labels)
+    assert cells.counts.average_precision == LevelCounts.of(frames.scores, frames.labels).average_precision
 
 
 def test_a_class_is_compared_with_all_normal_frames_and_no_other_class():
@@ -62,7 +62,7 @@ def test_a_class_is_compared_with_all_normal_frames_and_no_other_class():
     counts = Cells.of(frames, frames.classes["fire"]).counts
     assert counts.roc_auc == roc_auc(frames.scores[used], frames.classes["fire"][used])
     assert counts.average_precision == pytest.approx(
-        average_precision(frames.scores[used], frames.classes["fire"][used])
+        LevelCounts.of(frames.scores[used], frames.classes["fire"][used]).average_precision
     )
 
 

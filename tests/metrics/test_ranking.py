@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from sklearn.metrics import auc, average_precision_score, precision_recall_curve, roc_auc_score
 
 from traces_core.errors import NotFiniteError
-from traces_core.metrics import LevelCounts, average_precision, pr_auc_trapezoid, roc_auc, tie_share
+from traces_core.metrics import LevelCounts, roc_auc
 
 # Few distinct scores, so that almost every example has ties; both classes present.
 rankings = st.lists(st.tuples(st.integers(0, 6), st.booleans()), min_size=2, max_size=40).filter(
@@ -21,6 +21,18 @@ def pairs_of(ranking: list[tuple[int, bool]]) -> list[tuple[int, int]]:
     anomalous = [score for score, label in ranking if label]
     normal = [score for score, label in ranking if not label]
     return [(a, n) for a in anomalous for n in normal]
+
+
+def average_precision(*ranking: object) -> float | None:
+    return LevelCounts.of(*ranking).average_precision  # type: ignore[arg-type]
+
+
+def pr_auc_trapezoid(*ranking: object) -> float | None:
+    return LevelCounts.of(*ranking).pr_auc_trapezoid  # type: ignore[arg-type]
+
+
+def tie_share(*ranking: object) -> float | None:
+    return LevelCounts.of(*ranking).tie_share  # type: ignore[arg-type]
 
 
 def arrays(ranking: list[tuple[int, bool]]) -> tuple[np.ndarray, np.ndarray]:

@@ -30,7 +30,7 @@ from traces_core.metrics.evaluation import STATED_RECALL, Evaluation, evaluate
 from traces_core.metrics.frame import FrameScores, auc_anomalous, auc_macro, scores_at
 from traces_core.metrics.localisation import localisation
 from traces_core.metrics.numbers import columns_of, numbers_of
-from traces_core.metrics.ranking import LevelCounts, average_precision, pr_auc_trapezoid, roc_auc, tie_share
+from traces_core.metrics.ranking import LevelCounts, roc_auc
 from traces_core.metrics.score_table import ScoreTable, read_scores
 
 __all__ = [
@@ -47,7 +47,6 @@ __all__ = [
     "auc_anomalous",
     "auc_macro",
     "auc_of_draws",
-    "average_precision",
     "average_precision_of_draws",
     "baselines",
     "columns_of",
@@ -57,9 +56,7 @@ __all__ = [
     "localisation",
     "numbers_of",
     "percentile_bounds",
-    "pr_auc_trapezoid",
     "read_scores",
     "roc_auc",
     "scores_at",
-    "tie_share",
 ]

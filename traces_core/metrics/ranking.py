@@ -57,7 +57,15 @@ class LevelCounts:
 
     @property
     def average_precision(self) -> float | None:
-        """See the function of that name."""
+        """Step-wise average precision: precision at each distinct score, weighted by the recall it adds.
+
+        The share of anomalous frames for a constant score, 1 for a perfect one.
+
+        Examples
+        --------
+        >>> LevelCounts.of([0, 0, 0, 0], [0, 0, 0, 1]).average_precision
+        0.25
+        """
         if self.is_one_sided:
             return None
         precision, _ = self._precision_and_recall()
@@ -65,7 +73,15 @@ class LevelCounts:
 
     @property
     def pr_auc_trapezoid(self) -> float | None:
-        """See the function of that name."""
+        """Area under the precision-recall curve by the trapezoid rule: no average precision, ties inflate it.
+
+        It is what XD-Violence's official code and VADTree call AP. A constant score gets (1 + share) / 2.
+
+        Examples
+        --------
+        >>> LevelCounts.of([0, 0, 0, 0], [0, 0, 0, 1]).pr_auc_trapezoid
+        0.625
+        """
         if self.is_one_sided:
             return None
         precision, recall = self._precision_and_recall()
@@ -73,7 +89,16 @@ class LevelCounts:
 
     @property
     def tie_share(self) -> float | None:
-        """See the function of that name."""
+        """Share of the (anomalous, normal) pairs of frames that the score cannot order, 0 to 1.
+
+        It is the part of the AUC that a coin decides. Frames of one class that share a score do no harm and
+        do not count.
+
+        Examples
+        --------
+        >>> LevelCounts.of([0.1, 0.4, 0.4, 0.8], [0, 0, 1, 1]).tie_share
+        0.25
+        """
         if self.is_one_sided:
             return None
         return int((self.anomalous * self.normal).sum()) / self._pairs
@@ -102,47 +127,3 @@ def roc_auc(scores: ArrayLike, labels: ArrayLike) -> float | None:
     (0.875, None)
     """
     return LevelCounts.of(scores, labels).roc_auc
-
-
-def average_precision(scores: ArrayLike, labels: ArrayLike) -> float | None:
-    """Step-wise average precision: precision at each distinct score, weighted by the recall it adds.
-
-    Returns
-    -------
-    float or None
-        The share of anomalous frames for a constant score, 1 for a perfect one; None where a class is
-        missing.
-
-    Examples
-    --------
-    >>> average_precision([0, 0, 0, 0], [0, 0, 0, 1])
-    0.25
-    """
-    return LevelCounts.of(scores, labels).average_precision
-
-
-def pr_auc_trapezoid(scores: ArrayLike, labels: ArrayLike) -> float | None:
-    """Area under the precision-recall curve by the trapezoid rule. Not average precision: ties inflate it.
-
-    It is what XD-Violence's official code and VADTree call AP. A constant score gets (1 + share) / 2.
-
-    Examples
-    --------
-    >>> pr_auc_trapezoid([0, 0, 0, 0], [0, 0, 0, 1])
-    0.625
-    """
-    return LevelCounts.of(scores, labels).pr_auc_trapezoid
-
-
-def tie_share(scores: ArrayLike, labels: ArrayLike) -> float | None:
-    """Share of the (anomalous, normal) pairs of frames that the score cannot order, 0 to 1.
-
-    It is the part of the AUC that a coin decides. Frames of one class that share a score do no harm and do
-    not count. None where a class is missing.
-
-    Examples
-    --------
-    >>> tie_share([0.1, 0.4, 0.4, 0.8], [0, 0, 1, 1])
-    0.25
-    """
-    return LevelCounts.of(scores, labels).tie_share

@@ -54,7 +54,6 @@ __all__ = [
     "class_scores",
     "explain",
     "fit_scorer",
-    "label_gaps",
     "score_vectors",
 ]
 
@@ -140,39 +139,6 @@ def class_scores(
     vectors, fitted = checked(vectors, bank), fit_scorer(scorer, bank, contexts)
     parts = [fitted.class_scores(vectors[rows]) for rows in _chunks(len(vectors), fitted.chunk)]
     return {label: np.concatenate([part[label] for part in parts]).astype(np.float32) for label in parts[0]}
-
-
-def label_gaps(
-    label_vectors: Array,
-    bank: Bank,
-    *,
-    space: str,
-    scorer: ScorerSettings = _DEFAULT,
-    contexts: Sequence[str] | None = None,
-) -> Array:
-    """How anomalous each label sentence is by the bank's own judgement.
-
-    The text of an action label ("people fighting") is scored as a frame would be, so that a window
-    encoder's label probabilities can be weighed without naming its anomalous labels by hand.
-
-    Parameters
-    ----------
-    label_vectors : float32 array of shape (L, D)
-        Unit vectors of the label sentences, from the text encoder of the bank's space.
-    bank, space, scorer, contexts
-        As in `score_vectors`.
-
-    Returns
-    -------
-    float32 array of shape (L,)
-        In the scorer's units: higher is more anomalous.
-
-    Raises
-    ------
-    MixedSpacesError, EmptySideError, UnknownNameError, NotFiniteError, NotUnitNormError, ValueError
-        As `score_vectors`.
-    """
-    return score_vectors(label_vectors, bank, space=space, scorer=scorer, contexts=contexts)
 
 
 def fit_scorer(scorer: ScorerSettings, bank: Bank, contexts: Sequence[str] | None = None) -> FittedScorer:

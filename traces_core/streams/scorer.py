@@ -12,7 +12,7 @@ from traces_core.bank.bank import Bank
 from traces_core.encoders.evidence import Evidence
 from traces_core.fusion.window_fusion import WindowFusion
 from traces_core.fusion.windows import fuse_windows
-from traces_core.scoring import ScorerSettings, label_gaps, score_vectors
+from traces_core.scoring import ScorerSettings, score_vectors
 from traces_core.streams.base import Push
 from traces_core.streams.table import STREAMS
 from traces_core.types import Array, ScoreTrack
@@ -41,10 +41,12 @@ class BankScorer:
         return score_vectors(vectors, self.bank, space=self.space, scorer=self.scorer, contexts=contexts)
 
     def label_gaps(self, context: str | None) -> Array:
-        """float32 (L,): how anomalous each action label is, as a sentence, by the traces of a context."""
-        contexts = self.bank.contexts_of(context)
-        vectors = self.label_vectors
-        return label_gaps(vectors, self.bank, space=self.space, scorer=self.scorer, contexts=contexts)
+        """float32 (L,): how anomalous each action label is, as a sentence, by the traces of a context.
+
+        Its text ("people fighting") is scored as a frame would be, so that a window encoder's label
+        probabilities can be weighed without naming its anomalous labels by hand.
+        """
+        return self.score_vectors(self.label_vectors, context)
 
     def fused_vectors(self, window_frames: Array, tokens: Array) -> Array:
         """float32 (T, D): one fused unit vector a window, from (T, W, D) and (T, W, D_time)."""
