@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from traces_core.errors import CorruptArtifactError, TooLittleFootageError
-from traces_core.foreground.surprise import EVIDENCE, ForegroundSurprise, Tail, _body_mean, _smoothed
+from traces_core.foreground.surprise import EVIDENCE, ForegroundSurprise, _body_mean, _smoothed
+from traces_core.foreground.tail import Tail
 
 WALKERS = [Walker(row=45, start=60, speed=0.7, seed=11), Walker(row=85, start=120, speed=-0.6, seed=12)]
 
