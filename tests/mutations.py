@@ -139,7 +139,7 @@ REACHED = (
         f"{CORE}/video/identity.py",
         "return [codec.name, codec.width, codec.height, *pixels]",
         "return [codec.name, *pixels]",
-        _names("videos inbox_scores"),
+        _names("videos") | PICTURES,
     ),
     # encoders
     Edit(

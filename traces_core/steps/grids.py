@@ -117,14 +117,14 @@ def _scene_frames_of(project: Project, video_id: str, path: Path) -> None:
     if project.settings.context_gate.scene_network is None:
         return
 
-    def see(target: Path) -> Path:
+    def write(target: Path) -> Path:
         target = target.with_suffix(".safetensors")
         save_file({"frames": _see_scene(project, path)}, target)
         check_identity(path, video_id)
         return target
 
     project.store.remember_path(
-        "scene_frames", video_id, made_from=_scene_recipe(project, video_id), write=see
+        "scene_frames", video_id, made_from=_scene_recipe(project, video_id), write=write
     )
 
 
