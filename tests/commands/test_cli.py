@@ -9,10 +9,12 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
+import typer
 from click.testing import Result
 from typer.testing import CliRunner
 
 from traces_core.commands import main as cli
+from traces_core.commands.consoles import fail
 from traces_core.errors import MissingArtifactError
 from traces_core.project import Project
 from traces_core.store import Store
@@ -229,3 +231,9 @@ def test_prune_lists_what_it_would_free_and_frees_it_when_told_so(
     assert len(list(tmp_path.rglob("*.recipe.json"))) == 1
     assert store.current("thing").read() == [1, 2]
     assert "nothing to free" in _run("prune").output
+
+
+def test_an_error_keeps_what_it_says_in_brackets(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(typer.Exit):
+        fail("anomaly_scores [shard-00] has not been made")
+    assert "anomaly_scores [shard-00] has" in capsys.readouterr().err

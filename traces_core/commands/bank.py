@@ -17,6 +17,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from traces_core.commands.consoles import err, out
 from traces_core.errors import TracesError
 from traces_core.report.formatting import number, plural
 
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     from traces_core.text import Finding
 
 app = typer.Typer(no_args_is_help=True, help="Look at the traces, check them, ask them, add to them.")
-out, err = Console(), Console(stderr=True)
 
 
 class Side(Enum):

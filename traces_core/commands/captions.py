@@ -9,13 +9,13 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from traces_core.commands.consoles import err, fail, say
 from traces_core.errors import TracesError
 from traces_core.report.formatting import plural
 
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from traces_core.text.findings import Finding
 
 app = typer.Typer(no_args_is_help=True, help="Score captions of videos by a VLM, or have one write them.")
-out, err = Console(), Console(stderr=True)
 
 Captions = Annotated[
     Path,
@@ -91,8 +90,8 @@ def score(
         scored = _scored(table, scorer)
         write_table(scored, provenance(scorer, table, folder), scores)
     except (TracesError, OSError) as error:
-        _fail(str(error))
-    _say(f"written   {scores}")
+        fail(str(error))
+    say(f"written   {scores}")
 
 
 @app.command()
@@ -126,7 +125,7 @@ def write(
         if len(written.captions):
             write_table(written.captions, made_from(chosen), captions)
     except (TracesError, OSError) as error:
-        _fail(f"{error} Replies so far: {replies}." if replies.is_dir() else str(error))
+        fail(f"{error} Replies so far: {replies}." if replies.is_dir() else str(error))
     for reason in written.broken.values():
         err.print(f"[bold red]broken[/bold red]  {escape(reason)}", highlight=False, soft_wrap=True)
     for video, count in written.unanswered.items():
@@ -134,7 +133,7 @@ def write(
         err.print(f"[bold red]unanswered[/bold red]  {escape(message)}", highlight=False, soft_wrap=True)
     if len(written.captions):
         described = plural(written.captions["video"].n_unique(), "video")
-        _say(f"written   {captions}, {plural(len(written.captions), 'caption')} of {described}")
+        say(f"written   {captions}, {plural(len(written.captions), 'caption')} of {described}")
     if written.broken or written.unanswered:
         raise typer.Exit(1)
 
@@ -158,26 +157,24 @@ def _scored(table: CaptionTable, scorer: CaptionScorer) -> pl.DataFrame:
     with _bar("sentences") as progress:
         scored = score_captions(table, scorer, progress)
     seconds = time.perf_counter() - began
-    _say(
-        f"scored    {plural(len(table), 'caption')} in {seconds:.1f} s, {len(table) / seconds:,.0f} a second"
-    )
+    say(f"scored    {plural(len(table), 'caption')} in {seconds:.1f} s, {len(table) / seconds:,.0f} a second")
     return scored
 
 
 def _say_table(path: Path, table: CaptionTable) -> None:
     counts = {name: count for name, count in table.counts.items() if name not in ("rows", "videos") and count}
     odd = ", ".join(f"{name} {count:,}" for name, count in counts.items()) or "none"
-    _say(f"captions  {path}, {plural(len(table), 'row')}, {plural(table.counts['videos'], 'video')}")
-    _say(f"rules applied  {odd}")
+    say(f"captions  {path}, {plural(len(table), 'row')}, {plural(table.counts['videos'], 'video')}")
+    say(f"rules applied  {odd}")
 
 
 def _say_scorer(scorer: CaptionScorer, findings: Sequence[Finding]) -> None:
     settings, traces = scorer.settings, plural(len(scorer.corpus), "trace")
     contexts, classes = plural(len(scorer.contexts), "context"), ", ".join(scorer.classes)
-    _say(f"encoder   {scorer.bank.space}")
-    _say(f"bank      {traces}, {contexts}, classes {classes}; {settings.scoring.scorer}")
+    say(f"encoder   {scorer.bank.space}")
+    say(f"bank      {traces}, {contexts}, classes {classes}; {settings.scoring.scorer}")
     if scorer.behind:
-        _say(f"behind it {plural(scorer.behind, 'trace')} that agree, weight {settings.background:g}")
+        say(f"behind it {plural(scorer.behind, 'trace')} that agree, weight {settings.background:g}")
     for one in findings:
         if not one.passed:
             err.print(f"[yellow]warning[/yellow]  {escape(f'{one.name}: {one.text}')}", soft_wrap=True)
@@ -190,12 +187,3 @@ def _bar(what: str) -> Iterator[ScoringProgress]:
     with Progress(*columns, console=err, transient=True) as bars:
         bar = bars.add_task("", total=None)
         yield lambda had, wanted: bars.update(bar, completed=had, total=wanted)
-
-
-def _say(line: str) -> None:
-    out.print(line, highlight=False, markup=False, soft_wrap=True)
-
-
-def _fail(message: str) -> NoReturn:
-    err.print(f"[bold red]error[/bold red]  {escape(message)}", highlight=False, soft_wrap=True)
-    raise typer.Exit(1)

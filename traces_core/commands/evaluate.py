@@ -11,19 +11,16 @@ import os
 from collections.abc import Mapping
 from enum import Enum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
+from traces_core.commands.consoles import err, fail, out, say
 from traces_core.errors import TracesError
 
 if TYPE_CHECKING:
     from traces_core.datasets import GroundTruth
-
-out, err = Console(), Console(stderr=True)
 
 
 class Format(Enum):
@@ -120,7 +117,7 @@ def evaluate(
                 resamples=resamples,
             )
     except TracesError as error:
-        _fail(str(error))
+        fail(str(error))
     row: dict[str, Any] = {
         **judged.to_dict(),
         "causal": _stated_causality(scores) if causal is None else causal,  # only their maker knows
@@ -170,27 +167,27 @@ def _print(row: Mapping[str, Any]) -> None:
     truth, counts = row["ground_truth"], row["scores"]
     looks = {True: "causal", False: "OFFLINE: they look ahead", None: "whether they look ahead was not said"}
     ends = f", {truth['ends']} ends, {truth['clamped']} clamped" if truth["ends"] else ""
-    _say(f"ground truth  {truth['name']} ({truth['fingerprint']}{ends})")
-    _say(
+    say(f"ground truth  {truth['name']} ({truth['fingerprint']}{ends})")
+    say(
         f"judged        {row['videos']} videos, {row['anomalous_videos']} anomalous; {row['frames']:,} "
         f"frames, {row['anomalous_share']:.3%} anomalous; {row['hours']:.1f} h"
     )
-    _say(f"scores        {counts['file']}, {counts['rows']:,} rows; {looks[row['causal']]}")
+    say(f"scores        {counts['file']}, {counts['rows']:,} rows; {looks[row['causal']]}")
     applied = [f"{name} {n:,}" for name, n in counts.items() if name not in ("file", "rows", "rules") and n]
-    _say(f"rules applied {', '.join(applied) or 'none'}")
-    _say("")
+    say(f"rules applied {', '.join(applied) or 'none'}")
+    say("")
     out.print(_frame_table(row))
-    _say(
+    say(
         f"AUC {_bounds(row, 'auc')}, average precision {_bounds(row, 'average_precision')} "
         f"(95 % over videos, {row['bootstrap']['resamples']} draws)"
     )
-    _say(f"macro AUC {_number(row['auc_macro'])}, tied pairs {_number(row['tie_share'])}")
-    _say(f"\nevents, found with a tolerance of {row['events']['tolerance_s']:g} s")
+    say(f"macro AUC {_number(row['auc_macro'])}, tied pairs {_number(row['tie_share'])}")
+    say(f"\nevents, found with a tolerance of {row['events']['tolerance_s']:g} s")
     out.print(_event_table(row))
     where = ", ".join(f"{name} {_number(value, 3)}" for name, value in row["localisation"].items())
-    _say(f"average precision of episodes at tIoU {where}")
+    say(f"average precision of episodes at tIoU {where}")
     if row["per_class"]:
-        _say("\nclasses, each against all normal frames")
+        say("\nclasses, each against all normal frames")
         out.print(_class_table(row))
 
 
@@ -248,15 +245,6 @@ def _number(value: float | None, digits: int = 4) -> str:
     return "–" if value is None else f"{value:.{digits}f}"
 
 
-def _say(line: str) -> None:
-    out.print(line, highlight=False, markup=False, soft_wrap=True)
-
-
-def _fail(message: str) -> NoReturn:
-    err.print(f"[bold red]error[/bold red]  {escape(message)}", highlight=False, soft_wrap=True)
-    raise typer.Exit(1)
-
-
 def _write_json(row: Mapping[str, Any], path: Path) -> None:
     half = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
@@ -264,5 +252,5 @@ def _write_json(row: Mapping[str, Any], path: Path) -> None:
         half.write_text(json.dumps(row, indent=1, allow_nan=False) + "\n", encoding="utf-8")
         half.replace(path)
     except OSError as error:
-        _fail(f"{path}: cannot be written ({error}). Name another file with --json.")
-    _say(f"written       {path}")
+        fail(f"{path}: cannot be written ({error}). Name another file with --json.")
+    say(f"written       {path}")

@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from traces_core.commands import bank as cli_bank
 from traces_core.commands import captions as cli_captions
+from traces_core.commands.consoles import err, fail, out
 from traces_core.commands.evaluate import evaluate
 from traces_core.errors import TracesError
 from traces_core.streams.table import LATE, STREAMS, streams_of
@@ -36,7 +36,6 @@ app = typer.Typer(
 app.command()(evaluate)
 app.add_typer(cli_bank.app, name="bank")
 app.add_typer(cli_captions.app, name="captions")
-out, err = Console(), Console(stderr=True)
 
 Context = Annotated[
     str | None, typer.Option(help="The kind of place it shows, as in catalog/; all of them if not given.")
@@ -112,7 +111,7 @@ def explain(
             )
         moment = detector.explain(scored, at, stream)
     except (TracesError, ValueError) as error:
-        _fail(str(error))
+        fail(str(error))
     threshold = scored.thresholds[stream]
     side = "above" if moment.score > threshold else "below"
     line = f"{stream} {moment.score:+.3f}, {side} its threshold {threshold:+.3f}"
@@ -184,7 +183,7 @@ def settings() -> None:
     try:
         out.print(settings_table())
     except TracesError as error:
-        _fail(str(error))
+        fail(str(error))
 
 
 @app.command()
@@ -265,11 +264,6 @@ def _write_table(table: object, path: Path) -> None:
     temporary = path.with_name(f".{path.name}")
     table.write_parquet(temporary)  # type: ignore[attr-defined]
     temporary.replace(path)
-
-
-def _fail(message: str) -> None:
-    err.print(f"[bold red]error[/bold red]  {message}", highlight=False, soft_wrap=True)
-    raise typer.Exit(1)
 
 
 if __name__ == "__main__":
