@@ -257,13 +257,7 @@ def _with_class(truth: GroundTruth, name: str) -> GroundTruth:
         for video in truth.videos
         if not truth.intervals[video] or name in {event.label for event in truth.intervals[video]}
     ]
-    return replace(
-        truth,
-        name=f"{truth.name}: {name} and normal videos",
-        intervals={video: truth.intervals[video] for video in kept},
-        durations_s={video: truth.durations_s[video] for video in kept},
-        rates={video: truth.rates[video] for video in kept},
-    )
+    return truth.only(kept, f"{truth.name}: {name} and normal videos")
 
 
 def _in_full(variant: str, tracks: Tracks, truth: GroundTruth) -> Row:

@@ -16,8 +16,8 @@ from traces_core.context_aware.predictive.coder import PredictiveCoder, coder_of
 from traces_core.context_aware.predictive.settings import PredictorSettings
 from traces_core.context_aware.scene import SceneReferences
 from traces_core.context_aware.settings import GateKind, JointSettings
-from traces_core.errors import ContextAwareError, CorruptArtifactError, MissingArtifactError, MixedSpacesError
-from traces_core.fusion.saved import read_tensors, write_tensors
+from traces_core.errors import ContextAwareError, CorruptArtifactError, MixedSpacesError
+from traces_core.fusion.saved import read_saved, write_tensors
 
 FORMAT, CODER = "traces-context-aware-1", "traces-predictor-1"
 _SCENES = "scenes"
@@ -95,11 +95,7 @@ def load_model(path: Path, origin: ModelEncoders) -> tuple[ContextAware, SceneRe
     MixedSpacesError
         If it was trained with other encoders.
     """
-    if not path.is_file():
-        raise MissingArtifactError(path.name, path.parent)
-    tensors, metadata = read_tensors(path)
-    if metadata.get("format") != FORMAT:
-        raise CorruptArtifactError(path, f"format {metadata.get('format')!r}, expected {FORMAT!r}")
+    tensors, metadata = read_saved(path, FORMAT)
     for name, here in vars(origin).items():
         if metadata["origin"][name] != here:
             raise MixedSpacesError(
@@ -143,11 +139,7 @@ def load_coder(path: Path, model: ContextAware) -> None:
     CorruptArtifactError
         If the file is not one of `save_coder`'s, or its coder is of another shape.
     """
-    if not path.is_file():
-        raise MissingArtifactError(path.name, path.parent)
-    tensors, metadata = read_tensors(path)
-    if metadata.get("format") != CODER:
-        raise CorruptArtifactError(path, f"format {metadata.get('format')!r}, expected {CODER!r}")
+    tensors, _ = read_saved(path, CODER)
     try:
         _coder_in(model).load_state_dict(tensors)
     except RuntimeError as error:

@@ -11,7 +11,7 @@ import difflib
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cached_property
 from pathlib import PurePosixPath
@@ -160,6 +160,17 @@ class GroundTruth:
             for video in self.videos
         ]
         return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]
+
+    def only(self, videos: Iterable[str], name: str) -> GroundTruth:
+        """The ground truth of some of the videos, under another name."""
+        kept = [*videos]
+        return replace(
+            self,
+            name=name,
+            intervals={video: self.intervals[video] for video in kept},
+            durations_s={video: self.durations_s[video] for video in kept},
+            rates={video: self.rates[video] for video in kept},
+        )
 
     def frame_times(self, video: str) -> Times:
         """Times of the frames at which `video` is judged: float64 array of shape (F,), seconds from 0."""

@@ -36,6 +36,24 @@ def write_tensors(path: Path, tensors: dict[str, Tensor], header: dict[str, Any]
         temporary.unlink(missing_ok=True)
 
 
+def read_saved(path: Path, expected: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Read what `write_tensors` wrote with a header of this format.
+
+    Raises
+    ------
+    MissingArtifactError
+        If there is no such file.
+    CorruptArtifactError
+        If the file is cut short, or is something else.
+    """
+    if not path.is_file():
+        raise MissingArtifactError(path.name, path.parent)
+    tensors, header = read_tensors(path)
+    if header.get("format") != expected:
+        raise CorruptArtifactError(path, f"format {header.get('format')!r}, expected {expected!r}")
+    return tensors, header
+
+
 def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """Read what `write_tensors` wrote.
 
@@ -107,11 +125,7 @@ def load_fusion(path: Path | str, *, space: str, window_encoder: str) -> WindowF
         If the file is not one of `save_fusion`'s.
     """
     path = Path(path)
-    if not path.is_file():
-        raise MissingArtifactError(path.name, path.parent)
-    weights, header = read_tensors(path)
-    if header.get("format") != FORMAT:
-        raise CorruptArtifactError(path, f"format {header.get('format')!r}, expected {FORMAT!r}")
+    weights, header = read_saved(path, FORMAT)
     for name, here in (("space", space), ("window_encoder", window_encoder)):
         if header[name] != here:
             raise MixedSpacesError(

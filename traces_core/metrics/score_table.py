@@ -6,7 +6,7 @@ included) or `start_s, end_s` (with `fps` where it is not the data set's). Judgi
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
@@ -192,13 +192,7 @@ def _without(truth: GroundTruth, missing: list[str]) -> GroundTruth:
     kept = [video for video in truth.videos if video not in gone]
     if not kept:
         raise EvaluationError(f"{truth.name}: none of its videos is scored. Score at least one.")
-    return replace(
-        truth,
-        name=f"{truth.name}, {len(kept)} of {len(truth.videos)} videos",
-        intervals={video: truth.intervals[video] for video in kept},
-        durations_s={video: truth.durations_s[video] for video in kept},
-        rates={video: truth.rates[video] for video in kept},
-    )
+    return truth.only(kept, f"{truth.name}, {len(kept)} of {len(truth.videos)} videos")
 
 
 def _tracks(
