@@ -33,6 +33,7 @@ from pipelines.jobs import JOBS
 from pipelines.resources import ProjectResource, TrackerResource
 from pipelines.schedules import SCHEDULES
 from pipelines.sensors import SENSORS
+from traces_core.store.code import keep_what_was_found
 
 OWNER = "team:traces"
 
@@ -87,3 +88,4 @@ defs = dg.Definitions(
 )
 
 serve(defs)
+keep_what_was_found()

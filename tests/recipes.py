@@ -12,7 +12,7 @@ import pytest
 
 from traces_core.detector.loading import block_encoder, scene_encoder
 from traces_core.project import Project
-from traces_core.store import code, resolving, source
+from traces_core.store import code, kept, resolving, source
 from traces_core.store.code import code_of, release
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -92,6 +92,7 @@ def _module_of(path: Path) -> str:
 
 def forget() -> None:
     """Closures are computed again."""
+    kept.known(code.PACKAGES).clear()
     for known in (code._closure, code._targets, code._effects, resolving.behaviour, release):
         known.cache_clear()
 

@@ -11,7 +11,7 @@ from textwrap import dedent
 
 import pytest
 
-from traces_core.store import code, resolving, source
+from traces_core.store import code, kept, resolving, source
 from traces_core.store.code import LIBRARIES_LEFT_OUT, code_of, made_with, release
 from traces_core.store.running import code_of_running_step, step
 
@@ -97,6 +97,7 @@ def written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Written
 
 def forget() -> None:
     """What is known of source and of releases is read again."""
+    kept.known(code.PACKAGES).clear()
     cached = (code._closure, code._targets, code._effects, resolving.behaviour, release)
     for known in (source._parsed, source._path_of, *cached):
         known.cache_clear()

@@ -16,7 +16,7 @@ import ast
 import importlib
 import os
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import packages_distributions, version
@@ -24,8 +24,10 @@ from sys import stdlib_module_names
 from typing import Any, Protocol
 
 from traces_core.store.digest import digest, file_digest
+from traces_core.store.kept import keep, known
 from traces_core.store.resolving import (
     LEFT_OUT,
+    OURS,
     behaviour,
     of_import,
     resolve,
@@ -36,6 +38,9 @@ from traces_core.store.source import Definition, find_module
 PROJECT = ("traces_core.project", "Project")
 """The class of what a step is handed."""
 
+
+PACKAGES = (*OURS, "assets")
+"""What is known of their code is kept between processes."""
 
 LIBRARIES_LEFT_OUT = {
     "diskcache": "remembers what was asked",
@@ -77,6 +82,23 @@ class Closure:
     """What is read of the project that a step is handed: `clip`, `settings.scoring`, `machine.catalog`."""
     artifacts: frozenset[str]
     """Names under which artifacts are kept."""
+
+    def to_json(self) -> dict[str, Any]:
+        """It without the values of the environment, which is not that of other processes."""
+        return {
+            **{name: getattr(self, name) for name in ("definitions", "libraries", "files")},
+            **{name: sorted(getattr(self, name)) for name in ("environment", "handed", "artifacts")},
+        }
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> Closure:
+        """What `to_json` gave, in the environment of this process."""
+        return cls(
+            **{name: value[name] for name in ("definitions", "libraries", "files")},
+            environment={name: os.environ.get(name) for name in value["environment"]},
+            handed=frozenset(value["handed"]),
+            artifacts=frozenset(value["artifacts"]),
+        )
 
     @property
     def digest(self) -> str:
@@ -120,6 +142,24 @@ def closure_of(thing: Callable[..., Any], *, deep: bool = False) -> Closure:
 
 @cache
 def _closure(module: str, name: str, deep: bool) -> Closure:
+    about = _fact(f"closure {module}:{name} {deep}", lambda: _found_closure(module, name, deep).to_json())
+    return Closure.from_json(about)
+
+
+def _fact(about: str, find: Callable[[], Any]) -> Any:
+    """Something about the code as it is, from an earlier process or found out."""
+    facts = known(PACKAGES)
+    if about not in facts:
+        facts[about] = find()
+    return facts[about]
+
+
+def keep_what_was_found() -> None:
+    """Spare the processes that follow what this one found out about the code."""
+    keep(PACKAGES)
+
+
+def _found_closure(module: str, name: str, deep: bool) -> Closure:
     start = find_module(module)
     if start is None or name not in start.definitions:
         raise ModuleNotFoundError(f"{module}:{name}: no source to fingerprint")
@@ -247,24 +287,31 @@ def _distributions() -> dict[str, list[str]]:
 
 def steps_called(function: Callable[..., Any]) -> tuple[Callable[..., Any], ...]:
     """The steps that a function names itself, in the order of their names."""
-    module = find_module(function.__module__)
+    name = function.__qualname__.partition(".")[0]
+    about = f"steps {function.__module__}:{name}"
+    steps = _fact(about, lambda: _steps_named(function.__module__, name))
+    return tuple(getattr(importlib.import_module(home), step) for home, step in steps)
+
+
+def _steps_named(home: str, name: str) -> list[tuple[str, str]]:
+    module = find_module(home)
     if module is None:
-        return ()
-    one = module.definitions[function.__qualname__.partition(".")[0]]
+        return []
+    one = module.definitions[name]
     named = {target for chain in one.references.chains for target in resolve(module, chain)}
-    steps = [target for target in named if isinstance(target, Definition) and target.is_step]
-    steps.sort(key=lambda step: (step.module, step.name))
-    return tuple(getattr(importlib.import_module(step.module), step.name) for step in steps)
+    return sorted((to.module, to.name) for to in named if isinstance(to, Definition) and to.is_step)
 
 
 def sections_read(function: Callable[..., Any]) -> frozenset[str]:
     """The sections of the settings that a step reads, itself or through what it is handed; `catalog`, too."""
-    handed = closure_of(function, deep=True).handed
-    known = {part for name in handed for part in (name, *_of_project().get(name, ()))}
-    sections = {part.partition(".")[2] for part in known if part.startswith("settings.")}
-    return frozenset(
-        sections & settings_sections().keys() | {"catalog"} & {part.rpartition(".")[2] for part in known}
-    )
+    about = f"sections {function.__module__}:{function.__qualname__}"
+    return frozenset(_fact(about, lambda: sorted(_sections_of(closure_of(function, deep=True).handed))))
+
+
+def _sections_of(handed: Iterable[str]) -> set[str]:
+    read = {part for name in handed for part in (name, *_of_project().get(name, ()))}
+    sections = {part.partition(".")[2] for part in read if part.startswith("settings.")}
+    return sections & settings_sections().keys() | {"catalog"} & {part.rpartition(".")[2] for part in read}
 
 
 def artifacts_kept(function: Callable[..., Any]) -> frozenset[str]:

@@ -24,6 +24,7 @@ LEFT_OUT = {
     "traces_core.store.source": "the same",
     "traces_core.store.references": "the same",
     "traces_core.store.resolving": "the same",
+    "traces_core.store.kept": "the same",
     "traces_core.store.running": "the same",
     "traces_core.store.artifact": "where an artifact lies; what a step reads of it is in the recipe",
     "traces_core.settings": "values are in a recipe; what its sections do counts where they are read",

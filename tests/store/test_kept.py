@@ -1,0 +1,113 @@
+"""What was found out about code is kept while no file of it changed, and no longer."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from traces_core.store import code, kept
+
+PACKAGE = "kept_wares"
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A package, and bytecode that lies in the test's own folder."""
+    package = tmp_path / PACKAGE
+    package.mkdir()
+    (package / "__init__.py").write_text("LIMIT = 5\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setattr(sys, "pycache_prefix", str(tmp_path / "bytecode"))
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
+    _forget()
+    yield package
+    _forget()
+
+
+def _forget() -> None:
+    """As in a new process."""
+    importlib.invalidate_caches()
+    kept._found.clear()
+    for known in (kept.known, kept._path):
+        known.cache_clear()
+
+
+def _find_out(fact: str) -> None:
+    kept.known((PACKAGE,))[fact] = [fact]
+    path = kept._path((PACKAGE,))
+    assert path is not None
+    path.parent.mkdir(parents=True, exist_ok=True)
+    kept.keep((PACKAGE,))
+    _forget()
+
+
+def test_what_one_process_found_out_the_next_one_knows(folder: Path) -> None:
+    _find_out("one")
+    assert kept.known((PACKAGE,)) == {"one": ["one"]}
+
+
+@pytest.mark.parametrize("change", ["content", "time", "new file", "gone"])
+def test_a_changed_file_and_nothing_is_known(folder: Path, change: str) -> None:
+    _find_out("one")
+    file = folder / "__init__.py"
+    if change == "content":
+        file.write_text("LIMIT = 66\n")
+    elif change == "time":
+        os.utime(file, ns=(1, 1))
+    elif change == "new file":
+        (folder / "table.json").write_text("{}")
+    else:
+        (folder / "more.py").write_text("")
+        _forget()
+        _find_out("two")
+        (folder / "more.py").unlink()
+    _forget()
+    assert "two" not in kept.known((PACKAGE,))
+    assert kept.known((PACKAGE,)) == {}
+
+
+def test_only_the_newest_state_is_kept(folder: Path) -> None:
+    _find_out("one")
+    (folder / "__init__.py").write_text("LIMIT = 66\n")
+    _forget()
+    _find_out("two")
+    assert len(list(folder.parent.rglob("closures.*.json"))) == 1
+    assert kept.known((PACKAGE,)) == {"two": ["two"]}
+
+
+def test_a_file_cut_short_is_as_if_it_were_not_there(folder: Path) -> None:
+    _find_out("one")
+    [path] = folder.parent.rglob("closures.*.json")
+    path.write_text(path.read_text()[:-3])
+    assert kept.known((PACKAGE,)) == {}
+
+
+def test_where_python_writes_no_bytecode_nothing_is_written(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    _find_out("one")
+    assert not list(folder.parent.rglob("closures.*.json"))
+
+
+def test_what_is_kept_of_the_library_is_what_is_found_out_anew() -> None:
+    """Closures that the graph asks for, as they are kept and from the source."""
+    import pipelines.definitions  # noqa: F401  it asks for them
+
+    facts = dict(kept.known(code.PACKAGES))
+    closures = [about.split() for about in facts if about.startswith("closure ")]
+    assert len(closures) > 40
+    for _, place, deep in closures[:: max(1, len(closures) // 8)]:
+        module, _, name = place.partition(":")
+        anew = code._found_closure(module, name, deep == "True")
+        assert code.Closure.from_json(facts[f"closure {place} {deep}"]) == anew
+
+
+def test_an_environment_variable_has_the_value_of_this_process() -> None:
+    value = code.Closure({}, {}, {}, {"TRACES_TEST_KEPT": "then"}, frozenset(), frozenset()).to_json()
+    assert code.Closure.from_json(value).environment == {"TRACES_TEST_KEPT": None}
