@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import json
 import os
 import sys
 from collections.abc import Iterator
@@ -95,17 +96,22 @@ def test_where_python_writes_no_bytecode_nothing_is_written(
     assert not list(folder.parent.rglob("closures.*.json"))
 
 
-def test_what_is_kept_of_the_library_is_what_is_found_out_anew() -> None:
-    """Closures that the graph asks for, as they are kept and from the source."""
-    import pipelines.definitions  # noqa: F401  it asks for them
+def test_what_is_kept_of_the_library_is_what_is_found_out_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    from traces_core.steps.wiring import STEPS
 
-    facts = dict(kept.known(code.PACKAGES))
-    closures = [about.split() for about in facts if about.startswith("closure ")]
-    assert len(closures) > 40
-    for _, place, deep in closures[:: max(1, len(closures) // 8)]:
-        module, _, name = place.partition(":")
-        anew = code._found_closure(module, name, deep == "True")
-        assert code.Closure.from_json(facts[f"closure {place} {deep}"]) == anew
+    steps = [STEPS[name] for name in ("trace_corpus", "thresholds", "context_gate")]
+    facts = kept.known(code.PACKAGES)
+    for step in steps:
+        code.closure_of(step, deep=True)
+        code.sections_read(step)
+    read = json.loads(json.dumps(facts))
+    monkeypatch.setattr(code, "known", lambda packages: read)
+    code._closure.cache_clear()
+    from_file = [(code.closure_of(step, deep=True), code.sections_read(step)) for step in steps]
+    monkeypatch.setattr(code, "known", lambda packages: {})
+    code._closure.cache_clear()
+    assert from_file == [(code.closure_of(step, deep=True), code.sections_read(step)) for step in steps]
+    assert all(closure.definitions for closure, _ in from_file)
 
 
 def test_an_environment_variable_has_the_value_of_this_process() -> None:
