@@ -13,6 +13,7 @@ import dagster as dg
 import polars as pl
 from PIL import Image
 
+from pipelines.content import content_metadata
 from pipelines.versioning import dvc_revision
 from traces_core.project import Project
 from traces_core.report import data_uri, dots, score_curve
@@ -42,6 +43,7 @@ def report(artifact: Artifact, **metadata: Any) -> dg.MaterializeResult:
             "recipe": artifact.recipe,
             "dvc_revision": dvc_revision(artifact.path),
             "file": dg.MetadataValue.path(str(artifact.path)),
+            **content_metadata(artifact),
             **metadata,
         },
     )
