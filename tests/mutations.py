@@ -594,9 +594,9 @@ BESIDE_SCORES = (
     ),
     Edit(
         "a command's way of failing",
-        f"{CORE}/commands/main.py",
-        "raise typer.Exit(1)\n\n\nif __name__",
-        "raise typer.Exit(3)\n\n\nif __name__",
+        f"{CORE}/commands/consoles.py",
+        "raise typer.Exit(1)",
+        "raise typer.Exit(3)",
     ),
     Edit(
         "the skins of the practice world",

@@ -17,7 +17,7 @@ from traces_core.captions.background import agrees, background_corpus
 from traces_core.captions.provenance import read_provenance
 from traces_core.captions.settings import CaptionSettings
 from traces_core.captions.stream import CaptionScorer, catalog_corpus
-from traces_core.commands import captions as cli_captions
+from traces_core.commands import consoles
 from traces_core.commands import main as cli
 from traces_core.encoders.sentence import SentenceEncoder
 from traces_core.steps.captions import caption_scorer
@@ -135,7 +135,7 @@ def run(*words: object) -> Result:
 def test_the_shipped_catalog_stands_behind_the_catalog_of_a_stranger(
     shipped: Path, tmp_path: Path, encoder_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cli_captions.out, "_width", 400)
+    monkeypatch.setattr(consoles.out, "_width", 400)
     monkeypatch.setenv("TRACES_TEXT_ENCODER", str(encoder_folder))
     monkeypatch.setenv("TRACES_CATALOG", str(shipped))
     (tmp_path / "params.yaml").write_text("corpus: {contexts: [lane]}\n")

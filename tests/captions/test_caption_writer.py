@@ -22,7 +22,7 @@ from traces_core.captions.settings import CaptionSettings
 from traces_core.captions.table import check_captions
 from traces_core.captions.windows import windows_of
 from traces_core.captions.writer import CaptionWriter, VisionModel, Written
-from traces_core.commands import captions as cli_captions
+from traces_core.commands import consoles
 from traces_core.commands import main as cli
 from traces_core.errors import BudgetSpentError, DamagedVideoError, VideoError, WriterUnavailableError
 from traces_core.text.writers import Journal, Server
@@ -222,7 +222,7 @@ def test_without_a_model_or_an_address_nothing_is_asked(clips: dict[str, Clip], 
 
 @pytest.fixture
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    for console in (cli_captions.out, cli_captions.err):
+    for console in (consoles.out, consoles.err):
         monkeypatch.setattr(console, "_width", 400)
     monkeypatch.setenv("TRACES_WRITER_BACKOFF_S", "0.01")
     out = tmp_path / "captions.parquet"

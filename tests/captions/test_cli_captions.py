@@ -12,7 +12,7 @@ from places import captions, write_catalog
 from typer.testing import CliRunner
 
 from traces_core.captions.provenance import catalog_digest, read_provenance
-from traces_core.commands import captions as cli_captions
+from traces_core.commands import consoles
 from traces_core.commands import main as cli
 from traces_core.errors import CorruptArtifactError
 
@@ -25,7 +25,7 @@ captions:
 
 @pytest.fixture(autouse=True)
 def place(tmp_path: Path, encoder_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    for console in (cli_captions.out, cli_captions.err):
+    for console in (consoles.out, consoles.err):
         monkeypatch.setattr(console, "_width", 400)
     monkeypatch.setenv("TRACES_TEXT_ENCODER", str(encoder_folder))
     (tmp_path / "params").mkdir()
