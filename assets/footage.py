@@ -8,7 +8,7 @@ import polars as pl
 
 from pipelines.asset import asset
 from pipelines.automation import LOOKED_AT_NIGHTLY
-from pipelines.reporting import report, table
+from pipelines.reporting import footage_metadata, report, table
 from traces_core.project import Project
 from traces_core.steps import footage
 from traces_core.store import Artifact
@@ -35,6 +35,7 @@ def videos(project: Project, practice_footage: Artifact) -> dg.MaterializeResult
         hours=round((rows["duration_s"].sum() or 0.0) / 3600, 3),
         broken=len(broken),
         reasons=dg.MetadataValue.md(reasons or "none"),
+        **footage_metadata(project, practice_footage, manifest),
     )
 
 

@@ -15,11 +15,12 @@ from PIL import Image
 
 from pipelines.content import content_metadata
 from pipelines.versioning import dvc_revision
+from traces_core.errors import VideoError
 from traces_core.project import Project
 from traces_core.report import data_uri, dots, score_curve
 from traces_core.report.coverage import coverage_markdown, coverage_picture
 from traces_core.report.formatting import clock
-from traces_core.report.images import frame_uri, laid_over
+from traces_core.report.images import contact_sheet, frame_uri, laid_over
 from traces_core.report.model import Pixels, Weights
 from traces_core.steps import footage as footage_step
 from traces_core.steps.scores import by_video
@@ -122,6 +123,24 @@ def peak_metadata(
     where = f"{row['set']}/{row['video']} at {clock(at_s, 1)}, {stream} {track.values.max():+.3f}"
     text = f"{where}\n\n![the frame]({frame_uri(frame)})\n\n![{stream} over time]({data_uri(_fitted(curve))})"
     return {"most_anomalous": where, "its_moment": dg.MetadataValue.md(text)}
+
+
+def footage_metadata(project: Project, practice_footage: Artifact, videos: Artifact) -> dict[str, Any]:
+    """A frame out of the middle of videos of every set and context, as metadata."""
+    readable = videos.read().filter(pl.col("reason").is_null() & (pl.col("duration_s") > 0))
+    each = readable.unique(["set", "context"], keep="first", maintain_order=True).head(12)
+    frames, names = [], []
+    for row in each.iter_rows(named=True):
+        path = footage_step.set_folder(project, practice_footage, row["set"]) / row["video"]
+        try:
+            frames.append(frame_at(path, row["duration_s"] / 2)[0])
+            names.append(f"{row['set']}/{row['video']}")
+        except VideoError as error:  # the page of its features says more
+            names.append(f"{row['set']}/{row['video']} (no picture: {error.problem})")
+    if not frames:
+        return {}
+    sheet = data_uri(contact_sheet(frames), "image/jpeg")
+    return {"picture": dg.MetadataValue.md(f"{', '.join(names)}\n\n![a frame of each]({sheet})")}
 
 
 def alarm_metadata(

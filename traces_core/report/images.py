@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+from collections.abc import Sequence
 
 import numpy as np
 from PIL import Image
@@ -36,6 +37,27 @@ def frame_uri(frame: Pixels) -> str:
     written = io.BytesIO()
     image.save(written, "JPEG", quality=88)
     return data_uri(written.getvalue(), "image/jpeg")
+
+
+def contact_sheet(frames: Sequence[Pixels], *, height: int = 120, columns: int = 4) -> bytes:
+    """Frames of shape (H, W, 3) side by side, row by row, each of one height, as a JPEG.
+
+    Examples
+    --------
+    >>> sheet = contact_sheet([np.zeros((48, 64, 3), np.uint8)] * 5)
+    >>> Image.open(io.BytesIO(sheet)).size
+    (640, 240)
+    """
+    sizes = [(max(1, round(frame.shape[1] * height / frame.shape[0])), height) for frame in frames]
+    width = max(size[0] for size in sizes)
+    rows = -(-len(frames) // columns)
+    sheet = Image.new("RGB", (width * min(columns, len(frames)), height * rows))
+    for number, (frame, size) in enumerate(zip(frames, sizes, strict=True)):
+        place = (number % columns * width, number // columns * height)
+        sheet.paste(Image.fromarray(frame).resize(size, Image.Resampling.LANCZOS), place)
+    written = io.BytesIO()
+    sheet.save(written, "JPEG", quality=80)
+    return written.getvalue()
 
 
 def attention_layer(attention: Weights, size: tuple[int, int]) -> Pixels:
