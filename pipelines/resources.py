@@ -12,7 +12,7 @@ from pydantic import Field
 from pipelines.tracking import Tracker
 from traces_core.project import Project
 from traces_core.settings import Machine, Settings, project_root
-from traces_core.store import Store
+from traces_core.store.packs import opened
 
 
 class ProjectResource(dg.ConfigurableResource):
@@ -34,7 +34,7 @@ class ProjectResource(dg.ConfigurableResource):
             "device": self.device or here.device,
         }
         machine = Machine(**chosen)
-        return Project(Store(machine.data), Settings.load(self.params or None), machine)
+        return Project(opened(machine.data), Settings.load(self.params or None), machine)
 
 
 class TrackerResource(dg.ConfigurableResource):

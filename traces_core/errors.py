@@ -145,6 +145,16 @@ class CorruptArtifactError(TracesError, ValueError):
         super().__init__(f"{path}: {problem}. Delete it and materialize again; nothing else is lost.")
 
 
+class DamagedPackError(TracesError, ValueError):
+    """A pack that a version of the data rests on is missing or damaged."""
+
+    def __init__(self, pack: Path, problem: str) -> None:
+        super().__init__(
+            f"{pack}: this pack cannot be laid out ({problem}). Fetch it: dvc checkout, or dvc pull. To do "
+            "without it, delete it and packs.json beside it: what it held is rebuilt."
+        )
+
+
 class AnnotationError(TracesError, ValueError):
     """A ground truth does not fit the videos it is meant for, or contradicts itself."""
 

@@ -12,6 +12,7 @@ from traces_core.encoders.settings import ClipSettings, TimesformerSettings
 from traces_core.encoders.timesformer import TimesformerEncoder
 from traces_core.settings import Machine, Settings
 from traces_core.store import Store
+from traces_core.store.packs import opened
 from traces_core.text.writers import (
     Journal,
     PairWriter,
@@ -38,7 +39,7 @@ class Project:
     def here(cls) -> Project:
         """The project of this checkout and this environment."""
         machine = Machine.here()
-        return cls(Store(machine.data), Settings.load(), machine)
+        return cls(opened(machine.data), Settings.load(), machine)
 
     def variant(self, **dotted: Any) -> Project:
         """The same store with other settings, making nothing current: for ablations."""

@@ -155,9 +155,9 @@ def prune(
 ) -> None:
     """List what is no longer current in the store, by artifact, and with --yes delete it."""
     from traces_core.settings import Machine
-    from traces_core.store import Store
+    from traces_core.store.packs import opened
 
-    store = Store(Machine.here().data)
+    store = opened(Machine.here().data)
     unused = store.unused()
     if not unused:
         out.print(f"{store.root}: nothing to free, everything is current", highlight=False, soft_wrap=True)

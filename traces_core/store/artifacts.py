@@ -36,6 +36,11 @@ from traces_core.store.files import (
 from traces_core.store.pruning import Unused, files_in, unused_in
 from traces_core.store.running import code_of_running_step, lineage_for
 
+PACKS = "packs.json"
+"""Which parts of an asset lie in which pack, as long as these are what is current; see `packs`."""
+PACKS_LAID_OUT = f".{PACKS}"
+"""The same, of the packs that were last made from the parts, or laid out as these."""
+
 
 @dataclass(frozen=True, slots=True)
 class Store:
@@ -211,7 +216,9 @@ class Store:
         folder = self._folder(artifact.name, artifact.key)
         if pointer_in(folder) != (artifact.recipe, artifact.lineage):
             lineage = [] if artifact.lineage is None else [canonical_json(artifact.lineage)]
+            self._outdate_packs(artifact.name)
             write_text(folder / "current", "\n".join([artifact.recipe, *lineage]))
+            self._outdate_packs(artifact.name)  # those that were written in between
 
     def confirm(self, artifact: Artifact) -> None:
         """Record that a current artifact is also what its step gives from other versions of its inputs.
@@ -259,6 +266,12 @@ class Store:
         """Make a part current no longer: its video or context is gone. Its files stay until `prune`."""
         with contextlib.suppress(FileNotFoundError):
             (self._folder(name, key) / "current").unlink()
+        self._outdate_packs(name)
+
+    def _outdate_packs(self, name: str) -> None:
+        """Let nobody take the packs of an asset for what is current any longer."""
+        for listing in (PACKS, PACKS_LAID_OUT):
+            (self.root / name / listing).unlink(missing_ok=True)
 
     def unused(self) -> list[Unused]:
         """What `prune` would delete, by name of the artifact: nothing current, nothing being written."""

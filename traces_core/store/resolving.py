@@ -31,6 +31,7 @@ LEFT_OUT = {
     "traces_core.project": "what is handed in; its encoders say in a recipe who they are",
     "traces_core.store.artifacts": "keeps what a step makes; what is kept does not depend on it",
     "traces_core.store.files": "the same",
+    "traces_core.store.packs": "the same",
     "traces_core.store.pruning": "deletes what nobody needs",
     "traces_core.store.digest": "names what is kept; another name is another recipe as it is",
     "traces_core.store.dry_run": "looks, and makes nothing",
