@@ -55,6 +55,8 @@ class Plan:
     """Every asset."""
     due: Mapping[Part, Due]
     """What is out of date, or may be, in the order of the graph."""
+    unrecorded: frozenset[Part] = frozenset()
+    """What of this the store holds as it should be, but Dagster shows in another version."""
 
     @property
     def known(self) -> dict[Part, str]:
@@ -125,16 +127,20 @@ def look(
     chosen = [key for key in graph.toposorted_asset_keys if _is_looked_at(graph, key, assets)]
     parts = [Part(key, one) for key in chosen for one in partitions_of(graph, key) or [None]]
     history = None if instance is None else History.of(instance, graph, chosen)
-    dry_run, due = DryRun(project.store.root), {}
+    dry_run, due, unrecorded = DryRun(project.store.root), {}, set()
     for part in parts:
         one = dry_run.look(part.artifact, partial(_step, part, project, graph))
         if one is None and history is not None:
-            one = _not_as_recorded(part, project, dry_run, history)
+            one = _not_as_shown(part, dry_run, history)
+            if one is not None:
+                unrecorded.add(part)
+            else:
+                one = _held_back(part, project, history)
         if one is not None:
             due[part] = one
     for artifact in dry_run.confirmed:
         project.store.confirm(artifact)
-    return Plan(graph, due)
+    return Plan(graph, due, frozenset(unrecorded))
 
 
 def partitions_of(graph: AssetGraph, key: dg.AssetKey) -> Sequence[str] | None:
@@ -153,15 +159,20 @@ def _is_looked_at(graph: AssetGraph, key: dg.AssetKey, assets: Collection[dg.Ass
     return bool(graph.get(key).automation_condition) if assets is None else key in assets
 
 
-def _not_as_recorded(part: Part, project: Project, dry_run: DryRun, history: History) -> Due | None:
-    """Whether Dagster shows another version of it than the store holds, or a gate holds it back."""
+def _not_as_shown(part: Part, dry_run: DryRun, history: History) -> Due | None:
+    """Whether Dagster shows another version of it than the store holds."""
     artifact, version = dry_run.expected[part.artifact], history.versions.get(part)
-    if artifact is not None and version != artifact.fingerprint:
-        reason = f"Dagster shows version {version} of it" if version else "Dagster has no record of it"
-        return Due(reason, digest([version, artifact.fingerprint]))
+    if artifact is None or version == artifact.fingerprint:
+        return None
+    reason = f"Dagster shows version {version} of it" if version else "Dagster has no record of it"
+    return Due(reason, digest([version, artifact.fingerprint]))
+
+
+def _held_back(part: Part, project: Project, history: History) -> Due | None:
+    """Whether a gate holds it back."""
     if part not in history.gates:
         return None
-    gate = history.gates[part]
+    gate, version = history.gates[part], history.versions.get(part)
     return Due(gate, digest([gate, version, project.settings.model_dump(mode="json")]))
 
 

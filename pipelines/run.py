@@ -92,11 +92,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def show_status(console: Console) -> None:
     """What is out of date and why; its dependents follow when it is made."""
-    known = look(ProjectResource().open(), dg.DagsterInstance.get()).known
+    plan = look(ProjectResource().open(), dg.DagsterInstance.get())
+    reasons = {part: reason for part, reason in plan.known.items() if part not in plan.unrecorded}
     table = Table("asset", "part", "why", box=None)
-    for part, reason in known.items():
+    for part, reason in reasons.items():
         table.add_row(part.asset.to_user_string(), part.partition or "", reason)
-    console.print(table if known else "Everything is up to date.")
+    console.print(table if reasons else "Everything is up to date.")
+    if plan.unrecorded:  # after `dvc pull`, or when an older version was checked out
+        console.print(
+            f"Dagster shows other versions of {len(plan.unrecorded)} parts: the next run tells it, and "
+            "computes nothing.",
+            highlight=False,
+        )
 
 
 def show_results(console: Console) -> dict[str, Any]:

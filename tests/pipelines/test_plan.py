@@ -100,6 +100,23 @@ def test_the_index_is_asked_for_after_the_vectors_however_their_partitions_diffe
     assert not any(one.startswith(("anomaly_scores", "thresholds", "benchmark")) for one in asked)
 
 
+def test_an_older_version_that_is_checked_out_only_needs_to_be_shown(synced: Site) -> None:
+    file, store = synced.catalog / "street.yaml", synced.project.store.root
+    pointers = {path: path.read_text() for path in store.glob("*/*/current")}
+    before = file.read_text()
+    _reword(synced)
+    _walk(synced, "key:trace_corpus")
+    file.write_text(before)
+    for path, text in pointers.items():
+        path.write_text(text)
+    plan = look(synced.project, synced.instance)
+    assert plan.unrecorded == {Part(dg.AssetKey("trace_corpus"), "street")}
+    assert not plan.unrecorded - plan.known.keys()  # it is due all the same: Dagster is told
+    assert not look(synced.project).known.keys() & plan.unrecorded
+    assert _walk(synced, "key:trace_corpus") == ["trace_corpus [street]"]
+    assert look(synced.project, synced.instance).unrecorded == set()
+
+
 def test_an_edit_during_a_run_is_not_lost(synced: Site) -> None:
     _reword(synced)
     _, cursor = _tick(synced)
