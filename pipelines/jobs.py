@@ -78,9 +78,10 @@ def publish(context: dg.OpExecutionContext, project: ProjectResource) -> None:
 
 @dg.op(ins={"start": dg.In(dg.Nothing)})
 def tell_dvc(context: dg.OpExecutionContext, project: ProjectResource) -> None:
-    """Record in DVC what was made, once a job and only where TRACES_DVC asks for it."""
-    wanted = versioning.is_wanted()
-    context.log.info(versioning.commit(project.open()) if wanted else "TRACES_DVC is not set.")
+    """Record in DVC what was made, once a job and only where DVC is set up for it."""
+    opened = project.open()
+    wanted = versioning.is_wanted(opened)
+    context.log.info(versioning.commit(opened) if wanted else "DVC does not version this store.")
 
 
 @dg.job(description="Write the bank anew, all contexts: traces, vectors, index. One context: write_bank.")

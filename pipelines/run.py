@@ -28,6 +28,7 @@ from pipelines.plan import Run, look
 from pipelines.resources import ProjectResource
 from pipelines.results import write_results
 from pipelines.walk import BENCHMARK, DEMO, EVERYTHING, GraphError, walk
+from traces_core.errors import DamagedPackError
 from traces_core.project import Project
 from traces_core.report import POCKET_NOTICE, result_table
 from traces_core.report.markdown import results_markdown
@@ -70,20 +71,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     chosen = parser.parse_args(arguments)
     os.environ.setdefault("DAGSTER_HOME", str(project_root() / ".dagster"))  # where `make` has it, too
     console, started = rich.get_console(), time.monotonic()
-    if chosen.what == "status":
-        show_status(console)
-        return 0
     selection = {"demo": DEMO, "benchmark": BENCHMARK}.get(chosen.what, chosen.select)
     try:
+        if chosen.what == "status":
+            show_status(console)
+            return 0
         versioning.check_stage(Project.here())
         runs = materialize(selection, instance=dg.DagsterInstance.get(), console=console)
         if chosen.what != "assets" or chosen.results:
             results = show_results(console)
             if chosen.what == "benchmark":
                 write_docs(results, console)
-        if versioning.is_wanted():
-            console.print(versioning.commit(Project.here()), highlight=False)
-    except (GraphError, versioning.VersioningError) as error:
+        project = Project.here()
+        versioning.end_stage(project)
+        if versioning.is_wanted(project):
+            console.print(versioning.commit(project), highlight=False)
+    except (GraphError, DamagedPackError, versioning.VersioningError) as error:
         console.print(f"[bold red]stopped[/bold red]\n{error}", highlight=False)
         return 1
     console.print(f"{runs} runs in {time.monotonic() - started:.0f} s", highlight=False)

@@ -1,194 +1,93 @@
-"""DVC beside Dagster: which stage an asset belongs to, what DVC calls an artifact, when DVC records.
+"""DVC beside Dagster: when DVC records, and what it compares.
 
     python -m pipelines.versioning stages    writes what the graph declares into dvc.yaml
     python -m pipelines.versioning code      what the code of each stage does: the stage `code` of dvc.yaml
-    python -m pipelines.versioning commit    tells DVC what the graph has made; TRACES_DVC=1 after every job
+    python -m pipelines.versioning commit    tells DVC what the graph has made, as `make demo` does
 
 DVC takes a lock on the whole repository: it is called once, after a job, and never from within an asset. The
-stages themselves stand in dvc.yaml, what is compared between versions in `traces_core.metrics.curves`, why
-all this is so in docs/decisions/0018.
+stages themselves stand in dvc.yaml (`pipelines.stages`), what is compared between versions in
+`traces_core.metrics.curves`, why all this is so in docs/decisions/0018 and 0026.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import shlex
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
-import yaml
-
+from pipelines.dvc_files import PACKED, VersioningError, check_packs, dvc_revision, write_packs
 from pipelines.graph import served
-from traces_core.errors import TracesError
+from pipelines.stages import (
+    DVC_FILE,
+    READ_FROM,
+    Stage,
+    code_file,
+    declared,
+    folder,
+    followed,
+    path_of,
+    stages,
+    write_stages,
+)
 from traces_core.metrics.curves import stream_numbers
 from traces_core.project import Project
-from traces_core.settings import PROFILE_VARIABLE, project_root
+from traces_core.settings import PARAMS_VARIABLE, PROFILE_VARIABLE, Settings, project_root
 from traces_core.steps.benchmark import curve_tables
 
-if TYPE_CHECKING:
-    import dagster as dg
+__all__ = ["PACKED", "READ_FROM", "Stage", "VersioningError", "declared", "dvc_revision", "stages"]
 
-CODE = Path("data", "code_versions")
-"""One file a stage: the code versions of its assets. Where they are equal, the code does the same."""
-
-ENCODERS = "traces_core/encoders/pocket"
-"""Weights that the settings `clip` and `timesformer` mean by default."""
+BENCHMARK = "benchmark"
+"""The stage with the result; stages it does not rest on need not have been made."""
+LOCK_FILE = "dvc.lock"
 
 WANTED_VARIABLE = "TRACES_DVC"
 STAGE_VARIABLE = "DVC_STAGE"
 """DVC sets it for the commands of its stages."""
-
-READ_FROM = {
-    "footage.training": "features",
-    "footage.calibration": "features",
-    "footage.benchmark": "features",
-    "captions.table": "captions",
-}
-"""Settings that name a file or folder, and the stage that has to depend on it."""
 
 BUSY = "is busy, it is being blocked by"
 """What DVC says of a folder that another process has in hand; unlike for its lock, it does not wait."""
 PATIENCE_S = 1800.0
 
 
-class VersioningError(TracesError, RuntimeError):
-    """DVC cannot or must not record: why, and what to do."""
-
-
-@dataclass(frozen=True)
-class Stage:
-    """One stage of dvc.yaml."""
-
-    name: str
-    selection: str | None
-    """Its assets, as Dagster selects them; None where it makes none."""
-    deps: tuple[str, ...]
-    params: tuple[str, ...]
-    outs: tuple[str, ...]
-
-    def assets(self) -> list[dg.AssetKey]:
-        """Keys of its assets, in the order of the graph."""
-        import dagster as dg
-
-        if self.selection is None:
-            return []
-        graph = served().resolve_asset_graph()
-        chosen = dg.AssetSelection.from_string(self.selection).resolve(graph)
-        return [
-            key for key in graph.toposorted_asset_keys if key in chosen and graph.get(key).is_materializable
-        ]
-
-
-def stages(root: Path | None = None) -> dict[str, Stage]:
-    """The stages of dvc.yaml by name, in its order."""
-    tree = yaml.safe_load(((root or project_root()) / "dvc.yaml").read_text(encoding="utf-8"))
-    return {name: _stage(name, about) for name, about in tree["stages"].items()}
-
-
-def _stage(name: str, about: Mapping[str, Any]) -> Stage:
-    words = shlex.split(about["cmd"])
-    outs = (next(iter(one)) if isinstance(one, dict) else one for one in about.get("outs", ()))
-    return Stage(
-        name,
-        words[words.index("--select") + 1] if "--select" in words else None,
-        tuple(about.get("deps", ())),
-        tuple(about.get("params", ())),
-        tuple(outs),
-    )
-
-
-def declared(stage: Stage) -> dict[str, list[str]]:
-    """`params`, `deps` and `outs` of a stage as its assets declare them."""
-    from pipelines.asset import DECLARED
-
-    own = stage.assets()
-    made = [DECLARED[key] for key in own]
-    sources = {source for one in made for source in one.sources}
-    above = {key for one in made for inner in one.inputs.values() for key in inner.keys} - set(own)
-    params = sorted(key.path[1] for key in sources if key.path[0] == "settings")
-    deps = [(CODE / f"{stage.name}.json").as_posix()]
-    deps += [ENCODERS] if {"clip", "timesformer"} & set(params) else []
-    deps += sorted({f"data/{'/'.join(key.path)}" for key in above})
-    deps += sorted("catalog" for key in sources if key.path == ["catalog"])
-    outs = sorted(f"data/{name}" for one in made for name in one.artifacts)
-    return {"params": params, "deps": deps, "outs": list(dict.fromkeys(outs))}
-
-
-def write_stages(root: Path) -> None:
-    """Write what the graph declares into dvc.yaml; what else stands there stays, comments with it."""
-    from ruamel.yaml import YAML
-
-    yaml_, file = YAML(), root / "dvc.yaml"
-    yaml_.width, yaml_.preserve_quotes = 1000, True
-    yaml_.indent(mapping=2, sequence=4, offset=2)
-    tree = yaml_.load(file.read_text(encoding="utf-8"))
-    for name, stage in stages(root).items():
-        if stage.selection is None:
-            continue
-        wanted, about = declared(stage), tree["stages"][name]
-        further = [one for one in about["outs"] if not next(iter(one)).startswith("data/")]
-        extra = [one for one in about["deps"] if one not in wanted["deps"] and not one.startswith("data/")]
-        about["params"], about["deps"] = _flowing(wanted["params"]), wanted["deps"] + extra
-        about["outs"] = [{out: _flowing({"persist": True})} for out in wanted["outs"]] + further
-    with file.open("w", encoding="utf-8") as target:
-        yaml_.dump(tree, target)
-
-
-def _flowing(value: Any) -> Any:
-    """A list or mapping on one line of YAML."""
-    from ruamel.yaml.comments import CommentedMap, CommentedSeq
-
-    written = CommentedMap(value) if isinstance(value, dict) else CommentedSeq(value)
-    written.fa.set_flow_style()
-    return written
-
-
-def dvc_revision(path: Path) -> str:
-    """What DVC calls the content of a file or folder: the name under which its cache and remotes keep it.
-
-    Known as soon as the artifact is, without asking DVC, and the same on every machine. `dvc ls -R
-    --show-hash . data` lists it; for a folder it is the name that `dvc add` would give.
-
-    Returns
-    -------
-    str
-        The MD5 of a file, 32 hexadecimal digits; that of the listing of a folder, with `.dir` behind it.
-    """
-    if not path.is_dir():
-        with path.open("rb") as stream:
-            return hashlib.file_digest(stream, "md5").hexdigest()
-    inside = {item.relative_to(path).as_posix(): item for item in path.rglob("*") if item.is_file()}
-    listing = [{"md5": dvc_revision(inside[name]), "relpath": name} for name in sorted(inside)]
-    return hashlib.md5(json.dumps(listing).encode()).hexdigest() + ".dir"
-
-
 def write_code(root: Path) -> None:
-    """Write the code versions of every stage: what the stage `code` does."""
-    graph = served().resolve_asset_graph()
-    (root / CODE).mkdir(parents=True, exist_ok=True)
+    """Write the code versions of every stage: what the stage `code` does.
+
+    Of a profile, the settings of the stage, too: DVC reads params.yaml and does not know what stands over it.
+    """
+    graph, profile = served().resolve_asset_graph(), followed(root)
+    settings = Settings.load(root, profile).model_dump(mode="json") if profile else {}
     for name, stage in stages(root).items():
         versions = {"/".join(key.path): graph.get(key).code_version for key in stage.assets()}
+        chosen = {section: settings[section] for section in stage.params if section in settings}
         if versions:
-            (root / CODE / f"{name}.json").write_text(json.dumps(versions, indent=1), encoding="utf-8")
+            file = root / code_file(name, profile)
+            file.parent.mkdir(parents=True, exist_ok=True)
+            told = {**versions, **({"settings": chosen} if profile else {})}
+            file.write_text(json.dumps(told, indent=1), encoding="utf-8")
 
 
 def write_comparable(project: Project) -> None:
     """`metrics.json` and `plots/` among the reports: what `dvc metrics diff` and `dvc plots diff` compare."""
     rows = project.store.current("benchmark_metrics").read()["rows"]
-    numbers, folder = stream_numbers(rows), project.machine.reports / "plots"
-    folder.mkdir(parents=True, exist_ok=True)
+    numbers, plots = stream_numbers(rows), project.machine.reports / "plots"
+    plots.mkdir(parents=True, exist_ok=True)
     for name, table in curve_tables(project).items():
-        table.write_csv(folder / f"{name}.csv", float_precision=5)
+        table.write_csv(plots / f"{name}.csv", float_precision=5)
     metrics = [{"stream": stream, **values} for stream, values in numbers.items()]
-    (folder / "auc.json").write_text(json.dumps(metrics, indent=1), encoding="utf-8")
-    (folder.parent / "metrics.json").write_text(json.dumps(numbers, indent=1), encoding="utf-8")
+    (plots / "auc.json").write_text(json.dumps(metrics, indent=1), encoding="utf-8")
+    (plots.parent / "metrics.json").write_text(json.dumps(numbers, indent=1), encoding="utf-8")
+
+
+def end_stage(project: Project) -> None:
+    """What a stage of DVC does last: write the packs of its outs. Nothing outside DVC."""
+    stage = os.environ.get(STAGE_VARIABLE)
+    if stage is not None:  # from another folder: ../dvc.yaml:scores
+        write_packs(project, stages()[stage.rpartition(":")[2]].outs)
 
 
 def check_stage(project: Project) -> None:
@@ -200,25 +99,23 @@ def check_stage(project: Project) -> None:
         Another profile or other folders than dvc.yaml names, or footage that no stage depends on: DVC would
         call results up to date that are not.
     """
-    stage, root, machine = os.environ.get(STAGE_VARIABLE), project_root(), project.machine
+    stage, root = os.environ.get(STAGE_VARIABLE), project_root()
     if stage is None:
         return
-    where = f"dvc.yaml, stage {stage}"
-    if os.environ.get(PROFILE_VARIABLE):
+    where, known, asked = f"dvc.yaml, stage {stage}", followed(root), os.environ.get(PROFILE_VARIABLE, "")
+    if asked != known:
+        settings = f"params.{known}.yaml" if known else "params.yaml"
         raise VersioningError(
-            f"{where}: {PROFILE_VARIABLE} is set, and DVC knows params.yaml alone: "
-            "unset it, and write the values of the profile there, on a branch or by dvc exp run -S."
+            f"{where}: {PROFILE_VARIABLE} is set, and DVC knows {settings} alone: unset it, or have DVC "
+            "follow that profile: python -m pipelines.versioning stages"
         )
-    for name in ("data", "catalog", "reports"):
-        if getattr(machine, name).resolve() != (root / name).resolve():
-            raise VersioningError(
-                f"{where}: {getattr(machine, name)} would be used, but DVC versions {root / name}. "
-                f"Unset TRACES_{name.upper()}."
-            )
+    for name, used, versioned in _elsewhere(project, known):
+        raise VersioningError(
+            f"{where}: {used} would be used, but DVC versions {versioned}. Unset TRACES_{name.upper()}."
+        )
     depends = {(root / path).resolve() for one in stages(root).values() for path in one.deps}
     for setting, reader in READ_FROM.items():
-        section, name = setting.split(".")
-        path = getattr(getattr(project.settings, section), name)
+        path = path_of(project.settings, setting)
         if path is not None and (root / path).resolve() not in depends:
             raise VersioningError(
                 f"{where}: {setting} is {path}, and no stage depends on it: DVC would not see what changes "
@@ -226,16 +123,44 @@ def check_stage(project: Project) -> None:
             )
 
 
-def is_wanted() -> bool:
-    """Whether a job is to end with `commit`: TRACES_DVC is set, and DVC itself did not start the job."""
-    return bool(os.environ.get(WANTED_VARIABLE)) and STAGE_VARIABLE not in os.environ
+def _elsewhere(project: Project, profile: str) -> Iterator[tuple[str, Path, Path]]:
+    """Folders that lie elsewhere than DVC has them: name, where they lie, where DVC has them."""
+    root = project_root()
+    versioned = {
+        "data": root / folder("data", profile),
+        "catalog": root / "catalog",
+        "reports": root / folder("reports", profile),
+    }
+    for name, path in versioned.items():
+        used: Path = getattr(project.machine, name)
+        if used.resolve() != path.resolve():
+            yield name, used, path
+
+
+def is_wanted(project: Project) -> bool:
+    """Whether a job is to end with `commit`.
+
+    TRACES_DVC says so, 0 for no. Without it: wherever DVC is set up, and versions these folders or nothing
+    yet. Never within a stage of DVC, which records what it made by itself.
+    """
+    asked, root = os.environ.get(WANTED_VARIABLE), project_root()
+    if STAGE_VARIABLE in os.environ:
+        return False
+    if asked is not None:
+        return asked not in ("", "0")
+    if not all((root / name).exists() for name in (".git", ".dvc", DVC_FILE)):
+        return False
+    is_recorded = (root / LOCK_FILE).exists()
+    profile = followed(root) if is_recorded else os.environ.get(PROFILE_VARIABLE, "")
+    return PARAMS_VARIABLE not in os.environ and not any(_elsewhere(project, profile))
 
 
 def commit(project: Project) -> str:
     """Record in DVC what the graph has made: `dvc commit` of every stage that is up to date.
 
     A stage counts as up to date where each of its artifacts, and each of those before it, is the one that the
-    settings, the catalog, the footage and the code ask for now. Waits for other processes that use DVC.
+    settings, the catalog, the footage and the code ask for now. What the result does not rest on and nobody
+    has made is recorded as empty. Waits for other processes that use DVC.
 
     Returns
     -------
@@ -247,37 +172,47 @@ def commit(project: Project) -> str:
     VersioningError
         DVC is not set up here, versions another folder, or refuses.
     """
-
     from pipelines.plan import look  # whose pages name DVC's revisions
 
-    root = project_root()
+    root, profile = project_root(), os.environ.get(PROFILE_VARIABLE, "")
     if not (root / ".dvc").is_dir():
-        raise VersioningError(f"{root}: no .dvc. Run `dvc init` there, or unset {WANTED_VARIABLE}.")
-    if project.machine.data.resolve() != (root / "data").resolve():
+        raise VersioningError(f"{root}: no .dvc. Run `dvc init` there, or set {WANTED_VARIABLE}=0.")
+    for name, used, versioned in _elsewhere(project, profile):
         raise VersioningError(
-            f"{project.machine.data}: DVC versions {root / 'data'} only. Unset {PROFILE_VARIABLE} and "
-            f"TRACES_DATA, or {WANTED_VARIABLE}."
+            f"{used}: DVC versions {versioned} only. Unset TRACES_{name.upper()}, or set {WANTED_VARIABLE}=0."
         )
+    if any(_elsewhere(project, followed(root))):
+        write_stages(root, profile)
     write_code(root)
-    known = look(project).known
-    stale = {"/".join(part.asset.path): f"{part}: {reason}" for part, reason in known.items()}
-    behind = _behind(stages(root), stale, root)
-    ready = [name for name in stages(root) if name not in behind]
-    if "benchmark" in ready:
+    known = stages(root)
+    stale = {"/".join(part.asset.path): f"{part}: {reason}" for part, reason in look(project).known.items()}
+    behind = _behind(known, stale, project)
+    ready = [name for name in known if name not in behind]
+    unmade = [name for name in behind if BENCHMARK in ready and not _is_made(known[name], project)]
+    write_packs(project, (out for name in ready for out in known[name].outs))
+    if BENCHMARK in ready:
         write_comparable(project)
-    call_dvc(root, "commit", "--force", *ready)
-    lines = [f"DVC recorded {', '.join(ready)}; next: git add dvc.lock, git commit, dvc push"]
-    return "\n".join(lines + [f"not recorded: {name}, since {reason}" for name, reason in behind.items()])
+    for out in (out for name in unmade for out in known[name].outs):
+        (root / out).mkdir(parents=True, exist_ok=True)
+    call_dvc(root, "commit", "--force", *ready, *unmade)
+    check_packs(project, (out for name in ready for out in known[name].outs))
+    files = f"{DVC_FILE} {LOCK_FILE} {folder('reports', profile)}"
+    return "\n".join(
+        [
+            f"DVC recorded {', '.join(ready)}; next: git add {files}, git commit, dvc push",
+            *(f"recorded as empty: {name}, which has not been made" for name in unmade),
+            *(f"not recorded: {name}, since {why}" for name, why in behind.items() if name not in unmade),
+        ]
+    )
 
 
-def _behind(known: Mapping[str, Stage], stale: Mapping[str, str], root: Path) -> dict[str, str]:
+def _behind(known: Mapping[str, Stage], stale: Mapping[str, str], project: Project) -> dict[str, str]:
     """Why a stage cannot be recorded, by its name; what comes after such a stage cannot, either."""
     behind: dict[str, str] = {}
     for name, stage in known.items():
         before = (other for other in behind if set(known[other].outs) & set(stage.deps))
         reasons = [
             *(stale[key] for key in ("/".join(one.path) for one in stage.assets()) if key in stale),
-            *(f"{out} has not been made" for out in stage.outs if _is_missing(root, out)),
             *(f"{other} is not" for other in before),
         ]
         if reasons:
@@ -285,9 +220,9 @@ def _behind(known: Mapping[str, Stage], stale: Mapping[str, str], root: Path) ->
     return behind
 
 
-def _is_missing(root: Path, out: str) -> bool:
-    """Whether a folder of the store is; what is compared is written when it is needed."""
-    return out.startswith("data/") and not (root / out).exists()
+def _is_made(stage: Stage, project: Project) -> bool:
+    """Whether anything that the stage makes has been made."""
+    return any(project.store.keys(Path(out).name) for out in stage.outs)
 
 
 def call_dvc(root: Path, *arguments: str) -> None:

@@ -10,40 +10,41 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, closing, contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import dagster as dg
 import pytest
 import yaml
-from small_graph import PARAMS, write_footage
+from dvc_clone import ROOT, Clone, checkout, name_of
 from zc.lockfile import LockFile
 
 from pipelines.definitions import defs
 from pipelines.versioning import (
+    PACKED,
     READ_FROM,
     Stage,
     VersioningError,
     call_dvc,
     check_stage,
+    commit,
     declared,
     dvc_revision,
+    is_wanted,
     stages,
+    write_stages,
 )
 from traces_core.project import Project
 from traces_core.settings import Machine, Settings, project_root
-from traces_core.steps.footage import SETS
 from traces_core.store import Store
 
 pytestmark = pytest.mark.timeout(1800)  # the story is told within the first test that asks for it
 
-ROOT = Path(__file__).resolve().parents[2]
 GRAPH = defs.resolve_asset_graph()
 STAGES = stages(ROOT)
 
@@ -51,11 +52,7 @@ UNVERSIONED = {"ablations", "inbox", "ped2", "real_captions"}
 """Chapters that no stage makes: they rest on what is versioned, or on footage that not everybody has."""
 
 
-def _name(key: dg.AssetKey) -> str:
-    return "/".join(key.path)
-
-
-@pytest.mark.parametrize("key", sorted(GRAPH.materializable_asset_keys), ids=_name)
+@pytest.mark.parametrize("key", sorted(GRAPH.materializable_asset_keys), ids=name_of)
 def test_every_asset_is_made_by_exactly_one_stage(key: dg.AssetKey) -> None:
     makers = [stage.name for stage in STAGES.values() if key in stage.assets()]
     chapter = GRAPH.get(key).tags["chapter"]
@@ -63,11 +60,11 @@ def test_every_asset_is_made_by_exactly_one_stage(key: dg.AssetKey) -> None:
         assert makers == []
         return
     assert len(makers) == 1, (
-        f"{_name(key)} is made by {makers or 'no stage'}. In dvc.yaml, let one stage select "
-        f"tag:chapter={chapter} and list data/{_name(key)} under its outs; or add it to UNVERSIONED."
+        f"{name_of(key)} is made by {makers or 'no stage'}. In dvc.yaml, let one stage select "
+        f"tag:chapter={chapter} and list data/{name_of(key)} under its outs; or add it to UNVERSIONED."
     )
-    assert f"data/{_name(key)}" in STAGES[makers[0]].outs, (
-        f"dvc.yaml, {makers[0]}: add outs data/{_name(key)}"
+    assert f"data/{name_of(key)}" in STAGES[makers[0]].outs, (
+        f"dvc.yaml, {makers[0]}: add outs data/{name_of(key)}"
     )
 
 
@@ -150,107 +147,60 @@ def test_a_stage_refuses_a_path_that_no_stage_depends_on(project: Project, setti
     check_stage(named)
 
 
-CHECKOUT = (
-    *("assets", "catalog", "experiments", "pipelines", "traces_core", ".dvc", ".dvcignore", ".gitignore"),
-    *("constraints.txt", "dvc.yaml", "params.yaml"),
-)
-"""What of this checkout the clone gets."""
+def test_a_job_ends_with_dvc_where_dvc_versions_its_store(
+    project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    elsewhere = replace(project, machine=project.machine.model_copy(update={"data": tmp_path / "other"}))
+    for name in (".git", ".dvc"):
+        (tmp_path / name).mkdir()
+    assert not is_wanted(project)  # DVC runs a stage, and records it by itself
+    monkeypatch.delenv("DVC_STAGE")
+    assert is_wanted(project)
+    assert not is_wanted(elsewhere)
+    monkeypatch.setenv("TRACES_DVC", "0")
+    assert not is_wanted(project)
+    monkeypatch.setenv("TRACES_DVC", "1")
+    assert is_wanted(elsewhere)  # and is told why that is not possible
+    with pytest.raises(VersioningError, match="Unset TRACES_DATA"):
+        commit(elsewhere)
+    monkeypatch.delenv("TRACES_DVC")
+    (tmp_path / ".git").rmdir()
+    assert not is_wanted(project)
 
 
-@dataclass(frozen=True)
-class Clone:
-    """A checkout with a repository of its own, and what was printed and computed there, step by step."""
-
-    root: Path
-    output: dict[str, str] = field(default_factory=dict)
-    computed: dict[str, set[str]] = field(default_factory=dict)
-    logged: list[int] = field(default_factory=list)
-    """The last record of Dagster's log after each step."""
-
-    def call(self, *command: str, **variables: str) -> str:
-        """Run a command there; what it wrote of its work."""
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(("TRACES_", "DVC_"))}
-        kept |= {
-            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
-            "DAGSTER_HOME": str(self.root / ".dagster"),
-            "MLFLOW_TRACKING_URI": f"sqlite:///{self.root / 'mlruns.db'}",
-            "DVC_SITE_CACHE_DIR": str(self.root.parent / "site"),
-            **variables,
-        }
-        done = subprocess.run(
-            command, cwd=self.root, env=kept, capture_output=True, text=True, timeout=900, check=False
-        )
-        assert done.returncode == 0, f"{command}\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
-        return done.stdout
-
-    def dvc(self, *arguments: str) -> str:
-        return self.call(sys.executable, "-m", "dvc", *arguments)
-
-    def git(self, *arguments: str) -> str:
-        return self.call("git", *arguments)
-
-    def make(self) -> None:
-        """What `make demo` runs, with one `dvc commit` at its end."""
-        self.call(sys.executable, "-m", "pipelines.run", "demo", TRACES_DVC="1")
-
-    def note(self, step: str, output: str) -> None:
-        """Keep what a step printed, and which assets it computed."""
-        self.output[step] = output
-        since = self.logged[-1] if self.logged else 0
-        self.computed[step] = {name for name, made in self.materialized(since).items() if made["computed"]}
-        with dg.DagsterInstance.from_config(str(self.root)) as instance:
-            self.logged.append(instance.event_log_storage.get_maximum_record_id() or 0)
-
-    def materialized(self, since: int = 0) -> dict[str, dict[str, Any]]:
-        """The metadata of each asset's latest materialization, of those after a record of the log."""
-        with dg.DagsterInstance.from_config(str(self.root)) as instance:
-            records = {
-                _name(key): instance.fetch_materializations(key, limit=1).records
-                for key in instance.get_asset_keys()
-            }
-        return {
-            name: {key: value.value for key, value in events[0].asset_materialization.metadata.items()}
-            for name, events in records.items()
-            if events and events[0].storage_id > since
-        }
+def test_what_was_recorded_of_one_profile_is_not_replaced_by_another(
+    project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in (".git", ".dvc"):
+        (tmp_path / name).mkdir()
+    monkeypatch.delenv("DVC_STAGE")
+    monkeypatch.setenv("TRACES_PROFILE", "site")
+    (tmp_path / "params.site.yaml").write_text("scoring: {k: 2}")
+    other = replace(project, machine=Machine.here())
+    assert is_wanted(other)  # nothing is recorded yet: DVC follows the first
+    (tmp_path / "dvc.lock").write_text("schema: '2.0'")
+    assert not is_wanted(other)
+    monkeypatch.delenv("TRACES_PROFILE")
+    assert is_wanted(project)
 
 
-def _checkout(root: Path) -> Clone:
-    """A checkout in a repository of its own, with footage of seconds that the stage `features` depends on."""
-    root.mkdir(parents=True)
-    for name in CHECKOUT:
-        if (ROOT / name).is_dir():
-            shutil.copytree(
-                ROOT / name, root / name, ignore=shutil.ignore_patterns("__pycache__", "tmp", "cache")
-            )
-        else:
-            shutil.copy(ROOT / name, root / name)
-    (root / ".dagster").mkdir()
-    shutil.copy(ROOT / ".dagster" / "dagster.yaml", root / ".dagster")
-    write_footage(root / "footage")
-    tiny = {**PARAMS, "training": {"fusion": {"kind": "mean"}}, "corpus": {"contexts": ["corridor"]}}
-    tiny["footage"] = {name: f"footage/{name}" for name in SETS} | {"shards": 1}
-    shipped = yaml.safe_load((root / "params.yaml").read_text())
-    merged = {name: {**section, **tiny.get(name, {})} for name, section in shipped.items()}
-    (root / "params.yaml").write_text(yaml.safe_dump(merged, sort_keys=False))
-    stages_file = yaml.safe_load((root / "dvc.yaml").read_text())
-    stages_file["stages"]["features"]["deps"] += [f"footage/{name}" for name in SETS]
-    (root / "dvc.yaml").write_text(yaml.safe_dump(stages_file, sort_keys=False))
-    clone = Clone(root)
-    clone.git("init", "-q")
-    clone.git("config", "user.name", "Somebody")
-    clone.git("config", "user.email", "somebody@example.org")
-    clone.git("add", ".")
-    clone.git("commit", "-q", "-m", "A checkout")
-    return clone
+def test_footage_of_a_profile_becomes_a_dependency(project: Project, tmp_path: Path) -> None:
+    (tmp_path / "params.site.yaml").write_text("footage: {training: filmed, benchmark: not_there}")
+    (tmp_path / "filmed").mkdir()
+    write_stages(tmp_path, "site")
+    features = stages(tmp_path)["features"]
+    assert features.deps == ("data-site/code_versions/features.json", *STAGES["features"].deps[1:], "filmed")
+    assert features.outs == tuple(out.replace("data/", "data-site/") for out in STAGES["features"].outs)
+    tree = yaml.safe_load((tmp_path / "dvc.yaml").read_text())
+    assert tree["stages"]["code"]["params"] == [{"params.site.yaml": None}]
 
 
 @pytest.fixture(scope="module")
 def clone(tmp_path_factory: pytest.TempPathFactory) -> Clone:
     """The story: make everything, commit, try another k, share, lose everything, fetch it, make it again."""
-    here = _checkout(tmp_path_factory.mktemp("dvc") / "clone")
-    here.make()
-    here.note("made", here.dvc("status", "--with-deps", "benchmark"))
+    here = checkout(tmp_path_factory.mktemp("dvc") / "clone")
+    here.output["make"] = here.make()
+    here.note("made", here.dvc("status"))
     here.git("add", ".")
     here.git("commit", "-q", "-m", "The first version")
     here.note("tried", here.dvc("exp", "run", "-S", "scoring.k=2", "benchmark"))
@@ -261,9 +211,9 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Clone:
     here.output["push"] = here.dvc("push")
     for lost in ("data", ".dvc/cache"):
         shutil.rmtree(here.root / lost)
-    here.output["pull"] = here.dvc("pull", "--allow-missing")
+    here.output["pull"] = here.dvc("pull")
     here.make()
-    here.note("fetched", here.dvc("status", "--with-deps", "benchmark"))
+    here.note("fetched", here.dvc("status"))
     here.output["listed"] = here.dvc("ls", "-R", "--json", "--show-hash", ".", "data")
     return here
 
@@ -273,7 +223,7 @@ BENCHMARK = [name for name in STAGES if name not in {"captions", "context_aware"
 
 
 def test_what_a_job_made_dvc_need_not_make_again(clone: Clone) -> None:
-    assert clone.computed["made"] == {_name(key) for name in BENCHMARK for key in STAGES[name].assets()}
+    assert clone.computed["made"] == {name_of(key) for name in BENCHMARK for key in STAGES[name].assets()}
     assert clone.output["made"].strip().endswith("up to date.")
 
 
@@ -315,8 +265,40 @@ def test_dagster_and_dvc_call_an_artifact_the_same(clone: Clone) -> None:
 
 
 def test_the_stages_list_every_folder_of_the_store(clone: Clone) -> None:
-    outs = {Path(out).name for name in BENCHMARK for out in STAGES[name].outs if out.startswith("data/")}
+    outs = {Path(out).name for stage in STAGES.values() for out in stage.outs if out.startswith("data/")}
     assert {folder.name for folder in (clone.root / "data").glob("[!.]*")} == outs
+
+
+def test_dvc_sees_packs_and_not_a_file_or_three_for_every_video(clone: Clone) -> None:
+    listed = Counter(Path(one["path"]).parts[0] for one in json.loads(clone.output["listed"]))
+    videos = len(list((clone.root / "data" / "features").glob("*/current")))
+    assert videos == 15
+    assert {name: listed[name] for name in PACKED if listed[name]} == {
+        "features": 2,  # one shard, and the list of what is in it
+        "video_scores": 2,
+        "practice_footage": 2,
+        "benchmark_report": 2,
+    }
+
+
+def test_what_nobody_made_is_recorded_as_empty(clone: Clone) -> None:
+    for name in ("captions", "context_aware"):
+        assert f"recorded as empty: {name}" in " ".join(clone.output["make"].split())
+        assert not [one for out in STAGES[name].outs for one in (clone.root / out).iterdir()]
+
+
+@pytest.mark.parametrize("name", sorted(PACKED))
+def test_dvc_looks_at_no_part_of_what_is_packed(name: str) -> None:
+    ignored = (ROOT / ".dvcignore").read_text().splitlines()
+    assert {f"/data/{name}/*/", f"/data-*/{name}/*/"} <= set(ignored)
+    assert len([line for line in ignored if line.endswith("/*/")]) == 2 * len(PACKED)
+
+
+def test_everything_with_a_part_a_video_is_packed() -> None:
+    kept = {name for stage in STAGES.values() for name in map(os.path.basename, stage.outs)}
+    assets = {name_of(key) for stage in STAGES.values() for key in stage.assets()}
+    items = kept - assets - {"code_versions", "plots"}
+    assert items == set(PACKED) - {"practice_footage", "benchmark_report"}
 
 
 @pytest.fixture
