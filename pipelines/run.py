@@ -84,7 +84,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 write_docs(results, console)
         project = Project.here()
         versioning.end_stage(project)
-        if versioning.is_wanted(project):
+        if versioning.is_wanted(project) and not versioning.is_recorded(project):
             console.print(versioning.commit(project), highlight=False)
     except (GraphError, DamagedPackError, versioning.VersioningError) as error:
         console.print(f"[bold red]stopped[/bold red]\n{error}", highlight=False)

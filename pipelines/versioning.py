@@ -36,14 +36,19 @@ from pipelines.stages import (
 )
 from traces_core.metrics.curves import stream_numbers
 from traces_core.project import Project
-from traces_core.settings import PARAMS_VARIABLE, PROFILE_VARIABLE, Settings, project_root
+from traces_core.settings import BASE_FILE, PARAMS_VARIABLE, PROFILE_VARIABLE, Settings, project_root
 from traces_core.steps.benchmark import curve_tables
+from traces_core.store.digest import digest
+from traces_core.store.files import write_text
+from traces_core.store.kept import stamps
 
 __all__ = ["PACKED", "READ_FROM", "Stage", "VersioningError", "declared", "dvc_revision", "stages"]
 
 BENCHMARK = "benchmark"
 """The stage with the result; stages it does not rest on need not have been made."""
 LOCK_FILE = "dvc.lock"
+RECORDED = Path(".dvc", "tmp", "traces-recorded")
+"""What DVC was told last, as a digest; DVC keeps its own notes there, and Git sees none of it."""
 
 WANTED_VARIABLE = "TRACES_DVC"
 STAGE_VARIABLE = "DVC_STAGE"
@@ -155,6 +160,22 @@ def is_wanted(project: Project) -> bool:
     return PARAMS_VARIABLE not in os.environ and not any(_elsewhere(project, profile))
 
 
+def is_recorded(project: Project) -> bool:
+    """Whether nothing that DVC looks at has changed since `commit`: it costs seconds, and this a moment."""
+    file = project_root() / RECORDED
+    return file.is_file() and file.read_text(encoding="utf-8") == _state(project)
+
+
+def _state(project: Project) -> str:
+    """Digest of what is current, and of the size and the time of what stages depend on."""
+    root, store = project_root(), project.store.root
+    pointers = [[str(one.relative_to(store)), one.read_text()] for one in sorted(store.glob("*/*/current"))]
+    files = [DVC_FILE, LOCK_FILE, BASE_FILE, *(f"params.{name}.yaml" for name in [followed(root)] if name)]
+    texts = [(root / name).read_text(encoding="utf-8") for name in files if (root / name).is_file()]
+    folders = (project.machine.catalog, *(root / name for name in ("traces_core", "assets")))
+    return digest([pointers, texts, [list(stamps(folder)) for folder in folders]])
+
+
 def commit(project: Project) -> str:
     """Record in DVC what the graph has made: `dvc commit` of every stage that is up to date.
 
@@ -196,6 +217,7 @@ def commit(project: Project) -> str:
         (root / out).mkdir(parents=True, exist_ok=True)
     call_dvc(root, "commit", "--force", *ready, *unmade)
     check_packs(project, (out for name in ready for out in known[name].outs))
+    write_text(root / RECORDED, _state(project))
     files = f"{DVC_FILE} {LOCK_FILE} {folder('reports', profile)}"
     return "\n".join(
         [

@@ -28,13 +28,16 @@ from pipelines.definitions import defs
 from pipelines.versioning import (
     PACKED,
     READ_FROM,
+    RECORDED,
     Stage,
     VersioningError,
+    _state,
     call_dvc,
     check_stage,
     commit,
     declared,
     dvc_revision,
+    is_recorded,
     is_wanted,
     stages,
     write_stages,
@@ -117,6 +120,25 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Project
     machine = Machine.here()
     yield Project(Store(machine.data), Settings.load(), machine)
     project_root.cache_clear()
+
+
+@pytest.mark.parametrize(
+    "change",
+    ["data/thing/all/current", "dvc.lock", "params.yaml", "catalog/street.yaml", "traces_core/steps.py"],
+)
+def test_what_was_recorded_is_not_recorded_again_until_something_changes(
+    project: Project, change: str
+) -> None:
+    root = project_root()
+    for name in ("dvc.lock", "catalog/street.yaml", "traces_core/steps.py", "data/thing/all/current"):
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text("as it was\n")
+    assert not is_recorded(project)
+    (root / RECORDED).parent.mkdir(parents=True)
+    (root / RECORDED).write_text(_state(project))
+    assert is_recorded(project)
+    (root / change).write_text((root / change).read_text() + "# changed\n")
+    assert not is_recorded(project)
 
 
 def test_a_stage_refuses_a_profile_that_dvc_does_not_know(

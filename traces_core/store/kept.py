@@ -51,7 +51,7 @@ def _path(packages: tuple[str, ...]) -> Path | None:
     folders = list(_folders(packages))
     if not folders:
         return None
-    state = [sys.version, [[str(folder), list(_stamps(folder))] for folder in folders], _installed()]
+    state = [sys.version, [[str(folder), list(stamps(folder))] for folder in folders], _installed()]
     return Path(cache_from_source(__file__)).with_name(f"closures.{digest(state)}.json")
 
 
@@ -61,7 +61,7 @@ def _folders(packages: tuple[str, ...]) -> Iterator[Path]:
         yield from map(Path, (spec.submodule_search_locations or ()) if spec is not None else ())
 
 
-def _stamps(folder: Path) -> Iterator[list[Any]]:
+def stamps(folder: Path) -> Iterator[list[Any]]:
     """Name, size and time of every file: code, and the data beside it."""
     for file in sorted(folder.rglob("*")):
         if "__pycache__" not in file.parts and file.is_file():
