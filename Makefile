@@ -80,5 +80,5 @@ score: $(STAMP)  ## score your own videos: make score VIDEOS="a.mp4 b.mp4"
 	@$(BIN)/traces score $(VIDEOS)
 
 clean:  ## delete everything that was made (data, reports, runs); keeps the environment
-	rm -rf data data-* reports reports-* mlruns.db mlartifacts
+	rm -rf data data-* reports reports-* mlruns.db mlruns.db.waiting mlartifacts
 	find .dagster -mindepth 1 ! -name dagster.yaml -delete

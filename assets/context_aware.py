@@ -18,7 +18,8 @@ from pipelines.automation import GPU
 from pipelines.mlflow_links import mlflow_run
 from pipelines.reporting import report
 from pipelines.resources import ProjectResource
-from pipelines.tracking import TRAININGS, TrackedRun, Tracker
+from pipelines.tracked_run import RunLog
+from pipelines.tracking import TRAININGS, LoggedRun, Tracker
 from traces_core.project import Project
 from traces_core.steps import context_aware as steps
 from traces_core.store import Artifact
@@ -105,10 +106,10 @@ def _training(learned: Artifact) -> dict:
 
 def _training_run(
     tracker: Tracker, learned: Artifact, what: str, params: Mapping[str, object], tags: Mapping[str, str]
-) -> TrackedRun:
+) -> LoggedRun:
     """The MLflow run of one training: its settings, its curves, its weights."""
 
-    def fill(run: TrackedRun) -> None:
+    def fill(run: RunLog) -> None:
         training = _training(learned)
         run.params(params)
         run.tags({"shipped": str(training["shipped"]), "reason": training["reason"]})

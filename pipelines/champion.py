@@ -9,15 +9,16 @@ How a version is made is in `mlflow_model`.
 
 from __future__ import annotations
 
+import contextlib
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipelines.mlflow_model import NAME, registered_version
+from pipelines.mlflow_model import NAME, add_model
 from pipelines.mlflow_runs import benchmark_run
-from pipelines.tracking import TrackedRun, Tracker
+from pipelines.tracking import AwayError, LoggedRun, Tracker, WaitingRun
 from traces_core.detector.saved import PARTS, SECTIONS, open_detector
 from traces_core.errors import TracesError
 from traces_core.metrics.promotion import MEASURES, Row, Verdict, compare
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
 ALIAS = "champion"
 """Who runs the detector asks for `models:/traces@champion`."""
 
+WAITS = "is registered and judged when MLflow answers again"
+
 
 class ChampionError(TracesError):
     """The version that everything is compared with cannot be measured."""
@@ -47,7 +50,7 @@ def promote(
     card: Artifact,
     parts: Sequence[Artifact],
     tags: Mapping[str, str] | None = None,
-) -> TrackedRun:
+) -> LoggedRun:
     """Register a detector and let the gate judge it.
 
     Parameters
@@ -63,19 +66,64 @@ def promote(
 
     Returns
     -------
-    TrackedRun
+    TrackedRun or WaitingRun
         The run of its benchmark; the facts are `version` and `gate`, which says whether it is the champion
-        now and why.
+        now and why. Where MLflow does not answer, both come later.
     """
-    run = benchmark_run(tracker, project, measured, Artifacts(project.variant()), tags or {})
-    version = registered_version(run, project, card, parts)
-    verdict = _judge(tracker, project, late_row(measured), version)
+    row = late_row(measured)
+    benchmark_run(tracker, project, measured, Artifacts(project.variant()), tags or {})
+    run = tracker.add(
+        measured.recipe,
+        ("detector", card.recipe),
+        lambda draft: add_model(draft, project, card, parts, _measured(row)),
+    )
+    if isinstance(run, WaitingRun):
+        return WaitingRun({"gate": WAITS})
+    version = _version(tracker.client, card.recipe)
+    try:
+        judge_waiting(project, tracker, but=version)
+        verdict = _judge(tracker, project, row, version)
+    except AwayError:
+        return replace(run, facts={"version": str(version.version), "gate": WAITS})
     if verdict.is_passed:
         gate = f"is the champion: {verdict.reason}"
     else:
         alias = f"MlflowClient().set_registered_model_alias({NAME!r}, {ALIAS!r}, {str(version.version)!r})"
         gate = f"is not the champion: {verdict.reason}. To make it the champion all the same: {alias}"
     return replace(run, facts={"version": str(version.version), "gate": gate})
+
+
+def log_waiting(project: Callable[[], Project], tracker: Tracker) -> int:
+    """Log what waits for MLflow, and let the gate judge the detectors among it; how much was logged."""
+    logged = tracker.log_waiting()
+    with contextlib.suppress(AwayError):
+        if logged:
+            judge_waiting(project(), tracker)
+    return logged
+
+
+def judge_waiting(project: Project, tracker: Tracker, but: ModelVersion | None = None) -> None:
+    """Judge the versions that no gate has judged yet, in their order: MLflow was away, or a process died."""
+    versions = tracker.ask(lambda client: client.search_model_versions(f"name = '{NAME}'"))
+    waiting = [one for one in versions if "gate" not in one.tags and "ground_truth" in one.tags]
+    for version in sorted(waiting, key=lambda one: int(one.version)):
+        if but is None or version.version != but.version:
+            numbers = {name: _number(version.tags[name]) for name in MEASURES}
+            row = {**numbers, "ground_truth": {"fingerprint": version.tags["ground_truth"]}}
+            _judge(tracker, project, row, version)
+
+
+def _measured(row: Row) -> dict[str, str]:
+    """What the gate asks of a row, as tags of the version."""
+    return {"ground_truth": row["ground_truth"]["fingerprint"], **{name: str(row[name]) for name in MEASURES}}
+
+
+def _number(text: str) -> float | None:
+    return None if text == "None" else float(text)
+
+
+def _version(client: MlflowClient, recipe: str) -> ModelVersion:
+    return client.search_model_versions(f"name = '{NAME}' and tags.recipe = '{recipe}'", max_results=1)[0]
 
 
 def _judge(tracker: Tracker, project: Project, row: Row, version: ModelVersion) -> Verdict:
@@ -95,8 +143,7 @@ def _judge(tracker: Tracker, project: Project, row: Row, version: ModelVersion) 
     decided = {
         "gate": "passed" if verdict.is_passed else "kept aside",
         "gate_reason": verdict.reason,
-        "ground_truth": row["ground_truth"]["fingerprint"],
-        **{name: str(row[name]) for name in MEASURES},
+        **_measured(row),
     }
     if verdict.is_passed:
         is_bar = bar is None or verdict.is_new_baseline
@@ -117,12 +164,16 @@ def baseline(project: Project, tracker: Tracker) -> tuple[Row, str]:
     Raises
     ------
     ChampionError
-        If this code cannot measure it.
+        If this code cannot measure it, or MLflow does not answer.
     """
-    champion = _champion(tracker.client)
-    if champion is None:
+    try:
+        champion = tracker.ask(_champion)
+        bar = champion and tracker.ask(lambda _: _bar(tracker, champion))
+    except AwayError as error:
+        raise ChampionError(f"nobody knows the champion while MLflow is away: {error}") from error
+    if bar is None:
         return present_row(project), "the present detector"
-    return _measured_today(tracker, project, _bar(tracker, champion))
+    return _measured_today(tracker, project, bar)
 
 
 def _bar(tracker: Tracker, champion: ModelVersion) -> ModelVersion:

@@ -10,9 +10,10 @@ from pydantic import Field
 
 from pipelines import versioning
 from pipelines.automation import GPU, LLM
+from pipelines.champion import log_waiting
 from pipelines.regenerate import try_new_bank
 from pipelines.reporting import Rows, rows_metadata
-from pipelines.resources import ProjectResource
+from pipelines.resources import ProjectResource, TrackerResource
 from pipelines.results import write_results
 from pipelines.walk import BANK, BENCHMARK, DEMO, walk_as_job
 from traces_core.steps import corpus as corpus_step
@@ -84,6 +85,22 @@ def tell_dvc(context: dg.OpExecutionContext, project: ProjectResource) -> None:
     context.log.info(versioning.commit(opened) if wanted else "DVC does not version this store.")
 
 
+@dg.op(out=dg.Out(dg.Nothing))
+def log_runs(context: dg.OpExecutionContext, project: ProjectResource, tracker: TrackerResource) -> None:
+    """Log what waits, as far as MLflow answers."""
+    opened = tracker.open()
+    logged = log_waiting(project.open, opened)
+    context.add_output_metadata({"logged": logged, "still waiting": len(opened.spool.waiting())})
+
+
+@dg.job(
+    description="Log in MLflow what waits on disk since it was away: the sensor `mlflow_is_back` starts it."
+)
+def log_waiting_runs() -> None:
+    """Detectors among it are judged by the gate."""
+    log_runs()
+
+
 @dg.job(description="Write the bank anew, all contexts: traces, vectors, index. One context: write_bank.")
 def rebuild_bank() -> None:
     """The language model, if there is one, is asked about all contexts at once."""
@@ -139,5 +156,6 @@ JOBS = [
     ),
     benchmark,
     regenerate_bank,
+    log_waiting_runs,
     pretrain_pocket,
 ]

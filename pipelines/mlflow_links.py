@@ -1,7 +1,8 @@
 """From a materialization to its MLflow run: what the assets report as `mlflow_run`.
 
 MLflow is asked once a recipe. Where the last materialization was of the same recipe and went to the same
-store, its link is repeated, so that a run of the graph that computes nothing does not load MLflow.
+store, its link is repeated, so that a run of the graph that computes nothing does not load MLflow. A run that
+waits in the spool has no link yet.
 """
 
 from __future__ import annotations
@@ -11,10 +12,12 @@ from collections.abc import Callable, Mapping
 import dagster as dg
 
 from pipelines.resources import git_commit
-from pipelines.tracking import TrackedRun, Tracker
+from pipelines.tracking import LoggedRun, Tracker, WaitingRun
 
-Log = Callable[[Mapping[str, str]], TrackedRun]
+Log = Callable[[Mapping[str, str]], LoggedRun]
 """Finds or makes the run, which gets these tags."""
+
+WAITS = "waits on disk: MLflow does not answer, and gets it later"
 
 
 def mlflow_run(
@@ -30,13 +33,14 @@ def mlflow_run(
         Called unless the last materialization tells that it was done.
     """
     before = latest_metadata(context.instance, context.asset_key)
-    is_there = tracker.database is None or tracker.database.exists()
+    is_there = before.get("mlflow_run", WAITS) != WAITS and not tracker.is_gone
     if is_there and before.get("recipe") == recipe and before.get("mlflow_store") == tracker.place:
         metadata = {name: text for name, text in before.items() if name.startswith("mlflow_")}
     else:
         came_from = {"dagster_run": context.run.run_id, "git_commit": git_commit()}
         run = log(came_from)
-        metadata = {"mlflow_run": tracker.link(run.run_id), "mlflow_store": tracker.place}
+        link = WAITS if isinstance(run, WaitingRun) else tracker.link(run.run_id)
+        metadata = {"mlflow_run": link, "mlflow_store": tracker.place}
         metadata |= {f"mlflow_{name}": text for name, text in run.facts.items()}
     return {name: _as_link(text) for name, text in metadata.items()}
 

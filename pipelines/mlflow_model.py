@@ -10,12 +10,12 @@ import contextlib
 import importlib.metadata
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import traces_core
-from pipelines.tracking import TrackedRun
+from pipelines.tracked_run import RunLog
 from traces_core.detector.saved import save_detector
 from traces_core.encoders.pocket_models import FOLDER as POCKETS
 from traces_core.project import Project
@@ -23,8 +23,6 @@ from traces_core.settings import Settings
 from traces_core.store import Artifact
 
 if TYPE_CHECKING:
-    from mlflow.entities import LoggedModel
-    from mlflow.entities.model_registry import ModelVersion
     from mlflow.models import ModelSignature
 
 NAME = "traces"
@@ -58,71 +56,34 @@ REQUIRED = (
 """Packages that scoring a video needs; their versions are those of constraints.txt."""
 
 
-def registered_version(
-    run: TrackedRun, project: Project, card: Artifact, parts: Sequence[Artifact]
-) -> ModelVersion:
-    """The version of `traces` that is this detector: the one that is there, else a new one.
+def add_model(
+    run: RunLog, project: Project, card: Artifact, parts: Sequence[Artifact], tags: Mapping[str, str]
+) -> None:
+    """Add a detector to a run as a version of `traces`, unless the registry has it.
 
     Parameters
     ----------
-    run
-        The run of the benchmark that measured it.
     card
         What the detector is: its parts, settings and encoders by reference. Its recipe names the version.
     parts
         Its bank, fusion and thresholds.
+    tags
+        Further ones of the version.
     """
-    client = run.client
-    known = client.search_model_versions(f"name = '{NAME}' and tags.recipe = '{card.recipe}'", max_results=1)
-    if known:
-        return known[0]
-    if not client.search_registered_models(f"name = '{NAME}'", max_results=1):
-        client.create_registered_model(NAME, description=_description())
-    logged = _log(run, project, card, parts)
-    tags = {"recipe": card.recipe, "bank": card.read()["parts"]["trace_index"]}
-    return client.create_model_version(
-        NAME,
-        source=logged.artifact_location,  # `models:/<id>` would be looked up in MLflow's global store
-        run_id=run.run_id,
-        model_id=logged.model_id,
-        tags=tags,
-    )
-
-
-def _log(run: TrackedRun, project: Project, card: Artifact, parts: Sequence[Artifact]) -> LoggedModel:
-    """The model, logged as an output of the run."""
-    from mlflow.entities import LoggedModelOutput
-    from mlflow.models import Model
-
-    client = run.client
-    experiment = client.get_run(run.run_id).info.experiment_id
     facts = card.read()
-    logged = client.create_logged_model(
-        experiment, name="detector", source_run_id=run.run_id, tags={"recipe": card.recipe},
-        params={name: facts[name] for name in ("space", "window_encoder")}, model_type="video anomaly",
-    )  # fmt: skip
-    about = Model(run_id=run.run_id, model_id=logged.model_id, model_uuid=logged.model_id, metadata=facts)
-    try:
-        with tempfile.TemporaryDirectory() as folder:
-            pack(project, Path(folder) / "model", about, parts)
-            client.log_model_artifacts(logged.model_id, str(Path(folder) / "model"))
-    except BaseException:
-        client.finalize_logged_model(logged.model_id, "FAILED")
-        raise
-    client.finalize_logged_model(logged.model_id, "READY")
-    client.log_outputs(run.run_id, [LoggedModelOutput(logged.model_id, step=0)])
-    return logged
+    own = {**tags, "recipe": card.recipe, "bank": facts["parts"]["trace_index"]}
+    with tempfile.TemporaryDirectory() as folder:
+        packed = pack(project, Path(folder) / "model", parts)
+        run.model(packed, name=NAME, about=_description(), card=facts, tags=own)
 
 
-def pack(project: Project, folder: Path, about: Any = None, parts: Sequence[Artifact] | None = None) -> Path:
+def pack(project: Project, folder: Path, parts: Sequence[Artifact] | None = None) -> Path:
     """Write a detector as an MLflow model: a folder that needs no checkout.
 
     Parameters
     ----------
     folder
         A new one.
-    about
-        MLflow's `Model`, where it belongs to a run.
     parts
         Its bank, fusion and thresholds; those that the graph made last, by default.
     """
@@ -135,7 +96,6 @@ def pack(project: Project, folder: Path, about: Any = None, parts: Sequence[Arti
         mlflow.pyfunc.save_model(
             folder,
             python_model=str(CODE),
-            mlflow_model=about,
             code_paths=[str(code)],
             artifacts={"detector": str(detector)},
             pip_requirements=requirements(),

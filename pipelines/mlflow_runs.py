@@ -13,7 +13,8 @@ from typing import Any
 
 import polars as pl
 
-from pipelines.tracking import BENCHMARKS, TRAININGS, TrackedRun, Tracker, flattened
+from pipelines.tracked_run import RunLog, flattened
+from pipelines.tracking import TRAININGS, LoggedRun, Tracker
 from pipelines.versioning import dvc_revision
 from traces_core.metrics import columns_of, numbers_of
 from traces_core.project import Project
@@ -37,10 +38,10 @@ Made = Mapping[str, Any] | Artifacts
 
 def training_run(
     tracker: Tracker, project: Project, learned: Artifact, made: Made, tags: Mapping[str, str]
-) -> TrackedRun:
+) -> LoggedRun:
     """The run of one training of the fusion: its curves, its clips, its weights."""
 
-    def fill(run: TrackedRun) -> None:
+    def fill(run: RunLog) -> None:
         training = json.loads((learned.path / "training.json").read_text(encoding="utf-8"))
         run.params({"training": project.settings.training.model_dump(mode="json"), **_encoders(project)})
         run.tags({"shipped": str(training["shipped"]), "reason": training["reason"]})
@@ -54,7 +55,7 @@ def training_run(
 
 def benchmark_run(
     tracker: Tracker, project: Project, measured: Artifact, made: Made, tags: Mapping[str, str]
-) -> TrackedRun:
+) -> LoggedRun:
     """The run of one benchmark, with everything that a comparison with another one asks for.
 
     Parameters
@@ -63,7 +64,7 @@ def benchmark_run(
         What it was measured on and with, by name of the artifact.
     """
 
-    def fill(run: TrackedRun) -> None:
+    def fill(run: RunLog) -> None:
         metrics = measured.read()
         rows = metrics["rows"]
         run.params({"stream": LATE, **_encoders(project), **project.settings.model_dump(mode="json")})
@@ -82,53 +83,36 @@ def benchmark_run(
 
 def ablation_runs(
     tracker: Tracker, project: Project, measured: Artifact, ablation: Artifact, tags: Mapping[str, str]
-) -> TrackedRun:
+) -> LoggedRun:
     """The run of the benchmark that was varied, with a child for each row of an ablation."""
-    parent, name = benchmark_run(tracker, project, measured, Artifacts(project.variant()), tags), ablation.key
+    name = ablation.key
+    own = {**artifact_tags(ablation, tags), "kind": "ablation"}
     base = flattened(project.settings.model_dump(mode="json"))
     rows = [
-        (
-            f"{name}: {row['variant']}, {row['stream']}{seed_suffix(row)}",
-            {"variant": row["variant"], "stream": row["stream"], **base, **row.get("settings", {})},
-            {**_numbers(row), "class": class_aucs(row)},
-        )
+        {
+            "title": f"{name}: {row['variant']}, {row['stream']}{seed_suffix(row)}",
+            "params": {"variant": row["variant"], "stream": row["stream"], **base, **row.get("settings", {})},
+            "metrics": {**_numbers(row), "class": class_aucs(row)},
+            "tags": own,
+        }
         for row in ablation.read()["rows"]
     ]
-    child_runs(tracker, parent, name, rows, {**artifact_tags(ablation, tags), "kind": "ablation"}, BENCHMARKS)
-    return parent
+    benchmark_run(tracker, project, measured, Artifacts(project.variant()), tags)
+    return tracker.add(
+        measured.recipe,
+        (f"rows.{name}", ablation.recipe),
+        lambda run: run.children(name, ablation.recipe, rows),
+    )
 
 
 def report_in_run(
     tracker: Tracker, project: Project, measured: Artifact, written: Artifact, tags: Mapping[str, str]
-) -> TrackedRun:
+) -> LoggedRun:
     """The run of a benchmark, with the pages that people read among its artifacts."""
-    run = benchmark_run(tracker, project, measured, Artifacts(project.variant()), tags)
-    if run.client.get_run(run.run_id).data.tags.get("report") != written.recipe:
-        run.file(written.path, "report")
-        run.tags({"report": written.recipe})
-    return run
-
-
-def child_runs(
-    tracker: Tracker,
-    parent: TrackedRun,
-    name: str,
-    rows: Sequence[tuple[str, Mapping[str, Any], Mapping[str, Any]]],
-    tags: Mapping[str, str],
-    experiment: str,
-) -> None:
-    """One child a row; earlier ones of this name, or those of a process that died, go first."""
-    if parent.client.get_run(parent.run_id).data.tags.get(f"rows.{name}") == tags["recipe"]:
-        return
-    mine = f"tags.mlflow.parentRunId = '{parent.run_id}' and tags.rows = '{name}'"
-    for old in parent.client.search_runs([tracker.experiment(experiment)], mine, max_results=1000):
-        parent.client.delete_run(old.info.run_id)
-    for title, params, numbers in rows:
-        own = {**tags, "rows": name}
-        with tracker.run(title, own, experiment=experiment, parent=parent.run_id) as run:
-            run.params(params)
-            run.metrics(numbers)
-    parent.tags({f"rows.{name}": tags["recipe"]})
+    benchmark_run(tracker, project, measured, Artifacts(project.variant()), tags)
+    return tracker.add(
+        measured.recipe, ("report", written.recipe), lambda run: run.file(written.path, "report")
+    )
 
 
 def artifact_tags(artifact: Artifact, tags: Mapping[str, str]) -> dict[str, str]:
@@ -171,20 +155,20 @@ def _encoders(project: Project) -> dict[str, str]:
     return {"space": project.clip.space, "window_encoder": project.windows.fingerprint}
 
 
-def _curve(run: TrackedRun, training: Mapping[str, Any]) -> None:
+def _curve(run: RunLog, training: Mapping[str, Any]) -> None:
     for point in training["curve"]:
         numbers = {name: value for name, value in point.items() if name != "step"}
         run.metrics({"training": numbers}, step=int(point["step"]))
 
 
-def _videos(run: TrackedRun, project: Project, made: Made, name: str, digest: str | None = None) -> None:
+def _videos(run: RunLog, project: Project, made: Made, name: str, digest: str | None = None) -> None:
     """One set of videos as a data set; its digest is that of its ground truth, or of the list."""
     videos, place = made["videos"], footage_step.set_folder(project, made["practice_footage"], name)
     some = videos.read().filter(pl.col("set") == name)
     run.dataset(f"{name} set", some, digest=digest or videos.fingerprint, source=place, context=name)
 
 
-def _inputs(run: TrackedRun, project: Project, made: Made, truth: str) -> None:
+def _inputs(run: RunLog, project: Project, made: Made, truth: str) -> None:
     """What went in: the benchmark by its ground truth, the normal footage, the traces of the bank."""
     _videos(run, project, made, "benchmark", truth)
     _videos(run, project, made, "calibration")
@@ -193,7 +177,7 @@ def _inputs(run: TrackedRun, project: Project, made: Made, truth: str) -> None:
     run.dataset("traces", traces, digest=index.fingerprint, source=index.path, context="bank")
 
 
-def _kept(run: TrackedRun, made: Made, rows: Sequence[Row]) -> None:
+def _kept(run: RunLog, made: Made, rows: Sequence[Row]) -> None:
     """The artifacts: scores, thresholds, the fusion's training, plots."""
     scores = made["anomaly_scores"]
     training = json.loads((made["adapters"].path / "training.json").read_text(encoding="utf-8"))

@@ -1,9 +1,10 @@
-"""Sensors: what moves the graph between schedules. One keeps it up to date, one feeds it.
+"""Sensors: what moves the graph between schedules. One keeps it up to date, one feeds it, one logs.
 
 - `when_out_of_date` asks for what the plan says can be made now: the condition of the assets.
 - `inbox` takes videos that are dropped into a folder.
+- `mlflow_is_back` logs what waits on disk since MLflow was away.
 
-Both run by default. What they look at is decided in `pipelines.plan` and `traces_core.detector.inbox`.
+All run by default. What they look at is decided in `pipelines.plan` and `traces_core.detector.inbox`.
 """
 
 import time
@@ -11,7 +12,8 @@ import time
 import dagster as dg
 
 from pipelines.partitions import INBOX
-from pipelines.resources import ProjectResource
+from pipelines.resources import ProjectResource, TrackerResource
+from pipelines.tracking import AwayError
 from traces_core.detector.inbox import inbox_folder, look
 from traces_core.detector.saved import current_parts
 from traces_core.errors import MixedVersionsError
@@ -71,6 +73,25 @@ def inbox(context: dg.SensorEvaluationContext, project: ProjectResource) -> dg.S
     )
 
 
+@dg.sensor(
+    job_name="log_waiting_runs",
+    default_status=_ON,
+    minimum_interval_seconds=120,
+    description="Log in MLflow what waits on disk, once it answers again.",
+)
+def mlflow_is_back(context: dg.SensorEvaluationContext, tracker: TrackerResource) -> dg.SensorResult:
+    """A run where something waits, unless MLflow is still away."""
+    opened = tracker.open()
+    waiting = len(opened.spool.waiting())
+    if not waiting:
+        return dg.SensorResult(skip_reason="Nothing waits for MLflow.")
+    try:
+        opened.ask(lambda _: None)
+    except AwayError as error:
+        return dg.SensorResult(skip_reason=f"{waiting} wait for MLflow: {error}")
+    return dg.SensorResult(run_requests=[dg.RunRequest()])
+
+
 SENSORS = [
     dg.AutomationConditionSensorDefinition(
         "when_out_of_date",
@@ -82,4 +103,5 @@ SENSORS = [
         description="Ask for what is out of date by its recipe and has nothing out of date above it.",
     ),
     inbox,
+    mlflow_is_back,
 ]

@@ -21,17 +21,25 @@ def main() -> int:
     scripts = Path(sys.executable).parent
     dagster_port, mlflow_port = os.environ.get("DAGSTER_PORT", "3000"), os.environ.get("MLFLOW_PORT", "5000")
     tracker = TrackerResource().open()
-    quiet = {**os.environ, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}  # 2 processes instead of 15
-    commands = [[str(scripts / "dg"), "dev", "--host", HOST, "--port", dagster_port]]
+    store = {"MLFLOW_BACKEND_STORE_URI": tracker.uri}  # not on the command line, where everybody sees it
+    quiet = {
+        **os.environ,
+        **store,
+        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+    }  # 2 processes instead of 15
+    dagster = [str(scripts / "dg"), "dev", "--host", HOST, "--port", dagster_port]
+    commands = [(dagster, quiet)]
     print(f"Dagster  http://{HOST}:{dagster_port}   (ready in about 20 s)")
     if tracker.place.startswith("http"):
         print(f"MLflow   {tracker.place}   (runs already, by MLFLOW_TRACKING_URI)", flush=True)
     else:
         server = [str(scripts / "mlflow"), "server", "--host", HOST, "--port", mlflow_port, "--workers", "1"]
-        store = ["--backend-store-uri", tracker.uri, "--artifacts-destination", str(tracker.artifacts)]
-        commands.append([*server, *store])
+        _ = tracker.client  # makes the tables, and brings along what was moved
+        store = {"MLFLOW_BACKEND_STORE_URI": tracker.uri}  # on the command line everybody would see it
+        command = [*server, "--artifacts-destination", str(tracker.artifacts)]
+        commands.append((command, {**quiet, **store}))
         print(f"MLflow   http://{HOST}:{mlflow_port}   (ready in about 20 s)", flush=True)
-    running = [subprocess.Popen(command, env=quiet) for command in commands]
+    running = [subprocess.Popen(command, env=own) for command, own in commands]
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     try:
         while all(process.poll() is None for process in running):

@@ -17,11 +17,12 @@ from dagster._core.definitions.job_base import InMemoryJob
 from dagster._core.execution.api import execute_run_iterator
 from dagster._core.storage.tags import PARTITION_NAME_TAG
 
+from pipelines.champion import log_waiting
 from pipelines.declared import Part
 from pipelines.graph import served
 from pipelines.origin import code_origin, remote_origin
 from pipelines.plan import Plan, Run, look
-from pipelines.resources import ProjectResource
+from pipelines.resources import ProjectResource, TrackerResource
 from pipelines.sources import observe
 
 if TYPE_CHECKING:
@@ -67,6 +68,8 @@ def walk(selection: str, *, instance: dg.DagsterInstance, tell: Tell) -> int:
         before stays.
     """
     assets = selected(selection)
+    tracker = TrackerResource().open()
+    log_waiting(ProjectResource().open, tracker)
     done: dict[Part, str] = {}
     runs = 0
     while True:
@@ -75,6 +78,7 @@ def walk(selection: str, *, instance: dg.DagsterInstance, tell: Tell) -> int:
         observe(project, instance)
         plan = look(project, instance, assets)
         if not plan.due:
+            log_waiting(ProjectResource().open, tracker)
             return runs
         begun = _new_runs(plan, done)
         if not begun:

@@ -25,7 +25,8 @@ from pipelines.asset import asset
 from pipelines.automation import GPU
 from pipelines.mlflow_links import mlflow_run
 from pipelines.reporting import report
-from pipelines.tracking import TrackedRun, Tracker
+from pipelines.tracked_run import RunLog
+from pipelines.tracking import LoggedRun, Tracker
 from traces_core.metrics import numbers_of
 from traces_core.project import Project
 from traces_core.store import Artifact
@@ -172,10 +173,10 @@ def _seed_run(
     scores: Artifact,
     row: Mapping[str, object],
     tags: Mapping[str, str],
-) -> TrackedRun:
+) -> LoggedRun:
     """The MLflow run of one stream and seed: settings, curve where there is one, numbers and weights."""
 
-    def fill(run: TrackedRun) -> None:
+    def fill(run: RunLog) -> None:
         settings = SETTINGS.model_dump(mode="json", exclude={"seeds"})
         run.params({"seed": row["seed"], **settings})
         for point in learned.facts.get("curve", ()):

@@ -41,7 +41,7 @@ def _evaluated(
 
 
 def test_every_sensor_runs_from_the_start() -> None:
-    assert [sensor.name for sensor in SENSORS] == ["when_out_of_date", "inbox"]
+    assert [sensor.name for sensor in SENSORS] == ["when_out_of_date", "inbox", "mlflow_is_back"]
     assert {sensor.default_status for sensor in SENSORS} == {dg.DefaultSensorStatus.RUNNING}
 
 

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import math
+import shutil
+import sqlite3
 import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 from threading import Barrier
 from typing import TYPE_CHECKING
@@ -17,6 +20,7 @@ import polars as pl
 import pytest
 
 from pipelines.mlflow_links import mlflow_run
+from pipelines.tracked_run import RunLog
 from pipelines.tracking import BENCHMARKS, TRAININGS, TrackedRun, Tracker, flattened
 
 if TYPE_CHECKING:
@@ -145,8 +149,9 @@ def test_nested_names_are_joined_by_dots() -> None:
 def test_a_recipe_has_one_finished_run_and_one_that_failed_is_filled_again(tracker: Tracker) -> None:
     filled = []
 
-    def fill(run: TrackedRun) -> None:
-        filled.append(run.run_id)
+    def fill(run: RunLog) -> None:
+        filled.append(run)
+        run.metrics({"filling": len(filled)})
         if len(filled) == 1:
             raise ZeroDivisionError
 
@@ -155,9 +160,14 @@ def test_a_recipe_has_one_finished_run_and_one_that_failed_is_filled_again(track
 
     with pytest.raises(ZeroDivisionError):
         ask("a1")
-    assert ask("a1") == ask("a1") == filled[1]
-    assert ask("b2") == filled[2]
+    first = ask("a1")
+    assert ask("a1") == first
+    second = ask("b2")
     assert len(filled) == 3
+    assert [_run(tracker, one).data.metrics["filling"] for one in (first, second)] == [2, 3]
+    assert {_run(tracker, one).info.status for one in (first, second)} == {"FINISHED"}
+    assert len(tracker.client.search_runs([tracker.experiment(TRAININGS)])) == 2
+    assert not list(tracker.spool.folder.glob("*-*"))
 
 
 def test_more_parameters_than_a_server_takes_at_once_are_all_kept(tracker: Tracker) -> None:
@@ -228,3 +238,40 @@ def test_two_runs_that_name_one_data_set_at_once_both_have_it(tracker: Tracker) 
     tracker.experiment(BENCHMARKS)
     with ThreadPoolExecutor(4) as pool:
         assert list(pool.map(name_it, range(4))) == [list("abcdefgh")] * 4
+
+
+def test_a_copied_checkout_reads_and_writes_its_own_artifacts(tracker: Tracker, tmp_path: Path) -> None:
+    """The old one is still there, and nothing of it is read or written any more."""
+    (tmp_path / "old").mkdir()
+    shutil.copyfile(tracker.database, tmp_path / "old" / "mlruns.db")
+    old = Tracker(tmp_path / "old")
+    first = old.once("one", {"recipe": "moved1"}, lambda run: run.content("a.json", {"from": "old"}))
+    card = {"space": "s"}
+    model = tmp_path / "model"
+    _save_model(model)
+    old.add(
+        "moved1", ("detector", "c1"),
+        lambda run: run.model(model, name="t", about="", card=card, tags={"recipe": "c1"}),
+    )  # fmt: skip
+    shutil.copytree(tmp_path / "old", tmp_path / "new")
+    before = {path: path.stat().st_mtime_ns for path in (tmp_path / "old").rglob("*")}
+    (tmp_path / "old").chmod(0o000)
+    new = Tracker(tmp_path / "new")
+    new.once("two", {"recipe": "moved2"}, lambda run: run.content("b.json", {"from": "new"}))
+    assert [one.path for one in new.client.list_artifacts(first.run_id)] == ["a.json"]
+    uri = new.client.get_model_version_download_uri("t", "1")
+    (tmp_path / "old").chmod(0o755)
+    assert uri.startswith((tmp_path / "new" / "mlartifacts").as_uri())
+    assert {path: path.stat().st_mtime_ns for path in (tmp_path / "old").rglob("*")} == before
+    assert list((tmp_path / "new" / "mlartifacts").rglob("b.json"))
+    with closing(sqlite3.connect(tmp_path / "new" / "mlruns.db")) as connection:
+        dump = "\n".join(connection.iterdump())
+    assert str(tmp_path / "new") in dump
+    assert str(tmp_path / "old") not in dump
+
+
+def _save_model(folder: Path) -> None:
+    from mlflow.models import Model
+
+    folder.mkdir()
+    Model().save(str(folder / "MLmodel"))
