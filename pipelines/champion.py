@@ -84,13 +84,13 @@ def promote(
         judge_waiting(project, tracker, but=version)
         verdict = _judge(tracker, project, row, version)
     except AwayError:
-        return replace(run, facts={"version": str(version.version), "gate": WAITS})
+        return replace(run, run_id=version.run_id, facts={"version": str(version.version), "gate": WAITS})
     if verdict.is_passed:
         gate = f"is the champion: {verdict.reason}"
     else:
         alias = f"MlflowClient().set_registered_model_alias({NAME!r}, {ALIAS!r}, {str(version.version)!r})"
         gate = f"is not the champion: {verdict.reason}. To make it the champion all the same: {alias}"
-    return replace(run, facts={"version": str(version.version), "gate": gate})
+    return replace(run, run_id=version.run_id, facts={"version": str(version.version), "gate": gate})
 
 
 def log_waiting(project: Callable[[], Project], tracker: Tracker) -> int:
@@ -150,6 +150,8 @@ def _judge(tracker: Tracker, project: Project, row: Row, version: ModelVersion) 
         decided["baseline"] = str(version.version if is_bar else bar.version)
     for name, value in decided.items():
         client.set_model_version_tag(NAME, version.version, name, value)
+    for name in ("gate", "gate_reason"):
+        client.set_tag(version.run_id, name, decided[name])
     if verdict.is_passed:
         client.set_registered_model_alias(NAME, ALIAS, version.version)
     return verdict

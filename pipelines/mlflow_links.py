@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 
 import dagster as dg
 
+from pipelines.links import dagster_run
 from pipelines.resources import git_commit
 from pipelines.tracking import LoggedRun, Tracker, WaitingRun
 
@@ -23,7 +24,7 @@ WAITS = "waits on disk: MLflow does not answer, and gets it later"
 def mlflow_run(
     context: dg.AssetExecutionContext, tracker: Tracker, recipe: str, log: Log
 ) -> dict[str, dg.MetadataValue]:
-    """Metadata that name the MLflow run of a recipe: a link where a server shows it, else its id.
+    """Metadata that name the MLflow run of a recipe: a link to its page, as `make ui` shows it.
 
     Parameters
     ----------
@@ -37,7 +38,11 @@ def mlflow_run(
     if is_there and before.get("recipe") == recipe and before.get("mlflow_store") == tracker.place:
         metadata = {name: text for name, text in before.items() if name.startswith("mlflow_")}
     else:
-        came_from = {"dagster_run": context.run.run_id, "git_commit": git_commit()}
+        came_from = {
+            "dagster_run": context.run.run_id,
+            "dagster_url": dagster_run(context.run.run_id),
+            "git_commit": git_commit(),
+        }
         run = log(came_from)
         link = WAITS if isinstance(run, WaitingRun) else tracker.link(run.run_id)
         metadata = {"mlflow_run": link, "mlflow_store": tracker.place}

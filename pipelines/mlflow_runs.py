@@ -12,11 +12,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import polars as pl
+import yaml
 
+from pipelines.resources import last_commit
 from pipelines.tracked_run import RunLog, flattened
 from pipelines.tracking import TRAININGS, LoggedRun, Tracker
 from pipelines.versioning import dvc_revision
 from traces_core.metrics import columns_of, numbers_of
+from traces_core.metrics.promotion import Verdict
 from traces_core.project import Project
 from traces_core.report.markdown import number_columns, table
 from traces_core.report.model import label
@@ -26,10 +29,13 @@ from traces_core.steps import bank as bank_step
 from traces_core.steps import benchmark
 from traces_core.steps import footage as footage_step
 from traces_core.steps.adapters import training_picture
-from traces_core.steps.wiring import Artifacts
+from traces_core.steps.wiring import STEPS, Artifacts
 from traces_core.store import Artifact
+from traces_core.store.code import code_of
+from traces_core.store.digest import digest
 from traces_core.streams.calibration import Calibration
 from traces_core.streams.table import LATE, in_order
+from traces_core.text.catalog import context_files
 
 Row = Mapping[str, Any]
 Made = Mapping[str, Any] | Artifacts
@@ -63,13 +69,16 @@ def benchmark_run(
     made
         What it was measured on and with, by name of the artifact.
     """
+    own = {**artifact_tags(measured, tags), "kind": "benchmark"}
 
     def fill(run: RunLog) -> None:
         metrics = measured.read()
         rows = metrics["rows"]
-        run.params({"stream": LATE, **_encoders(project), **project.settings.model_dump(mode="json")})
+        run.params({"stream": LATE, **made_of(project, made), **_settings(project.settings)})
+        run.content("params.yaml", _as_yaml(project.settings))
         run.tags({name.replace(" ", "_"): value for name, value in metrics["provenance"].items()})
-        run.tags({"mlflow.note.content": _note(rows)})
+        run.tags({"mlflow.note.content": f"{came_from(own)}\n\n{_note(rows)}"})
+        run.tags({"catalog_commit": last_commit(project.machine.catalog)})
         run.metrics(_numbers(next(row for row in rows if row["stream"] == LATE)))
         run.metrics({row["stream"]: {**_numbers(row), "class": class_aucs(row)} for row in rows})
         run.metrics({"baseline": {one["baseline"]: one["auc"] for one in benchmark.baseline_rows(rows)}})
@@ -77,8 +86,32 @@ def benchmark_run(
         _kept(run, made, rows)
         run.content("benchmark.json", metrics)
 
-    own = {**artifact_tags(measured, tags), "kind": "benchmark"}
     return tracker.once(_title(project.settings, measured), own, fill)
+
+
+def candidate_run(
+    tracker: Tracker, project: Project, seed: int, verdict: Verdict, tags: Mapping[str, str]
+) -> LoggedRun:
+    """The run of a bank of another seed that was judged, taken or not.
+
+    Parameters
+    ----------
+    project
+        Its settings are those of the present bank.
+    """
+    other = project.variant(writing__seed=seed)
+    made = Artifacts(other)
+    recipe = digest([made["trace_index"].recipe, verdict.reason])
+    decided = {"gate": "passed" if verdict.is_passed else "kept aside", "gate_reason": verdict.reason}
+    own = {**tags, **decided, "recipe": recipe, "kind": "candidate"}
+
+    def fill(run: RunLog) -> None:
+        run.params({"seed": seed, "stream": LATE, **made_of(other, made), **_settings(other.settings)})
+        run.content("params.yaml", _as_yaml(other.settings))
+        run.tags({"mlflow.note.content": f"{came_from(own)}\n\n{decided['gate']}: {verdict.reason}"})
+        run.metrics({**verdict.new, "baseline": verdict.baseline})
+
+    return tracker.once(f"bank of seed {seed}: {decided['gate']}", own, fill)
 
 
 def ablation_runs(
@@ -87,7 +120,10 @@ def ablation_runs(
     """The run of the benchmark that was varied, with a child for each row of an ablation."""
     name = ablation.key
     own = {**artifact_tags(ablation, tags), "kind": "ablation"}
-    base = flattened(project.settings.model_dump(mode="json"))
+    measured_rows = ablation.read()["rows"]
+    varied = {setting for row in measured_rows for setting in row.get("settings", {})}
+    every = flattened(project.settings.model_dump(mode="json"))
+    base = {**_settings(project.settings), **{one: every[one] for one in varied & every.keys()}}
     rows = [
         {
             "title": f"{name}: {row['variant']}, {row['stream']}{seed_suffix(row)}",
@@ -95,7 +131,7 @@ def ablation_runs(
             "metrics": {**_numbers(row), "class": class_aucs(row)},
             "tags": own,
         }
-        for row in ablation.read()["rows"]
+        for row in measured_rows
     ]
     benchmark_run(tracker, project, measured, Artifacts(project.variant()), tags)
     return tracker.add(
@@ -118,6 +154,51 @@ def report_in_run(
 def artifact_tags(artifact: Artifact, tags: Mapping[str, str]) -> dict[str, str]:
     """The tags of a run, with those that name the artifact it is about."""
     return {**tags, "recipe": artifact.recipe, "dvc_revision": dvc_revision(artifact.path)}
+
+
+def made_of(project: Project, made: Made) -> dict[str, str]:
+    """What tells two results apart, one fingerprint each: MLflow's comparison shows which of them differ."""
+    corpora = {one.key: one.fingerprint for one in made["trace_corpus"]}
+    files = context_files(project.machine.catalog, project.settings.corpus.contexts)
+    return {
+        "bank": made["trace_index"].fingerprint,
+        "catalog": digest({name: file.read_text(encoding="utf-8") for name, file in files.items()}),
+        "code": digest({name: code_of(step) for name, step in STEPS.items()}),
+        "corpus": digest(corpora),
+        **{f"context.{name}": fingerprint for name, fingerprint in corpora.items()},
+        "footage": made["videos"].fingerprint,
+        "fusion": made["adapters"].fingerprint,
+        "ground_truth": made["annotations"].fingerprint,
+        **_encoders(project),
+    }
+
+
+COMPARED = (
+    "clip.model", "scoring.k", "timesformer.model", "timesformer.window_frames", "training.fusion.kind",
+)  # fmt: skip
+"""Settings that every run shows, so that a plot over them has all runs."""
+
+
+def _settings(settings: Settings) -> dict[str, Any]:
+    """Settings that are not their defaults, and those that are always compared; all are in params.yaml."""
+    every = flattened(settings.model_dump(mode="json"))
+    defaults = Settings(corpus={"contexts": settings.corpus.contexts})
+    usual = flattened(defaults.model_dump(mode="json"))
+    return {name: value for name, value in every.items() if name in COMPARED or value != usual.get(name)}
+
+
+def _as_yaml(settings: Settings) -> bytes:
+    return yaml.safe_dump(settings.model_dump(mode="json"), sort_keys=True).encode()
+
+
+def came_from(tags: Mapping[str, str]) -> str:
+    """Where a run came from, as a line of Markdown."""
+    page, run = tags.get("dagster_url"), tags.get("dagster_run", "")
+    lines = [f"Dagster run [{run[:8]}]({page})" if page else ""]
+    lines += [
+        f"{name.replace('_', ' ')} `{tags[name]}`" for name in ("git_commit", "dvc_revision") if name in tags
+    ]
+    return ", ".join(line for line in lines if line)
 
 
 def _title(settings: Settings, measured: Artifact) -> str:

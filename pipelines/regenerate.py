@@ -15,6 +15,8 @@ from pydantic import Field
 
 from pipelines.automation import LLM
 from pipelines.champion import ChampionError, baseline, promote
+from pipelines.links import dagster_run
+from pipelines.mlflow_runs import candidate_run
 from pipelines.reporting import table
 from pipelines.resources import ProjectResource, TrackerResource
 from pipelines.tracking import Tracker
@@ -55,15 +57,17 @@ def try_new_bank(
         )
     seed = opened.settings.writing.seed + 1 if config.seed is None else config.seed
     champion, change = "not asked", None
+    tags = {"dagster_run": context.run_id, "dagster_url": dagster_run(context.run_id)}
     try:
         verdict = judged(opened, seed, *baseline(opened, tracker.open()))
         change = change_of(opened, seed, is_measured=bool(verdict.new))
+        candidate_run(tracker.open(), opened, seed, verdict, tags)
     except ChampionError as error:
         verdict = Verdict(False, str(error), {}, {})
     if verdict.is_passed:
         folder = Path(project.params or os.environ.get(PARAMS_VARIABLE) or project_root())
         take(folder, seed, lambda: walk_as_job(context, DEMO))
-        champion = _promoted(project.open(), tracker.open(), {"dagster_run": context.run_id})
+        champion = _promoted(project.open(), tracker.open(), tags)
     _say(context, opened, seed, verdict, champion, change)
 
 

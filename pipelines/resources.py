@@ -56,6 +56,14 @@ def git_commit() -> str:
         return "unknown"
 
 
+def last_commit(folder: Path) -> str:
+    """The last commit that changed a folder; `unknown` outside git."""
+    try:
+        return _git("log", "-1", "--format=%h", "--", str(folder.resolve())) or "unknown"
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+
+
 def _git(*arguments: str) -> str:
     done = subprocess.run(
         ["git", "-C", str(project_root()), *arguments], capture_output=True, text=True, check=True

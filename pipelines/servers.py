@@ -8,9 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from pipelines.links import HOST, dagster_port, mlflow_port
 from pipelines.resources import TrackerResource
-
-HOST = "127.0.0.1"
 
 
 def main() -> int:
@@ -19,7 +18,6 @@ def main() -> int:
     MLflow is not started where its runs go to a server that somebody else runs.
     """
     scripts = Path(sys.executable).parent
-    dagster_port, mlflow_port = os.environ.get("DAGSTER_PORT", "3000"), os.environ.get("MLFLOW_PORT", "5000")
     tracker = TrackerResource().open()
     store = {"MLFLOW_BACKEND_STORE_URI": tracker.uri}  # not on the command line, where everybody sees it
     quiet = {
@@ -27,18 +25,27 @@ def main() -> int:
         **store,
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
     }  # 2 processes instead of 15
-    dagster = [str(scripts / "dg"), "dev", "--host", HOST, "--port", dagster_port]
+    dagster = [str(scripts / "dg"), "dev", "--host", HOST, "--port", dagster_port()]
     commands = [(dagster, quiet)]
-    print(f"Dagster  http://{HOST}:{dagster_port}   (ready in about 20 s)")
+    print(f"Dagster  http://{HOST}:{dagster_port()}   (ready in about 20 s)")
     if tracker.place.startswith("http"):
         print(f"MLflow   {tracker.place}   (runs already, by MLFLOW_TRACKING_URI)", flush=True)
     else:
-        server = [str(scripts / "mlflow"), "server", "--host", HOST, "--port", mlflow_port, "--workers", "1"]
+        server = [
+            str(scripts / "mlflow"),
+            "server",
+            "--host",
+            HOST,
+            "--port",
+            mlflow_port(),
+            "--workers",
+            "1",
+        ]
         _ = tracker.client  # makes the tables, and brings along what was moved
         store = {"MLFLOW_BACKEND_STORE_URI": tracker.uri}  # on the command line everybody would see it
         command = [*server, "--artifacts-destination", str(tracker.artifacts)]
         commands.append((command, {**quiet, **store}))
-        print(f"MLflow   http://{HOST}:{mlflow_port}   (ready in about 20 s)", flush=True)
+        print(f"MLflow   http://{HOST}:{mlflow_port()}   (ready in about 20 s)", flush=True)
     running = [subprocess.Popen(command, env=own) for command, own in commands]
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     try:

@@ -178,14 +178,31 @@ class TrackedRun(RunLog):
             return
         if not client.search_registered_models(named, max_results=1):
             client.create_registered_model(name, description=about)
-        logged = self._logged_model(path, card, tags["recipe"])
+        run = self
+        if client.search_model_versions(f"{named} and run_id = '{self.run_id}'", max_results=1):
+            run = self._copied(tags["recipe"])
+        logged = run._logged_model(path, card, tags["recipe"])
         client.create_model_version(
             name,
             source=logged.artifact_location,  # `models:/<id>` would be looked up in MLflow's global store
-            run_id=self.run_id,
+            run_id=run.run_id,
             model_id=logged.model_id,
             tags=dict(tags),
         )
+
+    def _copied(self, recipe: str) -> TrackedRun:
+        """A child with the parameters and numbers of this run, for another model that it measured."""
+        measured = self.client.get_run(self.run_id)
+        made = self.client.create_run(
+            measured.info.experiment_id,
+            run_name=f"detector {recipe[:6]}",
+            tags={"kind": "detector", "recipe": recipe, "mlflow.parentRunId": self.run_id},
+        )
+        copied = TrackedRun(self.client, made.info.run_id)
+        copied.params(measured.data.params)
+        copied.metrics(measured.data.metrics)
+        self.client.set_terminated(copied.run_id, "FINISHED")
+        return copied
 
     def _logged_model(self, path: Path, card: Mapping[str, Any], recipe: str) -> LoggedModel:
         from mlflow.entities import LoggedModelOutput

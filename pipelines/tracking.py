@@ -17,6 +17,7 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from pipelines import links
 from pipelines.mlflow_store import BOUNDS, SqliteFile, public, uri_from_environment, without_secrets
 from pipelines.spool import Draft, Spool, Waiting
 from pipelines.tracked_run import TrackedRun, WaitingRun, flattened
@@ -154,14 +155,12 @@ class Tracker:
         return answer
 
     def link(self, run_id: str) -> str:
-        """The page of a run where a server shows it; else its id."""
-        if not self.place.startswith("http"):
-            return run_id
+        """The page of a run; its id where MLflow does not say what experiment it is of."""
         try:
             experiment = self.ask(lambda client: client.get_run(run_id)).info.experiment_id
         except AwayError:
             return run_id
-        return f"{self.place}/#/experiments/{experiment}/runs/{run_id}"
+        return links.mlflow_run(self.place, experiment, run_id)
 
     @contextlib.contextmanager
     def run(

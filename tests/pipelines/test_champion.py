@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from small_graph import made_bank
 
 from pipelines.champion import ALIAS, baseline, promote
 from pipelines.mlflow_model import NAME
-from pipelines.mlflow_runs import ablation_runs
+from pipelines.mlflow_runs import ablation_runs, benchmark_run
 from pipelines.tracking import TrackedRun, Tracker
 from traces_core.detector.saved import PARTS, SECTIONS, open_detector
 from traces_core.metrics.promotion import MEASURES, TOLERANCE, compare
@@ -235,3 +236,48 @@ def test_the_rows_of_an_ablation_are_children_of_the_benchmark_with_their_own_se
     ]
     assert steps == sorted(set(steps))
     assert len(steps) > 1
+
+
+def test_two_runs_that_differ_by_one_sentence_differ_in_what_it_changed_and_nothing_else(
+    tracker: Tracker, better_and_worse: tuple[Project, Project], tmp_path: Path
+) -> None:
+    project = better_and_worse[0]
+    catalog = Path(shutil.copytree(project.machine.catalog, tmp_path / "catalog"))
+    file = catalog / f"{project.settings.corpus.contexts[0]}.yaml"
+    sentence = yaml.safe_load(file.read_text())["normal"][0]
+    file.write_text(file.read_text().replace(sentence, f"{sentence} slowly", 1))
+    machine = project.machine.model_copy(update={"catalog": catalog})
+    edited = _with(replace(project, machine=machine), tmp_path)
+    params = []
+    for one in (project, edited):
+        made = Artifacts(one.variant())
+        run = benchmark_run(tracker, one, one.store.current("benchmark_metrics"), made, {})
+        params.append(tracker.client.get_run(run.run_id).data.params)
+        kept = [item.path for item in tracker.client.list_artifacts(run.run_id)]
+        assert "params.yaml" in kept
+    differ = {
+        name for name in params[0].keys() | params[1].keys() if params[0].get(name) != params[1].get(name)
+    }
+    assert {"bank", "catalog", "corpus", f"context.{file.stem}"} <= differ
+    assert not {"code", "footage", "space", "window_encoder", "ground_truth"} & differ
+    assert len(params[0]) < 80
+
+
+def test_a_run_has_one_version(
+    tracker: Tracker, better_and_worse: tuple[Project, Project], tmp_path: Path
+) -> None:
+    """Another detector that the same benchmark measures is a run of its own, with the same numbers."""
+    project = better_and_worse[0]
+    first = promoted(project, tracker)
+    made = Artifacts(project, {"adapters": project.store.current("adapters")})
+    card = made["detector_model"]
+    other = replace(card, recipe="another-recipe")
+    second = promote(
+        project, tracker, project.store.current("benchmark_metrics"), other, [made[name] for name in PARTS]
+    )
+    assert first.run_id != second.run_id
+    versions = tracker.client.search_model_versions(f"name = '{NAME}'")
+    assert len({one.run_id for one in versions}) == len(versions)
+    one, two = (tracker.client.get_run(run.run_id).data for run in (first, second))
+    assert one.metrics["auc"] == two.metrics["auc"]
+    assert two.tags["gate"] in ("passed", "kept aside")

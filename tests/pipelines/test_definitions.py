@@ -104,7 +104,7 @@ def test_the_jobs_that_people_look_for_are_there_and_described() -> None:
     jobs = {job.name: job for job in JOBS}
     assert {
         *("rebuild_bank", "score_footage", "benchmark", "pretrain_pocket", "demo"),
-        *("regenerate_bank", "write_bank", "score_inbox", "observe_sources"),
+        *("regenerate_bank", "write_bank", "score_inbox", "observe_sources", "log_waiting_runs"),
     } == set(jobs)
     assert all(len((job.description or "").split()) > 5 for job in jobs.values())
 

@@ -119,6 +119,27 @@ def test_the_page_says_what_the_bank_would_have_changed_taken_or_not(runs: TwoRu
     assert "fight" in facts["classes"]
 
 
+def test_every_bank_that_was_judged_is_a_run_of_mlflow_taken_or_not(runs: TwoRuns) -> None:
+    from mlflow.tracking import MlflowClient
+
+    client = MlflowClient(tracking_uri=f"sqlite:///{runs.home / 'mlruns.db'}")
+    experiment = client.get_experiment_by_name("traces").experiment_id
+    found = client.search_runs([experiment], "tags.kind = 'candidate'")
+    judged = {run.data.params["seed"]: run.data for run in found}
+    gates = {seed: data.tags["gate"] for seed, data in judged.items()}
+    assert gates == {str(BAD): "kept aside", str(GOOD): "passed"}
+    bad, good = judged[str(BAD)], judged[str(GOOD)]
+    assert bad.tags["gate_reason"] == runs.bad["reason"]
+    assert bad.metrics["auc"] == float(runs.bad["new_auc"])
+    differ = {
+        name
+        for name in bad.params.keys() | good.params.keys()
+        if bad.params.get(name) != good.params.get(name)
+    }
+    assert differ == {"bank", "context.street", "corpus", "seed", "writing.seed"}
+    assert len(bad.params) < 60
+
+
 def test_the_seed_is_written_where_people_see_it_and_no_other_byte_changes(runs: TwoRuns) -> None:
     text = (runs.home / "params.yaml").read_text()
     assert text.endswith(f"  maximum_cosine: 1.0\n  seed: {GOOD} # ours\n")

@@ -223,7 +223,11 @@ def test_a_materialization_links_to_its_run_and_asks_mlflow_once_a_recipe(tracke
     assert again["mlflow_gate"] == "passed"
     assert len(asked) == 2
     assert asked[0]["dagster_run"]
-    assert _run(tracker, str(first["mlflow_run"])).data.tags["recipe"] == "r1"
+    page, _, run_id = str(first["mlflow_run"]).rpartition("/runs/")
+    assert page.startswith("http://127.0.0.1:5000/#/experiments/")
+    tags = _run(tracker, run_id).data.tags
+    assert tags["recipe"] == "r1"
+    assert tags["dagster_url"] == f"http://127.0.0.1:3000/runs/{tags['dagster_run']}"
 
 
 def test_two_runs_that_name_one_data_set_at_once_both_have_it(tracker: Tracker) -> None:
