@@ -13,6 +13,7 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from typing import Any
 
 import dagster as dg
@@ -107,8 +108,10 @@ def _opened(body: Body, declared: Declared) -> Body:
             name: one.gather(given[_loaded_as(key)] for key in one.keys)
             for name, one in declared.inputs.items()
         }
+        watched = opened["tracker"].system.sampled() if "tracker" in opened else nullcontext()
         try:
-            return body(**beside, **opened, **named)
+            with watched:
+                return body(**beside, **opened, **named)
         except MixedVersionsError:
             if "project" not in opened:
                 raise

@@ -12,7 +12,7 @@ import logging
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from pipelines import links
 from pipelines.mlflow_store import BOUNDS, SqliteFile, public, uri_from_environment, without_secrets
 from pipelines.spool import Draft, Spool, Waiting
+from pipelines.system_metrics import SystemMetrics
 from pipelines.tracked_run import TrackedRun, WaitingRun, flattened
 from traces_core.errors import TracesError
 from traces_core.store.digest import digest
@@ -59,6 +60,8 @@ class Tracker:
     """Where runs go: MLFLOW_TRACKING_URI, else a SQLite file in the checkout."""
 
     root: Path
+    system: SystemMetrics = field(default_factory=SystemMetrics, compare=False)
+    """What the step that logs has taken of the machine."""
 
     @property
     def uri(self) -> str:
@@ -192,7 +195,12 @@ class Tracker:
 
         Where MLflow does not answer, it waits, and is logged later, exactly once.
         """
-        return self._written(Waiting(name, experiment, dict(tags)), fill)
+
+        def filled(run: Draft) -> None:
+            fill(run)
+            self.system.log(run)
+
+        return self._written(Waiting(name, experiment, dict(tags)), filled)
 
     def add(
         self,

@@ -234,7 +234,9 @@ def test_each_row_is_a_run_of_mlflow(
     assert done.success
     client = MlflowClient(tracking_uri=Tracker(tmp_path).uri)
     runs = client.search_runs([client.get_experiment_by_name(EXPERIMENT).experiment_id])
-    variants = {(run.data.params["table"], run.data.params["variant"]) for run in runs if run.data.metrics}
+    rows = [run.data for run in runs if "mlflow.parentRunId" in run.data.tags]
+    assert all(row.metrics for row in rows)
+    variants = {(row.params["table"], row.params["variant"]) for row in rows}
     assert len(variants) == 3 + 2
     assert len(runs) == 1 + len(variants)
 

@@ -19,6 +19,7 @@ import dagster as dg
 import polars as pl
 import pytest
 
+from pipelines import system_metrics
 from pipelines.mlflow_links import mlflow_run
 from pipelines.tracked_run import RunLog
 from pipelines.tracking import BENCHMARKS, TRAININGS, TrackedRun, Tracker, flattened
@@ -279,3 +280,24 @@ def _save_model(folder: Path) -> None:
 
     folder.mkdir()
     Model().save(str(folder / "MLmodel"))
+
+
+def test_a_run_says_what_its_step_took_of_the_machine(
+    tracker: Tracker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(system_metrics, "_EVERY_S", 0.1)
+    watched = Tracker(tracker.root)
+    began = time.time() * 1000
+    with watched.system.sampled():
+        time.sleep(0.35)
+        run = watched.once("watched", {"recipe": "watched"}, lambda run: run.metrics({"auc": 0.5}))
+    metrics = _run(tracker, run.run_id).data.metrics
+    assert {
+        "auc",
+        "system/cpu_utilization_percentage",
+        "system/system_memory_usage_megabytes",
+    } <= metrics.keys()
+    seen = _client(tracker).get_metric_history(run.run_id, "system/cpu_utilization_percentage")
+    assert [point.step for point in seen] == list(range(len(seen)))
+    assert len(seen) >= 3
+    assert began <= min(point.timestamp for point in seen)
