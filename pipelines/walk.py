@@ -16,6 +16,7 @@ import dagster as dg
 from dagster._core.definitions.job_base import InMemoryJob
 from dagster._core.execution.api import execute_run_iterator
 from dagster._core.storage.tags import PARTITION_NAME_TAG
+from dagster._core.utils import make_new_run_id
 
 from pipelines.champion import log_waiting
 from pipelines.declared import Part
@@ -127,7 +128,7 @@ def _new_runs(plan: Plan, done: Mapping[Part, str]) -> list[Run]:
 
 def walk_as_job(context: dg.OpExecutionContext, selection: str) -> int:
     """Walk a part of the graph within a job, whose log names each run; the number of runs."""
-    context.instance.add_run_tags(context.run_id, {PROCESS: walker()})
+    context.instance.add_run_tags(context.run_id, {PROCESS: walker(context.run_id)})
 
     def tell(run: Run, done: int, of: int) -> None:
         context.log.info(f"{done + 1} of {of} at most: {run}")
@@ -138,19 +139,29 @@ def walk_as_job(context: dg.OpExecutionContext, selection: str) -> int:
 def is_walked(instance: dg.DagsterInstance) -> bool:
     """Whether somebody walks the graph just now: then nobody else needs to ask for a part of it."""
     end_the_dead(instance)
-    return any(PROCESS in run.tags for run in instance.get_runs(dg.RunsFilter(statuses=UNDER_WAY)))
+    return any(map(_process_of, instance.get_runs(dg.RunsFilter(statuses=UNDER_WAY))))
 
 
-def walker() -> str:
-    """This machine and this process, as the value of the tag."""
-    return f"{socket.gethostname()}:{os.getpid()}"
+def walker(run_id: str) -> str:
+    """This machine, this process and a run of it, as the value of the tag.
+
+    With the run, since one that is executed again, from the UI, inherits the tags of the first.
+    """
+    return f"{socket.gethostname()}:{os.getpid()}:{run_id}"
+
+
+def _process_of(run: dg.DagsterRun) -> tuple[str, int] | None:
+    """Machine and process that walk a run; None where nobody does."""
+    machine, _, rest = run.tags.get(PROCESS, "").partition(":")
+    process, _, run_id = rest.partition(":")
+    return (machine, int(process)) if run_id == run.run_id else None
 
 
 def end_the_dead(instance: dg.DagsterInstance) -> None:
     """Mark runs of walks as failed whose process here is gone: a killed one cannot say so itself."""
     for run in instance.get_runs(dg.RunsFilter(statuses=UNDER_WAY)):
-        machine, _, process = run.tags.get(PROCESS, "").partition(":")
-        if machine == socket.gethostname() and not _lives(int(process)):
+        machine, process = _process_of(run) or (None, 0)
+        if machine == socket.gethostname() and not _lives(process):
             instance.report_run_failed(run, message="Its process is gone: somebody or something killed it.")
 
 
@@ -184,11 +195,16 @@ def begin(run: Run, instance: dg.DagsterInstance) -> tuple[dg.DagsterRun, Iterat
     """A run as one of the code location, and its events, which it gives while it is executed."""
     _, whole = _graph_and_job()
     job = whole.get_subset(asset_selection=frozenset(run.assets))
+    run_id = make_new_run_id()
     made = instance.create_run_for_job(
         job,
+        run_id=run_id,
         asset_selection=frozenset(run.assets),
         run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
-        tags={PROCESS: walker(), **({} if run.partition is None else {PARTITION_NAME_TAG: run.partition})},
+        tags={
+            PROCESS: walker(run_id),
+            **({} if run.partition is None else {PARTITION_NAME_TAG: run.partition}),
+        },
         remote_job_origin=remote_origin(whole.name),
         job_code_origin=code_origin(whole.name),
     )

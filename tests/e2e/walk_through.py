@@ -23,6 +23,7 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import yaml
@@ -34,6 +35,8 @@ from browser import MissingError, Page, browser  # noqa: E402
 from misbehaving_server import misbehaving  # noqa: E402
 from small_graph import PARAMS, street_fight, write_footage, write_lossless  # noqa: E402
 from weekly_writer import BAD, GOOD, WRITING, reply  # noqa: E402
+
+from pipelines.walk import PROCESS  # noqa: E402
 
 PICTURES = ROOT / "reports" / "e2e"
 
@@ -210,6 +213,63 @@ def _finished(instance: dg.DagsterInstance, job: str) -> list[dg.DagsterRun]:
     return list(instance.get_runs(dg.RunsFilter(job_name=job, statuses=[dg.DagsterRunStatus.SUCCESS])))
 
 
+def re_execute_and_backfill(page: Page, site: Site) -> None:
+    """A run of the terminal is on the Timeline and can be run again; partitions are backfilled."""
+    with site.instance() as instance:
+        made = [run for run in instance.get_runs() if PROCESS in run.tags and run.is_success]
+        if not made:
+            raise MissingError("no run of a terminal is there to be run again")
+        again = _ask(
+            site,
+            """mutation ($it: ReexecutionParams) { launchRunReexecution(reexecutionParams: $it) {
+            __typename ... on LaunchRunSuccess { run { runId } } ... on PythonError { message } } }""",
+            {"parentRunId": made[0].run_id, "strategy": "ALL_STEPS"},
+        )["launchRunReexecution"]
+        if again["__typename"] != "LaunchRunSuccess":
+            raise MissingError(f"a run of a terminal cannot be run again: {again}")
+        run_id = again["run"]["runId"]
+        _until(lambda: _has_succeeded(instance, run_id), "what was run again did not succeed", 300)
+        shards = ["shard-00", "shard-01"]
+        begun = _ask(
+            site,
+            """mutation ($it: LaunchBackfillParams!) { launchPartitionBackfill(backfillParams: $it) {
+            __typename ... on LaunchBackfillSuccess { backfillId } ... on PythonError { message } } }""",
+            {"assetSelection": [{"path": ["anomaly_scores"]}], "partitionNames": shards},
+        )["launchPartitionBackfill"]
+        if begun["__typename"] != "LaunchBackfillSuccess":
+            raise MissingError(f"no backfill: {begun}")
+        backfill = begun["backfillId"]
+        of_it = dg.RunsFilter(tags={"dagster/backfill": backfill})
+
+        def is_done() -> bool:
+            return sum(run.is_success for run in instance.get_runs(of_it)) == len(shards)
+
+        _until(is_done, "the backfill did not end", 400)
+    page.open(f"{site.ui}/runs/{run_id}", "Success", made[0].run_id[:8])
+    page.picture("run-again")
+    page.open(f"{site.ui}/overview/activity/timeline", "Timeline")
+    page.picture("timeline", rest_s=4.0)
+    page.open(f"{site.ui}/runs/b/{backfill}", "anomaly_scores")
+    page.picture("backfill", rest_s=3.0)
+
+
+def _has_succeeded(instance: dg.DagsterInstance, run_id: str) -> bool:
+    run = instance.get_run_by_id(run_id)
+    return run is not None and run.is_success
+
+
+def _ask(site: Site, query: str, it: dict[str, Any]) -> dict[str, Any]:
+    """What Dagster's GraphQL answers, as its UI asks it."""
+    body = json.dumps({"query": query, "variables": {"it": it}}).encode()
+    asked = urllib.request.Request(f"{site.ui}/graphql", body, {"Content-Type": "application/json"})
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    with opener.open(asked, timeout=120) as answer:
+        content = json.load(answer)
+    if content.get("errors"):
+        raise MissingError(str(content["errors"]))
+    return dict(content["data"])
+
+
 def drop_a_video(page: Page, site: Site) -> None:
     """A video in the inbox is scored without a click, and found in Dagster and in reports/."""
     write_lossless(site.folder / "inbox" / "yard.mkv", street_fight(32))
@@ -332,6 +392,7 @@ STEPS = (
     look_at_what_was_made,
     materialize_by_clicking,
     launch_a_job,
+    re_execute_and_backfill,
     drop_a_video,
     edit_a_sentence,
     break_a_gate,

@@ -10,6 +10,7 @@ from pathlib import Path
 import dagster as dg
 import openai
 import pytest
+from dagster._core.utils import make_new_run_id
 
 from pipelines.automation import a_disk_is_away, a_model_is_away, tried_again
 from pipelines.definitions import defs
@@ -56,12 +57,25 @@ def test_a_walk_is_seen_while_its_process_lives() -> None:
     sleeper = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
     with dg.DagsterInstance.ephemeral() as instance:
         assert not is_walked(instance)
-        tag = f"{walker().split(':')[0]}:{sleeper.pid}"
-        run = instance.create_run_for_job(job, status=dg.DagsterRunStatus.STARTED, tags={PROCESS: tag})
+        run_id = make_new_run_id()
+        tags = {PROCESS: f"{walker(run_id).split(':')[0]}:{sleeper.pid}:{run_id}"}
+        started = dg.DagsterRunStatus.STARTED
+        run = instance.create_run_for_job(job, run_id=run_id, status=started, tags=tags)
         assert is_walked(instance)
         sleeper.communicate(b"\n")
         assert not is_walked(instance)
         assert instance.get_run_by_id(run.run_id).status == dg.DagsterRunStatus.FAILURE
+
+
+def test_a_run_of_a_walk_that_somebody_executes_again_is_nobodys_walk() -> None:
+    """It inherits the tags of the first: whose process is gone, which is no reason to end the second."""
+    job = defs.resolve_job_def("rebuild_bank")
+    with dg.DagsterInstance.ephemeral() as instance:
+        first = make_new_run_id()
+        tags = {PROCESS: f"{walker(first).split(':')[0]}:999999999:{first}"}
+        again = instance.create_run_for_job(job, status=dg.DagsterRunStatus.STARTED, tags=tags)
+        assert not is_walked(instance)
+        assert instance.get_run_by_id(again.run_id).status == dg.DagsterRunStatus.STARTED
 
 
 # what is tried again

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 import pytest
 import yaml
+from dagster._core.utils import make_new_run_id
 
 from pipelines.automation import LOOK_EVERY
 from pipelines.declared import Part
@@ -171,8 +172,12 @@ def test_a_red_gate_holds_back_what_is_below_it_until_its_part_changes(synced: S
 
 
 def test_nothing_is_asked_for_while_the_graph_is_walked(synced: Site) -> None:
+    run_id = make_new_run_id()
     run = synced.instance.create_run_for_job(
-        defs.resolve_job_def("rebuild_bank"), status=dg.DagsterRunStatus.STARTED, tags={PROCESS: walker()}
+        defs.resolve_job_def("rebuild_bank"),
+        run_id=run_id,
+        status=dg.DagsterRunStatus.STARTED,
+        tags={PROCESS: walker(run_id)},
     )
     _reword(synced)
     assert _tick(synced)[0] == set()
