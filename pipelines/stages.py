@@ -99,7 +99,7 @@ def _stage(name: str, about: Mapping[str, Any]) -> Stage:
 
 def declared(stage: Stage, profile: str = "") -> dict[str, list[str]]:
     """`params`, `deps` and `outs` of a stage as its assets declare them."""
-    from pipelines.asset import DECLARED
+    from pipelines.declared import DECLARED
 
     own, data = stage.assets(), folder("data", profile)
     made = [DECLARED[key] for key in own]
