@@ -191,7 +191,7 @@ def _names(edited: Sequence[str], site: Site) -> tuple[str, ...]:
     return tuple(f"{file.name} {hashlib.sha256(file.read_bytes()).hexdigest()}" for file in files)
 
 
-@any_order(40)
+@any_order(25)
 @given(operations(FootageSite, EDITS, most=5))
 @example([("edit", ("one", "bright")), ("run", ("videos", "")), ("run", ("anomaly_scores", "shard-00"))])
 @example(

@@ -46,10 +46,6 @@ def _dg(home: Path, *arguments: str, cwd: Path = ROOT) -> str:
     return done.stdout
 
 
-def test_the_definitions_are_found_and_sound(home: Path) -> None:
-    assert "successfully" in _dg(home, "check", "defs").lower()
-
-
 def test_every_definition_is_listed(home: Path) -> None:
     defs = json.loads(_dg(home, "list", "defs", "--json"))
     names = {kind: {one.get("name") or one["asset_key"] for one in some} for kind, some in defs.items()}
