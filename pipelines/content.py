@@ -51,7 +51,11 @@ def _table(rows: pl.LazyFrame) -> dict[str, Any]:
 
 def _plain(row: dict[str, Any]) -> dict[str, str | int | float | bool]:
     """A row as the UI takes it: nothing nested, nothing missing, nothing longer than a cell."""
-    return {
-        name: one if isinstance(one, int | float) else "" if one is None else str(one)[:LONGEST]
-        for name, one in row.items()
-    }
+    return {name: _cell(one) for name, one in row.items()}
+
+
+def _cell(value: Any) -> str | int | float | bool:
+    """A value of a table; an id beyond 2**53 as text, which a browser would round."""
+    if isinstance(value, float) or (isinstance(value, int) and abs(value) < 2**53):
+        return value
+    return "" if value is None else str(value)[:LONGEST]
