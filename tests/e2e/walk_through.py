@@ -299,7 +299,7 @@ def edit_a_sentence(page: Page, site: Site) -> None:
         raise MissingError(f"runs that nobody asked for, or in another order: {made}")
     page.open(f"{site.ui}/runs", "trace_corpus")
     page.picture("runs-of-an-edit")
-    page.open(f"{site.ui}/assets/trace_embeddings?view=automation", "when out of date")
+    page.open(f"{site.ui}/assets/trace_embeddings?view=automation", "1 requested")
     page.picture("automation-of-an-asset", rest_s=3.0)
 
 
