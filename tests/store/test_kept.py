@@ -33,7 +33,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 def _forget() -> None:
     """As in a new process."""
     importlib.invalidate_caches()
-    kept._found.clear()
+    kept._on_disk.clear()
     for known in (kept.known, kept._path):
         known.cache_clear()
 
@@ -70,6 +70,15 @@ def test_a_changed_file_and_nothing_is_known(folder: Path, change: str) -> None:
     _forget()
     assert "two" not in kept.known((PACKAGE,))
     assert kept.known((PACKAGE,)) == {}
+
+
+def test_a_process_that_finds_out_nothing_new_writes_nothing(folder: Path) -> None:
+    _find_out("one")
+    [path] = folder.parent.rglob("closures.*.json")
+    written = path.stat().st_mtime_ns, path.stat().st_ino
+    assert kept.known((PACKAGE,)) == {"one": ["one"]}
+    kept.keep((PACKAGE,))
+    assert (path.stat().st_mtime_ns, path.stat().st_ino) == written
 
 
 def test_only_the_newest_state_is_kept(folder: Path) -> None:

@@ -17,8 +17,8 @@ from typing import Any
 from traces_core.store.digest import digest
 from traces_core.store.files import write_text
 
-_found: set[str] = set()
-"""What this process found out itself."""
+_on_disk: set[str] = set()
+"""What the file holds: all else was found out by this process."""
 
 
 @cache
@@ -26,21 +26,23 @@ def known(packages: tuple[str, ...]) -> dict[str, Any]:
     """Everything that is known of the code of some packages as they are now; add to it what is found out."""
     path = _path(packages)
     try:
-        return dict(json.loads(path.read_text(encoding="utf-8"))) if path is not None else {}
+        facts = dict(json.loads(path.read_text(encoding="utf-8"))) if path is not None else {}
     except (OSError, ValueError):
         return {}
+    _on_disk.update(facts)
+    return facts
 
 
 def keep(packages: tuple[str, ...]) -> None:
     """Write what is known, for the processes that follow; nothing where Python writes no bytecode."""
     path, facts = _path(packages), known(packages)
-    if path is None or sys.dont_write_bytecode or _found >= facts.keys():
+    if path is None or sys.dont_write_bytecode or _on_disk >= facts.keys():
         return
-    _found.update(facts)
+    _on_disk.update(facts)
     try:
-        for older in path.parent.glob(f"{path.name.partition('.')[0]}.*.json"):
-            older.unlink(missing_ok=True)
         write_text(path, json.dumps(facts))
+        for older in set(path.parent.glob(f"{path.name.partition('.')[0]}.*.json")) - {path}:
+            older.unlink(missing_ok=True)
     except OSError:  # a folder that belongs to somebody else: it is found out again
         return
 
