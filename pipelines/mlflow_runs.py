@@ -277,7 +277,7 @@ def _eventful(made: Made) -> bytes:
     calibration = Calibration.load(made["thresholds"])
     truth = benchmark.truth_of(videos, annotated)
     tracks = benchmark.tracks_of_set(videos, scores, calibration, "benchmark")
-    video = max(truth.videos, key=lambda name: len(truth.intervals[name]))
+    video = truth.most_eventful
     return score_curve(
         {stream: tracks[stream][video] for stream in in_order(tracks)},
         {stream: one.value for stream, one in calibration.thresholds.items()},
