@@ -25,20 +25,13 @@ class SystemMetrics:
     def __init__(self) -> None:
         self._samples: list[tuple[int, dict[str, Any]]] = []
         self._monitors: list[Any] = []
+        self._is_watched = False
         self._lock = threading.Lock()
 
     @contextlib.contextmanager
     def sampled(self) -> Iterator[None]:
-        """Within, the machine is watched."""
-        from mlflow.system_metrics.metrics.cpu_monitor import CPUMonitor
-        from mlflow.system_metrics.metrics.disk_monitor import DiskMonitor
-        from mlflow.system_metrics.metrics.gpu_monitor import GPUMonitor
-        from mlflow.system_metrics.metrics.network_monitor import NetworkMonitor
-
-        self._monitors = [CPUMonitor(), DiskMonitor(), NetworkMonitor()]
-        with contextlib.suppress(Exception):  # no NVIDIA driver here, which it says in several ways
-            self._monitors.append(GPUMonitor())
-        done = threading.Event()
+        """Within, the machine is watched; MLflow is loaded only where that takes longer than a sample."""
+        self._is_watched, done = True, threading.Event()
 
         def watch() -> None:
             while not done.wait(_EVERY_S):
@@ -54,6 +47,7 @@ class SystemMetrics:
 
     def _sample(self) -> None:
         with self._lock:
+            self._monitors = self._monitors or _monitors()
             seen: dict[str, Any] = {}
             for monitor in self._monitors:
                 monitor.collect_metrics()
@@ -63,7 +57,20 @@ class SystemMetrics:
 
     def log(self, run: RunLog) -> None:
         """Log what was seen so far, with this moment as the last sample."""
-        if self._monitors:
+        if self._is_watched:
             self._sample()
         for step, (at_ms, seen) in enumerate(self._samples):
             run.metrics({"system": seen}, step, at_ms)
+
+
+def _monitors() -> list[Any]:
+    """MLflow's own; importing them loads it, which takes seconds."""
+    from mlflow.system_metrics.metrics.cpu_monitor import CPUMonitor
+    from mlflow.system_metrics.metrics.disk_monitor import DiskMonitor
+    from mlflow.system_metrics.metrics.gpu_monitor import GPUMonitor
+    from mlflow.system_metrics.metrics.network_monitor import NetworkMonitor
+
+    monitors: list[Any] = [CPUMonitor(), DiskMonitor(), NetworkMonitor()]
+    with contextlib.suppress(Exception):  # no NVIDIA driver here, which it says in several ways
+        monitors.append(GPUMonitor())
+    return monitors
