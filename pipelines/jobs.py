@@ -80,9 +80,7 @@ def publish(context: dg.OpExecutionContext, project: ProjectResource) -> None:
 @dg.op(ins={"start": dg.In(dg.Nothing)})
 def tell_dvc(context: dg.OpExecutionContext, project: ProjectResource) -> None:
     """Record in DVC what was made, once a job and only where DVC is set up for it."""
-    opened = project.open()
-    wanted = versioning.is_wanted(opened)
-    context.log.info(versioning.commit(opened) if wanted else "DVC does not version this store.")
+    context.log.info(versioning.record(project.open()) or "Nothing new for DVC, or not its store.")
 
 
 @dg.op(out=dg.Out(dg.Nothing))

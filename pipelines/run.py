@@ -84,8 +84,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 write_docs(results, console)
         project = Project.here()
         versioning.end_stage(project)
-        if versioning.is_wanted(project) and not versioning.is_recorded(project):
-            console.print(versioning.commit(project), highlight=False)
+        recorded = versioning.record(project)
+        if recorded is not None:
+            console.print(recorded, highlight=False)
     except (GraphError, DamagedPackError, versioning.VersioningError) as error:
         console.print(f"[bold red]stopped[/bold red]\n{error}", highlight=False)
         return 1

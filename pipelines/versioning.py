@@ -166,6 +166,11 @@ def is_recorded(project: Project) -> bool:
     return file.is_file() and file.read_text(encoding="utf-8") == _state(project)
 
 
+def record(project: Project) -> str | None:
+    """What a job and a command end with: `commit`, where that is wanted and something has changed."""
+    return commit(project) if is_wanted(project) and not is_recorded(project) else None
+
+
 def _state(project: Project) -> str:
     """Digest of what is current, and of the size and the time of what stages depend on."""
     root, store = project_root(), project.store.root
