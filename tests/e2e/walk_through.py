@@ -297,7 +297,7 @@ def edit_a_sentence(page: Page, site: Site) -> None:
     print("".join(f"    {one}\n" for one in made), end="")
     if len(made) != len(set(made)) or "trace_corpus" not in made[0] or "benchmark_report" not in made[-1]:
         raise MissingError(f"runs that nobody asked for, or in another order: {made}")
-    page.open(f"{site.ui}/runs", "trace_corpus")
+    page.open(f"{site.ui}/runs", "trace_index")
     page.picture("runs-of-an-edit")
     page.open(f"{site.ui}/assets/trace_embeddings?view=automation", "1 requested")
     page.picture("automation-of-an-asset", rest_s=3.0)
@@ -410,14 +410,14 @@ STEPS = (
 )
 
 
-def main() -> int:
-    """Every step, and where the pictures are."""
+def main(names: list[str]) -> int:
+    """Every step, or those named, and where the pictures are."""
     shutil.rmtree(PICTURES, ignore_errors=True)
     with tempfile.TemporaryDirectory(prefix="traces-e2e-") as folder, misbehaving(reply) as writer:
         site = make_site(Path(folder), writer.url)
         try:
             with served(site), browser(PICTURES) as page:
-                for step in STEPS:
+                for step in [one for one in STEPS if not names or one.__name__ in names]:
                     print(f"{step.__name__.replace('_', ' ')}", flush=True)
                     step(page, site)
         except BaseException:
@@ -428,4 +428,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    raise SystemExit(main(sys.argv[1:]))
