@@ -76,7 +76,7 @@ def test_a_selection_by_chapter_needs_no_number() -> None:
 def test_what_asks_a_model_and_what_computes_wait_in_pools_of_their_own() -> None:
     pools = {_name(node): node.pools for node in MADE if node.pools}
     assert pools["trace_corpus"] == {LLM}
-    assert {pools[name].copy().pop() for name in ("video_features", "adapters", "anomaly_scores")} == {GPU}
+    assert {pools[name].copy().pop() for name in ("video_features", "adapters", "trace_embeddings")} == {GPU}
     assert set().union(*pools.values()) == {GPU, LLM}
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from safetensors.numpy import load_file
+
 from traces_core.bank.bank import Bank
 from traces_core.context_aware.saved import ModelEncoders, load_model
 from traces_core.context_aware.scoring import ContextScorer
@@ -9,19 +11,28 @@ from traces_core.encoders.base import ImageEncoder
 from traces_core.encoders.clip import ClipEncoder
 from traces_core.encoders.settings import ClipSettings
 from traces_core.encoders.timesformer import TimesformerEncoder
-from traces_core.fusion.saved import load_fusion
+from traces_core.fusion.saved import LABELS, load_fusion
 from traces_core.fusion.window_fusion import WindowFusion
 from traces_core.project import Project
 from traces_core.store import Artifact
 from traces_core.streams.scorer import BankScorer
+from traces_core.types import Array
 
 
 def bank_scorer(project: Project, index: Artifact, learned: Artifact, which: str = "fusion") -> BankScorer:
     """What the streams against the traces ask, with the fusion that ships (or the `candidate`)."""
     bank, fusion = bank_and_fusion(project, index, learned, which)
-    labels = project.clip.encode_texts(list(project.windows.labels))
     how = project.settings.scoring
-    return BankScorer(bank, fusion, labels, project.clip.space, how.chosen, how.k)
+    return BankScorer(bank, fusion, _labels(project, learned), project.clip.space, how.chosen, how.k)
+
+
+def _labels(project: Project, learned: Artifact) -> Array:
+    """The window encoder's labels as vectors, float32 (L, D): kept beside the fusion, to load no CLIP."""
+    kept = learned.path / LABELS
+    if kept.is_file():
+        vectors: Array = load_file(kept)["labels"]
+        return vectors
+    return project.clip.encode_texts(list(project.windows.labels))  # of a detector saved without them
 
 
 def bank_and_fusion(

@@ -21,6 +21,8 @@ from traces_core.fusion.settings import FusionSettings
 from traces_core.fusion.window_fusion import WindowFusion, build_fusion
 
 FORMAT = "traces-fusion-1"
+LABELS = "labels.safetensors"
+"""File beside a fusion: what the window encoder's labels are in CLIP's text space, float32 (L, D)."""
 _SHAPE = ("dimensions", "token_dimensions", "window_frames")  # the readout is among the settings
 
 

@@ -10,9 +10,10 @@ from typing import Any
 
 import numpy as np
 import polars as pl
+from safetensors.numpy import save_file
 
 from traces_core.errors import TrainingCorpusError
-from traces_core.fusion.saved import save_fusion
+from traces_core.fusion.saved import LABELS, save_fusion
 from traces_core.fusion.training import Trained, train_fusion
 from traces_core.fusion.window_fusion import MeanFusion, WindowFusion
 from traces_core.project import Project
@@ -35,7 +36,7 @@ def adapters(
     *,
     progress: Progress | None = None,
 ) -> Artifact:
-    """The fusion that ships: a folder with `fusion.safetensors`, `candidate.safetensors`, `training.json`.
+    """The fusion that ships: a folder with `fusion`, `candidate`, `labels` (safetensors) and `training.json`.
 
     Parameters
     ----------
@@ -61,6 +62,8 @@ def adapters(
         about = {"space": project.clip.space, "window_encoder": project.windows.fingerprint}
         save_fusion(folder / "fusion.safetensors", fusion, settings.fusion, **about)
         save_fusion(folder / "candidate.safetensors", candidate, settings.fusion, **about)
+        labels = project.clip.encode_texts(list(project.windows.labels))
+        save_file({"labels": labels}, folder / LABELS)
         (folder / "training.json").write_text(json.dumps(training, indent=1), encoding="utf-8")
         return folder, {"shipped": training["shipped"], "reason": training["reason"]}
 
@@ -71,6 +74,7 @@ def adapters(
         "space": project.clip.space,
         "text_encoder": made_with(project.clip),
         "window_encoder": made_with(project.windows),
+        "labels": list(project.windows.labels),
     }
     return project.store.remember_path("adapters", made_from=made_from, write=learn)
 
