@@ -16,6 +16,7 @@ from typing import Any
 
 from traces_core.store import resolving, running
 from traces_core.store.source import find_module
+from traces_core.video.isolation import in_process
 
 ENCODING = {"ClipEncoder.encode_texts", "ClipEncoder.encode_images", "TimesformerEncoder.encode_windows"}
 """Methods that run an encoder."""
@@ -69,7 +70,8 @@ def recording() -> Iterator[Recorded]:
     threading.setprofile(note)
     sys.setprofile(note)
     try:
-        yield recorded
+        with in_process():  # where decoding can be watched
+            yield recorded
     finally:
         sys.setprofile(None)
         threading.setprofile(None)

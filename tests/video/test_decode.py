@@ -14,6 +14,7 @@ from tiny_clips import HEIGHT, WIDTH, Clip, draw, drawn, encode, number_of, pack
 
 from traces_core.errors import DamagedVideoError, VideoError
 from traces_core.video import decode, frame_at, frames_at, probe, read_frames, write_video
+from traces_core.video.isolation import in_process
 
 EVERY_KIND = [
     "cfr",
@@ -94,7 +95,8 @@ def test_large_pictures_come_in_smaller_batches(
     clips: dict[str, Clip], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(decode, "MAX_BATCH_BYTES", 5 * HEIGHT * WIDTH * 3)
-    assert {len(batch) for batch in read_frames(clips["cfr"].path)} == {5}
+    with in_process():
+        assert {len(batch) for batch in read_frames(clips["cfr"].path)} == {5}
 
 
 @pytest.mark.parametrize("kind", ["cfr", "ntsc", "vfr", "late", "mkv"])

@@ -23,7 +23,7 @@ from traces_core.encoders.seeing import Encoders, see
 from traces_core.errors import CorruptArtifactError
 from traces_core.store.array_writer import ArrayWriter
 from traces_core.types import Array, Times
-from traces_core.video import End, file_source, prefetch
+from traces_core.video import End, file_source
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ def extract_grids(video: Path, encoder: WindowEncoder, path: Path, *, sample_fps
         If not a single frame can be read. A file that breaks later keeps the blocks of its good part.
     """
     facts: dict[str, Any] = {"blocks": 0, "broken": None}
-    source = prefetch(file_source(video, sample_fps=sample_fps))
+    source = file_source(video, sample_fps=sample_fps)
     with ArrayWriter(path) as arrays:
         for piece in see(source, Encoders(blocks=encoder)):
             if isinstance(piece, End):

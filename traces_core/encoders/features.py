@@ -26,7 +26,6 @@ from traces_core.video import (
     End,
     Gap,
     file_source,
-    prefetch,
     window_frames_of,
 )
 
@@ -146,7 +145,7 @@ def extract_features(
     """
     encoders = Encoders(image_encoder, window_encoder, block_encoder, scene_encoder)
     facts: dict[str, Any] = {"frames": 0, "windows": 0, "start_s": None, "end_s": None}
-    source = prefetch(file_source(video, sample_fps=sample_fps))
+    source = file_source(video, sample_fps=sample_fps)
     with ArrayWriter(path) as arrays:
         for piece in see(source, encoders, hop_frames=hop_frames, window_batch=window_batch):
             if isinstance(piece, End):

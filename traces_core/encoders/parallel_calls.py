@@ -4,7 +4,7 @@ Two threads inside one tensor operation wait for each other at its end; where de
 same time, both wait for the slower one. Calls on a thread each do not: on two cores that are also busy with
 something else, one operation on two threads was five to ten times slower than two lanes.
 
-What the calls compute does not matter here; work ahead of time belongs in `video.prefetching`.
+What the calls compute does not matter here; decoding ahead is `video.isolation`.
 """
 
 from __future__ import annotations

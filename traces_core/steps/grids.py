@@ -28,7 +28,7 @@ from traces_core.store import Artifact
 from traces_core.store.code import code_of, made_with
 from traces_core.store.running import step
 from traces_core.types import Array
-from traces_core.video import file_source, prefetch
+from traces_core.video import file_source
 from traces_core.video.identity import check_identity
 
 GRIDS = pl.Schema(
@@ -130,7 +130,7 @@ def _scene_frames_of(project: Project, video_id: str, path: Path) -> None:
 
 def _see_scene(project: Project, path: Path) -> Array:
     """float32 (F, S): every frame that can be decoded; those of CLIP are as many."""
-    source = prefetch(file_source(path, sample_fps=project.settings.sampling.sample_fps))
+    source = file_source(path, sample_fps=project.settings.sampling.sample_fps)
     pieces = see(source, Encoders(scenes=scene_encoder(project)))
     return np.concatenate([one.scene_frames for one in pieces if isinstance(one, Evidence)])
 

@@ -35,6 +35,9 @@ LEFT_OUT = {
     "traces_core.store.pruning": "deletes what nobody needs",
     "traces_core.store.digest": "names what is kept; another name is another recipe as it is",
     "traces_core.store.dry_run": "looks, and makes nothing",
+    "traces_core.video.isolation": "where decoding runs; what it does is in the functions that are isolated",
+    "traces_core.video.deadline": "the same",
+    "traces_core.video.plain_values": "the same",
     "traces_core.encoders.pocket_models:FOLDER": "weights: an encoder's fingerprint is that of its files",
 }
 """Modules and definitions that no closure holds, and why."""

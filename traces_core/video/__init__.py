@@ -1,8 +1,8 @@
 """Video in and out: frames that never travel without their times.
 
 Reading is `decode` (over `open_video`, which joins `streams`, `clock` and `wholeness`), the arithmetic of
-times and windows is `sampling`, what a detector looks at `sources`, work ahead on a thread `prefetching`,
-files are made by `writing`. What is drawn for practice belongs in `traces_core.practice`; what a frame means
+times and windows is `sampling`, what a detector looks at `sources`; all of it runs in a child (`isolation`).
+Files are made by `writing`. What is drawn for practice belongs in `traces_core.practice`; what a frame means
 belongs in `traces_core.encoders`.
 """
 
@@ -17,7 +17,6 @@ from traces_core.video.decode import (
     read_frames,
 )
 from traces_core.video.identity import content_id
-from traces_core.video.prefetching import prefetch
 from traces_core.video.sampling import WindowBatch, WindowBuffer, window_frames_of
 from traces_core.video.sources import End, Gap, Message, file_source
 from traces_core.video.writing import write_video
@@ -34,7 +33,6 @@ __all__ = [
     "file_source",
     "frame_at",
     "frames_at",
-    "prefetch",
     "probe",
     "read_frames",
     "window_frames_of",

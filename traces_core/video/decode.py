@@ -16,6 +16,7 @@ import av
 import numpy as np
 
 from traces_core.types import Times
+from traces_core.video.isolation import isolated
 from traces_core.video.open_video import OpenVideo, Pixels, rgb
 from traces_core.video.sampling import Ticks
 from traces_core.video.streams import rate_of
@@ -59,6 +60,7 @@ class FrameBatch:
         return f"FrameBatch(pixels={self.pixels.shape}, {span})"
 
 
+@isolated
 def probe(path: Path | str) -> VideoInfo:
     """What a video is; its first picture is decoded, so a file without one is refused here.
 
@@ -86,6 +88,7 @@ def stated_length_s(source: OpenVideo) -> float | None:
     return None
 
 
+@isolated
 def read_frames(
     path: Path | str, *, sample_fps: Fraction | float | None = None, batch_size: int = 64
 ) -> Iterator[FrameBatch]:
@@ -189,6 +192,7 @@ class _BatchBuffer:
         return batch
 
 
+@isolated
 def frames_at(path: Path | str, times_s: Sequence[float]) -> FrameBatch:
     """For each moment the last frame at or before it (the first frame where it lies before), in one pass.
 

@@ -15,6 +15,7 @@ from typing import Any
 from traces_core.errors import VideoError
 from traces_core.store.digest import LENGTH, Stamp, canonical_json, file_digest, file_stamp
 from traces_core.video.clock import JOINED_S
+from traces_core.video.isolation import isolated
 from traces_core.video.open_video import OpenVideo
 from traces_core.video.streams import packets
 from traces_core.video.wholeness import missing_bytes
@@ -79,6 +80,7 @@ def _content_id(path: Path) -> str:
     return stream_digest or file_digest(path)
 
 
+@isolated
 def _stream_digest(path: Path) -> str | None:
     """Digest of the video stream; None where the packets alone do not decide what is shown."""
     if missing_bytes(path) is not None:

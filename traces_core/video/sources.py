@@ -14,6 +14,7 @@ from pathlib import Path
 
 from traces_core.errors import VideoError
 from traces_core.video.decode import FrameBatch, frames_of, stated_length_s
+from traces_core.video.isolation import isolated
 from traces_core.video.open_video import OpenVideo
 
 SUFFIXES = {".mp4", ".avi", ".mkv", ".mov", ".webm", ".gif", ".ts", ".m4v", ".mpg", ".mpeg", ".h264"}
@@ -53,6 +54,22 @@ def file_source(
     VideoError
         If not a single frame can be read. For a file that breaks later, `End.broken` says why.
     """
+    some = False
+    try:
+        for message in _messages(path, sample_fps, batch_size):
+            some = True
+            yield message
+    except VideoError as error:
+        if not some:
+            raise
+        yield End(None, str(error))
+
+
+@isolated
+def _messages(
+    path: Path | str, sample_fps: Fraction | float | None, batch_size: int
+) -> Iterator[FrameBatch | End]:
+    """The frames of a file and its end, also where it is damaged; VideoError where that kills the decoder."""
     with OpenVideo.opened(path) as film:
         some, broken = False, None
         try:

@@ -14,6 +14,7 @@ from pathlib import Path
 import av
 
 from traces_core.errors import VideoError
+from traces_core.video.deadline import alive
 from traces_core.video.wholeness import missing_bytes
 
 _STATES_ITS_LENGTH = ("matroska", "avi", "flv", "asf")
@@ -161,6 +162,7 @@ def packets(
     source = container.demux()  # all streams: sound may outlast the pictures, and fills what seem holes
     while True:
         try:
+            alive()
             packet = next(source, None)
         except av.error.FFmpegError as error:
             damage.note(f"the container cannot be read on ({_reason(error)})", read.newest)
