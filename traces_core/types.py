@@ -5,8 +5,10 @@ A type that only one module needs belongs in that module.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -152,3 +154,14 @@ class Episode:
     """The class it is taken for; None where the stream names none."""
     because: str | None = None
     """Why it was raised, such as the streams that mismatch, joined by `+`; None where nothing says."""
+
+
+def as_text(path: Path) -> str:
+    """A path as it stands in a table: bytes of its name that are no UTF-8 are written as escapes.
+
+    Examples
+    --------
+    >>> as_text(Path("cam\\udcff.mp4"))
+    'cam\\\\xff.mp4'
+    """
+    return os.fsencode(path).decode("utf-8", "backslashreplace")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -15,6 +17,8 @@ from typer.testing import CliRunner
 
 from traces_core.commands import main as cli
 from traces_core.commands.consoles import fail
+from traces_core.detector.detector import Detector
+from traces_core.detector.scored import ScoredVideo
 from traces_core.errors import MissingArtifactError
 from traces_core.project import Project
 from traces_core.store import Store
@@ -65,7 +69,7 @@ def test_a_file_that_cannot_be_read_is_named_and_the_others_are_scored(
     for name in ("half", "one"):
         assert f"{name}.mkv" in (tmp_path / f"{name}.html").read_text()
     assert {path.name for path in tmp_path.iterdir()} == {
-        *("scores.parquet", "episodes.parquet", "half.html", "one.html")
+        *("scores.parquet", "episodes.parquet", "half.html", "one.html", ".videos")
     }
 
 
@@ -91,6 +95,83 @@ def test_two_videos_of_one_name_get_a_page_each(fights: dict[str, Path], tmp_pat
     twin.write_bytes(fights["one"].read_bytes())
     assert _run("score", fights["one"], twin, "--out", tmp_path / "out").exit_code == 0
     assert {path.name for path in (tmp_path / "out").glob("*.html")} == {"one.html", "one-2.html"}
+
+
+def test_a_run_that_was_stopped_goes_on_where_it_was(
+    fights: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scored, score = [], Detector.score
+
+    def stop_at_half(self: Detector, video: Path, *given: Any, **named: Any) -> ScoredVideo:
+        if video == fights["half"] and not scored[1:]:
+            raise KeyboardInterrupt
+        scored.append(video)
+        return score(self, video, *given, **named)
+
+    monkeypatch.setattr(Detector, "score", stop_at_half)
+    asked = ("score", fights["one"], fights["half"], "--out", tmp_path)
+    assert _run(*asked).exit_code != 0
+    assert set(pl.read_parquet(tmp_path / "scores.parquet")["video"]) == {str(fights["one"])}
+    scored.append(fights["one"])
+    done = _run(*asked)
+    assert done.exit_code == 0, done.output
+    assert scored == [fights["one"], fights["one"], fights["half"]]
+    assert "one.mkv" in done.stdout
+    assert done.stdout.count("(scored before)") == 1
+    assert len(set(pl.read_parquet(tmp_path / "scores.parquet")["video"])) == 2
+
+
+def test_scores_of_other_videos_are_kept_and_told(fights: dict[str, Path], tmp_path: Path) -> None:
+    assert "which are kept" not in _run("score", fights["one"], "--out", tmp_path).stdout
+    done = _run("score", fights["half"], "--out", tmp_path)
+    assert f"{tmp_path} holds scores of 1 other videos, which are kept\n" in done.stdout
+    assert len(set(pl.read_parquet(tmp_path / "scores.parquet")["video"])) == 2
+
+
+def test_scores_of_another_detector_are_told_and_not_taken_for_its_own(
+    fights: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _run("score", fights["one"], "--out", tmp_path)
+    monkeypatch.setattr(Detector, "identity", property(lambda self: {"parts": "others"}))
+    assert "1 of them by another detector" in _run("score", fights["half"], "--out", tmp_path).stdout
+    assert "scored before" not in _run("score", fights["one"], "--out", tmp_path).stdout
+
+
+def test_a_table_of_somebody_else_is_left_as_it_is(fights: dict[str, Path], tmp_path: Path) -> None:
+    mine = pl.DataFrame({"camera": ["gate"], "visitors": [3]})
+    mine.write_parquet(tmp_path / "scores.parquet")
+    done = _run("score", fights["one"], "--out", tmp_path)
+    assert done.exit_code != 0
+    assert "columns are camera, visitors" in str(done.exception)
+    assert pl.read_parquet(tmp_path / "scores.parquet").equals(mine)
+
+
+@pytest.mark.parametrize("name", [b"c\xe4m.mkv", b"a\nb.mkv", b"x" * 247 + b".mkv", "кот 🐈.mkv".encode()])
+def test_a_file_of_any_name_is_scored(fights: dict[str, Path], tmp_path: Path, name: bytes) -> None:
+    odd = tmp_path / os.fsdecode(name)
+    odd.write_bytes(fights["one"].read_bytes())
+    done = _run("score", fights["one"], odd, "--out", tmp_path / "out")
+    assert done.exit_code == 0, done.output
+    assert len(set(pl.read_parquet(tmp_path / "out" / "scores.parquet")["video"])) == 2
+    assert len(list((tmp_path / "out").glob("*.html"))) == 2
+
+
+@pytest.mark.parametrize("error", [IndexError("list index out of range"), MemoryError(), OSError(5, "I/O")])
+def test_what_one_file_does_costs_no_other_its_scores(
+    fights: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    score = Detector.score
+
+    def fail_at_one(self: Detector, video: Path, *given: Any, **named: Any) -> ScoredVideo:
+        if video == fights["one"]:
+            raise error
+        return score(self, video, *given, **named)
+
+    monkeypatch.setattr(Detector, "score", fail_at_one)
+    done = _run("score", fights["one"], fights["half"], "--out", tmp_path)
+    assert done.exit_code == 1
+    assert f"not scored  {fights['one']}: {type(error).__name__}" in done.stderr
+    assert set(pl.read_parquet(tmp_path / "scores.parquet")["video"]) == {str(fights["half"])}
 
 
 def test_explain_prints_the_score_and_the_traces_of_both_sides(

@@ -82,7 +82,7 @@ class Site:
 
 
 def make_site(folder: Path, writer: str) -> Site:
-    """Footage of seconds, two contexts, two shards; made twice, so that two benchmarks can be compared."""
+    """Footage of seconds, one context, two shards; made twice, so that two benchmarks can be compared."""
     write_footage(folder)
     shutil.copytree(ROOT / "catalog", folder / "catalog")
     (folder / "inbox").mkdir()
@@ -90,7 +90,7 @@ def make_site(folder: Path, writer: str) -> Site:
     sets = {name: str(folder / name) for name in ("training", "calibration", "benchmark")}
     site = Site(folder, _free_port(), _free_port(), writer)
     for k in (1, 3):
-        corpus = {"corpus": {**PARAMS["corpus"], "writer": "openai"}}
+        corpus = {"corpus": {"contexts": ["street"], "writer": "openai"}}
         params = {**PARAMS, **corpus, "footage": {**PARAMS["footage"], **sets}, "scoring": {"k": k}}
         (folder / "params.yaml").write_text(f"{yaml.safe_dump(params)}\n{WRITING}")
         site.demo()

@@ -20,12 +20,14 @@ from traces_core.commands import captions as cli_captions
 from traces_core.commands.consoles import err, fail, out
 from traces_core.commands.evaluate import evaluate
 from traces_core.errors import TracesError
+from traces_core.store.digest import digest
 from traces_core.streams.table import LATE, STREAMS, streams_of
+from traces_core.types import as_text
 
 if TYPE_CHECKING:
     from traces_core.detector.detector import Detector
-    from traces_core.detector.scored import ScoredVideo
-    from traces_core.detector.sinks import Sink
+    from traces_core.detector.folder import ScoreFolder
+    from traces_core.store import Artifact
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -53,34 +55,34 @@ def score(
         bool, typer.Option(help=f"Add the streams {', '.join(streams_of('context_aware'))}.")
     ] = False,
 ) -> None:
-    """Score videos: DIR/scores.parquet, DIR/episodes.parquet, a page for each video."""
-    from functools import partial
+    """Score videos: DIR/scores.parquet, DIR/episodes.parquet, a page for each video.
 
-    import polars as pl
+    Each is on disk once it is over; what this detector scored before is not scored again.
+    """
+    from traces_core.detector.folder import ScoreFolder
 
-    from traces_core.detector.page import video_report
-    from traces_core.detector.sinks import PageSink, TableSink
-
-    detector = _detector(context, context_aware)
-    out_dir.mkdir(parents=True, exist_ok=True)
-    scores, failed, episodes = [], 0, TableSink()
-    for video, name in zip(videos, _page_names(videos), strict=True):
-        page = out_dir / f"{name}.html"
-        sinks: list[Sink] = [episodes, PageSink(page, partial(video_report, detector.explainer))]
-        try:
-            scored = _score_with_progress(detector, video, context, sinks)
-        except TracesError as error:
-            failed += 1
-            err.print(f"[bold red]not scored[/bold red]  {error}", highlight=False, soft_wrap=True)
-            continue
-        failed += scored.broken is not None
-        scores.append(scored.table())
-        _say(scored, page)
-    if scores:
-        _write_table(pl.concat(scores), out_dir / "scores.parquet")
-        _write_table(episodes.table(), out_dir / "episodes.parquet")
-        out.print(f"scores    {out_dir / 'scores.parquet'}", highlight=False, soft_wrap=True)
-        out.print(f"episodes  {out_dir / 'episodes.parquet'}", highlight=False, soft_wrap=True)
+    folder = ScoreFolder(out_dir, _detector(context, context_aware))
+    others, strangers = folder.others(videos)
+    if others:
+        by = f", {strangers} of them by another detector: score them again to compare" if strangers else ""
+        out.print(f"{out_dir} holds scores of {others} other videos, which are kept{by}", highlight=False)
+    failed = 0
+    try:
+        for video, name in zip(videos, _page_names(videos), strict=True):
+            try:
+                part = _score_with_progress(folder, video, name, context)
+            except Exception as error:  # whatever a file does, the others are scored
+                failed += 1
+                known = isinstance(error, TracesError)
+                words = error if known else f"{as_text(video)}: {type(error).__name__}: {error}"
+                err.print(f"[bold red]not scored[/bold red]  {words}", highlight=False, soft_wrap=True)
+                continue
+            failed += part.facts["broken"] is not None
+            _say(video, part, out_dir / f"{name}.html")
+    finally:
+        tables = folder.write()
+    for table in tables:
+        out.print(f"{table.stem:9} {table}", highlight=False, soft_wrap=True)
     if failed:
         err.print(f"{failed} of {len(videos)} videos could not be read to their end", highlight=False)
         raise typer.Exit(1)
@@ -227,43 +229,45 @@ def _detector(context: str | None, context_aware: bool = False) -> Detector:
     return detector
 
 
-def _score_with_progress(
-    detector: Detector, video: Path, context: str | None, sinks: Sequence[Sink]
-) -> ScoredVideo:
-    with err.status(f"{video.name}") as status:
+def _score_with_progress(folder: ScoreFolder, video: Path, page: str, context: str | None) -> Artifact:
+    name = as_text(Path(video.name))
+    with err.status(name) as status:
 
         def show(at_s: float) -> None:
-            status.update(f"{video.name}: {at_s:.0f} s seen")
+            status.update(f"{name}: {at_s:.0f} s seen")
 
-        return detector.score(video, context, sinks=sinks, progress=show)
+        return folder.score(video, page, context, show)
 
 
-def _say(scored: ScoredVideo, page: Path) -> None:
-    late = scored.episodes[LATE]
-    where = ", ".join(f"{one.start_s:.1f}-{one.end_s:.1f} s" for one in late[:5]) or "none"
+def _say(video: Path, part: Artifact, page: Path) -> None:
+    late = part.facts["episodes"]
+    where = ", ".join(f"{start_s:.1f}-{end_s:.1f} s" for start_s, end_s in late[:5]) or "none"
     more = f" and {len(late) - 5} more" if len(late) > 5 else ""
-    out.print(f"[bold]{scored.path.name}[/bold]  {scored.end_s:.1f} s", highlight=False, soft_wrap=True)
+    before = "" if part.computed else "  (scored before)"
+    line = f"[bold]{as_text(Path(video.name))}[/bold]  {part.facts['end_s']:.1f} s{before}"
+    out.print(line, highlight=False, soft_wrap=True)
     out.print(f"  episodes above the threshold: {where}{more}", highlight=False, soft_wrap=True)
     out.print(f"  page {page}", highlight=False, soft_wrap=True)
-    if scored.broken is not None:
-        err.print(f"[bold red]broken[/bold red]  {scored.broken}", highlight=False, soft_wrap=True)
+    if part.facts["broken"] is not None:
+        err.print(f"[bold red]broken[/bold red]  {part.facts['broken']}", highlight=False, soft_wrap=True)
+
+
+NAME_BYTES = 200
+"""Bytes of a page's name at most: file systems allow 255, and its temporary name is longer."""
 
 
 def _page_names(videos: Sequence[Path]) -> list[str]:
-    """A file name for each video's page; equal stems get their folder, then a number."""
+    """A file name for each video's page; equal stems get a number, long ones end in their digest."""
     names: list[str] = []
     for video in videos:
-        name, number = video.stem, 2
+        stem, number = as_text(Path(video.stem)), 2
+        if len(stem.encode()) > NAME_BYTES:
+            stem = f"{stem.encode()[: NAME_BYTES - 17].decode(errors='ignore')}-{digest(stem)}"
+        name = stem
         while name in names:
-            name, number = f"{video.stem}-{number}", number + 1
+            name, number = f"{stem}-{number}", number + 1
         names.append(name)
     return names
-
-
-def _write_table(table: object, path: Path) -> None:
-    temporary = path.with_name(f".{path.name}")
-    table.write_parquet(temporary)  # type: ignore[attr-defined]
-    temporary.replace(path)
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ from traces_core.detector.loading import block_encoder, context_scorer, is_predi
 from traces_core.encoders.base import ImageEncoder, WindowEncoder
 from traces_core.encoders.evidence import Evidence
 from traces_core.project import Project
+from traces_core.store import Artifact
 from traces_core.streams.table import CONTEXT_AWARE
 from traces_core.types import Array, ScoreTrack
 
@@ -30,6 +31,8 @@ class ContextDetector:
     """From what was seen to the two streams."""
     calibration: ContextCalibration
     """What normal footage scores by scene, and the thresholds."""
+    parts: tuple[Artifact, ...] = ()
+    """What it was made of."""
 
     @classmethod
     def load(cls, project: Project) -> ContextDetector:
@@ -40,10 +43,9 @@ class ContextDetector:
         MissingArtifactError
             If the graph has not made its parts yet.
         """
-        store = project.store
-        calibration = ContextCalibration.load(store.current("context_aware_thresholds"))
-        scorer = context_scorer(project, store.current("context_gate"), store.current("trace_index"))
-        return cls(project, scorer, calibration)
+        names = ("context_gate", "trace_index", "context_aware_thresholds")
+        gate, index, thresholds = parts = tuple(project.store.current(name) for name in names)
+        return cls(project, context_scorer(project, gate, index), ContextCalibration.load(thresholds), parts)
 
     @property
     def blocks(self) -> WindowEncoder | None:

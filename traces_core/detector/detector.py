@@ -13,6 +13,7 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -29,11 +30,12 @@ from traces_core.encoders.features import Features, extract_features
 from traces_core.project import Project
 from traces_core.report.model import ExplainedMoment
 from traces_core.store import Artifact
+from traces_core.store.code import made_with
 from traces_core.streams.calibration import Calibration
 from traces_core.streams.scorer import BankScorer
 from traces_core.streams.table import LATE, in_order, streams_of
 from traces_core.streams.thresholds import Threshold
-from traces_core.types import Array, Episode, Interval, ScoreTrack
+from traces_core.types import Array, Episode, Interval, ScoreTrack, as_text
 from traces_core.video import End, Gap
 
 
@@ -49,6 +51,8 @@ class Detector:
     """The scale of each stream on normal footage, and when it raises an alarm."""
     context_aware: ContextDetector | None = None
     """Adds the streams of the Context-Aware system; None leaves them out."""
+    parts: tuple[Artifact, ...] = ()
+    """What it was made of."""
 
     @classmethod
     def load(cls, project: Project | None = None, *, context_aware: bool = False) -> Detector:
@@ -79,7 +83,19 @@ class Detector:
     ) -> Detector:
         """The detector of these artifacts, without the Context-Aware system."""
         judge = bank_scorer(project, trace_index, adapters)
-        return cls(project, judge, Calibration.load(thresholds))
+        parts = (trace_index, adapters, thresholds)
+        return cls(project, judge, Calibration.load(thresholds), parts=parts)
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """What its scores rest on beside the code: equal for two that score alike."""
+        further = () if self.context_aware is None else self.context_aware.parts
+        settings, project = self.project.settings, self.project
+        return {
+            "parts": {part.name: part.fingerprint for part in (*self.parts, *further)},
+            "settings": [settings.sampling.model_dump(), settings.scoring.model_dump()],
+            "encoders": [made_with(project.clip), made_with(project.windows)],
+        }
 
     @property
     def contexts(self) -> tuple[str, ...]:
@@ -225,7 +241,7 @@ class _Run:
     def __init__(self, detector: Detector, path: Path, context: str | None, sinks: Sequence[Sink]) -> None:
         self.path, self._context, self._sinks = path, context, sinks
         self._thresholds = detector.thresholds
-        self._pipeline, self._systems = detector.start(str(path), context, sinks)
+        self._pipeline, self._systems = detector.start(as_text(path), context, sinks)
         self._pieces: dict[str, list[ScoreTrack]] = defaultdict(list)
         self._episodes: dict[str, list[Episode]] = defaultdict(list)
         self._maps: list[Array] = []

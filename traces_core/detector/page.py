@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from traces_core.detector.explanation import Explainer
 from traces_core.detector.scored import ScoredVideo
 from traces_core.report import POCKET_NOTICE, VideoReport
 from traces_core.streams.table import STREAMS, fusions, in_order
-from traces_core.types import Interval
+from traces_core.types import Interval, as_text
 
 
 def video_report(
@@ -27,9 +29,10 @@ def video_report(
         "window encoder": explainer.project.windows.fingerprint,
         "streams": "causal: a score rests on frames up to its time",
     }
+    name = as_text(Path(scored.path.name))
     return VideoReport(
-        title=scored.path.name,
-        video=scored.path.name,
+        title=name,
+        video=name,
         context=scored.context or "any place",
         duration_s=scored.end_s,
         tracks={stream: scored.tracks[stream] for stream in order},

@@ -11,7 +11,7 @@ import polars as pl
 
 from traces_core.context_aware.scoring import ContextScores
 from traces_core.encoders.features import Features
-from traces_core.types import Episode, ScoreTrack
+from traces_core.types import Episode, ScoreTrack, as_text
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class ScoredVideo:
         parts = [
             pl.DataFrame(
                 {
-                    "video": [str(self.path)] * len(track),
+                    "video": [as_text(self.path)] * len(track),
                     "time_s": track.times_s,
                     "stream": [stream] * len(track),
                     "score": np.asarray(track.values, np.float32),
