@@ -172,13 +172,21 @@ def record(project: Project) -> str | None:
 
 
 def _state(project: Project) -> str:
-    """Digest of what is current, and of the size and the time of what stages depend on."""
+    """Digest of what is current or kept beside it, and of the size and the time of what stages depend on.
+
+    A gate that measures an older detector again keeps what it made, without making it current.
+    """
     root, store = project_root(), project.store.root
+    kept = [
+        str(one.relative_to(store))
+        for one in sorted(store.glob("*/*/*.recipe.json"))
+        if one.parents[1].name not in PACKED
+    ]
     pointers = [[str(one.relative_to(store)), one.read_text()] for one in sorted(store.glob("*/*/current"))]
     files = [DVC_FILE, LOCK_FILE, BASE_FILE, *(f"params.{name}.yaml" for name in [followed(root)] if name)]
     texts = [(root / name).read_text(encoding="utf-8") for name in files if (root / name).is_file()]
     folders = (project.machine.catalog, *(root / name for name in ("traces_core", "assets")))
-    return digest([pointers, texts, [list(stamps(folder)) for folder in folders]])
+    return digest([pointers, kept, texts, [list(stamps(folder)) for folder in folders]])
 
 
 def commit(project: Project) -> str:

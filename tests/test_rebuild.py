@@ -234,7 +234,7 @@ def test_what_is_killed_at_any_moment_ends_as_if_nobody_had_killed_it(
     hit: list[str] = []
     while len(hit) < KILLS:
         process, file = workers.start(site)
-        process.join(float(rng.uniform(0.02, 0.3)) * undisturbed_s)
+        process.join(float(rng.uniform(0.02, 0.2)) * undisturbed_s)
         if process.exitcode is not None:  # it came to the end: there is nothing left to disturb
             _lose_the_newest_half(site)
             continue

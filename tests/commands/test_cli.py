@@ -18,6 +18,7 @@ from typer.testing import CliRunner
 from traces_core.commands import main as cli
 from traces_core.commands.consoles import fail
 from traces_core.detector.detector import Detector
+from traces_core.detector.folder import ScoreFolder
 from traces_core.detector.scored import ScoredVideo
 from traces_core.errors import MissingArtifactError
 from traces_core.project import Project
@@ -126,6 +127,19 @@ def test_scores_of_other_videos_are_kept_and_told(fights: dict[str, Path], tmp_p
     done = _run("score", fights["half"], "--out", tmp_path)
     assert f"{tmp_path} holds scores of 1 other videos, which are kept\n" in done.stdout
     assert len(set(pl.read_parquet(tmp_path / "scores.parquet")["video"])) == 2
+
+
+def test_two_who_score_into_one_folder_lose_nothing_of_each_other(
+    small_project: Project, fights: dict[str, Path], tmp_path: Path
+) -> None:
+    one, other = (ScoreFolder(tmp_path, Detector.load(small_project)) for _ in range(2))
+    for folder, video in ((one, "one"), (other, "half")):
+        folder.score(fights[video], video, None)
+    for folder in (other, one):
+        folder.write()
+    scores = pl.read_parquet(tmp_path / "scores.parquet")
+    assert set(scores["video"]) == {str(fights["one"]), str(fights["half"])}
+    assert scores.unique().height == scores.height
 
 
 def test_scores_of_another_detector_are_told_and_not_taken_for_its_own(

@@ -219,16 +219,27 @@ def test_footage_of_a_profile_becomes_a_dependency(project: Project, tmp_path: P
 
 @pytest.fixture(scope="module")
 def clone(tmp_path_factory: pytest.TempPathFactory) -> Clone:
-    """The story: make everything, commit, try another k, share, lose everything, fetch it, make it again."""
+    """The story: make, commit, try another k, go back, share, lose everything, fetch it, make it again."""
     here = checkout(tmp_path_factory.mktemp("dvc") / "clone")
     here.output["make"] = here.make()
     here.note("made", here.dvc("status"))
     here.git("add", ".")
     here.git("commit", "-q", "-m", "The first version")
+    here.git("tag", "v1")
+    here.scores["v1"] = current_scores(here)
     here.note("tried", here.dvc("exp", "run", "-S", "scoring.k=2", "benchmark"))
     here.output["status"] = here.dvc("status", "--with-deps", "benchmark")
     here.output["metrics"] = here.dvc("metrics", "diff", "--json")
     here.output["plots"] = here.dvc("plots", "diff", "--json")
+    here.scores["v2"] = current_scores(here)
+    Store(here.root / "data").prune()
+    here.git("add", ".")
+    here.git("commit", "-q", "-m", "Another k")
+    here.git("checkout", "-q", "v1")
+    here.dvc("checkout")
+    here.output["looked"] = here.run("status")
+    here.note("back", here.dvc("status"))
+    here.scores["back"] = current_scores(here)
     here.dvc("remote", "add", "--default", "storage", str(here.root.parent / "remote"))
     here.output["push"] = here.dvc("push")
     for lost in ("data", ".dvc/cache"):
@@ -238,6 +249,12 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Clone:
     here.note("fetched", here.dvc("status"))
     here.output["listed"] = here.dvc("ls", "-R", "--json", "--show-hash", ".", "data")
     return here
+
+
+def current_scores(clone: Clone) -> dict[str, str | None]:
+    """Which scores are current, video by video."""
+    store = Store(clone.root / "data")
+    return {key: store.pointer("video_scores", key) for key in store.keys("video_scores")}
 
 
 BENCHMARK = [name for name in STAGES if name not in {"captions", "context_aware"}]
@@ -253,8 +270,15 @@ def test_another_k_runs_the_scores_and_what_comes_after(clone: Clone) -> None:
     assert re.findall("Running stage '(.*)'", clone.output["tried"]) == ["scores", "benchmark"]
     unchanged = re.findall("Stage '(.*)' didn't change", clone.output["tried"])
     assert unchanged == [name for name in BENCHMARK if name not in {"scores", "benchmark"}]
-    assert "k: 2" in (clone.root / "params.yaml").read_text()
     assert clone.output["status"].strip().endswith("up to date.")
+
+
+def test_an_older_version_comes_back_whole(clone: Clone) -> None:
+    assert clone.scores["v1"] != clone.scores["v2"]
+    assert clone.scores["back"] == clone.scores["v1"]
+    made = {name_of(key) for name in BENCHMARK for key in STAGES[name].assets()}
+    assert not made & set(clone.output["looked"].split())
+    assert "has not been made" in clone.output["looked"]  # of the rest, which nobody made
 
 
 def test_versions_are_compared_stream_by_stream(clone: Clone) -> None:

@@ -27,6 +27,7 @@ from traces_core.errors import EvaluationError
 from traces_core.store import Artifact, Store
 from traces_core.store.code import code_of
 from traces_core.store.digest import digest
+from traces_core.store.files import alone
 from traces_core.streams.episodes import EPISODES
 from traces_core.streams.table import LATE
 from traces_core.types import as_text
@@ -63,6 +64,7 @@ class ScoreFolder:
         folder.mkdir(parents=True, exist_ok=True)
         self._store = Store(folder / ".videos")
         self._tables = {name: _read(folder / name, schema) for name, schema in TABLES.items()}
+        self._mine: set[str] = set()
         self._made_with, self._code = {"detector": digest(detector.identity)}, code_of(Detector)
         self._written_at, self._writing_s = 0.0, 0.0
 
@@ -107,17 +109,25 @@ class ScoreFolder:
         for name, table in self._tables.items():
             fresh = pl.read_parquet(part.path / name, glob=False)
             self._tables[name] = pl.concat([table.filter(pl.col("video") != text), fresh])
+        self._mine.add(text)
         if time.monotonic() - self._written_at > self._writing_s / _JOINING_SHARE:
             self.write()
         return part
 
     def write(self) -> list[Path]:
-        """Write the tables of all videos; where they are. None where nothing was ever scored."""
+        """Write the tables of all videos; where they are. None where nothing was ever scored.
+
+        What another process scored into the folder meanwhile stays.
+        """
         if self._tables["scores.parquet"].is_empty():
             return []
         started = time.monotonic()
-        for name, table in self._tables.items():
-            _write(table, self.folder / name)
+        with alone(self.folder):
+            for name, schema in TABLES.items():
+                mine = pl.col("video").is_in(self._mine)
+                others = _read(self.folder / name, schema).filter(~mine)
+                self._tables[name] = pl.concat([others, self._tables[name].filter(mine)])
+                _write(self._tables[name], self.folder / name)
         self._written_at = time.monotonic()
         self._writing_s = self._written_at - started
         return [self.folder / name for name in self._tables]
