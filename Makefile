@@ -1,6 +1,6 @@
 # Every target installs what it needs. `make help` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-full test-vllm e2e lint ui benchmark benchmark-real benchmark-ped2 benchmark-speed benchmark-bank benchmark-changes pretrain score clean
+.PHONY: help demo test faults test-full test-vllm e2e lint ui benchmark benchmark-real benchmark-ped2 benchmark-speed benchmark-bank benchmark-changes pretrain score clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -51,6 +51,9 @@ benchmark-bank: $(STAMP)  ## a million traces: the index against exact search, a
 
 test: $(STAMP)  ## run the tests, two files at a time
 	@$(PYTEST)
+
+faults: $(STAMP)  ## strangers' files, full disks, kills, servers away: thousands, as a table (a quarter of an hour)
+	@PYTHONPATH=tests:. $(BIN)/python -m faults
 
 test-full: $(STAMP)  ## also run the classes of the paper profile at full size, with random weights
 	@$(PYTEST) -m 'not vllm'

@@ -140,7 +140,7 @@ def together(folder: Path, home: Path, films: list[Path]) -> Tally:
     (catalog / "street.yaml").write_bytes((root / "catalog" / "street.yaml").read_bytes())
     environment = {**os.environ, "TRACES_CATALOG": str(catalog), "PYTHONPATH": os.pathsep.join(sys.path)}
     sentences = [f"a man in a coat number {word} walks by" for word in WORDS]
-    add = [["bank", "add", "street", one, "--normal"] for one in sentences]
+    add = [["bank", "add", "street", one, "--side", "normal"] for one in sentences]
     for done, sentence in zip(_at_once(add, home, environment), sentences, strict=True):
         kept = sentence in (catalog / "street.yaml").read_text()
         tally.note("right" if kept else "wrong", f"{sentence} is not there: {done}")
