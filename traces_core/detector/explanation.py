@@ -20,7 +20,7 @@ from traces_core.streams.table import CONTEXT_AWARE, SURPRISE
 from traces_core.types import Times
 from traces_core.video import frames_at
 
-MOST_PIXELS = 2**20
+MOST_PIXELS = 2**19
 """Pixels of a frame that is explained or put on a page, at most: 4K for a page took 2 GiB."""
 
 
