@@ -23,6 +23,7 @@ import polars as pl
 from traces_core.detector.detector import Detector
 from traces_core.detector.page import video_report
 from traces_core.detector.sinks import PageSink, TableSink
+from traces_core.disk import aside
 from traces_core.errors import EvaluationError
 from traces_core.store import Artifact, Store
 from traces_core.store.code import code_of
@@ -138,7 +139,8 @@ class ScoreFolder:
                 mine = pl.col("video").is_in(self._mine)
                 others = _read(self.folder / name, schema).filter(~mine)
                 self._tables[name] = pl.concat([others, self._tables[name].filter(mine)])
-                _write(self._tables[name], self.folder / name)
+                with aside(self.folder / name) as half:
+                    self._tables[name].write_parquet(half)
         self._written_at = time.monotonic()
         self._writing_s = self._written_at - started
         return [self.folder / name for name in self._tables]
@@ -182,12 +184,6 @@ def _read(path: Path, schema: pl.Schema) -> pl.DataFrame:
             "left as it is; name another folder with --out."
         )
     return table
-
-
-def _write(table: pl.DataFrame, path: Path) -> None:
-    temporary = path.with_name(f".{path.name}")
-    table.write_parquet(temporary)
-    temporary.replace(path)
 
 
 def _publish(page: Path, target: Path) -> None:

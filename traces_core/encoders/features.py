@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load_file
 
+from traces_core.disk import unreadable
 from traces_core.encoders.base import ImageEncoder, WindowEncoder
 from traces_core.encoders.evidence import Evidence
 from traces_core.encoders.seeing import WINDOW_BATCH, Encoders, see
-from traces_core.errors import CorruptArtifactError
 from traces_core.store.array_writer import ArrayWriter
 from traces_core.types import Array, Times
 from traces_core.video import (
@@ -112,7 +112,7 @@ class Features:
             gaps_s = arrays.get("gaps_s", np.zeros((0, 2)))
             return cls(arrays["frame_times_s"], ends=arrays["ends"], gaps_s=gaps_s, **half)
         except (OSError, KeyError, ValueError, SafetensorError) as error:
-            raise CorruptArtifactError(path, f"features cannot be read ({error})") from error
+            raise unreadable(path, error, f"features cannot be read ({error})") from error
 
 
 def extract_features(
