@@ -169,30 +169,40 @@ def follow(site: Site, operation: Operation) -> None:
             site.converge()
 
 
-@contextmanager
-def killed_at(moment: int) -> Iterator[None]:
-    """Within, the operation of that number on the disk of the store is the last one."""
-    left = [moment]
+OPERATIONS = ("write_whole", "move_to", "write_value", "content_fingerprint", "file_digest", "pointer_in")
+"""What a store does on its disk."""
 
-    def dying(function: Callable[..., Any]) -> Callable[..., Any]:
+
+@contextmanager
+def at_operation(
+    number: int, happens: Callable[[], object], *, for_good: bool = False
+) -> Iterator[list[int]]:
+    """Within, something happens at that operation of the store (and at all after it); how many there were."""
+    count = [0]
+
+    def watched(function: Callable[..., Any]) -> Callable[..., Any]:
         def run(*args: Any, **kwargs: Any) -> Any:
-            if left[0] == 0:
-                raise Killed
-            left[0] -= 1
+            count[0] += 1
+            if count[0] == number or (for_good and count[0] > number):
+                happens()
             return function(*args, **kwargs)
 
         return run
 
     with pytest.MonkeyPatch.context() as patch:
-        for name in (
-            "write_whole",
-            "move_to",
-            "write_value",
-            "content_fingerprint",
-            "file_digest",
-            "pointer_in",
-        ):
-            patch.setattr(artifacts, name, dying(getattr(artifacts, name)))
+        for name in OPERATIONS:
+            patch.setattr(artifacts, name, watched(getattr(artifacts, name)))
+        yield count
+
+
+@contextmanager
+def killed_at(moment: int) -> Iterator[None]:
+    """Within, the operation of that number on the disk of the store is the last one."""
+
+    def die() -> None:
+        raise Killed
+
+    with at_operation(moment + 1, die, for_good=True):
         yield
 
 

@@ -184,7 +184,7 @@ def test_what_one_file_does_costs_no_other_its_scores(
     monkeypatch.setattr(Detector, "score", fail_at_one)
     done = _run("score", fights["one"], fights["half"], "--out", tmp_path)
     assert done.exit_code == 1
-    assert f"not scored  {fights['one']}: {type(error).__name__}" in done.stderr
+    assert f"not scored  {fights['one']}: " in done.stderr
     assert set(pl.read_parquet(tmp_path / "scores.parquet")["video"]) == {str(fights["half"])}
 
 

@@ -15,15 +15,11 @@ from typing import Any
 
 import polars as pl
 import pytest
-from interleavings import Site, from_nothing, play, swept
+from interleavings import Site, at_operation, from_nothing, play, swept
 from test_interleavings import TextSite
 
 from faults.outcomes import Tally
 from pipelines import plan
-from traces_core.store import artifacts
-
-OPERATIONS = ("write_text", "move_to", "write_value", "content_fingerprint", "file_digest", "pointer_in")
-"""What a store does on its disk."""
 
 WORDS = ("one", "two", "six", "ten", "red", "blue", "old", "new")
 
@@ -44,26 +40,6 @@ def two_contexts() -> Iterator[None]:
         patch.setattr(plan, "partitions_of", lambda graph, key: TextSite.partitions(key))
         yield
         swept()
-
-
-@contextmanager
-def at_operation(number: int, happens: Callable[[], Any]) -> Iterator[list[int]]:
-    """Within, something happens at the operation of that number; how many there were."""
-    count = [0]
-
-    def watched(function: Callable[..., Any]) -> Callable[..., Any]:
-        def run(*args: Any, **kwargs: Any) -> Any:
-            count[0] += 1
-            if count[0] == number:
-                happens()
-            return function(*args, **kwargs)
-
-        return run
-
-    with pytest.MonkeyPatch.context() as patch:
-        for name in OPERATIONS:
-            patch.setattr(artifacts, name, watched(getattr(artifacts, name)))
-        yield count
 
 
 def operations_of_a_build() -> int:

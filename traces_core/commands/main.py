@@ -67,8 +67,8 @@ def score(
     """
     from traces_core.detector.folder import ScoreFolder
 
-    writable_folder(out_dir)  # before anything is decoded
     detector = _detector(context, context_aware)
+    writable_folder(out_dir)  # before anything is decoded
     folder = ScoreFolder(out_dir, detector)
     _say_what_scores_mean(detector, videos)
     others, strangers = folder.others(videos)
@@ -82,8 +82,8 @@ def score(
                 part = _score_with_progress(folder, video, name, context, video_stream)
             except Exception as error:  # whatever a file does, the others are scored
                 failed += 1
-                known = isinstance(error, TracesError)
-                words = error if known else f"{as_text(video)}: {type(error).__name__}: {error}"
+                words = str(error) if isinstance(error, TracesError) else f"{type(error).__name__}: {error}"
+                words = words if as_text(video) in words else f"{as_text(video)}: {words}"
                 err.print(f"[bold red]not scored[/bold red]  {words}", highlight=False, soft_wrap=True)
                 continue
             failed += part.facts["broken"] is not None

@@ -23,12 +23,11 @@ import polars as pl
 from traces_core.detector.detector import Detector
 from traces_core.detector.page import video_report
 from traces_core.detector.sinks import PageSink, TableSink
-from traces_core.disk import aside
+from traces_core.disk import aside, locked
 from traces_core.errors import EvaluationError
 from traces_core.store import Artifact, Store
 from traces_core.store.code import code_of
 from traces_core.store.digest import digest
-from traces_core.store.files import alone
 from traces_core.streams.episodes import EPISODES
 from traces_core.streams.table import LATE
 from traces_core.types import as_text
@@ -134,7 +133,7 @@ class ScoreFolder:
         if self._tables["scores.parquet"].is_empty():
             return []
         started = time.monotonic()
-        with alone(self.folder):
+        with locked(self.folder):
             for name, schema in TABLES.items():
                 mine = pl.col("video").is_in(self._mine)
                 others = _read(self.folder / name, schema).filter(~mine)
