@@ -26,6 +26,7 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
+import psutil
 import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -279,6 +280,20 @@ def drop_a_video(page: Page, site: Site) -> None:
     page.picture("inbox")
 
 
+def look_at_who_listens(page: Page, site: Site) -> None:
+    """Every socket that a server of ours, or a process of it, listens at is of this machine alone."""
+    sockets = [
+        (process.name(), one.laddr.ip, one.laddr.port)
+        for process in psutil.Process().children(recursive=True)
+        for one in process.net_connections("inet")
+        if one.status == psutil.CONN_LISTEN
+    ]
+    if {site.dagster, site.mlflow} - {port for _, _, port in sockets}:
+        raise MissingError(f"neither Dagster nor MLflow is among those who listen: {sockets}")
+    if open_to_all := [one for one in sockets if one[1] not in ("127.0.0.1", "::1")]:
+        raise MissingError(f"these listen to more than this machine: {open_to_all}")
+
+
 def edit_a_sentence(page: Page, site: Site) -> None:
     """What a person changes is noticed within a minute; what hangs on it is made, once each, in order."""
     with site.instance() as instance:
@@ -397,6 +412,7 @@ def compare_two_runs(page: Page, site: Site) -> None:
 
 
 STEPS = (
+    look_at_who_listens,
     look_at_the_graph,
     look_at_what_was_made,
     materialize_by_clicking,
