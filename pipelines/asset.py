@@ -22,6 +22,7 @@ from pipelines.automation import WHEN_OUT_OF_DATE
 from pipelines.declared import DECLARED, Body, Declared, Input
 from pipelines.graph import served
 from pipelines.plan import look, partitions_of
+from pipelines.public import public, showing_no_secret
 from pipelines.resources import ProjectResource, TrackerResource
 from pipelines.sources import CATALOG, section_key
 from traces_core.errors import MixedVersionsError
@@ -110,8 +111,8 @@ def _opened(body: Body, declared: Declared) -> Body:
         }
         watched = opened["tracker"].system.sampled() if "tracker" in opened else nullcontext()
         try:
-            with watched:
-                return body(**beside, **opened, **named)
+            with showing_no_secret(), watched:
+                return public(body(**beside, **opened, **named))
         except MixedVersionsError:
             if "project" not in opened:
                 raise
@@ -121,7 +122,8 @@ def _opened(body: Body, declared: Declared) -> Body:
             again = declared.arguments(
                 opened["project"].store, partition, lambda key: partitions_of(graph, key)
             )
-            return body(**beside, **opened, **again)
+            with showing_no_secret():
+                return public(body(**beside, **opened, **again))
 
     annotations = {"context": dg.AssetExecutionContext, **kept, **dict.fromkeys(loaded, Any)}
     kind = inspect.Parameter.POSITIONAL_OR_KEYWORD

@@ -10,9 +10,22 @@ import difflib
 from collections.abc import Iterable
 from pathlib import Path
 
+from traces_core.redaction import redacted
+
 
 class TracesError(Exception):
-    """Base of every error that TRACES raises on purpose."""
+    """Base of every error that TRACES raises on purpose; none shows a password."""
+
+    def __init__(self, *said: object) -> None:
+        super().__init__(*redacted(said))
+
+
+class StorageError(TracesError, OSError):
+    """The operating system refused to read or write something; the file itself may be sound."""
+
+    def __init__(self, path: Path | str, problem: str, *, do: str, code: int | None = None) -> None:
+        super().__init__(f"{Path(path)}: {problem}. {do}")
+        self.errno = code
 
 
 class VideoError(TracesError, ValueError):
@@ -20,7 +33,7 @@ class VideoError(TracesError, ValueError):
 
     def __init__(self, path: Path | str, problem: str, *, do: str) -> None:
         self.path = Path(path)
-        self.problem = problem
+        self.problem = redacted(problem)
         super().__init__(f"{path}: {problem}. {do}")
 
 

@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import typer
 from rich.console import Console
 from rich.markup import escape
 
-out, err = Console(), Console(stderr=True)
+from traces_core.redaction import redacted
+
+
+class _Console(Console):
+    """Prints no secret, whoever wrote the text: a server's answer, a setting, an address."""
+
+    def print(self, *objects: Any, **how: Any) -> None:
+        """As `Console.print`."""
+        super().print(*redacted(objects), **how)
+
+
+out, err = _Console(), _Console(stderr=True)
 
 
 def say(line: str) -> None:

@@ -14,6 +14,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from traces_core.errors import TracesError, WriterUnavailableError
+from traces_core.redaction import redacted
 from traces_core.text.writers.asking import Asked
 from traces_core.text.writers.budget import Budget
 from traces_core.text.writers.replies import EXCERPT, Reply
@@ -106,7 +107,7 @@ class OpenAIModel:
         if self.settings.model not in names:
             problem = f"{self._server.base_url} has no model {self.settings.model!r}"
             raise self._unavailable(problem, self._offered())
-        return f"openai: {self.settings.model} at {self._server.base_url}"
+        return redacted(f"openai: {self.settings.model} at {self._server.base_url}")
 
     @cached_property
     def _client(self) -> openai.OpenAI:

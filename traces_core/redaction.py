@@ -1,0 +1,170 @@
+"""Secrets: what no error, log line, database or page may show, taken out of any text.
+
+One function knows what a secret looks like, `redacted`; whatever leaves the process goes through it. It knows
+two kinds: what has the form of a secret, and what the environment says is one.
+"""
+
+from __future__ import annotations
+
+import base64
+import logging
+import os
+import re
+import sys
+import traceback
+from collections.abc import Iterator, Mapping
+from types import TracebackType
+from typing import Any, TypeVar
+from urllib.parse import quote, quote_plus, unquote, urlsplit
+
+HIDDEN = "***"
+"""What stands in the place of a secret."""
+
+_Anything = TypeVar("_Anything")
+
+_NAMED = r"(?:api[_-]?key|access[_-]?key|token|passw(?:or)?d|passwd|pwd|secret|credentials?)"
+_SECRET_VARIABLE = re.compile(
+    r"(?:^|_)(?:API_?KEY|TOKEN|PASSWORD|PASSWD|SECRET|CREDENTIALS?)$|_(?:KEY|AUTH|PWD|PASS)$", re.IGNORECASE
+)
+"""Names of environment variables whose whole value is a secret."""
+_SHORTEST = 6
+"""Characters: `none` and `EMPTY`, the keys of local servers, are words of other messages, too."""
+
+# Every repetition has a bound or begins behind a guard: messages may hold a megabyte without a space.
+_SCHEME, _SAYS = r"(?<![a-z0-9+.-])([a-z][a-z0-9+.-]{0,20}:/{1,3})", r"\\?[\"']?\s{0,9}[:=]\s{0,9}\\?[\"']?"
+_VALUE = r"[^\s\"',;&)}\\]{4,4096}"
+_PORT = r"\d{0,9}(?:[/?#\s\"'<>),;]|$)"
+_BEFORE_AT = rf"\1{HIDDEN}@"
+_FORMS = tuple(
+    (re.compile(form, re.IGNORECASE), put)
+    for form, put in (
+        # user:password@ of an address, of which pathlib leaves one slash. To the last @ of all: a slash, ?, #
+        # or @ within the password may not have been quoted. Then a token that stands alone.
+        (
+            rf"{_SCHEME}[^\s/?#@:\"'<>]{{0,99}}:(?!\d{{0,9}}(?:[/?#\s\"'<>),;]|$))[^\s\"'<>]{{0,256}}@",
+            _BEFORE_AT,
+        ),
+        (rf"{_SCHEME}[^\s/?#\"'<>]{{0,512}}@", _BEFORE_AT),
+        # ... and without a scheme.
+        (r"(?<![\w/.*-])[^\s:/@'\"()<>\[\]]{1,99}:[^\s/@'\"<>]{1,256}@(?=[\w\[])", f"{HIDDEN}@"),
+        # Parameters of an address, and settings written out: ?key=..., "password": "..."
+        (
+            rf"([?&;](?:[\w.-]{{0,40}}(?:{_NAMED}|signature)|key|sig|auth)=)[^&\s\"'<>#]{{1,4096}}",
+            rf"\1{HIDDEN}",
+        ),
+        (rf"(?<!\w)((?:\w{{1,40}}[_-])?{_NAMED}{_SAYS})(?![\s*]){_VALUE}", rf"\1{HIDDEN}"),
+        # Headers, and keys as the large hosts write them.
+        (rf"(authorization{_SAYS}(?:[a-z]{{1,20}}\s{{1,9}})?+){_VALUE}", rf"\1{HIDDEN}"),
+        (rf"((?:set-)?cookie{_SAYS}){_VALUE}", rf"\1{HIDDEN}"),
+        (r"\b((?:bearer|basic)\s{1,9})(?=[a-z~+/]{0,200}[\d=._-])[a-z0-9._~+/=-]{8,4096}", rf"\1{HIDDEN}"),
+        (r"\b(?:sk|pk|hf|ghp|gho|glpat|xox[abp])[_-][a-z0-9_-]{8,200}", HIDDEN),
+    )
+)
+
+
+def redacted(value: _Anything) -> _Anything:
+    """A text without its secrets; the same of every text within dicts, lists and tuples.
+
+    Examples
+    --------
+    >>> redacted("rtsp://admin:hunter2@10.0.0.7/live?channel=1&token=abc does not answer")
+    'rtsp://***@10.0.0.7/live?channel=1&token=*** does not answer'
+    >>> redacted({"headers": ["Authorization: Bearer eyJhbGciOi.x"], "port": 5000})
+    {'headers': ['Authorization: Bearer ***'], 'port': 5000}
+    >>> redacted("http://127.0.0.1:5000/v1 has no model 'tiny'; Check OPENAI_API_KEY.")
+    "http://127.0.0.1:5000/v1 has no model 'tiny'; Check OPENAI_API_KEY."
+    """
+    if isinstance(value, str):
+        return _without_secrets(value)  # type: ignore[return-value]
+    if isinstance(value, Mapping):
+        return {key: redacted(one) for key, one in value.items()}  # type: ignore[return-value]
+    if isinstance(value, list):
+        return [redacted(one) for one in value]  # type: ignore[return-value]
+    if isinstance(value, tuple):
+        return tuple(redacted(one) for one in value)  # type: ignore[return-value]
+    return value
+
+
+def _without_secrets(text: str) -> str:
+    for secret in sorted(set(_of_environment()), key=len, reverse=True):
+        text = text.replace(secret, HIDDEN)
+    for form, put in _FORMS:
+        text = form.sub(put, text)
+    return text
+
+
+def _of_environment() -> Iterator[str]:
+    """Every secret that the environment holds, in every way in which a text may quote it."""
+    for name, value in os.environ.items():
+        found = [value] if _SECRET_VARIABLE.search(name) and not os.path.exists(value) else []
+        if "://" in value and "@" in value:
+            found += _of_address(value)
+        for secret in found:
+            for one in (secret, quote(secret, safe=""), quote_plus(secret), repr(secret)[1:-1]):
+                if len(one) >= _SHORTEST:
+                    yield one
+
+
+def _of_address(address: str) -> list[str]:
+    try:
+        parts = urlsplit(address)
+        user, password = unquote(parts.username or ""), parts.password
+    except ValueError:  # no address after all
+        return []
+    if not password:
+        return [user]  # a token that stands alone
+    return [password, unquote(password), base64.b64encode(f"{user}:{unquote(password)}".encode()).decode()]
+
+
+def without_secrets(error: BaseException) -> BaseException:
+    """An error as it may be kept by others: itself where its whole chain shows no secret.
+
+    Else one of the same kind, where that can be made of a text, that says the same without them; Dagster and
+    Python print the chain of an error, and what a library says in its own may quote a header.
+    """
+    whole = "".join(traceback.format_exception(error))
+    if redacted(whole) == whole:
+        return error
+    kind, text = type(error), redacted(str(error))
+    try:
+        clean = kind.__new__(kind)
+        clean.__dict__.update(error.__dict__)
+        clean.args = (text,)
+    except TypeError:
+        clean = error
+    if clean is error or str(clean) != text:
+        clean = RuntimeError(f"{kind.__name__}: {text}")
+    return clean.with_traceback(error.__traceback__)
+
+
+def guard_output() -> None:
+    """From here on, no log line and no traceback of this process shows a secret, whoever writes it."""
+    make = logging.getLogRecordFactory()
+    if not getattr(make, "is_guarded", False):
+
+        def made(*given: Any, **named: Any) -> logging.LogRecord:
+            record = make(*given, **named)
+            return _guarded(record)
+
+        made.is_guarded = True  # type: ignore[attr-defined]
+        logging.setLogRecordFactory(made)
+        sys.excepthook = _print_error
+
+
+def _guarded(record: logging.LogRecord) -> logging.LogRecord:
+    try:
+        text = record.getMessage()
+    except Exception:  # logging itself reports a message that does not fit its arguments
+        return record
+    if redacted(text) != text:
+        record.msg, record.args = redacted(text), ()
+    if record.exc_info and isinstance(record.exc_info, tuple) and record.exc_info[1] is not None:
+        whole = "".join(traceback.format_exception(record.exc_info[1]))
+        if redacted(whole) != whole:
+            record.exc_info, record.exc_text = None, redacted(whole).rstrip()
+    return record
+
+
+def _print_error(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    whole = "".join(traceback.format_exception(kind, error, trace))
+    sys.stderr.write(redacted(whole))
