@@ -16,6 +16,7 @@ from pipelines.plan import look
 from pipelines.resources import ProjectResource
 from pipelines.sources import observe
 from pipelines.walk import is_walked
+from traces_core.disk import storage_error
 from traces_core.errors import TracesError, WriterUnavailableError
 
 GPU = "gpu"
@@ -125,8 +126,13 @@ def a_model_is_away(error: Exception) -> bool:
 
 
 def a_disk_is_away(error: Exception) -> bool:
-    """Whether the system failed, not the file: a video that cannot be decoded is named and left out."""
-    return isinstance(error, OSError) and not isinstance(error, TracesError)
+    """Whether the system failed, not the file: a video that cannot be decoded is named and left out.
+
+    A full disk is one thing, whichever library met it.
+    """
+    return storage_error(error) is not None or (
+        isinstance(error, OSError) and not isinstance(error, TracesError)
+    )
 
 
 @contextlib.contextmanager

@@ -10,7 +10,6 @@ How a version is made is in `mlflow_model`.
 from __future__ import annotations
 
 import contextlib
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -20,6 +19,7 @@ from pipelines.mlflow_model import NAME, add_model
 from pipelines.mlflow_runs import benchmark_run
 from pipelines.tracking import AwayError, LoggedRun, Tracker, WaitingRun
 from traces_core.detector.saved import PARTS, SECTIONS, open_detector
+from traces_core.disk import temporary_folder
 from traces_core.errors import TracesError
 from traces_core.metrics.promotion import MEASURES, Row, Verdict, compare
 from traces_core.project import Project
@@ -199,7 +199,7 @@ def _measured_today(tracker: Tracker, project: Project, version: ModelVersion) -
 
     # `models:/` would be looked up in MLflow's global store
     where = tracker.client.get_model_version_download_uri(NAME, version.version)
-    with tempfile.TemporaryDirectory() as folder:
+    with temporary_folder() as folder:
         uri = f"{where}/artifacts/detector"
         kept = download_artifacts(artifact_uri=uri, dst_path=folder, tracking_uri=tracker.uri)
         detector = open_detector(Path(kept), project.machine.device)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import importlib.metadata
 import shutil
-import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +16,7 @@ from typing import TYPE_CHECKING
 import traces_core
 from pipelines.tracked_run import RunLog
 from traces_core.detector.saved import save_detector
+from traces_core.disk import temporary_folder
 from traces_core.encoders.pocket_models import FOLDER as POCKETS
 from traces_core.project import Project
 from traces_core.settings import Settings
@@ -72,7 +72,7 @@ def add_model(
     """
     facts = card.read()
     own = {**tags, "recipe": card.recipe, "bank": facts["parts"]["trace_index"]}
-    with tempfile.TemporaryDirectory() as folder:
+    with temporary_folder() as folder:
         packed = pack(project, Path(folder) / "model", parts)
         run.model(packed, name=NAME, about=_description(), card=facts, tags=own)
 
@@ -90,7 +90,7 @@ def pack(project: Project, folder: Path, parts: Sequence[Artifact] | None = None
     import mlflow.pyfunc
     import pandas as pd
 
-    with tempfile.TemporaryDirectory() as scratch:
+    with temporary_folder() as scratch:
         code = _library(project.settings, Path(scratch) / "traces_core")
         detector = save_detector(project, Path(scratch) / "detector", parts)
         mlflow.pyfunc.save_model(

@@ -21,12 +21,15 @@ from pipelines.reporting import table
 from pipelines.resources import ProjectResource, TrackerResource
 from pipelines.tracking import Tracker
 from pipelines.walk import DEMO, walk_as_job
+from traces_core.detector import own_footage
 from traces_core.detector.saved import current_parts
+from traces_core.disk import write_whole
 from traces_core.metrics.promotion import Verdict
 from traces_core.project import Project
-from traces_core.report import POCKET_NOTICE, NewBankReport, write_new_bank_report
+from traces_core.report import NewBankReport, write_new_bank_report
 from traces_core.settings import PARAMS_VARIABLE, project_root
-from traces_core.steps.regeneration import BankChange, change_of, judged, replace_text, write_seed
+from traces_core.steps.regeneration import BankChange, change_of, judged, write_seed
+from traces_core.streams.table import STREAMS
 
 VERDICT = "traces/new_bank"
 """Tag of a run of the job: `taken` or `kept aside`."""
@@ -84,7 +87,7 @@ def take(folder: Path, seed: int, make_current: Callable[[], object]) -> None:
     try:
         make_current()
     except BaseException:
-        replace_text(folder / "params.yaml", before)
+        write_seed(folder, before)  # whatever else was edited meanwhile stays
         raise
 
 
@@ -101,7 +104,7 @@ def _say(
     file = project.machine.reports / "regenerated" / f"seed-{seed}.json"
     file.parent.mkdir(parents=True, exist_ok=True)
     content = {"new_bank": came, "seed": seed, **asdict(verdict)}
-    file.write_text(json.dumps(content, indent=1), encoding="utf-8")
+    write_whole(file, json.dumps(content, indent=1))
     metadata = {
         "new_bank": came,
         "seed": seed,
@@ -131,7 +134,9 @@ def _changes(
         dropped=change.dropped,
         classes=change.classes,
         provenance={"space": space, "seed": str(seed), "writer": project.settings.writing.model},
-        notices=[POCKET_NOTICE] if "pocket" in space else [],
+        notices=own_footage.notices(
+            project.settings, STREAMS, of_practice=project.settings.footage.benchmark is None
+        ),
     )
     write_new_bank_report(page, shown)
     columns = ["class", "events", "found_before", "found", "auc_before", "auc"]

@@ -8,10 +8,8 @@ logged exactly once, by whoever comes first. How it is logged is in `tracking`.
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import json
 import shutil
-import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -19,14 +17,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipelines.tracked_run import RunLog, finite, flattened
+from traces_core.disk import litter_name, locked, sweep, write_whole
+from traces_core.redaction import redacted
 from traces_core.store.digest import digest
 
 if TYPE_CHECKING:
     import polars as pl
 
 _FILE = "run.json"
-_UNFINISHED_S = 86400.0
-"""After so long, what was being written down belongs to a process that died."""
 
 
 @dataclass
@@ -62,9 +60,7 @@ class Waiting:
 
     def write(self, folder: Path) -> None:
         """Keep how far it came."""
-        temporary = folder / f".{_FILE}"
-        temporary.write_text(json.dumps(asdict(self)), encoding="utf-8")
-        temporary.replace(folder / _FILE)
+        write_whole(folder / _FILE, json.dumps(redacted(asdict(self))))
 
 
 class Draft(RunLog):
@@ -120,7 +116,9 @@ class Draft(RunLog):
         self._note("model", path=str(kept.relative_to(self._folder)), **given)
 
     def _place(self) -> Path:
-        return Path(tempfile.mkdtemp(dir=self._folder))
+        place = self._folder / str(len(self._waiting.calls))
+        place.mkdir()
+        return place
 
 
 @dataclass(frozen=True)
@@ -133,7 +131,8 @@ class Spool:
     def draft(self, waiting: Waiting) -> Iterator[Draft]:
         """Write a run down; it waits from the end of the block on, as a whole or not at all."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        folder = Path(tempfile.mkdtemp(prefix=".", dir=self.folder))
+        folder = self.folder / litter_name("draft")
+        folder.mkdir()
         try:
             yield Draft(waiting, folder)
             waiting.write(folder)
@@ -148,7 +147,7 @@ class Spool:
 
     def drop(self, folder: Path) -> None:
         """Forget what was logged: first its name, so that nobody takes up half of it."""
-        gone = folder.with_name(f".{folder.name}")
+        gone = folder.with_name(litter_name(folder.name))
         folder.rename(gone)
         shutil.rmtree(gone)
 
@@ -156,11 +155,8 @@ class Spool:
     def alone(self) -> Iterator[None]:
         """Within, nobody else on this machine logs what waits."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        with (self.folder / "lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            for left in self.folder.glob(".*/"):
-                if time.time() - left.stat().st_mtime > _UNFINISHED_S:
-                    shutil.rmtree(left, ignore_errors=True)
+        with locked(self.folder):
+            sweep(self.folder)
             yield
 
     # An outage: between two tries nobody loses time, and it is told once.
@@ -181,7 +177,7 @@ class Spool:
         """Note that MLflow was tried in vain; whether that is news."""
         is_news = not self._outage.exists()
         self.folder.mkdir(parents=True, exist_ok=True)
-        self._outage.write_text(why, encoding="utf-8")
+        write_whole(self._outage, redacted(why))
         return is_news
 
     def end_outage(self) -> None:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from pipelines.graph import served
+from traces_core.disk import aside, locked
 from traces_core.settings import PROFILE_VARIABLE, Settings, project_root
 
 if TYPE_CHECKING:
@@ -124,6 +125,11 @@ def write_stages(root: Path, profile: str | None = None) -> None:
     profile
         The one that DVC is to follow; the environment variable TRACES_PROFILE by default.
     """
+    with locked(root):
+        _write_stages(root, profile)
+
+
+def _write_stages(root: Path, profile: str | None) -> None:
     from ruamel.yaml import YAML
 
     profile = os.environ.get(PROFILE_VARIABLE, "") if profile is None else profile
@@ -145,7 +151,7 @@ def write_stages(root: Path, profile: str | None = None) -> None:
         extra = [one for one in beside if one not in wanted["deps"] and not one.startswith(data)]
         about["params"], about["deps"] = _flowing(wanted["params"]), wanted["deps"] + extra
         about["outs"] = [{out: _flowing({"persist": True})} for out in wanted["outs"]] + further
-    with file.open("w", encoding="utf-8") as target:
+    with aside(file) as half, half.open("w", encoding="utf-8") as target:
         yaml_.dump(tree, target)
 
 

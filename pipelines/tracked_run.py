@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import json
 import math
-import tempfile
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from traces_core.disk import temporary_folder
 
 if TYPE_CHECKING:
     import polars as pl
@@ -77,13 +78,13 @@ class RunLog(ABC):
 
     def table(self, name: str, table: pl.DataFrame) -> None:
         """Keep a table as Parquet."""
-        with tempfile.TemporaryDirectory() as folder:
+        with temporary_folder() as folder:
             table.write_parquet(Path(folder) / name)
             self.file(Path(folder) / name)
 
     def content(self, name: str, content: bytes | Mapping[str, Any] | Sequence[Any]) -> None:
         """Keep bytes, or JSON, as an artifact of that name, which may lie in a folder."""
-        with tempfile.TemporaryDirectory() as folder:
+        with temporary_folder() as folder:
             path = Path(folder) / Path(name).name
             data = content if isinstance(content, bytes) else json.dumps(content, indent=1).encode()
             path.write_bytes(data)

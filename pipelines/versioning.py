@@ -34,12 +34,12 @@ from pipelines.stages import (
     stages,
     write_stages,
 )
+from traces_core.disk import write_whole
 from traces_core.metrics.curves import stream_numbers
 from traces_core.project import Project
 from traces_core.settings import BASE_FILE, PARAMS_VARIABLE, PROFILE_VARIABLE, Settings, project_root
 from traces_core.steps.benchmark import curve_tables
 from traces_core.store.digest import digest
-from traces_core.store.files import write_text
 from traces_core.store.kept import stamps
 
 __all__ = ["PACKED", "READ_FROM", "Stage", "VersioningError", "declared", "dvc_revision", "stages"]
@@ -73,7 +73,7 @@ def write_code(root: Path) -> None:
             file = root / code_file(name, profile)
             file.parent.mkdir(parents=True, exist_ok=True)
             told = {**versions, **({"settings": chosen} if profile else {})}
-            file.write_text(json.dumps(told, indent=1), encoding="utf-8")
+            write_whole(file, json.dumps(told, indent=1))
 
 
 def write_comparable(project: Project) -> None:
@@ -84,8 +84,8 @@ def write_comparable(project: Project) -> None:
     for name, table in curve_tables(project).items():
         table.write_csv(plots / f"{name}.csv", float_precision=5)
     metrics = [{"stream": stream, **values} for stream, values in numbers.items()]
-    (plots / "auc.json").write_text(json.dumps(metrics, indent=1), encoding="utf-8")
-    (plots.parent / "metrics.json").write_text(json.dumps(numbers, indent=1), encoding="utf-8")
+    write_whole(plots / "auc.json", json.dumps(metrics, indent=1))
+    write_whole(plots.parent / "metrics.json", json.dumps(numbers, indent=1))
 
 
 def end_stage(project: Project) -> None:
@@ -222,7 +222,7 @@ def commit(project: Project) -> str:
         (root / out).mkdir(parents=True, exist_ok=True)
     call_dvc(root, "commit", "--force", *ready, *unmade)
     check_packs(project, (out for name in ready for out in known[name].outs))
-    write_text(root / RECORDED, _state(project))
+    write_whole(root / RECORDED, _state(project))
     files = f"{DVC_FILE} {LOCK_FILE} {folder('reports', profile)}"
     return "\n".join(
         [

@@ -185,7 +185,7 @@ def killed_at(moment: int) -> Iterator[None]:
 
     with pytest.MonkeyPatch.context() as patch:
         for name in (
-            "write_text",
+            "write_whole",
             "move_to",
             "write_value",
             "content_fingerprint",

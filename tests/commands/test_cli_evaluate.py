@@ -193,7 +193,8 @@ def test_what_cannot_be_read_is_a_sentence_and_status_one(world, words, message)
 def test_a_place_that_cannot_be_written_is_named(world):
     done = run(world, "--json", world / "scores.parquet" / "out.json")
     assert done.exit_code == 1
-    assert "cannot be written" in done.stderr
+    assert str(world / "scores.parquet") in done.stderr
+    assert "name another folder" in done.stderr
 
 
 @pytest.mark.parametrize("words", [("--ends", "open"), ("--tolerance", "-1"), ("--resamples", "many")])

@@ -191,9 +191,10 @@ def test_the_old_seed_comes_back_where_the_new_bank_cannot_be_made(tmp_path: Pat
 
     def fail() -> None:
         seen.append(Settings.load(tmp_path, profile="").writing.seed)
+        file.write_text(file.read_text() + "# edited while the bank was made\n")
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
         take(tmp_path, 7, fail)
     assert seen == [7]
-    assert file.read_text() == before
+    assert file.read_text() == f"{before}# edited while the bank was made\n"

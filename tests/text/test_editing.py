@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import stat
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Barrier
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -165,3 +167,19 @@ def test_a_shipped_file_grows_by_one_line_on_either_side(tmp_path: Path, name: s
     assert added(before, middle) == [f"  - {NEW}\n"]
     add_sentences(path, ["A dog bites through the wire."], side="anomalous", label=label)
     assert added(middle, path.read_text()) == ["    - A dog bites through the wire.\n"]
+
+
+def test_of_eight_who_add_at_once_every_sentence_is_there(write_context: Write) -> None:
+    path = write_context()
+    start = Barrier(8)
+    places = ["gate", "wall", "door", "shed", "tree", "path", "fence", "bench"]
+
+    def add(place: str) -> None:
+        start.wait()
+        add_sentences(path, [f"A dog barks at the {place}."], side="normal")
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(add, places))
+    known = read_context(path).normal
+    assert {f"A dog barks at the {place}." for place in places} <= set(known)
+    assert [one.name for one in path.parent.iterdir()] == [path.name]  # no lock, no litter

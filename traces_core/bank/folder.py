@@ -31,6 +31,7 @@ from traces_core.bank.contents import BankContents
 from traces_core.bank.index import SideIndex
 from traces_core.bank.layout import Layout, Part, parts_of
 from traces_core.bank.settings import BankSettings
+from traces_core.disk import in_words, lives, sync, unreadable
 from traces_core.errors import CorruptArtifactError, MissingArtifactError
 from traces_core.store.digest import file_digest
 from traces_core.text.catalog import SIDES, Side
@@ -46,6 +47,13 @@ def write_bank_folder(
     folder: Path, held: BankContents, indexes: Mapping[Side, SideIndex], about: Mapping[str, Any]
 ) -> Path:
     """Write the files beside the target, then rename: a reader finds the old bank or the new one."""
+    with in_words(folder):
+        return _written(folder, held, indexes, about)
+
+
+def _written(
+    folder: Path, held: BankContents, indexes: Mapping[Side, SideIndex], about: Mapping[str, Any]
+) -> Path:
     folder.parent.mkdir(parents=True, exist_ok=True)
     _sweep(folder)
     scratch = folder.with_name(f".{folder.name}-{os.getpid()}-{uuid.uuid4().hex[:8]}")
@@ -67,7 +75,10 @@ def write_bank_folder(
             },
         }
         (scratch / "bank.json").write_text(json.dumps(manifest, indent=1) + "\n", encoding="utf-8")
+        for file in (*scratch.iterdir(), scratch):
+            sync(file)
         _swap(scratch, folder)
+        sync(folder.parent)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
     return folder
@@ -98,7 +109,7 @@ def read_bank_folder(folder: Path) -> tuple[BankContents, dict[Side, SideIndex],
             for side, replaced in about["replaced"].items()
         }
     except (OSError, RuntimeError, ValueError, pl.exceptions.PolarsError) as error:
-        raise CorruptArtifactError(folder, f"cannot be read ({error})") from error
+        raise unreadable(folder, error) from error
     held = _belonging(folder, about, corpus, vectors)
     for side, index in indexes.items():
         ids = held.ids[slice(*held.layout.side(side))]
@@ -164,22 +175,12 @@ def _sweep(target: Path) -> None:
     ours = re.compile(rf"\.{re.escape(target.name)}-(\d+)-(old-)?[0-9a-f]{{8}}")
     for left in target.parent.glob(".*"):
         match = ours.fullmatch(left.name)
-        if match is None or _lives(int(match[1])):
+        if match is None or lives(int(match[1])):
             continue
         if match[2] and not target.exists():
             left.rename(target)
         else:
             shutil.rmtree(left, ignore_errors=True)
-
-
-def _lives(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:  # another user's process
-        return True
-    return True
 
 
 def _read_about(folder: Path) -> dict[str, Any]:
@@ -196,10 +197,10 @@ def _read_about(folder: Path) -> dict[str, Any]:
         complete = bool(parts) and sides <= {f"{side}.faiss" for side in SIDES}
         complete &= set(about["files"]) == {"traces.parquet", *sides}
         complete &= {"space", "fingerprint"} <= set(about)
-    except (ValueError, KeyError, TypeError, ValidationError) as error:
-        if isinstance(error, CorruptArtifactError):
-            raise
-        raise CorruptArtifactError(path, f"not what a bank says about itself ({error})") from error
+    except CorruptArtifactError:
+        raise
+    except (OSError, ValueError, KeyError, TypeError, ValidationError) as error:
+        raise unreadable(path, error, f"not what a bank says about itself ({error})") from error
     if not complete:
         raise CorruptArtifactError(path, "does not name the files of a bank")
     return about

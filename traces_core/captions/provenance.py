@@ -6,7 +6,6 @@ Parquet keeps it in its own metadata, under the key `traces`; readers that do no
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Collection, Mapping
 from importlib.metadata import version
 from pathlib import Path
@@ -17,7 +16,7 @@ import polars as pl
 from traces_core.captions.settings import CaptionSettings
 from traces_core.captions.stream import STREAM, CaptionScorer
 from traces_core.captions.table import RULES, CaptionTable
-from traces_core.errors import CorruptArtifactError
+from traces_core.disk import aside, unreadable
 from traces_core.store.digest import canonical_json, digest, file_digest
 
 KEY = "traces"
@@ -58,9 +57,8 @@ def write_table(table: pl.DataFrame, made_from: Mapping[str, Any], path: Path | 
     """Write a table as Parquet with its provenance; a reader finds the old file or the new one."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    half = path.with_name(f".{path.name}.{os.getpid()}.part")
-    table.write_parquet(half, metadata={KEY: canonical_json(made_from)})
-    half.replace(path)
+    with aside(path) as half:
+        table.write_parquet(half, metadata={KEY: canonical_json(made_from)})
     return path
 
 
@@ -75,5 +73,5 @@ def read_provenance(path: Path | str) -> dict[str, Any]:
     try:
         recorded: dict[str, Any] = json.loads(pl.read_parquet_metadata(path)[KEY])
     except (OSError, KeyError, ValueError, pl.exceptions.PolarsError) as error:
-        raise CorruptArtifactError(path, f"it does not say what it was made from ({error!r})") from error
+        raise unreadable(path, error, f"it does not say what it was made from ({error!r})") from error
     return recorded

@@ -18,6 +18,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from traces_core.commands.consoles import err, out
+from traces_core.disk import aside, writable_folder, write_whole
 from traces_core.errors import TracesError
 from traces_core.report.formatting import number, plural
 
@@ -97,6 +98,8 @@ def check(
     from traces_core.steps import bank as bank_step
     from traces_core.steps import corpus as corpus_step
 
+    if out_dir is not None:
+        writable_folder(out_dir)
     project, names = _project(contexts)
     table = Table("", "context", "check", "found", box=None, pad_edge=False)
     corpora: list[Artifact] = []
@@ -215,10 +218,10 @@ def _write_coverage(corpora: list[Artifact], vectors: list[Artifact], folder: Pa
     from traces_core.steps import bank as bank_step
 
     covered = bank_step.corpus_coverage(corpora, vectors)
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "coverage.md").write_text(coverage_markdown(covered), encoding="utf-8")
-    (folder / "coverage.png").write_bytes(coverage_picture(covered))
-    covered.classes.write_parquet(folder / "coverage.parquet")
+    write_whole(folder / "coverage.md", coverage_markdown(covered))
+    write_whole(folder / "coverage.png", coverage_picture(covered))
+    with aside(folder / "coverage.parquet") as half:
+        covered.classes.write_parquet(half)
     _say(f"coverage  {folder / 'coverage.md'}, coverage.png, coverage.parquet")
 
 

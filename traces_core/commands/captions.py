@@ -16,6 +16,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from traces_core.commands.consoles import err, fail, say
+from traces_core.disk import storage_error, writable_folder
 from traces_core.errors import TracesError
 from traces_core.report.formatting import plural
 
@@ -74,6 +75,7 @@ def score(
     try:
         if scores.suffix != ".parquet":
             raise typer.BadParameter("scores are written as .parquet", param_hint="--out")
+        writable_folder(scores.parent)
         rate = DEFAULT_FPS if fps is None else parse_rate(fps, where="--fps")
         table = read_captions(captions, fps=rate)
         _say_table(captions, table)
@@ -90,7 +92,7 @@ def score(
         scored = _scored(table, scorer)
         write_table(scored, provenance(scorer, table, folder), scores)
     except (TracesError, OSError) as error:
-        fail(str(error))
+        fail(str(storage_error(error) or error))
     say(f"written   {scores}")
 
 
@@ -117,6 +119,7 @@ def write(
         raise typer.BadParameter("captions are written as .parquet", param_hint="--out")
     replies = captions.with_suffix(".replies")
     try:
+        writable_folder(captions.parent)
         chosen = Settings.load().captions
         chosen = chosen if model is None else chosen.model_copy(update={"model": model})
         with progress_bar(err) as progress:
@@ -124,7 +127,8 @@ def write(
             written = CaptionWriter(asked, chosen, Journal(replies), progress).write(videos)
         if len(written.captions):
             write_table(written.captions, made_from(chosen), captions)
-    except (TracesError, OSError) as error:
+    except (TracesError, OSError) as raised:
+        error = storage_error(raised) or raised
         fail(f"{error} Replies so far: {replies}." if replies.is_dir() else str(error))
     for reason in written.broken.values():
         err.print(f"[bold red]broken[/bold red]  {escape(reason)}", highlight=False, soft_wrap=True)

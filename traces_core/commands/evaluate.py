@@ -7,7 +7,6 @@ Words only: reading belongs in `traces_core.datasets` and `traces_core.metrics.s
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from enum import Enum
 from pathlib import Path
@@ -17,6 +16,7 @@ import typer
 from rich.table import Table
 
 from traces_core.commands.consoles import err, fail, out, say
+from traces_core.disk import writable_folder, write_whole
 from traces_core.errors import TracesError
 
 if TYPE_CHECKING:
@@ -106,6 +106,8 @@ def evaluate(
     from traces_core.metrics.score_table import RULES
 
     try:
+        if json_path is not None:
+            writable_folder(json_path.parent)
         truth = _truth(annotations, lengths, layout, ends, fps)
         table = metrics.read_scores(scores, truth, allow_missing=allow_missing)
         with err.status(f"judging {len(table.truth.videos)} videos"):
@@ -126,7 +128,10 @@ def evaluate(
     }
     _print(row)
     if json_path is not None:
-        _write_json(row, json_path)
+        try:
+            _write_json(row, json_path)
+        except TracesError as error:
+            fail(str(error))
 
 
 def _stated_causality(scores: Path) -> bool | None:
@@ -246,11 +251,5 @@ def _number(value: float | None, digits: int = 4) -> str:
 
 
 def _write_json(row: Mapping[str, Any], path: Path) -> None:
-    half = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        half.write_text(json.dumps(row, indent=1, allow_nan=False) + "\n", encoding="utf-8")
-        half.replace(path)
-    except OSError as error:
-        fail(f"{path}: cannot be written ({error}). Name another file with --json.")
+    write_whole(path, json.dumps(row, indent=1, allow_nan=False) + "\n")
     say(f"written       {path}")

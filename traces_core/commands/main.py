@@ -13,13 +13,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
+from rich.markup import escape
 from rich.table import Table
 
 from traces_core.commands import bank as cli_bank
 from traces_core.commands import captions as cli_captions
 from traces_core.commands.consoles import err, fail, out
 from traces_core.commands.evaluate import evaluate
+from traces_core.disk import storage_error, writable_folder
 from traces_core.errors import TracesError
+from traces_core.redaction import guard_output
 from traces_core.store.digest import digest
 from traces_core.streams.table import LATE, STREAMS, streams_of
 from traces_core.types import as_text
@@ -61,7 +64,10 @@ def score(
     """
     from traces_core.detector.folder import ScoreFolder
 
-    folder = ScoreFolder(out_dir, _detector(context, context_aware))
+    detector = _detector(context, context_aware)
+    writable_folder(out_dir)  # before anything is decoded
+    _say_what_scores_mean(detector, videos)
+    folder = ScoreFolder(out_dir, detector)
     others, strangers = folder.others(videos)
     if others:
         by = f", {strangers} of them by another detector: score them again to compare" if strangers else ""
@@ -102,9 +108,12 @@ def explain(
     from traces_core.detector.page import video_report
     from traces_core.report import write_video_report
 
+    if page is not None:
+        writable_folder(page.parent)
     if stream not in STREAMS:
         raise typer.BadParameter(f"{stream!r} is none of {', '.join(STREAMS)}", param_hint="--stream")
     detector = _detector(context, context_aware=STREAMS[stream].system == "context_aware")
+    _say_what_scores_mean(detector, [video])
     try:
         scored = detector.score(video, context)
         if stream not in scored.tracks:
@@ -156,9 +165,10 @@ def prune(
     yes: Annotated[bool, typer.Option("--yes", help="Delete it; without, it is only listed.")] = False,
 ) -> None:
     """List what is no longer current in the store, by artifact, and with --yes delete it."""
-    from traces_core.settings import Machine
+    from traces_core.settings import Machine, Settings
     from traces_core.store.packs import opened
 
+    Settings.load()  # refuses the folder of another project
     store = opened(Machine.here().data)
     unused = store.unused()
     if not unused:
@@ -204,10 +214,14 @@ def doctor() -> None:
 
 def main() -> None:
     """Run the command line; an error of TRACES is printed as a sentence, not as a traceback."""
+    guard_output()
     try:
         app()
-    except TracesError as error:
-        err.print(f"[bold red]error[/bold red]  {error}", highlight=False, soft_wrap=True)
+    except Exception as error:
+        known = error if isinstance(error, TracesError) else storage_error(error)
+        if known is None:
+            raise
+        err.print(f"[bold red]error[/bold red]  {escape(str(known))}", highlight=False, soft_wrap=True)
         sys.exit(1)
 
 
@@ -227,6 +241,19 @@ def _detector(context: str | None, context_aware: bool = False) -> Detector:
     if context is not None:
         detector.judge.bank.trace_ids("normal", [context])  # refuses an unknown name, with the nearest one
     return detector
+
+
+def _say_what_scores_mean(detector: Detector, videos: Sequence[Path]) -> None:
+    """Once, before any number of real footage: what these encoders know of it, and whose threshold it is."""
+    from traces_core.detector import own_footage
+
+    project = detector.project
+    if all(own_footage.is_practice(project, video) for video in videos):
+        return
+    for notice in own_footage.notices(project.settings, detector.thresholds, of_practice=False):
+        err.print(f"[bold yellow]note[/bold yellow]  {escape(notice)}", highlight=False, soft_wrap=True)
+    source = own_footage.threshold_source(project.settings)
+    err.print(f"[bold yellow]note[/bold yellow]  {escape(source)}", highlight=False, soft_wrap=True)
 
 
 def _score_with_progress(folder: ScoreFolder, video: Path, page: str, context: str | None) -> Artifact:

@@ -17,10 +17,10 @@ import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import load_file
 
+from traces_core.disk import unreadable
 from traces_core.encoders.base import WindowEncoder
 from traces_core.encoders.evidence import Evidence
 from traces_core.encoders.seeing import Encoders, see
-from traces_core.errors import CorruptArtifactError
 from traces_core.store.array_writer import ArrayWriter
 from traces_core.types import Array, Times
 from traces_core.video import End, file_source
@@ -48,7 +48,7 @@ class PatchGrids:
             arrays = load_file(path)
             return cls(arrays["times_s"], arrays["grids"].astype(np.float32))
         except (OSError, KeyError, ValueError, SafetensorError) as error:
-            raise CorruptArtifactError(path, f"patch grids cannot be read ({error})") from error
+            raise unreadable(path, error, f"patch grids cannot be read ({error})") from error
 
 
 def extract_grids(video: Path, encoder: WindowEncoder, path: Path, *, sample_fps: float) -> dict[str, Any]:

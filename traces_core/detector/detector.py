@@ -8,7 +8,6 @@ that comes in numbers goes through the graph.
 
 from __future__ import annotations
 
-import tempfile
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -25,6 +24,7 @@ from traces_core.detector.pipeline import EpisodeStage, Pipeline, System, TraceS
 from traces_core.detector.saved import current_parts
 from traces_core.detector.scored import ScoredVideo
 from traces_core.detector.sinks import Sink
+from traces_core.disk import temporary_folder
 from traces_core.encoders.evidence import Evidence
 from traces_core.encoders.features import Features, extract_features
 from traces_core.project import Project
@@ -164,8 +164,8 @@ class Detector:
             self.judge.bank.trace_ids("normal", [context])  # refuses an unknown name, with the nearest one
         run = _Run(self, Path(video), context, sinks)
         sampling, further = self.project.settings.sampling, self.context_aware
-        with tempfile.TemporaryDirectory(prefix="traces-") as folder:
-            file = Path(folder) / "features.safetensors"
+        with temporary_folder() as folder:
+            file = folder / "features.safetensors"
             extract_features(
                 run.path,
                 self.project.clip,

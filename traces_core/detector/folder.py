@@ -9,7 +9,6 @@ the process, costs nobody else's. What `traces score` prints is not decided here
 
 from __future__ import annotations
 
-import contextlib
 import os
 import shutil
 import time
@@ -23,6 +22,7 @@ import polars as pl
 from traces_core.detector.detector import Detector
 from traces_core.detector.page import video_report
 from traces_core.detector.sinks import PageSink, TableSink
+from traces_core.disk import aside, locked, storage_error
 from traces_core.errors import EvaluationError
 from traces_core.store import Artifact, Store
 from traces_core.store.code import code_of
@@ -65,6 +65,7 @@ class ScoreFolder:
         self._tables = {name: _read(folder / name, schema) for name, schema in TABLES.items()}
         self._made_with, self._code = {"detector": digest(detector.identity)}, code_of(Detector)
         self._written_at, self._writing_s = 0.0, 0.0
+        self._scored: set[str] = set()
 
     def others(self, videos: list[Path]) -> tuple[int, int]:
         """How many other videos the folder holds scores of, and how many of these by another detector."""
@@ -104,6 +105,7 @@ class ScoreFolder:
             code=self._code,
         )
         _publish(part.path / "index.html", self.folder / f"{page}.html")
+        self._scored.add(text)
         for name, table in self._tables.items():
             fresh = pl.read_parquet(part.path / name, glob=False)
             self._tables[name] = pl.concat([table.filter(pl.col("video") != text), fresh])
@@ -116,8 +118,13 @@ class ScoreFolder:
         if self._tables["scores.parquet"].is_empty():
             return []
         started = time.monotonic()
-        for name, table in self._tables.items():
-            _write(table, self.folder / name)
+        with locked(self.folder):  # another run may have written scores of its videos meanwhile
+            for name, table in self._tables.items():
+                is_mine = pl.col("video").is_in(list(self._scored))
+                others = _read(self.folder / name, TABLES[name]).filter(~is_mine)
+                self._tables[name] = pl.concat([others, table.filter(is_mine)])
+                with aside(self.folder / name) as half:
+                    self._tables[name].write_parquet(half)
         self._written_at = time.monotonic()
         self._writing_s = self._written_at - started
         return [self.folder / name for name in self._tables]
@@ -144,8 +151,9 @@ def _read(path: Path, schema: pl.Schema) -> pl.DataFrame:
         table = pl.read_parquet(path, glob=False)
     except FileNotFoundError:
         return schema.to_frame()
-    except pl.exceptions.PolarsError as error:
-        raise EvaluationError(f"{path}: cannot be read ({error}). Name another folder with --out.") from error
+    except (OSError, pl.exceptions.PolarsError) as error:
+        problem = EvaluationError(f"{path}: cannot be read ({error}). Name another folder with --out.")
+        raise storage_error(error, path) or problem from error
     if table.schema != schema:
         columns = ", ".join(schema)
         raise EvaluationError(
@@ -155,19 +163,10 @@ def _read(path: Path, schema: pl.Schema) -> pl.DataFrame:
     return table
 
 
-def _write(table: pl.DataFrame, path: Path) -> None:
-    temporary = path.with_name(f".{path.name}")
-    table.write_parquet(temporary)
-    temporary.replace(path)
-
-
 def _publish(page: Path, target: Path) -> None:
     """The page where a person looks for it; one file under two names where the disk can."""
-    temporary = target.with_name(f".{digest(target.name)}.html")
-    with contextlib.suppress(FileNotFoundError):
-        temporary.unlink()
-    try:
-        os.link(page, temporary)
-    except OSError:
-        shutil.copyfile(page, temporary)
-    temporary.replace(target)
+    with aside(target) as half:
+        try:
+            os.link(page, half)
+        except OSError:
+            shutil.copyfile(page, half)

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from traces_core.disk import locked
 from traces_core.settings import Machine
 from traces_core.store.digest import digest
 from traces_core.video.sources import SUFFIXES
@@ -117,8 +118,11 @@ def look(folder: Path, remembered: str | None, now_s: float, *, most: int = 20) 
 
 def set_aside(folder: Path, path: Path, reason: str) -> Path:
     """Move a broken video to `broken/`, with its reason in a text file beside it; returns its new path."""
-    target = folder / BROKEN / path.relative_to(folder)
+    target, number = folder / BROKEN / path.relative_to(folder), 2
     target.parent.mkdir(parents=True, exist_ok=True)
-    path.replace(target)
+    with locked(target.parent):
+        while target.exists():  # another recording of that name, broken as well
+            target, number = target.with_name(f"{path.stem}-{number}{path.suffix}"), number + 1
+        path.replace(target)
     target.with_name(f"{target.name}.txt").write_text(reason + "\n", encoding="utf-8")
     return target

@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load_file
 
+from traces_core.disk import unreadable
 from traces_core.encoders.base import ImageEncoder, WindowEncoder
 from traces_core.encoders.evidence import Evidence
 from traces_core.encoders.seeing import WINDOW_BATCH, Encoders, see
-from traces_core.errors import CorruptArtifactError
 from traces_core.store.array_writer import ArrayWriter
 from traces_core.types import Array, Times
 from traces_core.video import (
@@ -91,7 +91,7 @@ class Features:
             half = {name: arrays[name].astype(np.float32) for name in ("frames", "tokens", "labels")}
             return cls(arrays["frame_times_s"], ends=arrays["ends"], **half)
         except (OSError, KeyError, ValueError, SafetensorError) as error:
-            raise CorruptArtifactError(path, f"features cannot be read ({error})") from error
+            raise unreadable(path, error, f"features cannot be read ({error})") from error
 
 
 def extract_features(

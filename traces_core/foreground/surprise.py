@@ -24,7 +24,8 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
-from traces_core.errors import CorruptArtifactError, TooLittleFootageError
+from traces_core.disk import unreadable
+from traces_core.errors import TooLittleFootageError
 from traces_core.foreground.network import PlaceNetwork, errors_of, train_network
 from traces_core.foreground.places import Places, StreamingPlaces, joined
 from traces_core.foreground.scene import CameraBackground, Grey, Values
@@ -193,7 +194,7 @@ class ForegroundSurprise:
             scene = CameraBackground(kept["low"], kept["usual"], kept["high"], (start, slope))
             return cls(settings, scene, networks, kept["presence"], tails, kept["score"])
         except (OSError, KeyError, ValueError, RuntimeError, SafetensorError) as error:
-            raise CorruptArtifactError(path, f"what was learned cannot be read ({error})") from error
+            raise unreadable(path, error, f"what was learned cannot be read ({error})") from error
 
 
 def _network(tensors: Mapping[str, torch.Tensor], number: int, settings: ForegroundSettings) -> PlaceNetwork:

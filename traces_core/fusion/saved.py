@@ -7,7 +7,6 @@ so that weights and configuration cannot come apart. Nothing is unpickled.
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from traces_core.disk import aside, unreadable
 from traces_core.errors import CorruptArtifactError, MissingArtifactError, MixedSpacesError
 from traces_core.fusion.settings import FusionSettings
 from traces_core.fusion.window_fusion import WindowFusion, build_fusion
@@ -29,13 +29,9 @@ _SHAPE = ("dimensions", "token_dimensions", "window_frames")  # the readout is a
 def write_tensors(path: Path, tensors: dict[str, Tensor], header: dict[str, Any]) -> None:
     """Write tensors and a JSON header into one file that is there entirely or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
     plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-    try:
-        save_file(plain, temporary, metadata={"header": json.dumps(header, sort_keys=True)})
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with aside(path) as half:
+        save_file(plain, half, metadata={"header": json.dumps(header, sort_keys=True)})
 
 
 def read_saved(path: Path, expected: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -68,8 +64,10 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
         with safe_open(path, framework="pt") as file:
             header = json.loads(file.metadata()["header"])
             return {name: file.get_tensor(name) for name in file.keys()}, header  # noqa: SIM118
-    except (SafetensorError, KeyError, TypeError, ValueError) as error:
-        raise CorruptArtifactError(path, f"not a safetensors file of TRACES ({error})") from error
+    except FileNotFoundError:
+        raise
+    except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
+        raise unreadable(path, error, f"not a safetensors file of TRACES ({error})") from error
 
 
 def save_fusion(

@@ -6,9 +6,7 @@ What starts it, and when, is in `pipelines`.
 
 from __future__ import annotations
 
-import os
 import re
-import uuid
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +15,7 @@ import polars as pl
 
 from traces_core.bank.bank import Bank
 from traces_core.bank.recall import recall_of_index
+from traces_core.disk import locked, write_whole
 from traces_core.errors import SettingsError
 from traces_core.metrics.promotion import Row, Verdict, compare
 from traces_core.project import Project
@@ -134,8 +133,8 @@ def _faults(project: Project) -> list[str]:
     ]
 
 
-def write_seed(folder: Path, seed: int) -> str:
-    """Set `writing.seed` in params.yaml and leave every other byte as it is; returns the text that was there.
+def write_seed(folder: Path, seed: int) -> int:
+    """Set `writing.seed` in params.yaml and leave every other byte as it is; returns the seed that was there.
 
     Raises
     ------
@@ -143,22 +142,17 @@ def write_seed(folder: Path, seed: int) -> str:
         If the file has no such line, or another file sets the seed, too; the file is unchanged then.
     """
     file = folder / BASE_FILE
-    before = file.read_text(encoding="utf-8")
-    section = re.search(r"^writing:.*\n(?:[ \t]+.*\n|\s*\n|#.*\n)*", before + "\n", re.MULTILINE)
-    line = section and re.search(r"^([ \t]+seed:[ \t]*)\d+", section.group(), re.MULTILINE)
-    if not section or not line:
-        raise SettingsError(file, f"no line `seed:` under `writing:` to write the seed {seed} to; add one")
-    start, end = section.start() + line.end(1), section.start() + line.end()
-    replace_text(file, f"{before[:start]}{seed}{before[end:]}")
-    if Settings.load(folder).writing.seed != seed:
-        replace_text(file, before)
-        raise SettingsError(file, f"another file sets writing.seed, too; write {seed} there by hand")
-    return before
-
-
-def replace_text(file: Path, text: str) -> None:
-    """A file's text at once: a reader finds the old one or the new one."""
-    temporary = file.with_name(f".{file.name}-{uuid.uuid4().hex[:8]}")
-    temporary.write_text(text, encoding="utf-8")
-    os.chmod(temporary, file.stat().st_mode & 0o777)
-    temporary.replace(file)
+    with locked(folder):
+        before = file.read_bytes().decode("utf-8")  # as bytes: the ends of its lines stay what they are
+        section = re.search(r"^writing:.*\n(?:[ \t]+.*\n|\s*\n|#.*\n)*", before + "\n", re.MULTILINE)
+        line = section and re.search(r"^([ \t]+seed:[ \t]*)(\d+)", section.group(), re.MULTILINE)
+        if not section or not line:
+            raise SettingsError(
+                file, f"no line `seed:` under `writing:` to write the seed {seed} to; add one"
+            )
+        start, end = section.start() + line.end(1), section.start() + line.end()
+        write_whole(file, f"{before[:start]}{seed}{before[end:]}")
+        if Settings.load(folder).writing.seed != seed:
+            write_whole(file, before)
+            raise SettingsError(file, f"another file sets writing.seed, too; write {seed} there by hand")
+    return int(line[2])

@@ -12,7 +12,7 @@ import polars as pl
 from safetensors import SafetensorError
 from safetensors.numpy import load_file
 
-from traces_core.errors import CorruptArtifactError
+from traces_core.disk import unreadable
 
 Lineage = Mapping[str, str]
 """By `name/key`: the fingerprint of each artifact that another one was made from, direct or not."""
@@ -53,7 +53,7 @@ class Artifact:
         try:
             match self.path.suffix:
                 case ".parquet":
-                    return pl.read_parquet(self.path)
+                    return pl.read_parquet(self.path, glob=False)
                 case ".safetensors":
                     return load_file(self.path)
                 case ".json":
@@ -61,4 +61,4 @@ class Artifact:
                 case _:
                     return self.path
         except (OSError, ValueError, SafetensorError, pl.exceptions.PolarsError) as error:
-            raise CorruptArtifactError(self.path, f"cannot be read ({error})") from error
+            raise unreadable(self.path, error) from error

@@ -20,20 +20,19 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from traces_core.disk import OF_WRITING, in_words, is_litter, locked, unreadable, write_whole
 from traces_core.errors import CorruptArtifactError, MissingArtifactError
 from traces_core.store.artifact import ONLY, Artifact, Lineage
 from traces_core.store.digest import canonical_json, digest, file_digest
 from traces_core.store.files import (
-    SCRATCH,
-    alone,
     content_fingerprint,
     move_to,
     pointer_in,
     scratch_folder,
-    write_text,
+    settle,
     write_value,
 )
-from traces_core.store.pruning import Unused, files_in, unused_in
+from traces_core.store.pruning import Unused, files_in, recipe_in, unused_in
 from traces_core.store.running import code_of_running_step, lineage_for
 
 PACKS = "packs.json"
@@ -114,7 +113,7 @@ class Store:
         else:
             artifact = replace(artifact, lineage=lineage_for(name))
             if self.publishes:
-                with alone(self._folder(name, key)):
+                with locked(self._folder(name, key)):
                     self._point(artifact)
         self.log.append(artifact)
         return artifact
@@ -128,14 +127,18 @@ class Store:
         made_from: Mapping[str, Any],
         write: Callable[[Path], Path | tuple[Path, Mapping[str, Any]]],
     ) -> Artifact:
-        """An artifact, computed and put under its recipe; what another process made meanwhile stays."""
+        """An artifact, computed beside its place and kept there."""
         folder = self._folder(name, key)
-        folder.mkdir(parents=True, exist_ok=True)
+        with in_words(folder):
+            folder.mkdir(parents=True, exist_ok=True)
         with scratch_folder(folder) as scratch:
             started = time.monotonic()
-            written = write(scratch / recipe)
+            with in_words(folder, codes=OF_WRITING):  # what it reads lies elsewhere
+                written = write(scratch / recipe)
             seconds = time.monotonic() - started
             path, facts = written if isinstance(written, tuple) else (written, {})
+            with in_words(folder):
+                settle(path)
             about = {
                 "name": name,
                 "key": key,
@@ -148,16 +151,23 @@ class Store:
                 "seconds": round(seconds, 3),
                 "facts": facts,
             }
-            with alone(folder):
-                made = self.find(name, key, recipe)  # by another process, too: somebody may read it
-                if made is None:
-                    move_to(path, folder / path.name)
-                    kept = json.dumps(json.loads(canonical_json(about)), indent=1)
-                    write_text(folder / f"{recipe}.recipe.json", kept)
-                    made = replace(self._read(name, key, recipe, about), computed=True)
-                made = replace(made, lineage=lineage_for(name))
-                if self.publishes:  # before anybody may prune here
-                    self._point(made)
+            with in_words(folder):
+                return self._kept(path, about)
+
+    def _kept(self, path: Path, about: Mapping[str, Any]) -> Artifact:
+        """A finished file or folder, put under its recipe; what another process put there meanwhile stays."""
+        name, key, recipe = about["name"], about["key"], about["recipe"]
+        folder = self._folder(name, key)
+        with locked(folder):
+            made = self.find(name, key, recipe)  # by another process, too: somebody may read it
+            if made is None:
+                move_to(path, folder / path.name)
+                kept = json.dumps(json.loads(canonical_json(about)), indent=1)
+                write_whole(folder / f"{recipe}.recipe.json", kept)
+                made = replace(self._read(name, key, recipe, about), computed=True)
+            made = replace(made, lineage=lineage_for(name))
+            if self.publishes:  # before anybody may prune here
+                self._point(made)
         return made
 
     def find(self, name: str, key: str, recipe: str) -> Artifact | None:
@@ -167,8 +177,10 @@ class Store:
             about = json.loads(about_path.read_text(encoding="utf-8"))
             path = about_path.parent / about["file"]
             intact = file_digest(path) == about["sha256"]
-        except (OSError, ValueError, KeyError):
-            return None  # not there, or half-written: it is made anew
+        except (FileNotFoundError, NotADirectoryError, ValueError, KeyError):
+            return None  # not there, or half-written: it is rebuilt
+        except OSError as error:  # it may be sound: nothing is computed, or deleted, in its place
+            raise unreadable(about_path, error) from error
         return self._read(name, key, recipe, about) if intact else None
 
     def recall(self, name: str, key: str = ONLY, *, code: str, made_from: Mapping[str, Any]) -> Artifact:
@@ -217,7 +229,7 @@ class Store:
         if pointer_in(folder) != (artifact.recipe, artifact.lineage):
             lineage = [] if artifact.lineage is None else [canonical_json(artifact.lineage)]
             self._outdate_packs(artifact.name)
-            write_text(folder / "current", "\n".join([artifact.recipe, *lineage]))
+            write_whole(folder / "current", "\n".join([artifact.recipe, *lineage]))
             self._outdate_packs(artifact.name)  # those that were written in between
 
     def confirm(self, artifact: Artifact) -> None:
@@ -226,7 +238,7 @@ class Store:
         Nothing where another one has become current meanwhile.
         """
         folder = self._folder(artifact.name, artifact.key)
-        with alone(folder):
+        with locked(folder):
             if pointer_in(folder)[0] == artifact.recipe:
                 self._point(artifact)
 
@@ -247,7 +259,7 @@ class Store:
         try:
             about: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
-            raise CorruptArtifactError(path, f"cannot be read ({error})") from error
+            raise unreadable(path, error) from error
         return about
 
     def keys(self, name: str) -> list[str]:
@@ -292,16 +304,15 @@ class Store:
         """
         freed = 0
         for folder in self._parts():
-            with alone(folder):  # nobody puts anything here between the look and the deletion
+            with locked(folder):  # nobody puts anything here between the look and the deletion
                 for path in unused_in(folder):
                     freed += sum(one.stat().st_size for one in files_in(path))
                     shutil.rmtree(path) if path.is_dir() else path.unlink()
         return freed
 
     def _parts(self) -> list[Path]:
-        """Every folder of a part that holds a recipe, or in which somebody wrote, sorted."""
-        marks = (*self.root.glob("*/*/*.recipe.json"), *self.root.glob(f"*/*/{SCRATCH}*"))
-        return sorted({mark.parent for mark in marks})
+        """Every folder of a part that holds something under a recipe, or half of it, sorted."""
+        return sorted({one.parent for one in self.root.glob("[!.]*/*/*") if recipe_in(one) or is_litter(one)})
 
     def _folder(self, name: str, key: str) -> Path:
         return self.root / name / key

@@ -6,11 +6,8 @@ Which artifact, and under which recipe, is known to `artifacts`.
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import json
-import os
 import shutil
-import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,11 +16,12 @@ import numpy as np
 import polars as pl
 from safetensors.numpy import save_file
 
+from traces_core.disk import litter_name, sync, unreadable
 from traces_core.store.artifact import Lineage
 from traces_core.store.digest import canonical_json, digest, file_digest
 
 SCRATCH = ".making-"
-"""How the name of a scratch folder begins; then comes the writer's process."""
+"""How the name of a scratch folder begins; then comes the writer's process, as in `disk.litter_name`."""
 
 
 def write_value(value: Any, path: Path) -> Path:
@@ -43,7 +41,7 @@ def write_value(value: Any, path: Path) -> Path:
 def content_fingerprint(path: Path) -> str:
     """Of content, not of bytes, where a library's next version may write the same table differently."""
     if path.suffix == ".parquet":
-        table = pl.read_parquet(path)
+        table = pl.read_parquet(path, glob=False)
         schema = {name: str(kind) for name, kind in table.schema.items()}
         return digest([schema, table.write_ndjson()])
     return file_digest(path)
@@ -51,16 +49,19 @@ def content_fingerprint(path: Path) -> str:
 
 def pointer_in(folder: Path) -> tuple[str | None, Lineage | None]:
     """The recipe that is current in the folder of a part, and its lineage where that was recorded."""
-    with contextlib.suppress(FileNotFoundError):
+    try:
         recipe, _, lineage = (folder / "current").read_text(encoding="utf-8").partition("\n")
         return recipe.strip(), json.loads(lineage) if lineage.strip() else None
-    return None, None
+    except FileNotFoundError:
+        return None, None
+    except (OSError, ValueError) as error:
+        raise unreadable(folder / "current", error) from error
 
 
 @contextlib.contextmanager
 def scratch_folder(folder: Path) -> Iterator[Path]:
     """A folder beside the artifact, on the same disk, that vanishes whatever happens in it."""
-    scratch = folder / f"{SCRATCH}{os.getpid()}-{uuid.uuid4().hex[:8]}"
+    scratch = folder / litter_name(SCRATCH[1:-1])
     scratch.mkdir()
     try:
         yield scratch
@@ -68,27 +69,15 @@ def scratch_folder(folder: Path) -> Iterator[Path]:
         shutil.rmtree(scratch, ignore_errors=True)
 
 
-def writer_lives(scratch: Path) -> bool:
-    """Whether the process that a scratch folder is named after still runs on this machine."""
-    try:
-        os.kill(int(scratch.name.split("-")[1]), 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:  # somebody else's process
-        return True
-    return True
+def settle(path: Path) -> None:
+    """Have a finished artifact outlive a loss of power, with the rights that its scratch folder has.
 
-
-@contextlib.contextmanager
-def alone(folder: Path) -> Iterator[None]:
-    """Within, nobody else puts anything into a store; on a disk that knows no locks, everybody may."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        with contextlib.suppress(OSError):
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)
+    Libraries write files that nobody but their owner may read, whatever the umask of the process.
+    """
+    rights = path.parent.stat().st_mode & 0o777
+    for one in (path, *path.rglob("*")):
+        one.chmod(rights if one.is_dir() else rights & 0o666)
+        sync(one)
 
 
 def move_to(source: Path, target: Path) -> None:
@@ -96,10 +85,3 @@ def move_to(source: Path, target: Path) -> None:
     if target.is_dir():
         shutil.rmtree(target)
     source.replace(target)
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a file aside and rename it."""
-    temporary = path.with_name(f".{path.name}-{uuid.uuid4().hex[:8]}")
-    temporary.write_text(text, encoding="utf-8")
-    temporary.replace(path)

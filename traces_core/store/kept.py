@@ -14,8 +14,8 @@ from importlib.util import cache_from_source, find_spec
 from pathlib import Path
 from typing import Any
 
+from traces_core.disk import write_whole
 from traces_core.store.digest import digest
-from traces_core.store.files import write_text
 
 _on_disk: set[str] = set()
 """What the file holds: all else was found out by this process."""
@@ -40,7 +40,7 @@ def keep(packages: tuple[str, ...]) -> None:
         return
     _on_disk.update(facts)
     try:
-        write_text(path, json.dumps(facts))
+        write_whole(path, json.dumps(facts))
         for older in set(path.parent.glob(f"{path.name.partition('.')[0]}.*.json")) - {path}:
             older.unlink(missing_ok=True)
     except OSError:  # a folder that belongs to somebody else: it is found out again

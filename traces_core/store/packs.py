@@ -12,16 +12,18 @@ checkout has put another `packs.json` there, `opened` lays its parts out before 
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import tarfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TypedDict
 
+from traces_core.disk import in_words, locked, storage_error, sync, write_whole
 from traces_core.errors import CorruptArtifactError, DamagedPackError
 from traces_core.store.artifacts import PACKS, PACKS_LAID_OUT, Store
 from traces_core.store.digest import digest, file_digest
-from traces_core.store.files import alone, move_to, scratch_folder, write_text
+from traces_core.store.files import move_to, scratch_folder, settle
 
 
 class PackedPart(TypedDict):
@@ -49,7 +51,7 @@ def opened(root: Path) -> Store:
     """
     for packs in root.glob(f"*/{PACKS}"):
         if not _agree(packs.parent):
-            with alone(packs.parent):
+            with locked(packs.parent):
                 _lay_out(packs.parent)
     return Store(root)
 
@@ -78,9 +80,9 @@ def pack(store: Store, name: str, pack_of: Callable[[str], str]) -> None:
         for file, inside in packs.items():
             if not (folder / file).is_file():
                 _write_pack(store, name, file, inside)
-        with alone(folder):
-            write_text(folder / PACKS_LAID_OUT, json.dumps(packs, indent=1))
-            write_text(folder / PACKS, json.dumps(packs, indent=1))
+        with locked(folder):
+            write_whole(folder / PACKS_LAID_OUT, json.dumps(packs, indent=1))
+            write_whole(folder / PACKS, json.dumps(packs, indent=1))
         if _current_parts(store, name) == parts:  # else another process has made something current meanwhile
             break
     for file in {one.name for one in folder.glob("*.tar")} - set(packs):
@@ -99,7 +101,7 @@ def _current_parts(store: Store, name: str) -> Parts:
 def _write_pack(store: Store, name: str, file: str, parts: Parts) -> None:
     """A pack whose bytes depend on its parts alone: no times, no owners, in the order of the keys."""
     folder = store.root / name
-    with scratch_folder(folder) as scratch:
+    with in_words(folder / file), scratch_folder(folder) as scratch:
         with tarfile.open(scratch / file, "w", format=tarfile.GNU_FORMAT) as pack:
             for key, part in parts.items():
                 artifact = store.find(name, key, _recipe(part))
@@ -110,7 +112,9 @@ def _write_pack(store: Store, name: str, file: str, parts: Parts) -> None:
                     member.size = path.stat().st_size
                     with path.open("rb") as stream:
                         pack.addfile(member, stream)
+        settle(scratch / file)
         (scratch / file).replace(folder / file)
+        sync(folder)
 
 
 def _files_of(path: Path) -> list[Path]:
@@ -130,11 +134,11 @@ def _lay_out(folder: Path) -> None:
             _unpack(folder / file, missing)
     for key, part in parts.items():
         if _text(folder / key / "current") != part["current"]:
-            write_text(folder / key / "current", part["current"])
+            write_whole(folder / key / "current", part["current"])
     for pointer in folder.glob("*/current"):
         if pointer.parent.name not in parts:
             pointer.unlink()
-    write_text(folder / PACKS_LAID_OUT, text)
+    write_whole(folder / PACKS_LAID_OUT, text)
 
 
 def _listed(packs: Path, text: str) -> Mapping[str, Parts]:
@@ -169,7 +173,10 @@ def _unpack(pack: Path, parts: Parts) -> None:
                 if file_digest(scratch / key / part["file"]) != part["sha256"]:
                     raise DamagedPackError(pack, f"{key} in it is not what was packed")
         except (OSError, tarfile.TarError) as error:
-            raise DamagedPackError(pack, str(error)) from error
+            refused = storage_error(error, pack)
+            if refused is None or refused.errno == errno.ENOENT:
+                raise DamagedPackError(pack, str(error)) from error
+            raise refused from error
         for key, part in parts.items():
             (folder / key).mkdir(exist_ok=True)
             for name in (part["file"], _about(part)):

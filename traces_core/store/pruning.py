@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from traces_core.store.files import SCRATCH, pointer_in, writer_lives
+from traces_core.disk import is_litter
+from traces_core.store.digest import LENGTH
+from traces_core.store.files import SCRATCH, pointer_in
+
+_RECIPE = re.compile(f"[0-9a-f]{{{LENGTH}}}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,14 +26,26 @@ class Unused:
 
 
 def unused_in(folder: Path) -> list[Path]:
-    """Files and folders of a part that nobody needs: none while a process writes there."""
-    scratches = list(folder.glob(f"{SCRATCH}*"))
-    left = [scratch for scratch in scratches if not writer_lives(scratch)]
-    if len(left) < len(scratches):
+    """Files and folders of a part that nobody needs: none but litter while a process writes there."""
+    inside = sorted(folder.iterdir())
+    left = [path for path in inside if path.name.startswith(".") and is_litter(path)]
+    if any(path.name.startswith(SCRATCH) and path not in left for path in inside):
         return left
     kept, _ = pointer_in(folder)
-    recipes = (path.name.removesuffix(".recipe.json") for path in folder.glob("*.recipe.json"))
-    return left + [path for recipe in recipes if recipe != kept for path in folder.glob(f"{recipe}*")]
+    made = [path for path in inside if (recipe := recipe_in(path)) is not None and recipe != kept]
+    return left + made
+
+
+def recipe_in(path: Path) -> str | None:
+    """The recipe that a file or folder is named after, as an artifact and its recipe are; None otherwise.
+
+    >>> recipe_in(Path("data/videos/all/0123456789abcdef.recipe.json"))
+    '0123456789abcdef'
+    >>> recipe_in(Path("data/videos/all/current")) is None
+    True
+    """
+    name = path.name.partition(".")[0]
+    return name if _RECIPE.fullmatch(name) else None
 
 
 def files_in(path: Path) -> list[Path]:

@@ -20,6 +20,8 @@ SETTINGS = ("traces_core.settings", "Settings")
 """The class whose fields are the sections of the settings."""
 
 LEFT_OUT = {
+    "traces_core.disk": "how files are written; what is in them does not depend on it",
+    "traces_core.redaction": "what messages leave out",
     "traces_core.store.code": "says which code runs, and is none of it",
     "traces_core.store.source": "the same",
     "traces_core.store.references": "the same",

@@ -6,10 +6,7 @@ it is asked only where things stand and how a sentence is quoted. What a context
 
 from __future__ import annotations
 
-import contextlib
 import io
-import os
-import uuid
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -17,6 +14,7 @@ from typing import Any
 from ruamel.yaml import YAML
 from ruamel.yaml.nodes import MappingNode, ScalarNode, SequenceNode
 
+from traces_core.disk import locked, write_whole
 from traces_core.errors import CatalogError
 from traces_core.text.catalog import Context, Side, parse_context, plain_words, read_context
 from traces_core.text.gates import sentence_faults
@@ -44,6 +42,13 @@ def add_sentences(path: Path | str, sentences: Sequence[str], *, side: Side, lab
         plain English, or the list is written in a way that no line can be added to.
     """
     path = Path(path)
+    if not path.is_file():
+        read_context(path)  # says that there is no such file
+    with locked(path.resolve().parent):  # else two who add at once both add to what was there before
+        return _added(path, sentences, side, label)
+
+
+def _added(path: Path, sentences: Sequence[str], side: Side, label: str) -> Context:
     before = read_context(path)
     if bool(label) != (side == "anomalous"):
         fault = "an anomalous sentence belongs to a class" if not label else "a normal sentence has no class"
@@ -60,7 +65,7 @@ def add_sentences(path: Path | str, sentences: Sequence[str], *, side: Side, lab
     after = parse_context(edited, path)
     if after != _expected(before, sentences, side, label):
         raise _by_hand(path)
-    _replace(path.resolve(), edited)  # a link stays a link
+    write_whole(path, edited)
     return after
 
 
@@ -162,15 +167,3 @@ def _by_hand(path: Path) -> CatalogError:
     return CatalogError(
         path, None, problem, do="Write one sentence a line, each after a dash, or edit by hand."
     )
-
-
-def _replace(path: Path, text: str) -> None:
-    """The whole file at once, with the rights it had: a reader finds the old text or the new one."""
-    temporary = path.with_name(f".{path.name}-{uuid.uuid4().hex[:8]}")
-    try:
-        temporary.write_bytes(text.encode("utf-8"))
-        os.chmod(temporary, path.stat().st_mode & 0o777)
-        temporary.replace(path)
-    finally:
-        with contextlib.suppress(FileNotFoundError):
-            temporary.unlink()

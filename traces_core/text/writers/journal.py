@@ -11,6 +11,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from traces_core.disk import locked
 from traces_core.text.writers.asking import Asked
 
 
@@ -37,7 +38,7 @@ class Journal:
         path = self._path(question.context)
         path.parent.mkdir(parents=True, exist_ok=True)
         line = json.dumps({"key": key, "class": question.label, "kind": question.kind, "reply": reply})
-        with path.open("ab+") as file:
+        with locked(path.parent), path.open("ab+") as file:
             # a run that died while it wrote left half a line: it gets an end, and is skipped from then on
             file.write(b"" if _ends_well(path) else b"\n")
             file.write(line.encode() + b"\n")
