@@ -5,6 +5,9 @@ import warnings
 
 import dagster as dg
 
+from pipelines import dagster_storage  # noqa: F401  before an instance is opened
+from traces_core.redaction import guard_output
+
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")  # a terminal shows what the graph does
 os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
@@ -13,3 +16,4 @@ os.environ.setdefault("DVC_NO_ANALYTICS", "1")
 # Partition-aware checks are a preview, observable sources a beta: chosen knowingly, said once, here.
 warnings.filterwarnings("ignore", category=dg.PreviewWarning)
 warnings.filterwarnings("ignore", category=dg.BetaWarning)
+guard_output()

@@ -15,6 +15,8 @@ from functools import partial
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+from traces_core.redaction import redacted
+
 URI, USER, PASSWORD = "MLFLOW_TRACKING_URI", "MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD"
 
 BOUNDS = {
@@ -52,16 +54,49 @@ def public(uri: str) -> str:
     >>> public("http://me:secret@127.0.0.1:5000/")
     'http://127.0.0.1:5000'
     """
+    if sqlite_path(uri) is not None:
+        return uri  # a path, whatever is in it
     parts = urlsplit(uri)
-    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl().rstrip("/")
+    return redacted(parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl().rstrip("/"))
 
 
-def without_secrets(text: str, uri: str) -> str:
-    """A text that may quote an address, without the password of the address or of the environment."""
-    parts = urlsplit(uri)
-    for secret in (parts.password, unquote(parts.password or ""), os.environ.get(PASSWORD)):
-        text = text.replace(secret, "***") if secret else text
-    return text
+_QUOTED = "%?#"
+"""What in a path means something else in an address."""
+
+
+def sqlite_uri(path: Path) -> str:
+    """The tracking store in a SQLite file, wherever it lies.
+
+    MLflow makes the folder of an address as it is written, unless that names the driver.
+
+    >>> sqlite_uri(Path("/srv/traces/mlruns.db"))
+    'sqlite:////srv/traces/mlruns.db'
+    >>> sqlite_uri(Path("/srv/what?/mlruns.db"))
+    'sqlite+pysqlite:////srv/what%3F/mlruns.db'
+    """
+    if not any(letter in str(path) for letter in _QUOTED):
+        return f"sqlite:///{path}"
+    from sqlalchemy import URL
+
+    return URL.create("sqlite+pysqlite", database=str(path)).render_as_string(hide_password=False)
+
+
+def sqlite_path(uri: str) -> Path | None:
+    """The file of a SQLite store, by its address; None for any other store.
+
+    >>> sqlite_path("sqlite+pysqlite:////srv/what%3F/mlruns.db")
+    PosixPath('/srv/what?/mlruns.db')
+    >>> sqlite_path("http://127.0.0.1:5000") is None
+    True
+    """
+    driver, _, place = uri.partition(":///")
+    if driver.partition("+")[0] != "sqlite":
+        return None
+    if not any(letter in place for letter in _QUOTED):
+        return Path(place)
+    from sqlalchemy import make_url
+
+    return Path(make_url(uri).database or "")
 
 
 @dataclass(frozen=True)

@@ -18,11 +18,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pipelines import links
-from pipelines.mlflow_store import BOUNDS, SqliteFile, public, uri_from_environment, without_secrets
+from pipelines.mlflow_store import BOUNDS, SqliteFile, public, sqlite_path, sqlite_uri, uri_from_environment
 from pipelines.spool import Draft, Spool, Waiting
 from pipelines.system_metrics import SystemMetrics
 from pipelines.tracked_run import TrackedRun, WaitingRun, flattened
 from traces_core.errors import TracesError
+from traces_core.redaction import redacted
 from traces_core.store.digest import digest
 
 if TYPE_CHECKING:
@@ -66,12 +67,12 @@ class Tracker:
     @property
     def uri(self) -> str:
         """The tracking store."""
-        return uri_from_environment() or f"sqlite:///{self.root / 'mlruns.db'}"
+        return uri_from_environment() or sqlite_uri(self.root / "mlruns.db")
 
     @property
     def database(self) -> Path | None:
         """The file of a SQLite store; None for a server."""
-        return Path(self.uri.removeprefix("sqlite:///")) if self.uri.startswith("sqlite:///") else None
+        return sqlite_path(self.uri)
 
     @property
     def is_gone(self) -> bool:
@@ -148,7 +149,7 @@ class Tracker:
         except Exception as error:
             if not (isinstance(error, AwayError) or _may_pass(error)):
                 raise
-            why = without_secrets(str(error).splitlines()[0], self.uri)
+            why = redacted(str(error).splitlines()[0])
             if self.spool.begin_outage(why):
                 _log.warning(
                     "MLflow (%s) is away: %s. Runs wait on disk and are logged later.", self.place, why
@@ -255,7 +256,7 @@ class Tracker:
                 except AwayError:
                     raise
                 except Exception as error:
-                    waiting.why = without_secrets(str(error), self.uri)
+                    waiting.why = redacted(str(error))
                     waiting.write(folder)
                     if waiting.key == key:
                         raise

@@ -27,6 +27,7 @@ from traces_core.text.writers.settings import WritingSettings
 
 PROFILE_VARIABLE = "TRACES_PROFILE"
 PARAMS_VARIABLE = "TRACES_PARAMS"
+ROOT_VARIABLE = "TRACES_ROOT"
 BASE_FILE = "params.yaml"
 
 
@@ -166,7 +167,8 @@ class Settings(Section):
         try:
             return cls.model_validate(merged)
         except ValidationError as error:
-            raise SettingsError(" and ".join(map(str, files)), _in_words(error)) from error
+            problem = f"{_in_words(error)}{_whose(folder)}"
+            raise SettingsError(" and ".join(map(str, files)), problem) from error
 
     def with_values(self, **dotted: Any) -> Settings:
         """A copy with other values: `settings.with_values(scoring__k=1)`; checked like the file.
@@ -217,12 +219,29 @@ class Machine(BaseModel):
 
 @cache
 def project_root() -> Path:
-    """The checkout: the nearest folder upwards with a params.yaml, from here, else from this file."""
+    """TRACES_ROOT, else the nearest folder upwards with a params.yaml, from here or this file."""
+    if named := os.environ.get(ROOT_VARIABLE):
+        if not (Path(named) / BASE_FILE).is_file():
+            raise SettingsError(
+                Path(named) / BASE_FILE, f"not found; {ROOT_VARIABLE} names a checkout of TRACES"
+            )
+        return Path(named).absolute()
     for start in (Path.cwd(), Path(__file__).resolve().parent):
         for folder in (start, *start.parents):
             if (folder / BASE_FILE).is_file():
                 return folder
     raise SettingsError(Path.cwd() / BASE_FILE, "not found; run inside a checkout of TRACES")
+
+
+def _whose(folder: Path) -> str:
+    """What to know where a folder was found that may be another project's, not named; else nothing."""
+    named = {os.environ.get(ROOT_VARIABLE), os.environ.get(PARAMS_VARIABLE)}
+    if named != {None} or folder != project_root() or folder in Path(__file__).resolve().parents:
+        return ""
+    return (
+        f". {folder} was taken for a TRACES project: it is the nearest folder upwards with a {BASE_FILE}. "
+        f"If it is another project's, name the checkout of TRACES: {ROOT_VARIABLE}=FOLDER"
+    )
 
 
 def _read_yaml(file: Path) -> dict[str, Any]:
