@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.resources import git_commit
+from traces_core.disk import writable_folder, write_whole
 from traces_core.steps.benchmark import baseline_rows
 from traces_core.store import Store
 
@@ -17,10 +18,10 @@ def write_results(store: Store, reports: Path) -> dict[str, Any]:
     measured = store.current("benchmark_metrics").read()
     rows = measured["rows"]
     provenance = {**measured["provenance"], "git_commit": git_commit()}
-    results = {"rows": rows, "baselines": baseline_rows(rows), "provenance": provenance}
-    reports.mkdir(parents=True, exist_ok=True)
+    results = {**measured, "baselines": baseline_rows(rows), "provenance": provenance}
+    writable_folder(reports)
     target = reports / "benchmark"
     shutil.rmtree(target, ignore_errors=True)
     shutil.copytree(store.current("benchmark_report").path, target)
-    (reports / "benchmark.json").write_text(json.dumps(results, indent=1), encoding="utf-8")
+    write_whole(reports / "benchmark.json", json.dumps(results, indent=1))
     return results

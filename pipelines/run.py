@@ -28,9 +28,10 @@ from pipelines.plan import Run, look
 from pipelines.resources import ProjectResource
 from pipelines.results import write_results
 from pipelines.walk import BENCHMARK, DEMO, EVERYTHING, GraphError, walk
+from traces_core.disk import write_whole
 from traces_core.errors import DamagedPackError
 from traces_core.project import Project
-from traces_core.report import POCKET_NOTICE, result_table
+from traces_core.report import result_table
 from traces_core.report.markdown import results_markdown
 from traces_core.settings import project_root
 from traces_core.steps.ablations import ABLATIONS, ladder_report
@@ -116,8 +117,8 @@ def show_results(console: Console) -> dict[str, Any]:
     results = write_results(project.store, project.machine.reports)
     versioning.write_comparable(project)
     console.print(result_table(results["rows"], results["baselines"]))
-    if "pocket" in results["provenance"]["space"]:
-        console.print(POCKET_NOTICE)
+    for notice in results["notices"]:
+        console.print(notice, highlight=False, markup=False)
     gate = latest_metadata(dg.DagsterInstance.get(), dg.AssetKey("detector_model")).get("mlflow_gate")
     if gate is not None:  # whether it is the champion, and why not
         console.print(f"this detector       {gate}", highlight=False, soft_wrap=True)
@@ -139,11 +140,13 @@ def write_docs(results: dict[str, Any], console: Console) -> None:
     titles = {name: (step.__doc__ or name).splitlines()[0] for name, step in ABLATIONS.items()}
     docs = project_root() / "docs"
     provenance = {"date": time.strftime("%Y-%m-%d"), **results["provenance"]}
-    page = results_markdown(results["rows"], results["baselines"], compared, provenance, titles)
-    (docs / "results.md").write_text(page, encoding="utf-8")
+    is_drawn = project.settings.footage.benchmark is None
+    about = None if is_drawn else " ".join([results["title"] + ".", *results["notices"]])
+    page = results_markdown(results["rows"], results["baselines"], compared, provenance, titles, about)
+    write_whole(docs / "results.md", page)
     (docs / "score-curve.png").write_bytes(example_picture(project))
     rungs = json.dumps(ladder_report(compared["ladder"]), indent=1)
-    (project.machine.reports / "ladder.json").write_text(rungs, encoding="utf-8")
+    write_whole(project.machine.reports / "ladder.json", rungs)
     shutil.copy(
         project.store.current("results").path / "index.html", project.machine.reports / "results.html"
     )

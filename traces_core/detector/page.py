@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from traces_core.detector import own_footage
 from traces_core.detector.explanation import Explainer
 from traces_core.detector.scored import ScoredVideo
-from traces_core.report import POCKET_NOTICE, VideoReport
+from traces_core.report import VideoReport
 from traces_core.streams.table import STREAMS, fusions, in_order
 from traces_core.types import Interval, as_text
 
@@ -20,13 +21,16 @@ def video_report(
 ) -> VideoReport:
     """What the page of one video shows: every stream that the table shows, the peaks of every fusion."""
     order = [name for name in in_order(scored.tracks) if name not in STREAMS or STREAMS[name].is_on_pages]
-    notices = [POCKET_NOTICE] if "pocket" in explainer.project.clip.space else []
+    project = explainer.project
+    notices = own_footage.notices(
+        project.settings, order, of_practice=own_footage.is_practice(project, scored.path)
+    )
     if scored.broken is not None:
         notices.append(f"The file ends early: {scored.broken}")
     about = {
-        "space": explainer.project.clip.space,
+        "space": project.clip.space,
         "bank": explainer.bank.fingerprint,
-        "window encoder": explainer.project.windows.fingerprint,
+        "window encoder": project.windows.fingerprint,
         "streams": "causal: a score rests on frames up to its time",
     }
     name = as_text(Path(scored.path.name))

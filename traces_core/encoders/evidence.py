@@ -6,6 +6,7 @@ it means is in `traces_core.streams`.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -58,3 +59,14 @@ class Evidence:
             None if self.block_times_s is None else self.block_times_s[blocks],
             None if self.grids is None else self.grids[blocks],
         )
+
+
+ENCODERS: Mapping[str, tuple[str, ...]] = {
+    "frames": ("clip",),
+    "scene_frames": ("clip",),
+    "tokens": ("timesformer",),
+    "labels": ("timesformer", "clip"),
+    "grids": ("timesformer",),
+}
+"""Which encoders, by their section of the settings, each kind of evidence rests on: an action label is
+compared with the traces as CLIP reads it."""

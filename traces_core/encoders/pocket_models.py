@@ -38,7 +38,12 @@ def pocket_folder(model: str, tower: str) -> Path | None:
     >>> pocket_folder("ViT-B-16", "clip") is None
     True
     """
-    return FOLDER / model / tower if model.startswith(PREFIX) and model[len(PREFIX) :].isdigit() else None
+    return FOLDER / model / tower if is_pocket(model) else None
+
+
+def is_pocket(model: str) -> bool:
+    """Whether a model has that name which was trained on drawn figures and has seen no real video."""
+    return model.startswith(PREFIX) and model[len(PREFIX) :].isdigit()
 
 
 def clip_config(vocabulary_size: int) -> dict[str, Any]:

@@ -16,9 +16,11 @@ _COLUMNS = columns_of(
     "auc", "auc_anomalous", "average_precision", "false_alarms_per_hour_at_recall", "detection_delay_s"
 )
 
-_MEANING = """\
+_DRAWN = """\
 Practice footage, pocket encoders: the numbers show that the system works, and what its parts are worth in
-this small world. They say nothing about UCF-Crime or about your cameras. All streams are causal: a score at
+this small world. They say nothing about UCF-Crime or about your cameras."""
+_MEANING = """\
+{about} All streams are causal: a score at
 time t rests on frames up to t. Frame AUC ranks every frame of every benchmark video at once; the interval is
 the middle 95 % of bootstrap draws of whole videos. Chance is 0.5 in AUC and the anomalous share in average
 precision. Rows named offline know the whole video, rows named oracle the answer.
@@ -31,6 +33,7 @@ def results_markdown(
     ablations: Mapping[str, Sequence[Row]],
     provenance: Mapping[str, str],
     titles: Mapping[str, str],
+    about: str | None = None,
 ) -> str:
     """The whole page.
 
@@ -42,11 +45,13 @@ def results_markdown(
         Where the numbers come from, name by name.
     titles
         The question of each ablation, by its name.
+    about
+        What the footage is, and what numbers of it mean; the practice world by default.
     """
     parts = [
         "# Results",
         "Made by `make benchmark`; do not edit by hand. Real footage: [results-real.md](results-real.md).",
-        _MEANING,
+        _MEANING.format(about=about or _DRAWN),
         "## Streams, and what costs nothing or cheats",
         table([*rows, *baselines], [("stream", label), *number_columns(_COLUMNS)]),
         *_fusions_compared(ablations.get("fusion", ())),

@@ -18,6 +18,7 @@ import numpy as np
 import polars as pl
 
 from traces_core.datasets import AnnotationRow, GroundTruth
+from traces_core.detector import own_footage
 from traces_core.detector.explanation import Explainer
 from traces_core.detector.loading import bank_and_fusion
 from traces_core.detector.page import video_report
@@ -26,7 +27,6 @@ from traces_core.metrics import evaluate
 from traces_core.metrics.curves import precision_curves, score_curves
 from traces_core.project import Project
 from traces_core.report import (
-    POCKET_NOTICE,
     BenchmarkReport,
     Figure,
     score_curve,
@@ -50,12 +50,11 @@ BENCHMARK = "benchmark"
 """The set that the numbers are measured on."""
 
 
-def truth_of(videos: Artifact, annotations: Artifact) -> GroundTruth:
-    """The checked ground truth of a set, from the artifacts that hold it."""
-    name = BENCHMARK
-    clocks = videos.read().filter((pl.col("set") == name) & pl.col("reason").is_null())
+def truth_of(videos: Artifact, annotations: Artifact, name: str = BENCHMARK) -> GroundTruth:
+    """The checked ground truth of a set, from the artifacts that hold it, under the name of the data set."""
+    clocks = videos.read().filter((pl.col("set") == BENCHMARK) & pl.col("reason").is_null())
     return GroundTruth.from_rows(
-        f"{name} set",
+        name,
         [AnnotationRow(*row) for row in annotations.read().rows()],
         durations_s=dict(clocks.select("video", "duration_s").rows()),
         rates={video: Fraction(rate) for video, rate in clocks.select("video", "rate").rows()},
@@ -86,9 +85,10 @@ def benchmark_metrics(
     """Every stream's row of the result table, with its provenance."""
     settings = project.settings.benchmark
     clocks = clocks_of(videos, BENCHMARK)
+    name = own_footage.data_set_name(project.settings, BENCHMARK)
 
     def measure() -> dict[str, Any]:
-        truth = truth_of(videos, annotations)
+        truth = truth_of(videos, annotations, name)
         calibration = Calibration.load(thresholds)
         rows = []
         by_stream = tracks_of_set(videos, anomaly_scores, calibration, BENCHMARK)
@@ -105,9 +105,16 @@ def benchmark_metrics(
                 resamples=settings.bootstrap,
             ).to_dict()
             rows.append({"data_set": truth.name, **row, **at_recall(row, settings.event_recall)})
-        return {"rows": rows, "provenance": _provenance(project, truth, thresholds)}
+        is_drawn = project.settings.footage.benchmark is None
+        return {
+            "title": "Practice benchmark" if is_drawn else name,
+            "notices": own_footage.notices(project.settings, by_stream, of_practice=is_drawn),
+            "rows": rows,
+            "provenance": _provenance(project, truth, thresholds),
+        }
 
     made_from = {
+        "data_set": name,
         "truth": annotations.fingerprint,
         "videos": clocks,
         "scores": fingerprints_of(anomaly_scores, [video_id for _, video_id, _, _ in clocks]),
@@ -228,12 +235,12 @@ def benchmark_page(benchmark_metrics: Artifact, adapters: Artifact) -> Benchmark
         figures.append(Figure("Training of the fusion", training_picture(training)))
     rows = metrics["rows"]
     return BenchmarkReport(
-        title="Practice benchmark",
+        title=metrics["title"],
         rows=rows,
         baselines=baseline_rows(rows),
         per_class={row["stream"]: {name: c["auc"] for name, c in row["per_class"].items()} for row in rows},
         provenance=metrics["provenance"],
-        notices=[POCKET_NOTICE] if "pocket" in metrics["provenance"]["space"] else [],
+        notices=metrics["notices"],
         figures=figures,
     )
 
