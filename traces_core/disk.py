@@ -17,7 +17,7 @@ import re
 import shutil
 import tempfile
 import uuid
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from traces_core.errors import CorruptArtifactError, StorageError, TracesError
@@ -57,6 +57,8 @@ _NEXT = {
     errno.ENAMETOOLONG: "Give it a shorter name.",
 }
 """What to do, by the system's number of an error."""
+OF_WRITING = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
+"""What is never said of a file that is only read."""
 _OTHERWISE = "Mend that, then run it again; nothing is known to be damaged."
 
 
@@ -131,13 +133,19 @@ def unreadable(path: Path | str, error: BaseException, problem: str | None = Non
 
 
 @contextlib.contextmanager
-def in_words(path: Path | str | None = None) -> Iterator[None]:
-    """Within, what the operating system refuses is raised as a `StorageError`; other errors as they are."""
+def in_words(path: Path | str | None = None, *, codes: Collection[int] = ()) -> Iterator[None]:
+    """Within, what the operating system refuses is raised as a `StorageError`; other errors as they are.
+
+    Parameters
+    ----------
+    codes
+        Only these of the system's numbers; any where none is given.
+    """
     try:
         yield
     except Exception as error:
         translated = storage_error(error, path)
-        if translated is None or translated is error:
+        if translated is None or translated is error or (codes and translated.errno not in codes):
             raise
         raise translated from error
 

@@ -54,7 +54,7 @@ _FORMS = tuple(
         ),
         (rf"(?<!\w)((?:\w{{1,40}}[_-])?{_NAMED}{_SAYS})(?![\s*]){_VALUE}", rf"\1{HIDDEN}"),
         # Headers, and keys as the large hosts write them.
-        (rf"(authorization{_SAYS}(?:[a-z]{{1,20}}\s{{1,9}})?){_VALUE}", rf"\1{HIDDEN}"),
+        (rf"(authorization{_SAYS}(?:[a-z]{{1,20}}\s{{1,9}})?+){_VALUE}", rf"\1{HIDDEN}"),
         (rf"((?:set-)?cookie{_SAYS}){_VALUE}", rf"\1{HIDDEN}"),
         (r"\b((?:bearer|basic)\s{1,9})(?=[a-z~+/]{0,200}[\d=._-])[a-z0-9._~+/=-]{8,4096}", rf"\1{HIDDEN}"),
         (r"\b(?:sk|pk|hf|ghp|gho|glpat|xox[abp])[_-][a-z0-9_-]{8,200}", HIDDEN),
@@ -100,8 +100,7 @@ def _of_environment() -> Iterator[str]:
         if "://" in value and "@" in value:
             found += _of_address(value)
         for secret in found:
-            plain = unquote(secret)
-            for one in (secret, plain, quote(plain, safe=""), quote_plus(plain), repr(plain)[1:-1]):
+            for one in (secret, quote(secret, safe=""), quote_plus(secret), repr(secret)[1:-1]):
                 if len(one) >= _SHORTEST:
                     yield one
 
@@ -114,7 +113,7 @@ def _of_address(address: str) -> list[str]:
         return []
     if not password:
         return [user]  # a token that stands alone
-    return [password, base64.b64encode(f"{user}:{unquote(password)}".encode()).decode()]
+    return [password, unquote(password), base64.b64encode(f"{user}:{unquote(password)}".encode()).decode()]
 
 
 def without_secrets(error: BaseException) -> BaseException:

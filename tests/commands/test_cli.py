@@ -22,6 +22,7 @@ from traces_core.detector.folder import ScoreFolder
 from traces_core.detector.scored import ScoredVideo
 from traces_core.errors import MissingArtifactError
 from traces_core.project import Project
+from traces_core.settings import project_root
 from traces_core.store import Store
 from traces_core.streams.episodes import EPISODES
 from traces_core.streams.table import streams_of
@@ -78,6 +79,38 @@ def test_when_every_file_is_read_the_status_is_zero(fights: dict[str, Path], tmp
     done = _run("score", fights["one"], "--out", tmp_path)
     assert done.exit_code == 0, done.output
     assert str(tmp_path / "scores.parquet") in done.stdout
+    assert done.stderr.count("have never seen real video") == 1
+    assert done.stderr.count("threshold comes from the normal footage in ") == 1
+    page = (tmp_path / "one.html").read_text()
+    assert "have never seen real video: the scores of late, fused, action, appearance mean nothing" in page
+    assert "docs/full-size.md" in page
+    assert "these numbers show that the system works" not in page
+
+
+@pytest.mark.parametrize("words", [["score"], ["explain", "--at", "1"]])
+def test_an_output_that_cannot_be_written_is_said_before_anything_is_decoded(
+    words: list[str], fights: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").write_text("")
+    monkeypatch.setattr(Detector, "score", None)
+    where = tmp_path / "file" / ("scores" if words == ["score"] else "page/one.html")
+    assert _main(monkeypatch, *words, fights["one"], "--out", where) == 1
+
+
+def test_inside_another_project_the_folder_is_named_and_how_to_name_another(
+    at_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "params.yaml").write_text("train:\n  lr: 0.1\n")
+    monkeypatch.chdir(tmp_path)
+    for command in (["bank", "list"], ["prune", "--yes"]):
+        project_root.cache_clear()
+        assert _main(monkeypatch, *command) == 1
+        said = capsys.readouterr().err
+        assert f"{tmp_path} was taken for a TRACES project" in said
+        assert "TRACES_ROOT=" in said
+    monkeypatch.setenv("TRACES_ROOT", str(at_home))
+    project_root.cache_clear()
+    assert _run("bank", "list").exit_code == 0
 
 
 def test_a_file_cut_short_is_scored_named_and_counted_as_failed(

@@ -9,7 +9,6 @@ the process, costs nobody else's. What `traces score` prints is not decided here
 
 from __future__ import annotations
 
-import contextlib
 import os
 import shutil
 import time
@@ -23,7 +22,7 @@ import polars as pl
 from traces_core.detector.detector import Detector
 from traces_core.detector.page import video_report
 from traces_core.detector.sinks import PageSink, TableSink
-from traces_core.disk import aside, locked
+from traces_core.disk import aside, locked, storage_error
 from traces_core.errors import EvaluationError
 from traces_core.store import Artifact, Store
 from traces_core.store.code import code_of
@@ -64,9 +63,9 @@ class ScoreFolder:
         folder.mkdir(parents=True, exist_ok=True)
         self._store = Store(folder / ".videos")
         self._tables = {name: _read(folder / name, schema) for name, schema in TABLES.items()}
-        self._mine: set[str] = set()
         self._made_with, self._code = {"detector": digest(detector.identity)}, code_of(Detector)
         self._written_at, self._writing_s = 0.0, 0.0
+        self._scored: set[str] = set()
 
     def others(self, videos: list[Path]) -> tuple[int, int]:
         """How many other videos the folder holds scores of, and how many of these by another detector."""
@@ -117,10 +116,10 @@ class ScoreFolder:
             code=self._code,
         )
         _publish(part.path / "index.html", self.folder / f"{page}.html")
+        self._scored.add(text)
         for name, table in self._tables.items():
             fresh = pl.read_parquet(part.path / name, glob=False)
             self._tables[name] = pl.concat([table.filter(pl.col("video") != text), fresh])
-        self._mine.add(text)
         if time.monotonic() - self._written_at > self._writing_s / _JOINING_SHARE:
             self.write()
         return part
@@ -133,11 +132,11 @@ class ScoreFolder:
         if self._tables["scores.parquet"].is_empty():
             return []
         started = time.monotonic()
-        with locked(self.folder):
-            for name, schema in TABLES.items():
-                mine = pl.col("video").is_in(self._mine)
-                others = _read(self.folder / name, schema).filter(~mine)
-                self._tables[name] = pl.concat([others, self._tables[name].filter(mine)])
+        with locked(self.folder):  # another run may have written scores of its videos meanwhile
+            for name, table in self._tables.items():
+                is_mine = pl.col("video").is_in(list(self._scored))
+                others = _read(self.folder / name, TABLES[name]).filter(~is_mine)
+                self._tables[name] = pl.concat([others, table.filter(is_mine)])
                 with aside(self.folder / name) as half:
                     self._tables[name].write_parquet(half)
         self._written_at = time.monotonic()
@@ -174,8 +173,9 @@ def _read(path: Path, schema: pl.Schema) -> pl.DataFrame:
         table = pl.read_parquet(path, glob=False)
     except FileNotFoundError:
         return schema.to_frame()
-    except pl.exceptions.PolarsError as error:
-        raise EvaluationError(f"{path}: cannot be read ({error}). Name another folder with --out.") from error
+    except (OSError, pl.exceptions.PolarsError) as error:
+        problem = EvaluationError(f"{path}: cannot be read ({error}). Name another folder with --out.")
+        raise storage_error(error, path) or problem from error
     if table.schema != schema:
         columns = ", ".join(schema)
         raise EvaluationError(
@@ -187,11 +187,8 @@ def _read(path: Path, schema: pl.Schema) -> pl.DataFrame:
 
 def _publish(page: Path, target: Path) -> None:
     """The page where a person looks for it; one file under two names where the disk can."""
-    temporary = target.with_name(f".{digest(target.name)}.html")
-    with contextlib.suppress(FileNotFoundError):
-        temporary.unlink()
-    try:
-        os.link(page, temporary)
-    except OSError:
-        shutil.copyfile(page, temporary)
-    temporary.replace(target)
+    with aside(target) as half:
+        try:
+            os.link(page, half)
+        except OSError:
+            shutil.copyfile(page, half)

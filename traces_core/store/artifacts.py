@@ -20,7 +20,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from traces_core.disk import in_words, is_litter, locked, unreadable, write_whole
+from traces_core.disk import OF_WRITING, in_words, is_litter, locked, unreadable, write_whole
 from traces_core.errors import CorruptArtifactError, MissingArtifactError
 from traces_core.store.artifact import ONLY, Artifact, Lineage
 from traces_core.store.digest import canonical_json, digest, file_digest
@@ -127,16 +127,18 @@ class Store:
         made_from: Mapping[str, Any],
         write: Callable[[Path], Path | tuple[Path, Mapping[str, Any]]],
     ) -> Artifact:
-        """An artifact, computed and put under its recipe; what another process made meanwhile stays."""
+        """An artifact, computed beside its place and kept there."""
         folder = self._folder(name, key)
         with in_words(folder):
             folder.mkdir(parents=True, exist_ok=True)
-        with in_words(folder), scratch_folder(folder) as scratch:
+        with scratch_folder(folder) as scratch:
             started = time.monotonic()
-            written = write(scratch / recipe)
+            with in_words(folder, codes=OF_WRITING):  # what it reads lies elsewhere
+                written = write(scratch / recipe)
             seconds = time.monotonic() - started
             path, facts = written if isinstance(written, tuple) else (written, {})
-            settle(path)
+            with in_words(folder):
+                settle(path)
             about = {
                 "name": name,
                 "key": key,
@@ -149,16 +151,23 @@ class Store:
                 "seconds": round(seconds, 3),
                 "facts": facts,
             }
-            with locked(folder):
-                made = self.find(name, key, recipe)  # by another process, too: somebody may read it
-                if made is None:
-                    move_to(path, folder / path.name)
-                    kept = json.dumps(json.loads(canonical_json(about)), indent=1)
-                    write_whole(folder / f"{recipe}.recipe.json", kept)
-                    made = replace(self._read(name, key, recipe, about), computed=True)
-                made = replace(made, lineage=lineage_for(name))
-                if self.publishes:  # before anybody may prune here
-                    self._point(made)
+            with in_words(folder):
+                return self._kept(path, about)
+
+    def _kept(self, path: Path, about: Mapping[str, Any]) -> Artifact:
+        """A finished file or folder, put under its recipe; what another process put there meanwhile stays."""
+        name, key, recipe = about["name"], about["key"], about["recipe"]
+        folder = self._folder(name, key)
+        with locked(folder):
+            made = self.find(name, key, recipe)  # by another process, too: somebody may read it
+            if made is None:
+                move_to(path, folder / path.name)
+                kept = json.dumps(json.loads(canonical_json(about)), indent=1)
+                write_whole(folder / f"{recipe}.recipe.json", kept)
+                made = replace(self._read(name, key, recipe, about), computed=True)
+            made = replace(made, lineage=lineage_for(name))
+            if self.publishes:  # before anybody may prune here
+                self._point(made)
         return made
 
     def find(self, name: str, key: str, recipe: str) -> Artifact | None:
