@@ -208,3 +208,15 @@ def test_the_frames_are_those_of_painting_stretch_by_stretch(tmp_path, data):
         covered[first : last + 1] = True
     assert counted.get("frames_beyond_end", 0) == covered[30:].sum()
     assert counted.get("frames_held_in_gaps", 0) == (~covered[stretches[0][0] : 30]).sum()
+
+
+@pytest.mark.parametrize("name", ["s[12]", "s*", "s?", "[s]1", "~s", "{s1,s2}"])
+@pytest.mark.parametrize("suffix", [".csv", ".parquet"])
+def test_a_name_that_looks_like_a_pattern_is_the_name_of_one_file(tmp_path, name, suffix):
+    folder = tmp_path / "cams [north]"
+    folder.mkdir()
+    for stem, score in (("s1", 0.1), ("s2", 0.2), (name, 0.9)):
+        rows = pl.read_csv(table(folder, f"a,0,9,{score}\nb,0,5,{score}\n"), glob=False)
+        (rows.write_csv if suffix == ".csv" else rows.write_parquet)(folder / f"{stem}{suffix}")
+    scores, _ = frames_of(folder / f"{name}{suffix}")
+    assert scores == {"a_x264": [0.9] * 10, "b_x264": [0.9] * 6}

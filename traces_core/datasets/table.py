@@ -61,9 +61,9 @@ def read_text_table(
         raise error_class(f"{path}: {what} are a .csv or a .parquet table. Save it as one of them.")
     try:
         if path.suffix == ".parquet":
-            return pl.read_parquet(path)
+            return pl.read_parquet(path, glob=False)
         # As text: a video may be called "007", and a wrong number must be reported with its row.
-        return pl.read_csv(path, infer_schema=False)
+        return pl.read_csv(path, infer_schema=False, glob=False)
     except (OSError, pl.exceptions.PolarsError) as error:
         raise error_class(
             f"{path}: cannot be read as a table ({error}). Check the path and the file."

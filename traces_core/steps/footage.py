@@ -205,9 +205,9 @@ def captions(project: Project, practice: Artifact, name: str = "training") -> pl
     if not tables:
         return pl.DataFrame(schema=schema)
     table = (
-        pl.read_parquet(tables[0])
+        pl.read_parquet(tables[0], glob=False)
         if tables[0].suffix == ".parquet"
-        else pl.read_csv(tables[0], infer_schema=False)
+        else pl.read_csv(tables[0], infer_schema=False, glob=False)
     )
     return table.select(list(schema)).cast(pl.Schema(schema))
 

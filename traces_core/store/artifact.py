@@ -53,7 +53,7 @@ class Artifact:
         try:
             match self.path.suffix:
                 case ".parquet":
-                    return pl.read_parquet(self.path)
+                    return pl.read_parquet(self.path, glob=False)
                 case ".safetensors":
                     return load_file(self.path)
                 case ".json":

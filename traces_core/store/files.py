@@ -43,7 +43,7 @@ def write_value(value: Any, path: Path) -> Path:
 def content_fingerprint(path: Path) -> str:
     """Of content, not of bytes, where a library's next version may write the same table differently."""
     if path.suffix == ".parquet":
-        table = pl.read_parquet(path)
+        table = pl.read_parquet(path, glob=False)
         schema = {name: str(kind) for name, kind in table.schema.items()}
         return digest([schema, table.write_ndjson()])
     return file_digest(path)
