@@ -33,8 +33,9 @@ def inbox_scores(
     name = context.partition_key
     with tried_again(a_disk_is_away, times=2, wait_s=20):
         made = inbox.inbox_scores(project, name, trace_index, adapters, thresholds)
-    scores = pl.read_parquet(made.path / "scores.parquet").filter(pl.col("stream") == LATE)["score"]
-    episodes = pl.read_parquet(made.path / "episodes.parquet").to_dicts()
+    rows = pl.read_parquet(made.path / "scores.parquet", glob=False)
+    scores = rows.filter(pl.col("stream") == LATE)["score"]
+    episodes = pl.read_parquet(made.path / "episodes.parquet", glob=False).to_dicts()
     return report(
         made,
         **made.facts,

@@ -27,7 +27,7 @@ def content_metadata(artifact: Artifact) -> dict[str, Any]:
     """
     match artifact.path.suffix:
         case ".parquet":
-            return _table(pl.scan_parquet(artifact.path))
+            return _table(pl.scan_parquet(artifact.path, glob=False))
         case ".safetensors":
             with safe_open(artifact.path, framework="np") as file:
                 arrays = {name: file.get_slice(name) for name in sorted(file.keys())}

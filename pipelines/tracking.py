@@ -349,7 +349,7 @@ def _opened(call: Mapping[str, Any], folder: Path) -> dict[str, Any]:
 
     given = dict(call)
     if "table" in given:
-        given["table"] = pl.read_parquet(folder / given["table"])
+        given["table"] = pl.read_parquet(folder / given["table"], glob=False)
     if "path" in given:
         given["path"] = folder / given["path"]
     if "source" in given:

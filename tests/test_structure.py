@@ -222,3 +222,28 @@ def test_no_circle_of_imports_is_left_those_inside_functions_included() -> None:
     graph = _graph()
     assert sum(map(len, graph.values())) > 500
     assert _circles(graph) == []
+
+
+def _readers(path: Path) -> Iterator[ast.Call]:
+    """Calls of polars that read or scan a file."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+            is_reader = node.func.attr.startswith(("read_", "scan_"))
+            if is_reader and isinstance(node.func.value, ast.Name) and node.func.value.id in ("pl", "polars"):
+                yield node
+
+
+@pytest.mark.parametrize("path", LAYERS, ids=_name)
+def test_no_path_is_read_as_a_pattern(path: Path) -> None:
+    for call in _readers(path):
+        keywords = {one.arg: ast.unparse(one.value) for one in call.keywords}
+        takes_a_path = ast.unparse(call.func) != "pl.read_parquet_metadata"  # which knows no patterns
+        assert not takes_a_path or keywords.get("glob") == "False", (
+            f"{_name(path)}:{call.lineno}: {ast.unparse(call)} takes [ and * in the name of a file or of a "
+            "folder above it as a pattern. Say glob=False."
+        )
+    assert "glob" not in _imports(path), f"{_name(path)}: glob takes [ in a folder's name for a pattern"
+
+
+def test_the_readers_are_found() -> None:
+    assert sum(1 for path in LAYERS for _ in _readers(path)) > 12

@@ -11,7 +11,7 @@ import numpy as np
 
 from experiments.material import data_set_folder
 from traces_core.datasets import GroundTruth, truth_from_labels
-from traces_core.datasets.table import read_text_table
+from traces_core.datasets.table import plain_columns, read_text_table
 from traces_core.errors import AnnotationError
 from traces_core.store.digest import digest, file_digest
 
@@ -89,7 +89,8 @@ def _stretches(path: Path) -> Iterable[tuple[str, str, int, int]]:
         raise AnnotationError(
             f"{path}: found the columns {', '.join(table.columns)}; expected video, first_frame, last_frame."
         )
-    rows = table.select("video", "first_frame", "last_frame").rows()
+    names = ("video", "first_frame", "last_frame")
+    rows = plain_columns(table.select(names), names, where=str(path)).rows()
     for number, (video, first, last) in enumerate(rows, 1):
         where = f"{path}: row {number}"
         try:

@@ -85,11 +85,11 @@ def judges(bench: Bench) -> list[Row]:
         "llm_score": ("DeepSeek-R1-Distill-Qwen-14B", recorded, True),
         "llm_score_refined": ("the same, refined by the whole video (offline)", recorded, False),
     }
-    present = [name for name in known if name in pl.read_parquet_schema(source)]
+    present = [name for name in known if name in pl.scan_parquet(source, glob=False).collect_schema()]
     rows = []
     for column in present:
         variant, score, is_causal = known[column]
-        answers = pl.read_parquet(source, columns=["video", "first_frame", column])
+        answers = pl.read_parquet(source, columns=["video", "first_frame", column], glob=False)
         answers = answers.rename({column: "judged"})
         rows += _of_a_judge(bench, variant, answers.with_columns(score=score), is_causal)
     if not present:

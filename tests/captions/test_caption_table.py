@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from fractions import Fraction
 from pathlib import Path
 
@@ -125,6 +126,10 @@ REFUSED = [
     ({"first_frame": [0, 0, 0], "last_frame": [0, 89, 299]}, "rows 1 and 2 overlap"),
     ({"first_frame": [0, 0, 0], "last_frame": [29, 29, 299]}, "rows 1 and 2 overlap"),
     ({"fps": ["30", "fast", "30"]}, "row 2: fps is 'fast'"),
+    ({"caption": [None, ["A man.", "He runs."], ["A road."]]}, "row 2: caption is .*List.*one plain value"),
+    ({"caption": [{"text": "A man."}] * 3}, "row 1: caption is .*Struct"),
+    ({"last_frame": [29.0, 1e300, 299.0]}, "row 2 .*last_frame is not a whole number"),
+    ({"last_frame": [timedelta(seconds=1)] * 3}, "row 1: last_frame is .*Duration"),
     ({"fps": ["30", "25", "30"]}, r"video 'a\.mp4'\): 30 frames per second in row 1, 25 in row 2"),
 ]
 
@@ -164,3 +169,11 @@ def test_a_file_that_is_no_table_is_named(tmp_path: Path) -> None:
     for name in ("a.parquet", "empty.csv", "missing.csv", "a.json"):
         with pytest.raises(CaptionError, match=name):
             read_captions(tmp_path / name)
+
+
+def test_durations_are_seconds_and_a_slow_rate_stays_slow() -> None:
+    rows = {"video": ["a", "a"], "caption": ["A man walks.", "A quiet road."]}
+    start, end = [timedelta(0), timedelta(seconds=1.5)], [timedelta(seconds=1.5), timedelta(seconds=11)]
+    read = check_captions(pl.DataFrame({**rows, "start_s": start, "end_s": end}))
+    assert seconds(read) == [(0, 1.5), (1.5, 11)]
+    assert check_captions(table(fps=["1/300"] * 3)).rows["end_s"].to_list() == [9000, 27000, 90000]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from fractions import Fraction
 
 import numpy as np
@@ -124,13 +125,55 @@ def test_a_list_that_is_not_there_is_named(tmp_path):
         ("59.94", Fraction(60000, 1001)),
         ("30000/1001", Fraction(30000, 1001)),
         (12.5, Fraction(25, 2)),
+        ("29.970000", Fraction(30000, 1001)),
+        ("23.98", Fraction(24000, 1001)),
+        ("119.88", Fraction(120000, 1001)),
+        (30000 / 1001, Fraction(30000, 1001)),
+        ("4.9999", Fraction(49999, 10000)),  # not an NTSC rate, however near
+        ("4.995", Fraction(4995, 1000)),
+        ("14.9999", Fraction(149999, 10000)),
+        ("29.9701", Fraction(299701, 10000)),
+        ("24.975", Fraction(24975, 1000)),
+        ("0.9999", Fraction(9999, 10000)),
+        ("2997/100", Fraction(2997, 100)),
+        ("1/300", Fraction(1, 300)),  # one picture every five minutes
+        ("0.004", Fraction(1, 250)),
     ],
 )
 def test_a_rate_is_the_fraction_that_was_meant(text, rate):
     assert parse_rate(text, where="x") == rate
 
 
-@pytest.mark.parametrize("text", ["0", "-3", "fast", "", "1/0", "nan", None])
+@pytest.mark.parametrize(
+    "text", ["0", "-3", "fast", "", "1/0", "nan", None, "inf", "1e300", "1e999999999", "1e-9", "1/1e9"]
+)
 def test_a_rate_that_is_none_is_refused(text):
     with pytest.raises(AnnotationError, match="here: fps is"):
         parse_rate(text, where="here")
+
+
+def test_a_length_may_be_a_whole_number_of_any_type_and_a_rate_blank(tmp_path):
+    table = pl.DataFrame({"video": ["a", "b"], "frames": [300.0, 20.0], "fps": [float("nan"), 4.9999]})
+    table.write_parquet(tmp_path / "lengths.parquet")
+    assert read_lengths(tmp_path / "lengths.parquet") == {
+        "a": Length(300),
+        "b": Length(20, Fraction(49999, 10000)),
+    }
+
+
+@pytest.mark.parametrize(
+    ("columns", "message"),
+    [
+        ({"frames": [10, 1 << 30]}, "row 2: 'b' has 1073741824 frames"),
+        ({"frames": [10.0, 1e300]}, "row 2: frames is 1e\\+300; expected a whole number"),
+        ({"frames": [10.0, 0.5]}, "row 2: frames is 0.5"),
+        ({"frames": [timedelta(seconds=1)] * 2}, r"row 1: frames is .*a column of Duration.*expected plain"),
+        ({"video": ["a", None]}, "row 2: no video is named"),
+        ({"video": [["a"], ["b"]]}, "row 1: video is .*a column of List"),
+    ],
+)
+def test_a_length_of_another_type_is_refused_with_its_row(tmp_path, columns, message):
+    table = pl.DataFrame({"video": ["a", "b"], "frames": [10, 20], **columns})
+    table.write_parquet(tmp_path / "lengths.parquet")
+    with pytest.raises(AnnotationError, match=message):
+        read_lengths(tmp_path / "lengths.parquet")

@@ -176,6 +176,7 @@ def test_a_table_of_frames_is_read_in_any_order_and_type(tmp_path, suffix, kind)
         ("video,frame,anomalous\na,1,0\n", "frame 0 is missing"),
         ("video,frame,anomalous\na,0,0\na,1,maybe\n", "row 2 .*'maybe'"),
         ("video,frame,anomalous\na,0.5,0\n", "row 1"),
+        ("video,frame,anomalous\na,1e300,0\n", "row 1"),
         ("video,frame,anomalous\n", "no frame"),
     ],
 )
@@ -191,3 +192,37 @@ def test_a_table_of_frames_and_its_lengths_must_agree(tmp_path):
     with pytest.raises(AnnotationError, match="lengths: there is no video 'b'"):
         read_frame_table(path, {"a": Length(2), "b": Length(1)})
     assert read_frame_table(path, {"x/a.mp4": Length(2, Fraction(25))}).rates == {"a": 25}
+
+
+MSAD = "Assault_1 Assault 3 6 -1 -1\nMSAD_normal_testing_1 MSAD -1 -1 -1 -1\n"
+MSAD_LENGTHS = {"Assault_1.mp4": Length(20), "MSAD_normal_testing_1.mp4": Length(10)}
+
+
+def test_the_normal_videos_of_msad_are_of_class_msad(tmp_path):
+    truth = read_msad(written(tmp_path, MSAD), MSAD_LENGTHS)
+    assert {video: marked(truth, video) for video in truth.videos} == {
+        "Assault_1": [3, 4, 5, 6],
+        "MSAD_normal_testing_1": [],
+    }
+    assert truth.classes == ("Assault",)
+    assert read_msad(written(tmp_path, MSAD.replace(" MSAD ", " Normal ")), MSAD_LENGTHS).events == 1
+
+
+@pytest.mark.parametrize(
+    ("reader", "text", "message"),
+    [
+        (read_msad, MSAD.replace(" MSAD -1 -1", " MSAD 1 2"), "line 2.*class 'MSAD' with 1 stretches"),
+        (read_msad, MSAD.replace("3 6", "-1 -1"), "line 1.*class 'Assault' with no stretch"),
+        (read_ucf_crime, MSAD, "line 2.*class 'MSAD' with no stretch"),
+    ],
+)
+def test_another_class_without_a_stretch_stays_an_error(tmp_path, reader, text, message):
+    with pytest.raises(AnnotationError, match=message):
+        reader(written(tmp_path, text), MSAD_LENGTHS)
+
+
+def test_a_frame_between_two_frames_is_refused_in_a_table_of_numbers_too(tmp_path):
+    table = pl.DataFrame({"video": ["a", "a"], "frame": [0.5, 1.5], "anomalous": [0, 1]})
+    table.write_parquet(tmp_path / "truth.parquet")
+    with pytest.raises(AnnotationError, match=r"row 1 .*0\.5"):
+        read_frame_table(tmp_path / "truth.parquet")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
@@ -208,3 +209,66 @@ def test_the_frames_are_those_of_painting_stretch_by_stretch(tmp_path, data):
         covered[first : last + 1] = True
     assert counted.get("frames_beyond_end", 0) == covered[30:].sum()
     assert counted.get("frames_held_in_gaps", 0) == (~covered[stretches[0][0] : 30]).sum()
+
+
+@pytest.mark.parametrize("name", ["s[12]", "s*", "s?", "[s]1", "~s", "{s1,s2}"])
+@pytest.mark.parametrize("suffix", [".csv", ".parquet"])
+def test_a_name_that_looks_like_a_pattern_is_the_name_of_one_file(tmp_path, name, suffix):
+    folder = tmp_path / "cams [north]"
+    folder.mkdir()
+    for stem, score in (("s1", 0.1), ("s2", 0.2), (name, 0.9)):
+        rows = pl.read_csv(table(folder, f"a,0,9,{score}\nb,0,5,{score}\n"), glob=False)
+        (rows.write_csv if suffix == ".csv" else rows.write_parquet)(folder / f"{stem}{suffix}")
+    scores, _ = frames_of(folder / f"{name}{suffix}")
+    assert scores == {"a_x264": [0.9] * 10, "b_x264": [0.9] * 6}
+
+
+TIMES = {"start_s": [0.0, 5 / 30, 0.0], "end_s": [5 / 30, 10 / 30, 6 / 30]}
+"""Seconds of three stretches, on the frames of `TRUTH`."""
+
+
+def timed(folder: Path, **columns: object) -> Path:
+    path = folder / "scores.parquet"
+    rows = pl.DataFrame({"video": ["a", "a", "b"], **TIMES, "score": [0.1, 0.7, 0.5]})
+    rows.with_columns(**columns).write_parquet(path)
+    return path
+
+
+@pytest.mark.parametrize("kind", [pl.Duration("ns"), pl.Duration("us"), pl.Duration("ms"), pl.Time])
+def test_durations_and_times_of_day_are_seconds(tmp_path, kind):
+    ticks = 10**3 if kind == pl.Duration("ms") else 10**6 if kind == pl.Duration("us") else 10**9
+    cast = {name: (pl.col(name) * ticks).round().cast(pl.Int64).cast(kind) for name in TIMES}
+    assert frames_of(timed(tmp_path, **cast)) == frames_of(timed(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("columns", "message"),
+    [
+        ({"end_s": pl.lit(datetime(2026, 1, 1))}, "row 1: end_s is .*Datetime.*expected seconds"),
+        (
+            {"score": pl.lit(timedelta(seconds=1))},
+            "row 1: score is .*Duration.*expected plain text or numbers",
+        ),
+        ({"score": pl.concat_list("score")}, "row 1: score is .*List"),
+        ({"video": pl.struct("video")}, "row 1: video is .*Struct"),
+        ({"video": pl.lit(b"\xff")}, "row 1: video is .*Binary"),
+        (
+            {"end_s": pl.lit(1e300)},
+            "row 1 .*end_s is not a number of seconds of at least 0 .and at most 1e.11",
+        ),
+        ({"first_frame": 0, "last_frame": 1e300}, "row 1 .*last_frame is not a whole number"),
+        ({"fps": pl.lit(1e300)}, r"row 1: fps is '1e\+300'"),
+    ],
+)
+def test_a_value_that_is_no_number_of_its_column_is_refused_in_words(tmp_path, columns, message):
+    with pytest.raises(EvaluationError, match=message):
+        read_scores(timed(tmp_path, **columns), TRUTH)
+
+
+@pytest.mark.parametrize("kind", [pl.Categorical, pl.Decimal(scale=1), pl.Float32])
+def test_numbers_of_every_type_are_their_values(tmp_path, kind):
+    cast = (
+        pl.col("score").cast(pl.String).cast(kind) if kind is pl.Categorical else pl.col("score").cast(kind)
+    )
+    scores, _ = frames_of(timed(tmp_path, score=cast))
+    assert scores["a_x264"] == pytest.approx([0.1] * 5 + [0.7] * 5)

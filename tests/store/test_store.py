@@ -389,3 +389,11 @@ def test_the_seconds_of_the_making_are_kept(store: Store) -> None:
 
     assert kept(store, slowly).seconds >= 0.02
     assert kept(store, slowly).seconds >= 0.02
+
+
+def test_a_store_may_lie_under_a_folder_whose_name_looks_like_a_pattern(tmp_path: Path) -> None:
+    store = Store(tmp_path / "cams [north] *")
+    table = pl.DataFrame({"video": ["a.mp4"]})
+    made = [kept(store, lambda: table) for _ in range(2)]
+    assert made[1].read().equals(table)
+    assert [one.computed for one in made] == [True, False]

@@ -102,7 +102,7 @@ def read_bank_folder(folder: Path) -> tuple[BankContents, dict[Side, SideIndex],
         if name in about["files"] and file_digest(path) != about["files"][name]:
             raise CorruptArtifactError(path, "not the file that was written with bank.json")
     try:
-        corpus = pl.read_parquet(folder / "traces.parquet")
+        corpus = pl.read_parquet(folder / "traces.parquet", glob=False)
         vectors = np.load(folder / "vectors.npy", mmap_mode="r", allow_pickle=False)
         indexes = {
             side: SideIndex(_read_index(folder / f"{side}.faiss"), replaced)

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import polars as pl
 
-from traces_core.datasets import parse_rate
-from traces_core.datasets.table import read_text_table
+from traces_core.datasets.lengths import LONGEST, stated_rate
+from traces_core.datasets.table import plain_columns, read_text_table
 from traces_core.errors import AnnotationError, CaptionError
 from traces_core.store.digest import digest
 
@@ -123,6 +123,8 @@ def _checked(source: str, table: pl.DataFrame) -> pl.DataFrame:
     if not len(table):
         raise CaptionError(f"{source}: no row. Write one row per described stretch.")
     begin, end = ("first_frame", "last_frame") if in_frames else ("start_s", "end_s")
+    names = ("video", "caption", "fps", begin, end)
+    table = plain_columns(table, names, where=source, error_class=CaptionError)
     read = table.select(
         pl.int_range(1, pl.len() + 1).alias("row"),
         pl.col("video").cast(pl.String),
@@ -142,8 +144,14 @@ def _checked(source: str, table: pl.DataFrame) -> pl.DataFrame:
     kind = "a whole number" if in_frames else "a number of seconds"
     for name, column in ((begin, "begin"), (end, "end")):
         whole = (pl.col(column) == pl.col(column).round()) if in_frames else pl.lit(True)
-        is_wrong = ~(pl.col(column).is_finite() & (pl.col(column) >= 0) & whole).fill_null(False)
-        _refuse(source, read, is_wrong, f"{name} is not {kind} of at least 0", "Count from the first frame.")
+        is_wrong = ~(pl.col(column).is_between(0, LONGEST) & whole).fill_null(False)
+        _refuse(
+            source,
+            read,
+            is_wrong,
+            f"{name} is not {kind} of at least 0 (and at most {LONGEST:g})",
+            "Count from the first frame.",
+        )
     is_backward = (pl.col("end") < pl.col("begin")) if in_frames else (pl.col("end") <= pl.col("begin"))
     _refuse(source, read, is_backward, f"{end} is not after {begin}", "Swap or correct them.")
     return read
@@ -155,7 +163,7 @@ def _timed(source: str, read: pl.DataFrame, fps: Fraction) -> pl.DataFrame:
     rates: dict[str, tuple[Fraction, int]] = {}
     for video, stated, row in clocks.rows():
         try:
-            rate = parse_rate(stated, where=f"{source}: row {row}") if stated and stated != "NaN" else fps
+            rate = stated_rate(stated, where=f"{source}: row {row}") or fps
         except AnnotationError as error:
             raise CaptionError(str(error)) from None
         known, first = rates.setdefault(video, (rate, row))

@@ -17,7 +17,7 @@ from traces_core.datasets.ground_truth import GroundTruth
 from traces_core.datasets.lengths import Length
 from traces_core.datasets.marks import truth_from_labels
 from traces_core.datasets.names import VideoNames
-from traces_core.datasets.table import read_text_table
+from traces_core.datasets.table import plain_columns, read_text_table
 from traces_core.errors import AnnotationError
 
 FRAMES_RATE = Fraction(30)
@@ -74,11 +74,13 @@ def _frame_columns(path: Path, table: pl.DataFrame) -> pl.DataFrame:
             f"{path}: no column {', '.join(missing)}; found {', '.join(table.columns)}. "
             "Write one row for every frame: video, frame, anomalous."
         )
+    table = plain_columns(table, ("video", "frame", "anomalous"), where=str(path))
     flag = pl.col("anomalous").cast(pl.String).str.strip_chars().str.to_lowercase()
     flags = {"0": False, "1": True, "false": False, "true": True, "0.0": False, "1.0": True}
+    number = pl.col("frame").cast(pl.Float64, strict=False)
     read = table.select(
         pl.col("video").cast(pl.String),
-        frame=pl.col("frame").cast(pl.Int64, strict=False),
+        frame=pl.when(number == number.round()).then(number).cast(pl.Int64, strict=False),
         anomalous=flag.replace_strict(flags, default=None, return_dtype=pl.Boolean),
     )
     wrong = read.select(pl.any_horizontal(pl.all().is_null())).to_series().arg_true()

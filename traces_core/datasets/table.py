@@ -5,7 +5,8 @@ Reading and writing of that one layout; the checks on its content are those of `
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import reprlib
+from collections.abc import Iterable, Mapping
 from fractions import Fraction
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from traces_core.datasets.ground_truth import AnnotationRow, GroundTruth
 from traces_core.errors import AnnotationError, TracesError
 
 COLUMNS = ("video", "start_s", "end_s", "label")
+_TICKS = {"ms": 10**3, "us": 10**6, "ns": 10**9}
 
 
 def read_annotations(
@@ -47,6 +49,7 @@ def read_annotations(
             f"{path}: no column {', '.join(missing)}; found {', '.join(table.columns) or 'none'}. "
             f"Write one row per anomalous stretch with the columns {','.join(COLUMNS)}."
         )
+    table = plain_columns(table, COLUMNS, where=str(path))
     if "label" not in table.columns:
         table = table.with_columns(label=pl.lit(""))
     rows = [_row(path, number, values) for number, values in enumerate(table.select(COLUMNS).rows(), 1)]
@@ -61,13 +64,51 @@ def read_text_table(
         raise error_class(f"{path}: {what} are a .csv or a .parquet table. Save it as one of them.")
     try:
         if path.suffix == ".parquet":
-            return pl.read_parquet(path)
+            return pl.read_parquet(path, glob=False)
         # As text: a video may be called "007", and a wrong number must be reported with its row.
-        return pl.read_csv(path, infer_schema=False)
+        return pl.read_csv(path, infer_schema=False, glob=False)
     except (OSError, pl.exceptions.PolarsError) as error:
         raise error_class(
             f"{path}: cannot be read as a table ({error}). Check the path and the file."
         ) from error
+
+
+def plain_columns(
+    table: pl.DataFrame,
+    names: Iterable[str],
+    *,
+    where: str,
+    error_class: type[TracesError] = AnnotationError,
+) -> pl.DataFrame:
+    """The table with some of its columns as text or numbers; others, and names it lacks, are left alone.
+
+    Where the name ends in `_s`, durations and times of day become seconds. What has no plain value (a list,
+    a date, bytes; a duration where no seconds are expected) is refused: its cast would be another number.
+
+    Examples
+    --------
+    >>> import datetime
+    >>> table = pl.DataFrame({"start_s": [datetime.timedelta(milliseconds=1500)]})
+    >>> plain_columns(table, ["start_s"], where="here")["start_s"].to_list()
+    [1.5]
+    """
+    for name in names:
+        kind = table.schema.get(name, pl.String())
+        is_time = isinstance(kind, pl.Duration | pl.Time) and name.endswith("_s")
+        if is_time:
+            ticks = _TICKS[kind.time_unit if isinstance(kind, pl.Duration) else "ns"]
+            table = table.with_columns(pl.col(name).cast(pl.Int64) / ticks)
+        elif isinstance(kind, pl.Categorical | pl.Enum):
+            table = table.with_columns(pl.col(name).cast(pl.String))
+        elif kind.is_nested() or kind.is_temporal() or isinstance(kind, pl.Binary | pl.Object):
+            row = (table[name].is_not_null().arg_max() or 0) + 1
+            value = ", ".join(map(reprlib.repr, table[name][row - 1 : row].to_list()))
+            expected = "seconds" if name.endswith("_s") else "plain text or numbers"
+            raise error_class(
+                f"{where}: row {row}: {name} is {value} (a column of {kind}); expected {expected}. "
+                "Write one plain value in each row."
+            )
+    return table
 
 
 def _row(path: Path, number: int, values: tuple[object, ...]) -> AnnotationRow:

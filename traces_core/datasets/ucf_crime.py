@@ -66,8 +66,12 @@ def read_msad(
     ends: Ends = "inclusive",
     rate: Fraction = MSAD_RATE,
 ) -> GroundTruth:
-    """Ground truth of MSAD, which is written like UCF-Crime. Two test sets are in use: 240 and 360 videos."""
-    return _read(Path(path), lengths, ends, rate, "MSAD")
+    """Ground truth of MSAD, which is written like UCF-Crime. Two test sets are in use: 240 and 360 videos.
+
+    In the official one the class is the first word of the name: normal videos, `MSAD_normal_testing_1`, are
+    of class `MSAD`.
+    """
+    return _read(Path(path), lengths, ends, rate, "MSAD", normal=("normal", "msad"))
 
 
 def marks_digest(marks: Iterable[Mark]) -> str:
@@ -77,7 +81,12 @@ def marks_digest(marks: Iterable[Mark]) -> str:
 
 
 def _read(
-    path: Path, lengths: Mapping[str, Length] | None, ends: Ends, rate: Fraction, data_set: str
+    path: Path,
+    lengths: Mapping[str, Length] | None,
+    ends: Ends,
+    rate: Fraction,
+    data_set: str,
+    normal: tuple[str, ...] = ("normal",),
 ) -> GroundTruth:
     if path.suffix == ".json":
         annotated, own_lengths = _vera_rows(path)
@@ -95,7 +104,8 @@ def _read(
         if video in seen:
             raise AnnotationError(f"{where}: {video!r} was annotated before ({seen[video]}). Keep one.")
         seen[video] = where
-        marks += _marks_of(video, label, numbers, where)
+        is_normal = label.lower().startswith(normal)
+        marks += _marks_of(video, label, is_normal, numbers, where)
     if missing := sorted(set(known) - set(seen)):
         raise AnnotationError(
             f"{path}: {len(missing)} of the {len(known)} videos of the lengths are not annotated, such as "
@@ -133,8 +143,7 @@ def _vera_rows(path: Path) -> tuple[list[tuple[str, str, str, list[int]]], dict[
     return rows, lengths
 
 
-def _marks_of(video: str, label: str, numbers: Sequence[int], where: str) -> list[Mark]:
-    is_normal = label.lower().startswith("normal")
+def _marks_of(video: str, label: str, is_normal: bool, numbers: Sequence[int], where: str) -> list[Mark]:
     if len(numbers) % 2:
         raise AnnotationError(f"{where} (video {video!r}): {len(numbers)} marks; each start needs an end.")
     pairs = [pair for pair in zip(numbers[::2], numbers[1::2], strict=True) if pair != (-1, -1)]

@@ -14,8 +14,9 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from traces_core.datasets import GroundTruth, VideoNames, parse_rate
-from traces_core.datasets.table import read_text_table
+from traces_core.datasets import GroundTruth, VideoNames
+from traces_core.datasets.lengths import LONGEST, stated_rate
+from traces_core.datasets.table import plain_columns, read_text_table
 from traces_core.errors import AnnotationError, EvaluationError, NotFiniteError
 from traces_core.types import ScoreTrack
 
@@ -94,6 +95,8 @@ def _checked_columns(path: Path, table: pl.DataFrame) -> pl.DataFrame:
     if not len(table):
         raise EvaluationError(f"{path}: no row. Write one row per scored stretch.")
     begin, end = ("first_frame", "last_frame") if in_frames else ("start_s", "end_s")
+    names = ("video", "score", "fps", begin, end)
+    table = plain_columns(table, names, where=str(path), error_class=EvaluationError)
     try:
         read = _in_numbers(table, begin, end, in_frames)
     except pl.exceptions.PolarsError as error:
@@ -110,9 +113,15 @@ def _checked_columns(path: Path, table: pl.DataFrame) -> pl.DataFrame:
     )
     for name, column in ((begin, "begin"), (end, "end")):
         whole = (pl.col(column) == pl.col(column).round()) if in_frames else pl.lit(True)
-        wrong = ~(pl.col(column).is_finite() & (pl.col(column) >= 0) & whole).fill_null(False)
+        wrong = ~(pl.col(column).is_between(0, LONGEST) & whole).fill_null(False)
         kind = "a whole number" if in_frames else "a number of seconds"
-        _refuse(path, read, wrong, f"{name} is not {kind} of at least 0", "Count from the first frame.")
+        _refuse(
+            path,
+            read,
+            wrong,
+            f"{name} is not {kind} of at least 0 (and at most {LONGEST:g})",
+            "Count from the first frame.",
+        )
     _refuse(path, read, pl.col("end") < pl.col("begin"), f"{end} is before {begin}", "Swap them.")
     return read
 
@@ -170,11 +179,11 @@ def _with_frames(path: Path, table: pl.DataFrame, truth: GroundTruth) -> pl.Data
         return table.with_columns(
             first=pl.col("begin").cast(pl.Int64), after=pl.col("end").cast(pl.Int64) + 1
         )
-    clocks = table.group_by("video", "fps").agg(pl.col("row").first())
+    clocks = table.group_by("video", "fps", maintain_order=True).agg(pl.col("row").first())
     rates = []
     for video, fps, row in clocks.select("video", "fps", "row").rows():
         try:
-            rate = parse_rate(fps, where=f"{path}: row {row}") if fps else truth.rates[video]
+            rate = stated_rate(fps, where=f"{path}: row {row}") or truth.rates[video]
         except AnnotationError as error:
             raise EvaluationError(str(error)) from None
         rates.append(float(rate))
@@ -198,7 +207,9 @@ def _without(truth: GroundTruth, missing: list[str]) -> GroundTruth:
 def _tracks(
     path: Path, table: pl.DataFrame, truth: GroundTruth
 ) -> tuple[dict[str, ScoreTrack], dict[str, int]]:
-    lowest = float(np.nextafter(table["score"].min(), -np.inf))  # type: ignore[arg-type]
+    with np.errstate(over="ignore"):
+        below = float(np.nextafter(table["score"].min(), -np.inf))  # type: ignore[arg-type]
+    lowest = max(below, float(np.finfo(np.float64).min))  # below the least number there is: tied with it
     counts = dict.fromkeys(
         ("frames_shared", "frames_held_in_gaps", "frames_before_first", "frames_beyond_end"), 0
     )

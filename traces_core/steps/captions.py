@@ -109,8 +109,8 @@ def caption_scores(project: Project, caption_embeddings: Artifact) -> Artifact:
         if not len(table):
             return table.stretches.with_columns(score=pl.lit(None, pl.Float64))
         sentences = CaptionSentences(
-            tuple(pl.read_parquet(caption_embeddings.path / "sentences.parquet")["text"]),
-            pl.read_parquet(caption_embeddings.path / "captions.parquet"),
+            tuple(pl.read_parquet(caption_embeddings.path / "sentences.parquet", glob=False)["text"]),
+            pl.read_parquet(caption_embeddings.path / "captions.parquet", glob=False),
         )
         vectors = np.load(caption_embeddings.path / "vectors.npy", mmap_mode="r")
         scorer, _ = caption_scorer(

@@ -10,7 +10,8 @@ from typing import Any
 import polars as pl
 
 from traces_core.datasets import GroundTruth, read_annotations
-from traces_core.errors import AnnotationError, VideoError
+from traces_core.datasets.table import plain_columns, read_text_table
+from traces_core.errors import AnnotationError, CaptionError, VideoError
 from traces_core.practice import world
 from traces_core.practice.sets import practice_plans
 from traces_core.project import Project
@@ -205,12 +206,17 @@ def captions(project: Project, practice: Artifact, name: str = "training") -> pl
     }
     if not tables:
         return pl.DataFrame(schema=schema)
-    table = (
-        pl.read_parquet(tables[0])
-        if tables[0].suffix == ".parquet"
-        else pl.read_csv(tables[0], infer_schema=False)
-    )
-    return table.select(list(schema)).cast(pl.Schema(schema))
+    table = read_text_table(tables[0], "captions", CaptionError)
+    if missing := [name for name in schema if name not in table.columns]:
+        raise CaptionError(
+            f"{tables[0]}: no column {', '.join(missing)}; found {', '.join(table.columns) or 'none'}. "
+            f"Write one row per described stretch with the columns {','.join(schema)}."
+        )
+    table = plain_columns(table.select(list(schema)), schema, where=str(tables[0]), error_class=CaptionError)
+    try:
+        return table.cast(pl.Schema(schema))
+    except pl.exceptions.PolarsError as error:
+        raise CaptionError(f"{tables[0]}: not seconds or text ({error}). Write plain numbers.") from error
 
 
 def joined(manifests: Iterable[Artifact]) -> pl.DataFrame:
