@@ -164,3 +164,15 @@ def test_a_file_that_is_no_table_is_named(tmp_path: Path) -> None:
     for name in ("a.parquet", "empty.csv", "missing.csv", "a.json"):
         with pytest.raises(CaptionError, match=name):
             read_captions(tmp_path / name)
+
+
+def test_what_a_model_thought_is_no_caption_and_is_counted() -> None:
+    said = ["He stabs him? No.</think>A man walks.", "<thinking>A fight, or", "A quiet road."]
+    read = check_captions(table(caption=said))
+    assert read.rows["caption"].to_list() == ["A man walks.", "A quiet road."]
+    assert (read.counts["thoughts_removed"], read.counts["thoughts_only"]) == (1, 1)
+
+
+def test_a_table_of_nothing_but_thoughts_is_refused() -> None:
+    with pytest.raises(CaptionError, match="every one of the 3 captions is what a model thought"):
+        check_captions(table(caption=["<think>A man"] * 3))
