@@ -177,3 +177,15 @@ def test_durations_are_seconds_and_a_slow_rate_stays_slow() -> None:
     read = check_captions(pl.DataFrame({**rows, "start_s": start, "end_s": end}))
     assert seconds(read) == [(0, 1.5), (1.5, 11)]
     assert check_captions(table(fps=["1/300"] * 3)).rows["end_s"].to_list() == [9000, 27000, 90000]
+
+
+def test_what_a_model_thought_is_no_caption_and_is_counted() -> None:
+    said = ["He stabs him? No.</think>A man walks.", "<thinking>A fight, or", "A quiet road."]
+    read = check_captions(table(caption=said))
+    assert read.rows["caption"].to_list() == ["A man walks.", "A quiet road."]
+    assert (read.counts["thoughts_removed"], read.counts["thoughts_only"]) == (1, 1)
+
+
+def test_a_table_of_nothing_but_thoughts_is_refused() -> None:
+    with pytest.raises(CaptionError, match="every one of the 3 captions is what a model thought"):
+        check_captions(table(caption=["<think>A man"] * 3))

@@ -131,6 +131,7 @@ RECOVERED = [
     ("broken", Answer(status=500)),
     ("blank", Answer("  \n")),
     ("thinking only", Answer("<think>A man? Or a dog?", finish="length")),
+    ("an end of thoughts only", Answer("A man? Or a dog?</think>")),
     ("a refusal", Answer("I'm sorry, but I can't assist with that.")),
 ]
 

@@ -22,7 +22,6 @@ CASES = [
     ("- a dog runs\n- a cat sits", ["a dog runs", "a cat sits"]),
     ("**Scene:** A room.\n\n## Action\nA fight.", ["Scene: A room.", "Action", "A fight."]),
     ("The line is\nbroken here. It goes\non.", ["The line is broken here.", "It goes on."]),
-    ("<think>Is it a fight? Hm.</think>\nTwo men hug.", ["Two men hug."]),
     ("A man walks. A man walks. He stops.", ["A man walks.", "He stops."]),
     ("  A   man\twalks.  ", ["A man walks."]),
     ("...", ["..."]),

@@ -323,3 +323,15 @@ def test_a_look_at_an_address_where_something_else_answers_says_so(monkeypatch: 
         monkeypatch.setattr(Misbehaving, "models", Answer(raw=b"<html></html>", kind="text/html"))
         with pytest.raises(WriterUnavailableError, match="does not answer as an OpenAI-compatible server"):
             look("openai", WritingSettings(model="big-writer"), Server(base_url=server.url))
+
+
+def test_content_in_parts_is_read_without_its_thoughts(tmp_path: Path, yard: Context) -> None:
+    def in_parts(request: Request) -> Answer:
+        thought = {"type": "thinking", "thinking": [{"type": "text", "text": "Pairs?"}]}
+        parts = [thought, {"type": "text", "text": good_reply(request)}]
+        body = {"choices": [{"message": {"content": parts}, "finish_reason": "stop"}]}
+        return Answer(raw=json.dumps(body).encode())
+
+    with misbehaving(in_parts) as server:
+        [manuscript] = write(model_at(server.url), tmp_path, yard)
+    assert is_whole(manuscript)

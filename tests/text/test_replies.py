@@ -24,6 +24,8 @@ READABLE = [
     ("a Markdown fence", f"```json\n{GOOD}\n```"),
     ("words before and after", f"Here are {{two}} pairs:\n\n{GOOD}\n\nI hope this helps."),
     ("thoughts before it", f'<think>The user wants {{"pairs": ...}}.</think>\n{GOOD}'),
+    ("thoughts that a template began", f'{{"pairs": [3]}}? No.\n</think>\n{GOOD}'),
+    ("a channel", f"<|channel|>analysis<|message|>{GOOD[:9]}<|end|><|channel|>final<|message|>{GOOD}"),
     ("other keys", json.dumps({"note": "done", "pairs": [{**PAIR, "why": "because"}]})),
     ("an entry of another shape", json.dumps({"pairs": ["A shed burns.", PAIR, {"normal": 3}, None]})),
     ("another object first", '{"plan": "two pairs"} ' + GOOD),

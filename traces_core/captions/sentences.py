@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 
-THOUGHT = re.compile(r"<think>.*?(?:</think>|\Z)", re.DOTALL | re.IGNORECASE)
 _MARKUP = re.compile(r"\*\*|__|`+|^#+\s+|^>\s+", re.MULTILINE)
 _ITEM = re.compile(r"(?:[-*•–]|\(?\d{1,3}[.)]|\(?[a-z]\))\s+")
 _BREAK = re.compile(rf"\n\s*(?=\n|[A-Z\"'“‘(]|{_ITEM.pattern})")
@@ -27,9 +26,9 @@ def split_sentences(caption: str) -> tuple[str, ...]:
     """The sentences of a caption, in order, each once.
 
     A sentence ends with a mark before a space, or with its line where the next begins anew; not after an
-    abbreviation, and not within a number. Lists lose their bullets and numbers, Markdown its marks, and what
-    a reasoning model thought aloud is left out. What has no letter is no sentence; a caption without any is
-    given back whole.
+    abbreviation, and not within a number. Lists lose their bullets and numbers, and Markdown its marks; what
+    a reasoning model thought aloud is gone before (`traces_core.text.answers`). What has no letter is no
+    sentence; a caption without any is given back whole.
 
     Examples
     --------
@@ -38,7 +37,7 @@ def split_sentences(caption: str) -> tuple[str, ...]:
     >>> split_sentences("1. A car stops.\\n2. Nobody gets out.")
     ('A car stops.', 'Nobody gets out.')
     """
-    plain = _MARKUP.sub("", THOUGHT.sub(" ", caption))
+    plain = _MARKUP.sub("", caption)
     sentences: dict[str, None] = {}
     for line in _BREAK.split(plain):
         text = _ITEM.sub("", " ".join(line.split()), count=1) if _ITEM.match(line.strip()) else line

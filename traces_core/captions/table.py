@@ -17,6 +17,7 @@ from traces_core.datasets.lengths import LONGEST, stated_rate
 from traces_core.datasets.table import plain_columns, read_text_table
 from traces_core.errors import AnnotationError, CaptionError
 from traces_core.store.digest import digest
+from traces_core.text.answers import answer
 
 RULES = (
     "where a table has frames and seconds, the frames count",
@@ -24,6 +25,8 @@ RULES = (
     "a row that says the same as another about the same stretch is left out (rows_repeated)",
     "neighbours may have one frame in common, as where an end is the next start; it belongs to the "
     "later one (frames_shared); more in common is an error",
+    "what a model thought, and the marks of its template, are no caption (thoughts_removed); a row that says "
+    "nothing else is left out (thoughts_only)",
     "between two stretches nothing is said, and the score before holds (gaps)",
 )
 """What is done with a table that is not perfect; each is counted under the name in brackets."""
@@ -94,7 +97,8 @@ def check_captions(
 ) -> CaptionTable:
     """As `read_captions`, of a table in memory; `source` is what messages call it."""
     source = str(source)
-    read, counts = _timed(source, _checked(source, table), fps), {"rows": len(table)}
+    counts = {"rows": len(table)}
+    read = _timed(source, _answered(source, _checked(source, table), counts), fps)
     in_order = read.sort("video", "start_s", "end_s", "row", maintain_order=True)
     counts["out_of_order"] = _backward_steps(read)
     once = in_order.unique(["video", "start_s", "end_s", "caption"], keep="first", maintain_order=True)
@@ -155,6 +159,20 @@ def _checked(source: str, table: pl.DataFrame) -> pl.DataFrame:
     is_backward = (pl.col("end") < pl.col("begin")) if in_frames else (pl.col("end") <= pl.col("begin"))
     _refuse(source, read, is_backward, f"{end} is not after {begin}", "Swap or correct them.")
     return read
+
+
+def _answered(source: str, read: pl.DataFrame, counts: dict[str, int]) -> pl.DataFrame:
+    """The rows that say something, without what a model thought; both changes are counted."""
+    answers = {caption: answer(caption) for caption in read["caption"].unique()}
+    said = read["caption"].replace_strict(answers, return_dtype=pl.String)
+    counts["thoughts_removed"] = int(((said != read["caption"]) & (said != "")).sum())
+    counts["thoughts_only"] = int((said == "").sum())
+    if counts["thoughts_only"] == len(read):
+        raise CaptionError(
+            f"{source}: every one of the {len(read)} captions is what a model thought, without an answer. "
+            "Let it answer at greater length (max_tokens), or without thinking."
+        )
+    return read.with_columns(said).filter(pl.col("caption") != "")
 
 
 def _timed(source: str, read: pl.DataFrame, fps: Fraction) -> pl.DataFrame:

@@ -18,11 +18,11 @@ from typing import Any
 
 import polars as pl
 
-from traces_core.captions.sentences import THOUGHT
 from traces_core.captions.settings import CaptionSettings
 from traces_core.captions.windows import JPEG_QUALITY, windows_of
 from traces_core.errors import VideoError
 from traces_core.store.digest import digest
+from traces_core.text.answers import answer
 from traces_core.text.writers.journal import Journal
 from traces_core.text.writers.openai_server import OpenAIModel
 from traces_core.text.writers.pairs import TRIES, Progress
@@ -268,7 +268,7 @@ def usable(reply: Reply) -> str:
     >>> usable(Reply("I'm sorry, but I can't help with that."))
     ''
     """
-    text = " ".join(THOUGHT.sub(" ", reply.text).split())
+    text = " ".join(answer(reply.text).split())
     if reply.is_cut:
         text = _UNFINISHED.sub("", text)
     return "" if _REFUSAL.match(text) else text

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from traces_core.errors import TracesError, WriterUnavailableError
 from traces_core.redaction import redacted
+from traces_core.text.answers import text_of
 from traces_core.text.writers.asking import Asked
 from traces_core.text.writers.budget import Budget
 from traces_core.text.writers.replies import EXCERPT, Reply
@@ -170,10 +171,12 @@ class OpenAIModel:
         answer = self._parsed(raw.http_response.text)
         try:
             first = answer["choices"][0]
-            text = first["message"].get("content") or ""
+            text = text_of(first["message"].get("content"))
             spent = (answer.get("usage") or {}).get("total_tokens")
         except (AttributeError, IndexError, KeyError, TypeError) as error:
             raise self._stranger(str(answer)) from error
+        if text is None:
+            raise self._stranger(str(answer))
         estimate = (len(question.text) + len(text)) // CHARACTERS_A_TOKEN
         self.budget.spend_tokens(estimate if spent is None else spent)
         return Reply(text, is_cut=first.get("finish_reason") == "length")

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from traces_core.errors import ReplyError
+from traces_core.text.answers import answer
 from traces_core.text.gates import CorpusLimits
 from traces_core.text.writers.prompts import Question
 
@@ -113,7 +114,7 @@ def may_stand(text: str) -> bool:
 
 def _entries(question: Question, reply: Reply) -> list[object]:
     """The list that was asked for: JSON alone, in a Markdown fence, or after some words."""
-    for value in _json_values(reply.text):
+    for value in _json_values(answer(reply.text)):
         entries = value.get(question.kind)
         if isinstance(entries, list):
             return entries
