@@ -13,25 +13,28 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+import dagster as dg
 from dagster._core.instance import config
+from dagster._core.instance.ref import InstanceRef
 from dagster._core.storage.event_log.sqlite import sqlite_event_log
 from dagster._core.storage.runs.sqlite import sqlite_run_storage
 from dagster._core.storage.schedules.sqlite import sqlite_schedule_storage
-from dagster._core.storage.sqlite_storage import DagsterSqliteStorage, SqliteStorageConfig
-from dagster._serdes import ConfigurableClassData
 from dagster_shared.yaml_utils import load_yaml_from_globs
 from sqlalchemy import URL
 
 
-class QuotedSqliteStorage(DagsterSqliteStorage):
-    """Runs, events and schedules in SQLite files below a folder, which may be called anything."""
+class QuotedInstance(dg.DagsterInstance):
+    """Dagster's instance: that it is read from here is all that is new."""
 
     @classmethod
-    def from_config_value(
-        cls, inst_data: ConfigurableClassData, config_value: SqliteStorageConfig
-    ) -> QuotedSqliteStorage:
-        """The storage that `dagster.yaml` asks for."""
-        return cls.from_local(inst_data=inst_data, **config_value)
+    def config_schema(cls) -> dict[str, dg.Field]:
+        """No settings of its own."""
+        return {}
+
+    @classmethod
+    def config_defaults(cls, base_dir: str) -> object:
+        """Those of Dagster."""
+        return InstanceRef.config_defaults(base_dir)
 
 
 def _address(base_dir: str, db_name: str) -> str:
