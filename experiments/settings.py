@@ -9,10 +9,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TypeVar
 
-import yaml
 from pydantic import BaseModel, ValidationError
 
 from traces_core.errors import SettingsError
+from traces_core.settings import read_yaml
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -33,10 +33,6 @@ def read_settings(kind: type[Model], file: Path) -> Model:
         If the file is missing, is not YAML, or holds what the class refuses.
     """
     try:
-        return kind.model_validate(yaml.safe_load(file.read_text(encoding="utf-8")) or {})
-    except FileNotFoundError:
-        raise SettingsError(file, "no such file") from None
-    except yaml.YAMLError as error:
-        raise SettingsError(file, f"not YAML ({error})") from error
+        return kind.model_validate(read_yaml(file).values)
     except ValidationError as error:
         raise SettingsError(file, str(error)) from error

@@ -247,3 +247,9 @@ def test_no_path_is_read_as_a_pattern(path: Path) -> None:
 
 def test_the_readers_are_found() -> None:
     assert sum(1 for path in LAYERS for _ in _readers(path)) > 12
+
+
+@pytest.mark.parametrize("path", [*CORE, *EXPERIMENTS], ids=_name)
+def test_yaml_that_people_edit_has_one_reader(path: Path) -> None:
+    found = re.findall(r"yaml\.(?:safe_)?(?:load|compose)\w*\(", path.read_text(encoding="utf-8"))
+    assert not found or path.name == "strict_yaml.py", f"{_name(path)}: {found}: use strict_yaml.parse_yaml"

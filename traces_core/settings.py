@@ -7,12 +7,12 @@ environment and is part of no recipe.
 from __future__ import annotations
 
 import os
+import reprlib
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from traces_core.bank.settings import BankSettings
@@ -23,6 +23,7 @@ from traces_core.encoders.settings import ClipSettings, TimesformerSettings
 from traces_core.errors import SettingsError
 from traces_core.fusion.settings import FusionSettings
 from traces_core.scoring.choice import ScorerChoice
+from traces_core.strict_yaml import StrictYamlError, YamlText, parse_yaml, read_text
 from traces_core.text.writers.settings import WritingSettings
 
 PROFILE_VARIABLE = "TRACES_PROFILE"
@@ -161,13 +162,14 @@ class Settings(Section):
         folder = Path(folder or os.environ.get(PARAMS_VARIABLE, "") or project_root())
         profile = os.environ.get(PROFILE_VARIABLE, "") if profile is None else profile
         files = [folder / BASE_FILE] + ([folder / f"params.{profile}.yaml"] if profile else [])
+        read = {file: read_yaml(file) for file in files}
         merged: dict[str, Any] = {}
-        for file in files:
-            merged = _merge(merged, _read_yaml(file))
+        for one in read.values():
+            merged = _merge(merged, one.values)
         try:
             return cls.model_validate(merged)
         except ValidationError as error:
-            problem = f"{_in_words(error)}{_whose(folder)}"
+            problem = f"{_in_words(error, read)}{_whose(folder)}"
             raise SettingsError(" and ".join(map(str, files)), problem) from error
 
     def with_values(self, **dotted: Any) -> Settings:
@@ -244,16 +246,28 @@ def _whose(folder: Path) -> str:
     )
 
 
-def _read_yaml(file: Path) -> dict[str, Any]:
+def read_yaml(file: Path) -> YamlText:
+    """What a file of settings says: sections, and the lines they stand on; an empty file says nothing.
+
+    Raises
+    ------
+    SettingsError
+        If there is no such file, it holds no sections, or it is refused by `parse_yaml`: file and line.
+    """
     try:
-        tree = yaml.safe_load(file.read_text(encoding="utf-8")) or {}
+        read = parse_yaml(read_text(file))
     except FileNotFoundError:
         raise SettingsError(file, "no such file") from None
-    except yaml.YAMLError as error:
-        raise SettingsError(file, f"not YAML ({error})") from error
-    if not isinstance(tree, dict):
+    except OSError as error:
+        raise SettingsError(file, f"cannot be read ({error})") from error
+    except StrictYamlError as fault:
+        where = f"{file}:{fault.line}" if fault.line else str(file)
+        raise SettingsError(where, f"{fault.problem}. {fault.do.removesuffix('.')}") from fault
+    if read.values is None:
+        return YamlText({})
+    if not isinstance(read.values, dict):
         raise SettingsError(file, "expected sections with settings")
-    return tree
+    return read
 
 
 def _merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
@@ -264,8 +278,15 @@ def _merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
     return merged
 
 
-def _in_words(error: ValidationError) -> str:
+def _in_words(error: ValidationError, files: Mapping[Path, YamlText]) -> str:
     return "; ".join(
-        f"{'.'.join(str(part) for part in item['loc'])}: {item['msg']} (found {item['input']!r})"
+        f"{_where(item['loc'], files)}{'.'.join(map(str, item['loc']))}: {item['msg']} "
+        f"(found {reprlib.repr(item['input'])})"
         for item in error.errors()
     )
+
+
+def _where(place: tuple[str | int, ...], files: Mapping[Path, YamlText]) -> str:
+    """File and line of a setting: of the last file that says it, for that one counts."""
+    found = [(file, *read.find(place)) for file, read in files.items()]
+    return next((f"{file.name}:{line}: " for file, line, is_there in reversed(found) if is_there), "")

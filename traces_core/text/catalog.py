@@ -14,14 +14,14 @@ import reprlib
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 from pydantic.config import JsonDict
 from pydantic_core import ErrorDetails, PydanticCustomError
 
 from traces_core.errors import CatalogError
+from traces_core.strict_yaml import Place, StrictYamlError, YamlText, parse_yaml, read_text
 
 Side = Literal["normal", "anomalous"]
 SIDES: tuple[Side, ...] = ("normal", "anomalous")
@@ -32,9 +32,6 @@ Sentence = Annotated[str, StringConstraints(strict=True, strip_whitespace=True, 
 _WORD = re.compile(r"[^\W_]+")
 _NEW = "A new one is a new file, as docs/describe-a-site.md shows; or use"
 _UNIQUE: JsonDict = {"uniqueItems": True}
-
-_Place = tuple[str | int, ...]
-"""Where something stands in a file: keys and positions from the top, as pydantic counts them."""
 
 
 class Context(BaseModel):
@@ -59,7 +56,7 @@ class Context(BaseModel):
     @model_validator(mode="after")
     def _each_sentence_once(self) -> Context:
         """Refuse a sentence that appears twice, on one side or on both."""
-        first: dict[str, _Place] = {}
+        first: dict[str, Place] = {}
         for place, text in self.sentences():
             key = plain_words(text)
             if key in first:
@@ -71,7 +68,7 @@ class Context(BaseModel):
             first[key] = place
         return self
 
-    def sentences(self) -> Iterator[tuple[_Place, str]]:
+    def sentences(self) -> Iterator[tuple[Place, str]]:
         """Every sentence with its place in the file: the scene, the normal side, then each class."""
         yield ("scene",), self.scene
         for position, text in enumerate(self.normal):
@@ -128,9 +125,11 @@ def read_context(path: Path | str) -> Context:
         sentence, or a name that is not the file's.
     """
     try:
-        return parse_context(Path(path).read_text(encoding="utf-8"), path)
-    except UnicodeDecodeError as error:
-        raise CatalogError(path, None, f"cannot be read as text ({error})", do="Save it as UTF-8.") from error
+        return parse_context(read_text(path), path)
+    except StrictYamlError as fault:
+        raise CatalogError(path, fault.line, fault.problem, do=fault.do) from fault
+    except OSError as error:
+        raise CatalogError(path, None, f"cannot be read ({error})", do="Check the file.") from error
 
 
 def parse_context(text: str, path: Path | str) -> Context:
@@ -138,33 +137,19 @@ def parse_context(text: str, path: Path | str) -> Context:
     return _parsed(text, Path(path))
 
 
-def _nodes_and_values(text: str) -> tuple[yaml.Node | None, object]:
-    try:
-        return yaml.compose(text, Loader=yaml.CSafeLoader), yaml.load(text, yaml.CSafeLoader)
-    except yaml.YAMLError:  # said better by the one in Python, which takes ten times as long
-        return yaml.compose(text, Loader=yaml.SafeLoader), yaml.safe_load(text)
-
-
 @lru_cache(maxsize=256)
 def _parsed(text: str, path: Path) -> Context:
     try:
-        node, values = _nodes_and_values(text)
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        problem = f"this is not YAML: {error.problem or error.context}"
-        do = "Check the indent; a sentence with a colon, or a leading quote or dash, needs quotes around it."
-        raise CatalogError(path, mark.line + 1 if mark else None, problem, do=do) from error
-    except yaml.YAMLError as error:
-        raise CatalogError(path, None, f"cannot be read as text ({error})", do="Save it as UTF-8.") from error
-    _refuse_repeated_keys(path, node)
-    try:
-        context = Context.model_validate(values)
+        read = parse_yaml(text)
+        context = Context.model_validate(read.values)
+    except StrictYamlError as fault:
+        raise CatalogError(path, fault.line, fault.problem, do=fault.do) from fault
     except ValidationError as error:
-        raise _explained(path, node, error) from error
+        raise _explained(path, read, error) from error
     if context.context != path.stem:
         raise CatalogError(
             path,
-            _line(node, ("context",)),
+            read.find(("context",))[0],
             f"the file is named {path.stem!r} but describes {context.context!r}",
             do=f"Rename the file to {context.context}.yaml, or write context: {path.stem}.",
         )
@@ -196,23 +181,23 @@ def catalog_schema() -> str:
     return json.dumps(Context.model_json_schema(), indent=2) + "\n"
 
 
-def _explained(path: Path, node: yaml.Node | None, error: ValidationError) -> CatalogError:
+def _explained(path: Path, read: YamlText, error: ValidationError) -> CatalogError:
     """The first thing pydantic refused, explained to the person who edits the file."""
     details = error.errors()[0]
     place = tuple(item for item in details["loc"] if item != "[key]")
     if details["type"] == "duplicate_sentence":
         place = details["ctx"]["place"]
-    problem, do = _explanation(place, details, node)
-    return CatalogError(path, _line(node, place), problem, do=do)
+    problem, do = _explanation(place, details, read)
+    return CatalogError(path, read.find(place)[0], problem, do=do)
 
 
-def _explanation(place: _Place, details: ErrorDetails, node: yaml.Node | None) -> tuple[str, str]:
+def _explanation(place: Place, details: ErrorDetails, read: YamlText) -> tuple[str, str]:
     name = ".".join(map(str, place)) or "the file"
     match details["type"]:
         case "model_type" | "model_attributes_type":
             return "this describes no context", f"Write the keys {', '.join(Context.model_fields)}."
         case "duplicate_sentence":
-            line = _line(node, details["ctx"]["first"])
+            line = read.find(details["ctx"]["first"])[0]
             return details["msg"], f"It is on line {line} already: delete one of them, or say something else."
         case "extra_forbidden":
             return f"unknown key {name!r}", _suggest(str(place[-1]), Context.model_fields, "Use")
@@ -242,37 +227,3 @@ def _suggest(name: str, known: Iterable[str], verb: str) -> str:
     near = difflib.get_close_matches(name, list(known), n=1, cutoff=0.0)
     rest = ", ".join(sorted(known))
     return f"Nearest known: {near[0]!r}. {verb} one of: {rest}." if near else f"{verb} one of: {rest}."
-
-
-def _refuse_repeated_keys(path: Path, node: yaml.Node | None) -> None:
-    """YAML lets the last of two equal keys win in silence; half of a side would vanish."""
-    if isinstance(node, yaml.MappingNode):
-        seen: dict[str, int] = {}
-        for key, value in node.value:
-            line = key.start_mark.line + 1
-            name = str(key.value)
-            if name in seen:
-                do = f"It is on line {seen[name]} already: put both lists under one key."
-                raise CatalogError(path, line, f"the key {name!r} appears twice", do=do)
-            seen[name] = line
-            _refuse_repeated_keys(path, value)
-
-
-def _line(node: yaml.Node | None, place: _Place) -> int | None:
-    """Line, counted from 1, of what stands at a place; of the nearest thing around it where it is missing."""
-    if node is None:
-        return None
-    line = node.start_mark.line + 1
-    for step in place:
-        inner: Any = None
-        if isinstance(node, yaml.MappingNode):
-            pair = next((pair for pair in node.value if pair[0].value == step), None)
-            if pair is not None:
-                line, inner = pair[0].start_mark.line + 1, pair[1]
-        elif isinstance(node, yaml.SequenceNode) and isinstance(step, int) and step < len(node.value):
-            inner = node.value[step]
-            line = inner.start_mark.line + 1
-        if inner is None:
-            break
-        node = inner
-    return line
