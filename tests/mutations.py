@@ -59,16 +59,16 @@ REACHED = (
     # frames
     Edit(
         "an inverted pixel of a decoded frame",
-        f"{CORE}/video/open_video.py",
-        "return np.rot90(pixels, quarters) if quarters else pixels",
-        "return np.rot90(255 - pixels, quarters) if quarters else 255 - pixels",
+        f"{CORE}/video/orientation.py",
+        "return pixels[:: b + d, :: a + c]",
+        "return 255 - pixels[:: b + d, :: a + c]",
         PICTURES | {"videos"} | PED2 | PAGES,
     ),
     Edit(
         "a picture that is turned the other way",
-        f"{CORE}/video/open_video.py",
-        "quarters = round(picture.rotation / 90) % 4",
-        "quarters = round(-picture.rotation / 90) % 4",
+        f"{CORE}/video/orientation.py",
+        "(a, c), (b, d) = orientation_of(picture)",
+        "(a, b), (c, d) = orientation_of(picture)",
         PICTURES | {"videos"} | PED2 | PAGES,
     ),
     Edit(
@@ -123,15 +123,15 @@ REACHED = (
     Edit(
         "which bytes of a file are a hole",
         f"{CORE}/video/streams.py",
-        "_HOLE_BYTES = 4096",
-        "_HOLE_BYTES = 8192",
+        "HOLE_BYTES = 4096",
+        "HOLE_BYTES = 8192",
         PICTURES | {"videos"} | PED2 | PAGES,
     ),
     Edit(
-        "an entry of the list of containers that state their length",
-        f"{CORE}/video/streams.py",
-        '_STATES_ITS_LENGTH = ("matroska", "avi", "flv", "asf")',
-        '_STATES_ITS_LENGTH = ("matroska", "avi", "flv")',
+        "an entry of the list of containers that label by decoding",
+        f"{CORE}/video/open_video.py",
+        '_LABELS_BY_DECODING = frozenset({"avi", "asf", "rm"})',
+        '_LABELS_BY_DECODING = frozenset({"asf", "rm"})',
         PICTURES | {"videos"} | PED2 | PAGES,
     ),
     Edit(

@@ -25,13 +25,17 @@ class VideoError(TracesError, ValueError):
 
 
 class DamagedVideoError(VideoError):
-    """A video is damaged: the frames before the damage were given, the rest cannot be read."""
+    """Damage cost a video pictures: what can be decoded was given."""
 
     def __init__(self, path: Path | str, problem: str, *, at_s: float, frames: int) -> None:
         self.at_s = at_s
         self.frames = frames
-        do = f"The {frames} frames that can be decoded were given; for the rest copy it again from its source"
-        super().__init__(path, f"damaged at {at_s:.2f} s: {problem}", do=f"{do}.")
+        do = (
+            f"The {frames} frames that can be decoded were given; for the rest copy it again from its source."
+        )
+        super().__init__(
+            path, f"damaged at {at_s:.2f} s: {problem}", do=f"{do} `traces probe` says what is seen of it."
+        )
 
 
 class MixedVersionsError(TracesError, ValueError):

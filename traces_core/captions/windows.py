@@ -14,7 +14,8 @@ from PIL import Image
 
 from traces_core.errors import DamagedVideoError
 from traces_core.video import probe, read_frames
-from traces_core.video.open_video import Pixels
+from traces_core.video.identity import length_of
+from traces_core.video.orientation import Pixels
 from traces_core.video.sampling import SLACK_S, exact_rate
 
 JPEG_QUALITY = 85
@@ -53,7 +54,8 @@ def windows_of(path: Path | str, window_s: float, frames: int, image_px: int) ->
     DamagedVideoError
         After the last window, where the file is damaged: what can be decoded is given before.
     """
-    stated_s = probe(path).duration_s
+    probe(path)
+    length_s = length_of(path)
     rate = exact_rate(frames / window_s)
     number, last_s = 0, 0.0
     images: list[bytes] = []
@@ -70,8 +72,7 @@ def windows_of(path: Path | str, window_s: float, frames: int, image_px: int) ->
     except DamagedVideoError as error:
         damage = error
     if images:
-        is_stated = damage is None and stated_s is not None and stated_s > last_s
-        end_s = stated_s if is_stated and stated_s is not None else last_s + 1 / float(rate)
+        end_s = length_s if damage is None else last_s + 1 / float(rate)
         yield Window(number * window_s, min(end_s, (number + 1) * window_s), tuple(images))
     if damage is not None:
         raise damage

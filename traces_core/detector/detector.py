@@ -139,6 +139,7 @@ class Detector:
         *,
         sinks: Sequence[Sink] = (),
         progress: Callable[[float], None] | None = None,
+        stream: int | None = None,
     ) -> ScoredVideo:
         """Scores, episodes and features of one video; the file is opened once.
 
@@ -152,6 +153,8 @@ class Detector:
             Called with episodes while the file is read, and with the whole video at its end.
         progress
             Called with the time in seconds of the last frame seen.
+        stream
+            Which video stream of the file, from 0; None chooses as FFmpeg does.
 
         Raises
         ------
@@ -162,7 +165,7 @@ class Detector:
         """
         if context is not None:
             self.judge.bank.trace_ids("normal", [context])  # refuses an unknown name, with the nearest one
-        run = _Run(self, Path(video), context, sinks)
+        run = _Run(self, Path(video), context, sinks, stream)
         sampling, further = self.project.settings.sampling, self.context_aware
         with tempfile.TemporaryDirectory(prefix="traces-") as folder:
             file = Path(folder) / "features.safetensors"
@@ -177,6 +180,7 @@ class Detector:
                 scene_encoder=None if further is None else further.scenes,
                 take=run.take,
                 progress=progress,
+                stream=stream,
             )
             features = Features.load(file)
         return run.ended(features)
@@ -210,7 +214,8 @@ class Detector:
         if self.context_aware is not None:
             raise ValueError("the Context-Aware system scores files, not features: call score")
         run = _Run(self, video, context, sinks)
-        run.take(features.evidence())
+        for piece in features.pieces():
+            run.take(piece)
         run.take(End(length_s, broken))
         return run.ended(features)
 
@@ -238,7 +243,15 @@ class Detector:
 class _Run:
     """One file through the pipeline: keeps the pieces, for a caller who wants the whole."""
 
-    def __init__(self, detector: Detector, path: Path, context: str | None, sinks: Sequence[Sink]) -> None:
+    def __init__(
+        self,
+        detector: Detector,
+        path: Path,
+        context: str | None,
+        sinks: Sequence[Sink],
+        stream: int | None = None,
+    ) -> None:
+        self._stream = stream
         self.path, self._context, self._sinks = path, context, sinks
         self._thresholds = detector.thresholds
         self._pipeline, self._systems = detector.start(as_text(path), context, sinks)
@@ -246,7 +259,7 @@ class _Run:
         self._episodes: dict[str, list[Episode]] = defaultdict(list)
         self._maps: list[Array] = []
         self._unknown: list[Interval] = []
-        self._broken: str | None = None
+        self._end = End(None)
 
     def take(self, piece: Evidence | Gap | End) -> None:
         tracks, events = self._pipeline.take(piece)
@@ -261,7 +274,7 @@ class _Run:
         if isinstance(piece, Gap):
             self._unknown.append(Interval(piece.start_s, piece.end_s))
         elif isinstance(piece, End):
-            self._broken = piece.broken
+            self._end = piece
 
     def ended(self, features: Features) -> ScoredVideo:
         """The whole, after the end was taken."""
@@ -274,7 +287,9 @@ class _Run:
             thresholds={name: self._thresholds[name].value for name in tracks},
             episodes={name: tuple(self._episodes[name]) for name in tracks},
             features=features,
-            broken=self._broken,
+            broken=self._end.broken,
+            notes=self._end.notes,
+            stream=self._stream,
             context_aware=self._context_scores(tracks),
         )
         for sink in self._sinks:

@@ -18,7 +18,10 @@ from traces_core.report.model import ExplainedMoment, NearTrace
 from traces_core.scoring import Explanation, explain
 from traces_core.streams.table import CONTEXT_AWARE, SURPRISE
 from traces_core.types import Times
-from traces_core.video import frames_at, window_frames_of
+from traces_core.video import frames_at
+
+MOST_PIXELS = 2**19
+"""Pixels of a frame that is explained or put on a page, at most: 4K for a page took 2 GiB."""
 
 
 @dataclass(frozen=True)
@@ -54,11 +57,12 @@ class Explainer:
                 )
         features = scored.features
         chosen = _last(features.window_times_s, times_s)
-        within = window_frames_of(features.ends[chosen], self.project.windows.window_frames)  # (M, W)
+        within = features.positions_of(features.ends[chosen])  # (M, W)
         now = _last(features.frame_times_s, times_s)
         frame_rows = np.column_stack([within, now])  # (M, W + 1): the window, then the frame of the moment
         wanted, where = np.unique(frame_rows, return_inverse=True)
-        pixels = frames_at(scored.path, list(features.frame_times_s[wanted] + 1e-6)).pixels
+        times = list(features.frame_times_s[wanted] + 1e-6)
+        pixels = frames_at(scored.path, times, stream=scored.stream, most_pixels=MOST_PIXELS).pixels
         windows = pixels[where.reshape(frame_rows.shape)]  # (M, W + 1, H, W', 3)
         places = zip(times_s, chosen, within, windows, strict=True)
         return [

@@ -80,15 +80,26 @@ class ScoreFolder:
         return (about["code"], detector) == (self._code, self._made_with)
 
     def score(
-        self, video: Path, page: str, context: str | None, progress: Callable[[float], None] | None = None
+        self,
+        video: Path,
+        page: str,
+        context: str | None,
+        progress: Callable[[float], None] | None = None,
+        *,
+        stream: int | None = None,
     ) -> Artifact:
         """One video's part of the tables and its page, found where it was scored before.
+
+        Parameters
+        ----------
+        stream
+            Which video stream of the file; None chooses as FFmpeg does.
 
         Returns
         -------
         Artifact
-            `facts` has `end_s`, the `episodes` of the stream that alarms are taken from, and why it is
-            `broken`.
+            `facts` has `end_s`, the `episodes` of the stream that alarms are taken from, why it is `broken`,
+            and the `notes` about it.
 
         Raises
         ------
@@ -99,8 +110,8 @@ class ScoreFolder:
         part = self._store.remember_path(
             _PART,
             _key(text),
-            made_from={"video": content_id(video), "context": context, **self._made_with},
-            write=partial(self._write, video, context, progress),
+            made_from={"video": content_id(video), "stream": stream, "context": context, **self._made_with},
+            write=partial(self._write, video, context, progress, stream),
             code=self._code,
         )
         _publish(part.path / "index.html", self.folder / f"{page}.html")
@@ -123,16 +134,24 @@ class ScoreFolder:
         return [self.folder / name for name in self._tables]
 
     def _write(
-        self, video: Path, context: str | None, progress: Callable[[float], None] | None, target: Path
+        self,
+        video: Path,
+        context: str | None,
+        progress: Callable[[float], None] | None,
+        stream: int | None,
+        target: Path,
     ) -> tuple[Path, dict[str, Any]]:
         target.mkdir()
         episodes = TableSink()
         page = PageSink(target / "index.html", partial(video_report, self._detector.explainer))
-        scored = self._detector.score(video, context, sinks=[episodes, page], progress=progress)
+        scored = self._detector.score(
+            video, context, sinks=[episodes, page], progress=progress, stream=stream
+        )
         scored.table().write_parquet(target / "scores.parquet")
         episodes.table().write_parquet(target / "episodes.parquet")
         late = [[one.start_s, one.end_s] for one in scored.episodes[LATE]]
-        return target, {"end_s": scored.end_s, "episodes": late, "broken": scored.broken}
+        about = {"broken": scored.broken, "notes": list(scored.notes)}
+        return target, {"end_s": scored.end_s, "episodes": late, **about}
 
 
 def _key(video: str) -> str:

@@ -22,7 +22,8 @@ def video_report(
     order = [name for name in in_order(scored.tracks) if name not in STREAMS or STREAMS[name].is_on_pages]
     notices = [POCKET_NOTICE] if "pocket" in explainer.project.clip.space else []
     if scored.broken is not None:
-        notices.append(f"The file ends early: {scored.broken}")
+        notices.append(f"The file is damaged: {scored.broken}")
+    notices += [f"About the file: {note}" for note in scored.notes]
     about = {
         "space": explainer.project.clip.space,
         "bank": explainer.bank.fingerprint,

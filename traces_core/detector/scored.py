@@ -31,9 +31,13 @@ class ScoredVideo:
     features: Features
     """What the encoders saw."""
     broken: str | None
-    """Why the file ends early; None for a whole one."""
+    """What damage cost; None for a whole file."""
     context_aware: ContextScores | None = None
     """What the Context-Aware system scored, its surprise maps with it; None where it was not asked."""
+    stream: int | None = None
+    """Which video stream of the file; None for FFmpeg's choice."""
+    notes: tuple[str, ...] = ()
+    """What is odd about the file and cost no picture."""
 
     @property
     def end_s(self) -> float:

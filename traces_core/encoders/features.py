@@ -6,8 +6,8 @@ belongs in `streams`; which videos have features, in `steps.footage`.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +44,8 @@ class Features:
     """float32 (T, W, D_time): TimeSformer's token of each frame of each window."""
     labels: Array
     """float32 (T, L): probabilities of the action labels."""
+    gaps_s: Times = field(default_factory=lambda: np.zeros((0, 2)))
+    """float64 (G, 2): from where to where nothing was seen, in seconds; no window reaches across."""
 
     @property
     def window_times_s(self) -> Times:
@@ -54,8 +56,26 @@ class Features:
     @property
     def window_frames(self) -> Array:
         """float32 (T, W, D): the frame embeddings of each window, the first repeated before the start."""
-        embeddings: Array = self.frames[window_frames_of(self.ends, self.tokens.shape[1])]
+        embeddings: Array = self.frames[self.positions_of(self.ends)]
         return embeddings
+
+    def positions_of(self, ends: NDArray[np.int64]) -> NDArray[np.int64]:
+        """int64 (T, W): the frames of windows that end so, the first repeated before the start or a gap."""
+        begins = np.concatenate([[0], np.searchsorted(self.frame_times_s, self.gaps_s[:, 1])])
+        first = begins[np.searchsorted(begins, ends, side="right") - 1]
+        positions: NDArray[np.int64] = np.maximum(
+            window_frames_of(ends, self.tokens.shape[1]), first[:, None]
+        )
+        return positions
+
+    def pieces(self) -> Iterator[Evidence | Gap]:
+        """All of it as `see` gave it: evidence, and gaps in between."""
+        whole, since_s = self.evidence(), 0.0
+        for start_s, end_s in self.gaps_s.tolist():
+            yield whole.between(since_s, end_s)
+            yield Gap(start_s, end_s)
+            since_s = end_s
+        yield whole.between(since_s, np.inf) if since_s else whole
 
     def evidence(
         self,
@@ -89,7 +109,8 @@ class Features:
         try:
             arrays = load_file(path)
             half = {name: arrays[name].astype(np.float32) for name in ("frames", "tokens", "labels")}
-            return cls(arrays["frame_times_s"], ends=arrays["ends"], **half)
+            gaps_s = arrays.get("gaps_s", np.zeros((0, 2)))
+            return cls(arrays["frame_times_s"], ends=arrays["ends"], gaps_s=gaps_s, **half)
         except (OSError, KeyError, ValueError, SafetensorError) as error:
             raise CorruptArtifactError(path, f"features cannot be read ({error})") from error
 
@@ -107,6 +128,7 @@ def extract_features(
     window_batch: int = WINDOW_BATCH,
     take: Callable[[Evidence | Gap | End], object] | None = None,
     progress: Callable[[float], None] | None = None,
+    stream: int | None = None,
 ) -> dict[str, Any]:
     """Write the features of one video as safetensors.
 
@@ -130,12 +152,14 @@ def extract_features(
         Given each piece of evidence as it comes, gaps, and at last the end.
     progress
         Called with the time in seconds of the last frame seen.
+    stream
+        Which video stream of the file; None chooses as FFmpeg does.
 
     Returns
     -------
     dict
-        `frames`, `windows`, `start_s`, `end_s` (times of the first and the last frame), `length_s` (what the
-        file states; None where it states nothing), and `broken`: why the file ends early, or None.
+        `frames`, `windows`, `start_s`, `end_s` (times of the first and the last frame), `length_s` (where the
+        last frame stops being shown), `broken`: what damage cost, or None, and `notes`: what is odd.
 
     Raises
     ------
@@ -145,13 +169,15 @@ def extract_features(
     """
     encoders = Encoders(image_encoder, window_encoder, block_encoder, scene_encoder)
     facts: dict[str, Any] = {"frames": 0, "windows": 0, "start_s": None, "end_s": None}
-    source = file_source(video, sample_fps=sample_fps)
+    source = file_source(video, sample_fps=sample_fps, stream=stream)
     with ArrayWriter(path) as arrays:
         for piece in see(source, encoders, hop_frames=hop_frames, window_batch=window_batch):
             if isinstance(piece, End):
-                facts |= {"length_s": piece.end_s, "broken": piece.broken}
-            elif isinstance(piece, Evidence):
-                _write(arrays, piece, hop_frames, facts)
+                facts |= {"length_s": piece.end_s, "broken": piece.broken, "notes": list(piece.notes)}
+            elif isinstance(piece, Gap):
+                arrays.append("gaps_s", np.array([[piece.start_s, piece.end_s]]))
+            else:
+                _write(arrays, piece, facts)
                 if progress is not None:
                     progress(facts["end_s"])
             if take is not None:
@@ -160,13 +186,14 @@ def extract_features(
     return facts
 
 
-def _write(arrays: ArrayWriter, piece: Evidence, hop_frames: int, facts: dict[str, Any]) -> None:
+def _write(arrays: ArrayWriter, piece: Evidence, facts: dict[str, Any]) -> None:
     """Append one piece of evidence to the features of a file, and count it."""
     count = len(piece.window_times_s)
     arrays.append("frame_times_s", piece.frame_times_s)
     arrays.append("frames", piece.frames.astype(np.float16))
     if count:
-        arrays.append("ends", hop_frames * np.arange(facts["windows"], facts["windows"] + count))
+        ends = facts["frames"] + np.searchsorted(piece.frame_times_s, piece.window_times_s)
+        arrays.append("ends", ends.astype(np.int64))
         arrays.append("tokens", piece.tokens.astype(np.float16))
         arrays.append("labels", piece.labels.astype(np.float16))
     facts["frames"] += len(piece.frame_times_s)

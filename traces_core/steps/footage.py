@@ -19,7 +19,9 @@ from traces_core.store.code import code_of
 from traces_core.store.digest import digest, file_digest
 from traces_core.store.running import step
 from traces_core.video import content_id, probe
+from traces_core.video.clock import DEFAULT_RATE
 from traces_core.video.file_cache import FileCache
+from traces_core.video.identity import length_of
 from traces_core.video.sources import SUFFIXES
 
 SETS = ("training", "calibration", "benchmark")
@@ -41,7 +43,7 @@ VIDEOS = pl.Schema(
     }
 )
 """One row a file: its set, its path in the set's folder, the context the path names, its `content_id`, its
-shard, what the container states, and why it cannot be used (null where it can)."""
+shard, its length by its pictures, its nominal rate, and why it cannot be used (null where it can)."""
 
 
 def shard_names(shards: int) -> list[str]:
@@ -86,20 +88,19 @@ def videos(project: Project, practice_footage: Artifact) -> Artifact:
         for path in sorted(folder.rglob("*"))
         if path.suffix.lower() in SUFFIXES and path.is_file()
     ]
-    with FileCache(
-        project.machine.data / ".seen", digest([code_of(content_id), code_of(file_digest)])
-    ) as seen:
+    read_by = digest([code_of(content_id), code_of(length_of), code_of(file_digest)])
+    with FileCache(project.machine.data / ".seen", read_by) as seen:
         ids = [seen.ask(content_id, path) for path, *_ in files]
-        # The bytes, too: what a container states of rate and length is in the list, though not in the id.
+        # The bytes, too: what a container states of the rate is in the list, though not in the id.
         read = [seen.ask(file_digest, path) for path, *_ in files]
+        listing = [[*entry, one, content] for (_, *entry), one, content in zip(files, ids, read, strict=True)]
 
-    def describe() -> pl.DataFrame:
-        rows = [_describe(*entry, identity, shards) for entry, identity in zip(files, ids, strict=True)]
-        return pl.DataFrame(rows, schema=VIDEOS, orient="row").sort("set", "video")
+        def describe() -> pl.DataFrame:
+            rows = [_describe(seen, *entry, one, shards) for entry, one in zip(files, ids, strict=True)]
+            return pl.DataFrame(rows, schema=VIDEOS, orient="row").sort("set", "video")
 
-    listing = [[*entry, one, content] for (_, *entry), one, content in zip(files, ids, read, strict=True)]
-    made_from = {"videos": listing, "shards": shards}
-    manifest = project.store.remember("videos", made_from=made_from, make=describe)
+        made_from = {"videos": listing, "shards": shards}
+        manifest = project.store.remember("videos", made_from=made_from, make=describe)
     _forget_others(project, set(ids))
     return manifest
 
@@ -118,14 +119,14 @@ def _forget_others(project: Project, ids: set[str]) -> None:
 
 
 def _describe(
-    path: Path, name: str, video: str, context: str | None, identity: str, shards: int
+    seen: FileCache, path: Path, name: str, video: str, context: str | None, identity: str, shards: int
 ) -> tuple[Any, ...]:
     row = (name, video, context, identity, shard_of(identity, shards))
     try:
-        about = probe(path)
+        rate = probe(path).rate or DEFAULT_RATE
+        return (*row, seen.ask(length_of, path), str(rate), None)
     except VideoError as error:
         return (*row, None, None, error.problem)
-    return (*row, about.duration_s, None if about.rate is None else str(about.rate), None)
 
 
 @step

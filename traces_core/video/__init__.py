@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from traces_core.video.decode import (
     FrameBatch,
+    Gap,
     VideoInfo,
     frame_at,
     frames_at,
@@ -18,7 +19,7 @@ from traces_core.video.decode import (
 )
 from traces_core.video.identity import content_id
 from traces_core.video.sampling import WindowBatch, WindowBuffer, window_frames_of
-from traces_core.video.sources import End, Gap, Message, file_source
+from traces_core.video.sources import End, Message, file_source
 from traces_core.video.writing import write_video
 
 __all__ = [

@@ -12,14 +12,13 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
-import av
 import numpy as np
 
 from traces_core.types import Times
 from traces_core.video.isolation import isolated
-from traces_core.video.open_video import OpenVideo, Pixels, rgb
+from traces_core.video.open_video import OpenVideo
+from traces_core.video.orientation import Pixels
 from traces_core.video.sampling import Ticks
-from traces_core.video.streams import rate_of
 
 MAX_BATCH_BYTES = 2**27
 """A batch of large pictures holds fewer frames: 128 MiB at most, 21 frames of 1920x1080."""
@@ -44,6 +43,16 @@ class VideoInfo:
 
 
 @dataclass(frozen=True, slots=True)
+class Gap:
+    """The source saw nothing for a while: no window reaches across, and scores there are unknown."""
+
+    start_s: float
+    """First second that was not seen."""
+    end_s: float
+    """First second that is seen again; no frame lies before it."""
+
+
+@dataclass(frozen=True, slots=True)
 class FrameBatch:
     """Some frames with their times."""
 
@@ -61,36 +70,29 @@ class FrameBatch:
 
 
 @isolated
-def probe(path: Path | str) -> VideoInfo:
+def probe(path: Path | str, *, stream: int | None = None) -> VideoInfo:
     """What a video is; its first picture is decoded, so a file without one is refused here.
 
     Raises
     ------
     VideoError
-        No such file, a folder, empty, no video in it (audio only, text, rubbish), or no picture that
-        can be decoded.
+        No such file, a folder, empty, no video in it (audio only, text, a playlist, rubbish), a still
+        picture, no such stream, or no picture that can be decoded.
     """
-    with OpenVideo.opened(path) as source:
+    with OpenVideo.opened(path, stream) as source:
         first, _ = next(source.pictures())
-        height, width = rgb(first).shape[:2]
-        stream = source.stream
-        codec = stream.codec_context.name
-        return VideoInfo(source.path, width, height, rate_of(stream), stated_length_s(source), codec)
-
-
-def stated_length_s(source: OpenVideo) -> float | None:
-    """The length that an open file states, in seconds; None where nothing states it."""
-    stream = source.stream
-    if stream.duration:
-        return float(stream.duration * stream.time_base)
-    if source.container.duration:
-        return float(source.container.duration / av.time_base)
-    return None
+        height, width = source.rgb(first).shape[:2]
+        codec = source.stream.codec_context.name
+        return VideoInfo(source.path, width, height, source.rate, source.stated_s, codec)
 
 
 @isolated
 def read_frames(
-    path: Path | str, *, sample_fps: Fraction | float | None = None, batch_size: int = 64
+    path: Path | str,
+    *,
+    sample_fps: Fraction | float | None = None,
+    batch_size: int = 64,
+    stream: int | None = None,
 ) -> Iterator[FrameBatch]:
     """Frames with their times, in batches, at native size; memory does not grow with the video.
 
@@ -103,30 +105,32 @@ def read_frames(
         `Ticks`). None keeps every frame. All frames are decoded, only those kept become pixels.
     batch_size : int
         Frames in a batch at most; fewer where they are so large that the batch would exceed 128 MiB.
+    stream : int or None
+        Which of its video streams, from 0; None chooses as FFmpeg does: default, not attached, largest.
 
     Yields
     ------
     FrameBatch
-        Rotated as displayed. A picture of another size than the first is scaled to the first's size.
-        Times count from the first frame and rise strictly; the rules for missing, repeated and backward
-        time stamps are those of `traces_core.video.clock.timed`.
+        As displayed: turned, mirrored, with square pixels. A picture of another size than the first is
+        scaled to the first's size. Times count from the first frame and rise strictly; the rules for
+        missing, repeated and backward time stamps are those of `traces_core.video.clock.timed`.
 
     Raises
     ------
     VideoError
         When the first batch is asked for: see `probe`.
     DamagedVideoError
-        After the last batch, where the file is damaged or cut short: every frame that can be shown is
-        given first, those that rest on damaged packets are left out (from the damage to the next key
-        frame). `at_s` is the second of the first damage. So a broken file never looks whole.
+        After the last batch, where damage cost pictures: every frame that the decoder gives is given first.
+        `at_s` is the second of the first loss; the words say how many pictures are lost, and how many are
+        shown with parts made up. So a broken file never looks whole.
 
     Notes
     -----
-    Seen as damage: a packet that the codec refuses, that is incomplete or overwritten with zeros, a
-    picture lacking parts, fewer bytes than the structure of the file states (MP4, MOV, AVI, Matroska,
-    WebM, GIF), a hole between packets (Matroska, GIF), a lost head, and an end 0.5 s or more before the
-    stated one (Matroska, AVI, FLV, ASF). Not seen: changed bytes that are still a valid stream, and a
-    transport or raw stream cut between two pictures.
+    Counted: a packet that the codec refuses, a picture that the decoder patched or that lacks its parts
+    (overwritten with zeros), pictures missing in a hole of the container, or behind the end of a file that
+    is shorter than its structure says (MP4, MOV, AVI, Matroska, WebM, GIF) or than its stated length (FLV,
+    ASF). Forgiven, see `traces_core.video.examination`: whatever costs no picture. Not seen: changed bytes
+    that are still a valid stream, and a transport or raw stream cut between two pictures.
 
     Examples
     --------
@@ -141,20 +145,26 @@ FrameBatch(pixels=(2, 32, 48, 3), 0.800..0.920 s)]
     """
     if batch_size < 1:
         raise ValueError(f"batch_size is {batch_size}; a batch holds one frame or more.")
-    with OpenVideo.opened(path) as source:
-        yield from frames_of(source, sample_fps, batch_size)
+    with OpenVideo.opened(path, stream) as source:
+        for message in frames_of(source, sample_fps, batch_size):
+            if isinstance(message, FrameBatch):
+                yield message
 
 
 def frames_of(
     source: OpenVideo, sample_fps: Fraction | float | None, batch_size: int
-) -> Iterator[FrameBatch]:
-    """`read_frames` of a file that is open already."""
+) -> Iterator[FrameBatch | Gap]:
+    """`read_frames` of a file that is open already, with what it did not see."""
     batch: _BatchBuffer | None = None
     ticks = Ticks(sample_fps, source.unit)
     for picture, time in source.pictures():
+        if source.gap is not None:
+            if batch and len(batch.times_s):
+                yield batch.given()
+            yield Gap(*source.gap)
         if not ticks.keeps(time):
             continue
-        pixels = rgb(picture, batch.shape if batch else None)
+        pixels = source.rgb(picture)
         batch = batch or _BatchBuffer(pixels.shape, batch_size)
         batch.add(pixels, source.seconds(time))
         if batch.is_full:
@@ -193,7 +203,13 @@ class _BatchBuffer:
 
 
 @isolated
-def frames_at(path: Path | str, times_s: Sequence[float]) -> FrameBatch:
+def frames_at(
+    path: Path | str,
+    times_s: Sequence[float],
+    *,
+    stream: int | None = None,
+    most_pixels: int | None = None,
+) -> FrameBatch:
     """For each moment the last frame at or before it (the first frame where it lies before), in one pass.
 
     Parameters
@@ -202,6 +218,10 @@ def frames_at(path: Path | str, times_s: Sequence[float]) -> FrameBatch:
         The video. Where it is damaged, what can be shown is given; `read_frames` says what is wrong.
     times_s : sequence of F floats
         Seconds from the first frame, in any order, repeated or not.
+    stream : int or None
+        Which of its video streams; see `read_frames`.
+    most_pixels : int or None
+        Larger frames are scaled down to about so many pixels each; None keeps their size.
 
     Returns
     -------
@@ -216,17 +236,18 @@ def frames_at(path: Path | str, times_s: Sequence[float]) -> FrameBatch:
     wanted = np.asarray(times_s, dtype=np.float64)
     order = np.argsort(wanted, kind="stable").tolist()
     chosen: dict[int, tuple[Pixels, float]] = {}  # filled in the order of time
-    with OpenVideo.opened(path) as source:
+    with OpenVideo.opened(path, stream) as source:
+        source.most_pixels = most_pixels
         pictures = source.pictures()
         before = next(pictures)
         for now in pictures:
             while len(chosen) < len(order) and wanted[order[len(chosen)]] < source.seconds(now[1]):
-                chosen[order[len(chosen)]] = (rgb(before[0]), source.seconds(before[1]))
+                chosen[order[len(chosen)]] = (source.rgb(before[0]), source.seconds(before[1]))
             if len(chosen) == len(order):
                 break
             before = now
         for which in order[len(chosen) :]:
-            chosen[which] = (rgb(before[0]), source.seconds(before[1]))
+            chosen[which] = (source.rgb(before[0]), source.seconds(before[1]))
     if not chosen:
         return FrameBatch(_NONE, wanted)
     gathered = [chosen[which] for which in range(len(order))]

@@ -11,10 +11,13 @@ import sqlite3
 import zlib
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any, TypeVar
 
 import diskcache
 
 from traces_core.store.digest import file_stamp
+
+Fact = TypeVar("Fact", bound=str | float)
 
 _LOG = logging.getLogger(__name__)
 _FAULTS = (OSError, sqlite3.Error, diskcache.Timeout, ValueError, zlib.error)
@@ -54,26 +57,27 @@ class FileCache:
         if self._cache is not None:
             self._cache.close()
 
-    def ask(self, read: Callable[[Path], str], path: Path) -> str:
+    def ask(self, read: Callable[[Path], Fact], path: Path) -> Fact:
         """The result of `read` for a file: the kept one if the file still has that stamp, else a new one."""
         stamp = file_stamp(path)
         if stamp is None:  # so new that it may yet change under this stamp
             return read(path)
-        key: list[str | int] = [self._version, read.__qualname__, *stamp]
-        known = self._kept(key)
-        if known is None:
-            known = read(path)
-            self._keep(key, known)
+        key: list[Any] = [self._version, read.__qualname__, *stamp]
+        kept: Fact | None = self._kept(key)
+        if kept is not None:
+            return kept
+        known = read(path)
+        self._keep(key, known)
         return known
 
-    def _kept(self, key: list[str | int]) -> str | None:
+    def _kept(self, key: list[str | int]) -> Any:
         try:
             return None if self._cache is None else self._cache.get(key)
         except _FAULTS as error:
             self._give_up(error)
             return None
 
-    def _keep(self, key: list[str | int], result: str) -> None:
+    def _keep(self, key: list[str | int], result: str | float) -> None:
         try:
             if self._cache is not None:
                 self._cache.set(key, result)

@@ -17,7 +17,8 @@ from traces_core.store.digest import LENGTH, Stamp, canonical_json, file_digest,
 from traces_core.video.clock import JOINED_S
 from traces_core.video.isolation import isolated
 from traces_core.video.open_video import OpenVideo
-from traces_core.video.streams import packets
+from traces_core.video.orientation import SQUARE, UPRIGHT, orientation_of
+from traces_core.video.streams import Reading, packets
 from traces_core.video.wholeness import missing_bytes
 
 
@@ -67,6 +68,31 @@ def check_identity(path: Path, identity: str) -> None:
         )
 
 
+@isolated
+def length_of(path: Path | str) -> float:
+    """Seconds from the first picture to where the last stops being shown: by the pictures, not the header.
+
+    Their packets are read; where those do not say when each is shown (see `_plain_times`), they are decoded.
+
+    Raises
+    ------
+    VideoError
+        See `traces_core.video.probe`.
+    """
+    with OpenVideo.opened(path) as source:
+        reading = Reading(source.container, source.stream, source.damage)
+        some = [one for one in packets(source.container, source.stream, source.damage, reading) if one.size]
+        moments = [None if one.pts is None else (one.pts * source.unit, one.is_discard) for one in some]
+        if not source.damage.problems and reading.broke_off is None and _plain_times(moments) is not None:
+            labels = [(one.pts, one.duration) for one in some if not one.is_discard]
+            (first, _), (last, duration) = min(labels), max(labels)
+            return source.seconds(last - first + source.shown_for(duration))
+    with OpenVideo.opened(path) as source:
+        for _ in source.pictures():
+            pass
+        return source.end_s
+
+
 @lru_cache(maxsize=1 << 16)
 def _known_id(path: Path, _stamp: Stamp) -> str:
     return _content_id(path)
@@ -87,16 +113,17 @@ def _stream_digest(path: Path) -> str | None:
         return None
     with OpenVideo.opened(path) as source:
         picture, _ = next(source.pictures())
-        sha = hashlib.sha256(canonical_json(_parameters(source.stream.codec_context, picture)).encode())
+        sha = hashlib.sha256(canonical_json(_parameters(source, picture)).encode())
         sha.update(source.stream.codec_context.extradata or b"")
     moments: list[tuple[Fraction, bool] | None] = []
     with OpenVideo.opened(path) as source:
-        for packet in packets(source.container, source.stream, source.damage):
+        reading = Reading(source.container, source.stream, source.damage)
+        for packet in packets(source.container, source.stream, source.damage, reading):
             if packet.size:
                 sha.update(len(memoryview(packet)).to_bytes(8, "little"))
                 sha.update(packet)
                 moments.append(None if packet.pts is None else (packet.pts * source.unit, packet.is_discard))
-        if source.damage.problems:
+        if source.damage.problems or reading.broke_off:
             return None
     times = _plain_times(moments)
     if times is None:
@@ -105,21 +132,24 @@ def _stream_digest(path: Path) -> str | None:
     return sha.hexdigest()[:LENGTH]
 
 
-def _parameters(codec: Any, picture: Any) -> list[Any]:
+def _parameters(source: OpenVideo, picture: Any) -> list[Any]:
     """Parameters of the decoder and of the conversion to RGB, which the packets do not hold."""
-    pixels = [picture.format.name, picture.rotation, int(picture.colorspace), int(picture.color_range)]
+    codec, orientation = source.stream.codec_context, orientation_of(picture)
+    pixels = [picture.format.name, 0 if orientation == UPRIGHT else orientation]
+    pixels += [int(picture.colorspace), int(picture.color_range)]
+    pixels += [] if source.aspect == SQUARE else [str(source.aspect)]
     return [codec.name, codec.width, codec.height, *pixels]
 
 
 def _plain_times(moments: list[tuple[Fraction, bool] | None]) -> list[tuple[Fraction, bool]] | None:
     """Times from the first picture that is shown, and which packets are not.
 
-    None where a time is missing, or jumps back as where recordings were joined: there the container's
-    nominal rate has a say.
+    None where a time is missing, is there twice, or jumps back as where recordings were joined: there the
+    container's nominal rate has a say.
     """
     known = [moment for moment in moments if moment is not None]
     visible = [time for time, is_left_out in known if not is_left_out]
-    if not visible or len(known) < len(moments):
+    if not visible or len(known) < len(moments) or len(set(visible)) < len(visible):
         return None
     newest = origin = min(visible)
     for time in visible:

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
-from traces_core.errors import VideoError
-from traces_core.video.decode import FrameBatch, frames_of, stated_length_s
+from traces_core.errors import DamagedVideoError, VideoError
+from traces_core.video.decode import FrameBatch, Gap, frames_of
 from traces_core.video.isolation import isolated
 from traces_core.video.open_video import OpenVideo
 
@@ -22,41 +22,37 @@ SUFFIXES = {".mp4", ".avi", ".mkv", ".mov", ".webm", ".gif", ".ts", ".m4v", ".mp
 
 
 @dataclass(frozen=True, slots=True)
-class Gap:
-    """The source saw nothing for a while: no window reaches across, and scores there are unknown."""
-
-    start_s: float
-    """First second that was not seen."""
-    end_s: float
-    """First second that is seen again; no frame lies before it."""
-
-
-@dataclass(frozen=True, slots=True)
 class End:
     """Nothing follows."""
 
     end_s: float | None
-    """Where the last frame stops being shown (seconds): the length that a file states, if it states one."""
+    """Where the last frame stops being shown (seconds), by the frames; None where the source cannot say."""
     broken: str | None = None
-    """Why it ends early; None where it is whole."""
+    """What damage cost; None where it is whole."""
+    notes: tuple[str, ...] = ()
+    """What is odd about it and cost no picture, a phrase each."""
 
 
 Message = FrameBatch | Gap | End
 
 
 def file_source(
-    path: Path | str, *, sample_fps: Fraction | float | None = None, batch_size: int = 64
+    path: Path | str,
+    *,
+    sample_fps: Fraction | float | None = None,
+    batch_size: int = 64,
+    stream: int | None = None,
 ) -> Iterator[Message]:
-    """The frames of a file, as `read_frames` gives them, then its end; the file is opened once.
+    """The frames of a file, as `read_frames` gives them, its gaps, then its end; the file is opened once.
 
     Raises
     ------
     VideoError
-        If not a single frame can be read. For a file that breaks later, `End.broken` says why.
+        If not a single frame can be read. For a file that is damaged, `End.broken` says what that cost.
     """
     some = False
     try:
-        for message in _messages(path, sample_fps, batch_size):
+        for message in _messages(path, sample_fps, batch_size, stream):
             some = True
             yield message
     except VideoError as error:
@@ -67,17 +63,13 @@ def file_source(
 
 @isolated
 def _messages(
-    path: Path | str, sample_fps: Fraction | float | None, batch_size: int
-) -> Iterator[FrameBatch | End]:
+    path: Path | str, sample_fps: Fraction | float | None, batch_size: int, stream: int | None
+) -> Iterator[Message]:
     """The frames of a file and its end, also where it is damaged; VideoError where that kills the decoder."""
-    with OpenVideo.opened(path) as film:
-        some, broken = False, None
+    with OpenVideo.opened(path, stream) as film:
+        broken = None
         try:
-            for batch in frames_of(film, sample_fps, batch_size):
-                some = True
-                yield batch
-        except VideoError as error:
-            if not some:
-                raise
+            yield from frames_of(film, sample_fps, batch_size)
+        except DamagedVideoError as error:
             broken = str(error)
-        yield End(stated_length_s(film), broken)
+        yield End(film.end_s, broken, tuple(film.damage.notes))

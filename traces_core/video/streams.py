@@ -1,110 +1,38 @@
-"""Opening a file and decoding its pictures, with every sign of damage noted.
+"""Decoding the pictures of an open file, with what damage cost and what was forgiven counted.
 
-What time a picture is shown at belongs in `clock`, which pictures to keep in `sampling`, pixels in `decode`.
+Opening is `opening`; the time of a picture belongs in `clock`, which pictures to keep in `sampling`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
 
 import av
 
-from traces_core.errors import VideoError
+from traces_core.video.clock import DEFAULT_RATE, GAP_S, REORDERED
+from traces_core.video.damage import Damage
 from traces_core.video.deadline import alive
-from traces_core.video.wholeness import missing_bytes
+from traces_core.video.ffmpeg_words import heard
+from traces_core.video.opening import reason
 
-_STATES_ITS_LENGTH = ("matroska", "avi", "flv", "asf")
-_TOLERANCE_S = 0.5
 _LEAVES_NO_HOLES = ("matroska", "gif")
-_HOLE_BYTES = 4096
+HOLE_BYTES = 4096
 _RAW = frozenset({"mjpeg", "h264", "hevc", "m4v", "mpegvideo", "obu", "vc1", "h263"})
 _CONTAINER_ENDINGS = frozenset(
     {".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".flv", ".wmv", ".asf", ".ts"}
 )
+_MARKS_NOTHING = frozenset({"hevc", "mjpeg", "vp8", "vp9", "av1", "libdav1d"})
+"""Decoders that make up what is missing without marking the picture: only their words tell."""
+_HARMLESS = ("SEI", "unable to decode APP", "Skipping")
 _ZEROS = bytes(64)
-_ANOTHER = "Give a video file (mp4, mkv, avi, mov, ts, webm, gif and others that FFmpeg reads)"
-
-
-@dataclass
-class Damage:
-    """What went wrong while one file was decoded, in order of time."""
-
-    problems: list[str] = field(default_factory=list)
-    """One sentence for each problem."""
-    label: int | None = None
-    """Time stamp of the first damaged packet, in units of the stream's time base; None where it has none."""
-    now: int = 0
-    """Time of the newest picture shown, set by the reader."""
-    seen_at: int = 0
-    """`now` at the first problem."""
-
-    def note(self, problem: str, label: int | None = None) -> None:
-        """Record one more problem."""
-        if not self.problems:
-            self.label, self.seen_at = label, self.now
-        self.problems.append(problem)
-
-    def __str__(self) -> str:
-        """The first problem, and how many followed."""
-        more = f" (and {len(self.problems) - 1} more places)" if len(self.problems) > 1 else ""
-        return self.problems[0] + more if self.problems else "whole"
-
-
-@contextmanager
-def opened(path: Path) -> Iterator[tuple[av.container.InputContainer, av.VideoStream]]:
-    """The container and its video stream; closed afterwards.
-
-    Raises
-    ------
-    VideoError
-        There is no such file, it is empty, is no video or holds none, or its codec is unknown.
-    """
-    _refuse_what_is_no_file(path)
-    try:
-        # `file:` so that a colon in a name is no protocol; the whitelist so that a playlist fetches nothing.
-        container = av.open(f"file:{path}", options={"protocol_whitelist": "file"}, metadata_errors="replace")
-    except (av.error.FFmpegError, OSError) as error:
-        why = missing_bytes(path) or f"no video that FFmpeg can open ({_reason(error)})"
-        raise VideoError(path, why, do=f"Copy it again from its source. {_ANOTHER}") from error
-    with container:
-        yield container, _video_stream(container, path)
-
-
-def _refuse_what_is_no_file(path: Path) -> None:
-    if path.is_dir():
-        raise VideoError(path, "this is a folder", do="Name the files in it")
-    if not path.is_file():
-        raise VideoError(path, "there is no such file", do="Check the name and the folder")
-    if path.stat().st_size == 0:
-        raise VideoError(path, "the file is empty (0 bytes)", do="Copy it again from its source")
-
-
-def _video_stream(container: av.container.InputContainer, path: Path) -> av.VideoStream:
-    """The first video stream that is no cover picture, set to decode on one thread and to report errors."""
-    kinds = ", ".join(stream.type for stream in container.streams) or "no stream"
-    cover = av.stream.Disposition.attached_pic
-    films = [stream for stream in container.streams.video if not stream.disposition & cover]
-    if not films or container.format.name == "tty":  # FFmpeg opens any text as a picture of a terminal
-        problem = missing_bytes(path) or f"no video in it, only {kinds} ({container.format.name})"
-        raise VideoError(path, problem, do=_ANOTHER)
-    stream = films[0]
-    if stream.codec_context is None:
-        raise VideoError(
-            path, "its codec is unknown", do="Convert it to H.264: ffmpeg -i IN -c:v libx264 OUT.mp4"
-        )
-    stream.codec_context.thread_count = 1  # more threads decode slower for 1.8 times the CPU (PERFORMANCE)
-    stream.codec_context.options = {"err_detect": "explode"}  # or damage is painted over in silence
-    return stream
 
 
 def note_missing_head(path: Path, container: av.container.InputContainer, damage: Damage) -> None:
     """A raw stream under a container's name has lost its head, and its times with it."""
     if container.format.name in _RAW and path.suffix.lower() in _CONTAINER_ENDINGS:
-        damage.note(f"its {path.suffix} head is missing, so times rest on the nominal rate", 0)
+        damage.lose(f"its {path.suffix} head is missing, so times rest on the nominal rate", 0)
 
 
 def rate_of(stream: av.VideoStream) -> Fraction | None:
@@ -114,108 +42,143 @@ def rate_of(stream: av.VideoStream) -> Fraction | None:
 
 
 def pictures(
-    container: av.container.InputContainer, stream: av.VideoStream, damage: Damage
+    container: av.container.InputContainer, stream: av.VideoStream, damage: Damage, reading: Reading
 ) -> Iterator[av.VideoFrame]:
-    """Decoded frames in the order of display, those behind a damaged packet left out.
+    """Decoded frames in the order of display: all that the decoder gives once it has had a key picture.
 
-    Pictures are predicted from earlier ones, so after damage nothing is shown until the next key frame.
-    All problems go to `damage`; the caller decides what they mean.
+    Those that it had to make up in parts are given, too, and counted: a picture with a smear is worth more
+    to whoever watches than none. All problems go to `damage`; the caller decides what they mean.
     """
-    blind, blind_from = False, None
-    zeros_are_damage = _is_length_prefixed(stream)
-    for packet in packets(container, stream, damage):
-        broken = "a packet is incomplete" if packet.is_corrupt else ""
-        if zeros_are_damage and _ZEROS in bytes(packet):
-            broken = "a packet was overwritten with zeros"
-        frames: list[av.VideoFrame] = []
+    begun = False
+    for packet in packets(container, stream, damage, reading):
         try:
-            frames = packet.decode()
+            with heard() as words:
+                frames = packet.decode()
+        except av.error.EOFError:  # flushed already
+            continue
         except av.error.FFmpegError as error:
-            broken = f"a packet cannot be decoded ({_reason(error)})"
-        if not broken and any(frame.is_corrupt for frame in frames):
-            broken = "a picture lacks parts"
-        if broken:
-            damage.note(broken, packet.pts)
-            blind, blind_from = True, packet.pts
+            damage.lose(f"a packet cannot be decoded ({reason(error)})", packet.pts, missing=1)
+            continue
+        patched = 0
         for frame in frames:
-            if blind and frame.key_frame and not frame.is_corrupt and _is_after(frame.pts, blind_from):
-                blind = False
-            if not blind:
-                yield frame
+            if not begun and frame.is_corrupt and not frame.key_frame:
+                damage.lose("it begins between two key pictures", frame.pts, missing=1)
+                continue
+            begun = True
+            if frame.is_corrupt:
+                patched += 1
+                damage.patch("a picture lacks parts", frame.pts)
+            yield frame
+        if not patched:
+            _note_words(packet, stream, words, damage)
 
 
-def _is_after(pts: int | None, damaged: int | None) -> bool:
-    return pts is None or damaged is None or pts > damaged
+def _note_words(packet: av.Packet, stream: av.VideoStream, words: list[str], damage: Damage) -> None:
+    """What the decoder said of a packet whose pictures it did not mark."""
+    name = stream.codec_context.name
+    faults = [word for word in words if not word.startswith(_HARMLESS)]
+    if faults and name in _MARKS_NOTHING:
+        damage.patch(f"a picture lacks parts ({name}: {faults[0]})", packet.pts)
+    elif _is_length_prefixed(stream) and _holds_zeros(packet):
+        damage.patch("a packet was overwritten with zeros", packet.pts)
+    elif packet.is_corrupt:
+        damage.forgive("a packet marked incomplete gave its picture")
+    elif len(faults) < len(words):
+        damage.forgive(f"{name}: {next(word for word in words if word not in faults)}")
 
 
 def _is_length_prefixed(stream: av.VideoStream) -> bool:
-    """H.264 or HEVC as in MP4 and Matroska: escaped so that no long run of zeros can occur in a packet."""
+    """H.264 or HEVC as in MP4 and Matroska: escaped so that no long run of zeros lies within a unit."""
     codec = stream.codec_context
     return codec.name in ("h264", "hevc") and bool(codec.extradata) and codec.extradata[0] == 1
 
 
+def _holds_zeros(packet: av.Packet) -> bool:
+    """Whether a run of zeros lies inside a unit of the packet; behind a unit they are padding."""
+    content = bytes(packet)
+    at = 0
+    while _ZEROS in content[at:]:
+        length = int.from_bytes(content[at : at + 4], "big")
+        unit = content[at + 4 : at + 4 + length]
+        if not length or _ZEROS in unit.rstrip(b"\0"):
+            return bool(content[at:].strip(b"\0"))
+        at += 4 + length
+    return False
+
+
 def packets(
-    container: av.container.InputContainer, stream: av.VideoStream, damage: Damage
+    container: av.container.InputContainer, stream: av.VideoStream, damage: Damage, reading: Reading
 ) -> Iterator[av.Packet]:
-    """The stream's packets; notes a container that cannot be read on, has holes, or ends too early."""
-    read = _Reading(container, stream, damage)
+    """The stream's packets, followed by `reading`."""
     source = container.demux()  # all streams: sound may outlast the pictures, and fills what seem holes
     while True:
         try:
             alive()
-            packet = next(source, None)
+            with heard() as words:
+                packet = next(source, None)
+        except IndexError:  # PyAV's, for a packet of a stream that the file did not announce
+            damage.forgive("a packet of a stream that was not announced is passed over")
+            source = container.demux()
+            reading.doubtful = REORDERED
+            continue
         except av.error.FFmpegError as error:
-            damage.note(f"the container cannot be read on ({_reason(error)})", read.newest)
+            reading.broke_off = f"the container cannot be read on ({reason(error)})"
             break
         if packet is None:
             break
-        read.follow(packet)
-        if packet.stream_index == stream.index:
+        if words:  # it had to search for where the next one begins
+            reading.doubtful = REORDERED
+        if packet.size:
+            reading.follow(packet)
+        if packet.stream.index == stream.index:  # those that flush a decoder are all of `stream_index` 0
             yield packet
-    read.end()
 
 
-class _Reading:
+class Reading:
     """Where in the file, and where in time, the packets of a container have come to.
 
-    `newest` : the latest time stamp of the video stream so far, in its units; None before the first.
+    `count` : packets of the video stream so far; `hidden` : how many of them an edit list leaves out.
+    `bytes` : in the packets of all streams. `byte` : where the last one ends in the file, for containers that
+    leave no holes, else None. `end_s` : where it ends in time, of any stream.
+    `broke_off` : why the container could not be read to its end, else None.
+    `doubtful` : for so many packets more, pictures may be missing before them: something was skipped.
     """
 
     def __init__(
         self, container: av.container.InputContainer, stream: av.VideoStream, damage: Damage
     ) -> None:
-        self._container, self._stream, self._damage = container, stream, damage
+        self._stream, self._damage = stream, damage
         self._leaves_no_holes = container.format.name.startswith(_LEAVES_NO_HOLES)
-        self._states_its_length = container.format.name.startswith(_STATES_ITS_LENGTH)
-        self._end_s = 0.0
-        self.newest: int | None = None
-        self._byte: int | None = None
+        self._interval_s = 1 / (rate_of(stream) or DEFAULT_RATE)
+        self.count = self.hidden = self.bytes = self.doubtful = 0
+        self.end_s = 0.0
+        self.broke_off: str | None = None
+        self.byte: int | None = None
+        self._last_s: Fraction | None = None
 
     def follow(self, packet: av.Packet) -> None:
-        """Note a hole between this packet and the one before."""
+        """Count a packet, and the pictures that are missing between it and the one before."""
         label = packet.pts if packet.pts is not None else packet.dts
         if label is not None and packet.time_base:
-            self._end_s = max(self._end_s, float((label + (packet.duration or 0)) * packet.time_base))
-            if packet.stream_index == self._stream.index:
-                self.newest = max(label, self.newest if self.newest is not None else label)
-        if self._leaves_no_holes and packet.size and packet.pos is not None and packet.pos >= 0:
-            self._jump(packet.pos)
-            self._byte = packet.pos + packet.size
+            self.end_s = max(self.end_s, float((label + (packet.duration or 0)) * packet.time_base))
+        self.bytes += packet.size
+        if self._leaves_no_holes and packet.pos is not None and packet.pos >= 0:
+            if self.byte is not None and packet.pos > self.byte + HOLE_BYTES:
+                self.doubtful = REORDERED
+            self.byte = packet.pos + packet.size
+        if packet.stream_index == self._stream.index:
+            self._count(packet, label)
 
-    def _jump(self, byte: int) -> None:
-        if self._byte is not None and byte > self._byte + _HOLE_BYTES:
-            self._damage.note(f"{byte - self._byte} bytes hold nothing that can be read", self.newest)
-
-    def end(self) -> None:
-        """Note what should have followed the last packet."""
-        if self._container.format.name == "gif":
-            self._jump(self._container.size)
-        length = self._container.duration
-        if self._states_its_length and length is not None:
-            stated_s = (length + max(0, self._container.start_time or 0)) / av.time_base
-            if self._end_s < stated_s - _TOLERANCE_S:
-                self._damage.note(f"it ends at {self._end_s:.2f} s of {stated_s:.2f} s", self.newest)
-
-
-def _reason(error: BaseException) -> str:
-    return getattr(error, "strerror", None) or type(error).__name__
+    def _count(self, packet: av.Packet, label: int | None) -> None:
+        """One more packet of the video; the order of decoding shows what is missing before it."""
+        self.count += 1
+        self.hidden += packet.is_discard
+        self.doubtful = REORDERED if packet.is_corrupt else self.doubtful - 1
+        order = packet.dts if packet.dts is not None else packet.pts
+        now_s = None if order is None else order * Fraction(packet.time_base)
+        if self.doubtful >= 0 and now_s is not None and self._last_s is not None:
+            gap_s = now_s - self._last_s
+            missing = round(gap_s / self._interval_s) - 1
+            if missing > 0 and gap_s <= GAP_S:
+                self._damage.lose("the container holds nothing between two pictures", label, missing=missing)
+        self._last_s = now_s

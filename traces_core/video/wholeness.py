@@ -5,13 +5,18 @@ Damage inside the bytes that are there is seen while decoding (`streams`), not h
 
 from __future__ import annotations
 
+import os
 import struct
 from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
 
 _EBML, _SEGMENT = 0x1A45DFA3, 0x18538067
+_UNKNOWN = 2**32 - 1
 _GIF_END = b"\x3b"
+_BOXES = frozenset(
+    b"ftyp styp moov mdat free skip wide pnot moof mfra sidx ssix uuid meta udta pdin prft emsg".split()
+)
 _TS_PACKET, _TS_SYNC = 188, 0x47
 
 
@@ -57,15 +62,36 @@ def _short(size: int, stated: int) -> str | None:
 
 
 def _riff(file: BinaryIO, size: int) -> str | None:
-    """RIFF states the bytes after its first eight; 0 where the recorder never came back to write it."""
+    """RIFF states the bytes after its first eight; 0 or all ones where the recorder never came back."""
     (stated,) = struct.unpack("<4xI", file.read(8))
-    return _short(size, stated + 8)
+    return _short(size, stated + 8) if stated != _UNKNOWN else None
 
 
 def _gif(file: BinaryIO, size: int) -> str | None:
-    file.seek(max(0, size - 1024))
-    ends = file.read().rstrip(b"\0").endswith(_GIF_END)
-    return None if ends else "cut short: the end mark of the GIF is missing"
+    """Blocks follow each other to the end mark; whatever lies behind it is no part of the GIF."""
+    file.seek(10)
+    _skip_colours(file)
+    file.seek(2, os.SEEK_CUR)
+    while (kind := file.read(1)) in (b"!", b","):
+        if kind == b",":  # a picture: place and size, its colours, how its code begins
+            file.seek(8, os.SEEK_CUR)
+            _skip_colours(file)
+        file.seek(1, os.SEEK_CUR)
+        while length := file.read(1)[0] if file.tell() < size else 0:
+            file.seek(length, os.SEEK_CUR)
+    if kind == _GIF_END:
+        return None
+    at = min(file.tell(), size)
+    return (
+        f"its blocks break off at byte {at} of {size}"
+        if kind
+        else "cut short: the end mark of the GIF is missing"
+    )
+
+
+def _skip_colours(file: BinaryIO) -> None:
+    flags = file.read(1) or b"\0"
+    file.seek(3 << (flags[0] & 7) + 1 if flags[0] & 0x80 else 0, os.SEEK_CUR)
 
 
 def _transport(file: BinaryIO, size: int) -> str | None:
@@ -82,8 +108,8 @@ def _boxes(file: BinaryIO, size: int) -> str | None:
         length, kind = struct.unpack(">I4s", head[:8])
         if length == 1 and len(head) == 16:
             (length,) = struct.unpack(">Q", head[8:])
-        if not kind.isalnum() or (length < 8 and length != 0):
-            break  # rubbish after the last box is harmless
+        if kind not in _BOXES or (length < 8 and length != 0):
+            break  # text or rubbish behind the last box is harmless
         seen.add(kind)
         if length == 0 or at + length > size:
             return _short(size, at + length) or _index(seen)

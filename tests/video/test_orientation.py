@@ -1,0 +1,71 @@
+"""Pictures are shown as their whole display matrix says, whoever states it, with square pixels."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from odd_clips import copied, lying
+from tiny_clips import HEIGHT, WIDTH, Clip
+
+from traces_core.video import content_id, frame_at, frames_at, probe
+from traces_core.video.examination import examine
+
+MATRICES = {
+    "mirrored left to right": ((-1, 0, 0, 1), np.fliplr),
+    "mirrored top to bottom": ((1, 0, 0, -1), np.flipud),
+    "turned by 180 degrees": ((-1, 0, 0, -1), lambda a: np.rot90(a, 2)),
+    "turned by 90 degrees clockwise": ((0, 1, -1, 0), lambda a: np.rot90(a, -1)),
+    "turned by 90 degrees counter-clockwise": ((0, -1, 1, 0), np.rot90),
+    "mirrored left to right and turned by 90 degrees counter-clockwise": (
+        (0, 1, 1, 0),
+        lambda a: a.swapaxes(0, 1),
+    ),
+    "mirrored left to right and turned by 90 degrees clockwise": (
+        (0, -1, -1, 0),
+        lambda a: np.rot90(np.fliplr(a), -1),
+    ),
+}
+
+
+@pytest.mark.parametrize("words", MATRICES)
+def test_a_display_matrix_turns_and_mirrors(clips: dict[str, Clip], tmp_path: Path, words: str) -> None:
+    matrix, moved = MATRICES[words]
+    upright, _ = frame_at(clips["cfr"].path, 0)
+    path = lying(clips["cfr"].path, tmp_path / "lying.mp4", matrix)
+    pixels, _ = frame_at(path, 0)
+    np.testing.assert_array_equal(pixels, moved(upright))
+    assert examine(path)[0].orientation == words
+    assert content_id(path) != content_id(clips["cfr"].path)
+
+
+@pytest.mark.parametrize(("flip", "moved"), [("horizontal", np.fliplr), ("vertical", np.flipud)])
+def test_a_message_in_the_stream_mirrors_as_a_container_does(
+    clips: dict[str, Clip], tmp_path: Path, flip: str, moved: object
+) -> None:
+    upright, _ = frame_at(clips["cfr"].path, 0)
+    bits = f"h264_metadata=display_orientation=insert:flip={flip}"
+    path = copied(clips["cfr"].path, tmp_path / "message.mp4", filtered=bits)
+    np.testing.assert_array_equal(frame_at(path, 0)[0], moved(upright))  # type: ignore[operator]
+
+
+@pytest.mark.parametrize(
+    ("aspect", "shown"),
+    [("2/1", (2 * WIDTH, HEIGHT)), ("1/2", (WIDTH, 2 * HEIGHT)), ("9/1", (WIDTH, HEIGHT))],
+)
+def test_pixels_that_are_not_square_are_shown_as_displayed_and_said(
+    clips: dict[str, Clip], tmp_path: Path, aspect: str, shown: tuple[int, int]
+) -> None:
+    bits = f"h264_metadata=sample_aspect_ratio={aspect}"
+    path = copied(clips["ts"].path, tmp_path / "wide.ts", filtered=bits)
+    info, (report, _) = probe(path), examine(path)
+    assert (info.width, info.height) == (report.width, report.height) == shown
+    assert any("pixels" in note for note in report.forgiven)
+
+
+def test_frames_for_a_page_have_no_more_pixels_than_asked_for(clips: dict[str, Clip]) -> None:
+    for name in ("cfr", "turned"):
+        whole = frames_at(clips[name].path, [0.0]).pixels
+        small = frames_at(clips[name].path, [0.0, 0.4], most_pixels=HEIGHT * WIDTH // 4).pixels
+        assert small.shape == (2, whole.shape[1] // 2, whole.shape[2] // 2, 3)

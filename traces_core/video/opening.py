@@ -1,0 +1,132 @@
+"""Opening a file: what is refused and why, and which of its video streams is watched.
+
+Decoding is in `streams`. Nothing is fetched and no other file is read: a video is one file.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import av
+
+from traces_core.errors import VideoError
+from traces_core.video.ffmpeg_words import heard
+from traces_core.video.wholeness import missing_bytes
+
+MAX_PIXELS = 2**26
+"""Pixels of a picture at most, 8192 x 8192: four times 4K. FFmpeg keeps up to seventeen of them."""
+
+_DEFAULT_BONUS = 5_000_000
+"""What FFmpeg adds to the pixels of a default stream when it chooses one (`fftools`, map_auto_video)."""
+
+_LISTS = frozenset({"concat", "concatf", "hls", "dash", "imf", "sdp", "rtsp", "webm_dash_manifest", "image2"})
+"""FFmpeg's formats that name other files; no field of theirs says so."""
+
+_LIST_HEADS = re.compile(
+    rb"\s*(ffconcat|#EXTM3U|\[playlist\]|\[reference\]|v=0\s+o=|(<\?xml.*)?<(MPD|smil|asx|AssetMap|playlist)\b)",
+    re.IGNORECASE | re.DOTALL,
+)
+_ANOTHER = "Give a video file (mp4, mkv, avi, mov, ts, webm, gif and others that FFmpeg reads)"
+
+
+@contextmanager
+def opened(
+    path: Path, number: int | None = None
+) -> Iterator[tuple[av.container.InputContainer, av.VideoStream]]:
+    """The container and its video stream; closed afterwards.
+
+    Parameters
+    ----------
+    number : int or None
+        Which of its video streams, from 0; None chooses as FFmpeg does.
+
+    Raises
+    ------
+    VideoError
+        There is no such file, it is empty, a playlist, no video or a still picture, its codec is unknown,
+        its pictures are too large, or it has no such stream.
+    """
+    _refuse_what_is_no_file(path)
+    # `file:` so that a colon in a name is no protocol; the lists of what is allowed so that no other file is
+    # opened, whatever this one says.
+    options = {
+        "protocol_whitelist": "file",
+        "format_whitelist": ",".join(sorted(av.formats_available - _LISTS)),
+        "max_pixels": str(MAX_PIXELS),
+    }
+    try:
+        with heard():
+            container = av.open(f"file:{path}", options=options, metadata_errors="replace")
+    except (av.error.FFmpegError, OSError) as error:
+        why = missing_bytes(path) or f"no video that FFmpeg can open ({reason(error)})"
+        raise VideoError(path, why, do=f"Copy it again from its source. {_ANOTHER}") from error
+    with container:
+        yield container, _video_stream(container, path, number)
+
+
+def _refuse_what_is_no_file(path: Path) -> None:
+    if path.is_dir():
+        raise VideoError(path, "this is a folder", do="Name the files in it")
+    if not path.is_file():
+        raise VideoError(path, "there is no such file", do="Check the name and the folder")
+    with path.open("rb") as file:
+        head = file.read(4096)
+    if not head:
+        raise VideoError(path, "the file is empty (0 bytes)", do="Copy it again from its source")
+    if _LIST_HEADS.match(head.removeprefix(b"\xef\xbb\xbf")):
+        do = "Other files are never opened from within one. Name the videos themselves"
+        raise VideoError(path, "a playlist: a text that names other files, no video", do=do)
+
+
+def _video_stream(container: av.container.InputContainer, path: Path, number: int | None) -> av.VideoStream:
+    """The stream to watch, set to decode on one thread and to give incomplete pictures, too."""
+    stream = chosen_stream(container, path, number)
+    codec = stream.codec_context
+    if codec is None:
+        raise VideoError(
+            path, "its codec is unknown", do="Convert it to H.264: ffmpeg -i IN -c:v libx264 OUT.mp4"
+        )
+    if codec.width * codec.height > MAX_PIXELS:
+        size = f"its pictures of {codec.width} x {codec.height} exceed {MAX_PIXELS} pixels"
+        raise VideoError(path, size, do="Make it smaller: ffmpeg -i IN -vf scale=3840:-2 OUT.mp4")
+    codec.thread_count = 1  # more threads decode slower for 1.8 times the CPU (PERFORMANCE)
+    # Without `output_corrupt`, HEVC stays dark after one lost picture until the next key picture.
+    codec.options = {"flags": "+output_corrupt", "max_pixels": str(MAX_PIXELS)}
+    return stream
+
+
+def chosen_stream(
+    container: av.container.InputContainer, path: Path, number: int | None = None
+) -> av.VideoStream:
+    """The video stream asked for, or FFmpeg's choice: no attached picture, default before others, large."""
+    streams = container.streams.video
+    if number is not None and streams:
+        if not 0 <= number < len(streams):
+            held = f"it has no video stream {number}, only {', '.join(map(str, range(len(streams))))}"
+            raise VideoError(path, held, do="`traces probe` says which there are")
+        return streams[number]
+    kind = av.stream.Disposition
+    films = [one for one in streams if not one.disposition & (kind.attached_pic | kind.timed_thumbnails)]
+    name = container.format.name
+    if not films or name == "tty":  # FFmpeg opens any text as a picture of a terminal
+        kinds = ", ".join(stream.type for stream in container.streams) or "no stream"
+        problem = missing_bytes(path) or f"no video in it, only {kinds} ({name})"
+        raise VideoError(path, problem, do=_ANOTHER)
+    if name.endswith("_pipe"):
+        still = f"a still picture ({name.removesuffix('_pipe')}), no video: nothing in it moves or lasts"
+        raise VideoError(path, still, do=_ANOTHER)
+    return max(films, key=_rank)
+
+
+def _rank(stream: av.VideoStream) -> int:
+    codec = stream.codec_context
+    pixels = codec.width * codec.height if codec is not None else 0
+    return pixels + _DEFAULT_BONUS * bool(stream.disposition & av.stream.Disposition.default)
+
+
+def reason(error: BaseException) -> str:
+    """The words of an error of FFmpeg, without the file's name."""
+    return getattr(error, "strerror", None) or type(error).__name__
