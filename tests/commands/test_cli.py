@@ -86,7 +86,7 @@ def test_a_file_cut_short_is_scored_named_and_counted_as_failed(
     assert done.exit_code == 1
     assert "cut.mkv" in done.stderr
     assert len(pl.read_parquet(tmp_path / "scores.parquet")) > 0
-    assert "ends early" in (tmp_path / "cut.html").read_text()
+    assert "The file is damaged" in (tmp_path / "cut.html").read_text()
 
 
 def test_two_videos_of_one_name_get_a_page_each(fights: dict[str, Path], tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from traces_core.commands import bank as cli_bank
 from traces_core.commands import captions as cli_captions
 from traces_core.commands.consoles import err, fail, out
 from traces_core.commands.evaluate import evaluate
+from traces_core.commands.probe import VideoStream, probe
 from traces_core.errors import TracesError
 from traces_core.store.digest import digest
 from traces_core.streams.table import LATE, STREAMS, streams_of
@@ -36,6 +37,7 @@ app = typer.Typer(
     help="Find in video what must not happen, by comparing it with sentences.",
 )
 app.command()(evaluate)
+app.command()(probe)
 app.add_typer(cli_bank.app, name="bank")
 app.add_typer(cli_captions.app, name="captions")
 
@@ -54,6 +56,7 @@ def score(
     context_aware: Annotated[
         bool, typer.Option(help=f"Add the streams {', '.join(streams_of('context_aware'))}.")
     ] = False,
+    video_stream: VideoStream = None,
 ) -> None:
     """Score videos: DIR/scores.parquet, DIR/episodes.parquet, a page for each video.
 
@@ -70,7 +73,7 @@ def score(
     try:
         for video, name in zip(videos, _page_names(videos), strict=True):
             try:
-                part = _score_with_progress(folder, video, name, context)
+                part = _score_with_progress(folder, video, name, context, video_stream)
             except Exception as error:  # whatever a file does, the others are scored
                 failed += 1
                 known = isinstance(error, TracesError)
@@ -85,6 +88,7 @@ def score(
         out.print(f"{table.stem:9} {table}", highlight=False, soft_wrap=True)
     if failed:
         err.print(f"{failed} of {len(videos)} videos could not be read to their end", highlight=False)
+        err.print("`traces probe` says what is seen of them", highlight=False)
         raise typer.Exit(1)
 
 
@@ -95,6 +99,7 @@ def explain(
     context: Context = None,
     stream: Annotated[str, typer.Option(help=f"One of {_STREAMS}.")] = LATE,
     page: Annotated[Path | None, typer.Option("--out", help="Write it as a page, too.")] = None,
+    video_stream: VideoStream = None,
 ) -> None:
     """Say why one moment has its score: the nearest traces on both sides."""
     from dataclasses import replace
@@ -106,7 +111,7 @@ def explain(
         raise typer.BadParameter(f"{stream!r} is none of {', '.join(STREAMS)}", param_hint="--stream")
     detector = _detector(context, context_aware=STREAMS[stream].system == "context_aware")
     try:
-        scored = detector.score(video, context)
+        scored = detector.score(video, context, stream=video_stream)
         if stream not in scored.tracks:
             raise typer.BadParameter(
                 f"{stream!r} is none of {', '.join(scored.tracks)}", param_hint="--stream"
@@ -229,14 +234,16 @@ def _detector(context: str | None, context_aware: bool = False) -> Detector:
     return detector
 
 
-def _score_with_progress(folder: ScoreFolder, video: Path, page: str, context: str | None) -> Artifact:
+def _score_with_progress(
+    folder: ScoreFolder, video: Path, page: str, context: str | None, stream: int | None
+) -> Artifact:
     name = as_text(Path(video.name))
     with err.status(name) as status:
 
         def show(at_s: float) -> None:
             status.update(f"{name}: {at_s:.0f} s seen")
 
-        return folder.score(video, page, context, show)
+        return folder.score(video, page, context, show, stream=stream)
 
 
 def _say(video: Path, part: Artifact, page: Path) -> None:
@@ -248,6 +255,8 @@ def _say(video: Path, part: Artifact, page: Path) -> None:
     out.print(line, highlight=False, soft_wrap=True)
     out.print(f"  episodes above the threshold: {where}{more}", highlight=False, soft_wrap=True)
     out.print(f"  page {page}", highlight=False, soft_wrap=True)
+    for note in part.facts["notes"]:
+        out.print(f"  note {note}", markup=False, highlight=False, soft_wrap=True)
     if part.facts["broken"] is not None:
         err.print(f"[bold red]broken[/bold red]  {part.facts['broken']}", highlight=False, soft_wrap=True)
 
