@@ -17,6 +17,7 @@ from traces_core.errors import VideoError
 from traces_core.video import End, Gap, file_source, frames_at, read_frames, write_video
 from traces_core.video.examination import VideoReport, examine
 from traces_core.video.identity import length_of
+from traces_core.video.wholeness import missing_bytes
 
 
 def seen(path: Path) -> VideoReport:
@@ -105,6 +106,18 @@ def test_what_lies_behind_the_end_of_a_gif_is_no_part_of_it(
 ) -> None:
     (tmp_path / "tail.gif").write_bytes(clips["gif"].path.read_bytes() + behind)
     assert (seen(tmp_path / "tail.gif").frames, seen(tmp_path / "tail.gif").lost) == (40, 0)
+
+
+@pytest.mark.parametrize("kind", ["mkv", "ts", "avi_mpeg4", "gif", "cfr"])
+@pytest.mark.parametrize("behind", [b"\n", b'{"camera": "gate", "words": "more than a header"}\n'])
+def test_what_lies_behind_the_end_costs_nothing(
+    clips: dict[str, Clip], tmp_path: Path, kind: str, behind: bytes
+) -> None:
+    path = tmp_path / clips[kind].path.name
+    path.write_bytes(clips[kind].path.read_bytes() + behind)
+    report = seen(path)
+    assert (report.frames, report.lost) == (40, 0)
+    assert missing_bytes(path) is None, "the inbox waits for what never comes"
 
 
 def test_zeros_within_a_picture_are_damage_and_zeros_behind_it_are_not(

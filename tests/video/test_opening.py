@@ -84,6 +84,17 @@ def test_a_still_picture_is_no_video(tmp_path: Path) -> None:
         Image.fromarray(draw(3)).save(tmp_path / "still.mp4", kind)
         with pytest.raises(VideoError, match="a still picture"):
             probe(tmp_path / "still.mp4")
+        report, _ = examine(tmp_path / "still.mp4")
+        assert (report.readable, report.frames, report.last_s) == (True, 1, 0.0)
+        assert any("still picture" in note for note in report.forgiven)
+
+
+def test_still_pictures_one_behind_the_other_are_a_video(tmp_path: Path) -> None:
+    path = tmp_path / "camera.mp4"
+    with path.open("wb") as file:
+        for number in range(20):
+            Image.fromarray(draw(number)).save(file, "JPEG")
+    assert examine(path)[0].frames == 20
 
 
 def test_pictures_beyond_the_budget_are_refused_with_their_size(

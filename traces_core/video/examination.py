@@ -11,6 +11,7 @@ from pathlib import Path
 from traces_core.errors import VideoError
 from traces_core.video.isolation import isolated
 from traces_core.video.open_video import OpenVideo
+from traces_core.video.opening import is_still
 from traces_core.video.orientation import Pixels, orientation_of, words_of
 
 
@@ -79,7 +80,9 @@ def examine(path: Path | str, *, stream: int | None = None) -> tuple[VideoReport
         The report of a file that cannot be read says why; it has no picture.
     """
     try:
-        with OpenVideo.opened(path, stream) as source:
+        with OpenVideo.opened(path, stream, stills=True) as source:
+            if is_still(source.path, source.container):
+                source.damage.forgive("a still picture: it can be shown, not scored")
             return _seen(source)
     except VideoError as error:
         return VideoReport(str(path), readable=False, reason=error.problem), None

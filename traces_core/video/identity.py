@@ -83,7 +83,8 @@ def length_of(path: Path | str) -> float:
         reading = Reading(source.container, source.stream, source.damage)
         some = [one for one in packets(source.container, source.stream, source.damage, reading) if one.size]
         moments = [None if one.pts is None else (one.pts * source.unit, one.is_discard) for one in some]
-        if not source.damage.problems and reading.broke_off is None and _plain_times(moments) is not None:
+        is_whole = bool(some) and some[0].is_keyframe and not source.damage.problems and not reading.broke_off
+        if is_whole and _plain_times(moments) is not None:
             labels = [(one.pts, one.duration) for one in some if not one.is_discard]
             (first, _), (last, duration) = min(labels), max(labels)
             return source.seconds(last - first + source.shown_for(duration))

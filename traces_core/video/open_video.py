@@ -45,6 +45,10 @@ class OpenVideo:
         self.unit = Fraction(stream.time_base)
         self.rate = rate_of(stream)
         self.damage = Damage()
+        streams = container.streams.video
+        if len(streams) > 1:
+            this = f"video stream {streams.index(stream)} of {len(streams)}"
+            self.damage.forgive(f"this is {this}, counted from 0; --video-stream takes another")
         note_missing_head(path, container, self.damage)
         self.aspect = _aspect(stream, self.damage)
         self._in_order = container.format.name not in _LABELS_BY_DECODING
@@ -63,10 +67,12 @@ class OpenVideo:
 
     @classmethod
     @contextmanager
-    def opened(cls, path: Path | str, stream: int | None = None) -> Iterator[OpenVideo]:
-        """The video in a file, its stream of that number; closed afterwards. Raises VideoError."""
+    def opened(
+        cls, path: Path | str, stream: int | None = None, *, stills: bool = False
+    ) -> Iterator[OpenVideo]:
+        """The video in a file, its stream of that number; closed afterwards. See `opening.opened`."""
         path = Path(path)
-        with opened(path, stream) as (container, chosen):
+        with opened(path, stream, stills=stills) as (container, chosen):
             yield cls(path, container, chosen)
 
     def pictures(self) -> Generator[tuple[av.VideoFrame, int], None, None]:
@@ -181,6 +187,8 @@ class OpenVideo:
         name, too_short = self.container.format.name, absent / (self.rate or DEFAULT_RATE) > _TOLERANCE_S
         if name.startswith(_INDEXED):
             return "its index names pictures that are not there"
+        if reading.complaint is not None:
+            return f"nothing more can be read ({reading.complaint})"
         if name.startswith(_COUNTS_TO_ITS_END) and too_short:
             return "it ends before its stated length"
         if reading.byte is not None and self.container.size > reading.byte + HOLE_BYTES and too_short:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 
 import av
@@ -34,7 +35,7 @@ _ANOTHER = "Give a video file (mp4, mkv, avi, mov, ts, webm, gif and others that
 
 @contextmanager
 def opened(
-    path: Path, number: int | None = None
+    path: Path, number: int | None = None, *, stills: bool = False
 ) -> Iterator[tuple[av.container.InputContainer, av.VideoStream]]:
     """The container and its video stream; closed afterwards.
 
@@ -42,6 +43,8 @@ def opened(
     ----------
     number : int or None
         Which of its video streams, from 0; None chooses as FFmpeg does.
+    stills : bool
+        Whether a single picture (PNG, JPEG) is opened, too.
 
     Raises
     ------
@@ -50,6 +53,15 @@ def opened(
         its pictures are too large, or it has no such stream.
     """
     _refuse_what_is_no_file(path)
+    with _container(path) as container:
+        stream = _video_stream(container, path, number)
+        if not stills and is_still(path, container):
+            still = f"a still picture ({stream.codec_context.name}), no video: nothing in it moves or lasts"
+            raise VideoError(path, still, do=_ANOTHER)
+        yield container, stream
+
+
+def _container(path: Path) -> av.container.InputContainer:
     # `file:` so that a colon in a name is no protocol; the lists of what is allowed so that no other file is
     # opened, whatever this one says.
     options = {
@@ -59,12 +71,18 @@ def opened(
     }
     try:
         with heard():
-            container = av.open(f"file:{path}", options=options, metadata_errors="replace")
+            return av.open(f"file:{path}", options=options, metadata_errors="replace")
     except (av.error.FFmpegError, OSError) as error:
         why = missing_bytes(path) or f"no video that FFmpeg can open ({reason(error)})"
         raise VideoError(path, why, do=f"Copy it again from its source. {_ANOTHER}") from error
-    with container:
-        yield container, _video_stream(container, path, number)
+
+
+def is_still(path: Path, container: av.container.InputContainer) -> bool:
+    """Whether a file is one picture and no more: a `_pipe` of FFmpeg may hold one behind the other."""
+    if not container.format.name.endswith("_pipe"):
+        return False
+    with _container(path) as other:
+        return len(list(islice((packet for packet in other.demux() if packet.size), 2))) < 2
 
 
 def _refuse_what_is_no_file(path: Path) -> None:
@@ -115,9 +133,6 @@ def chosen_stream(
         kinds = ", ".join(stream.type for stream in container.streams) or "no stream"
         problem = missing_bytes(path) or f"no video in it, only {kinds} ({name})"
         raise VideoError(path, problem, do=_ANOTHER)
-    if name.endswith("_pipe"):
-        still = f"a still picture ({name.removesuffix('_pipe')}), no video: nothing in it moves or lasts"
-        raise VideoError(path, still, do=_ANOTHER)
     return max(films, key=_rank)
 
 

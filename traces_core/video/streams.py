@@ -30,9 +30,10 @@ _ZEROS = bytes(64)
 
 
 def note_missing_head(path: Path, container: av.container.InputContainer, damage: Damage) -> None:
-    """A raw stream under a container's name has lost its head, and its times with it."""
+    """A raw stream under a container's name has lost its head, and its times with it, or never had one."""
     if container.format.name in _RAW and path.suffix.lower() in _CONTAINER_ENDINGS:
-        damage.lose(f"its {path.suffix} head is missing, so times rest on the nominal rate", 0)
+        form = container.format.name
+        damage.forgive(f"raw {form} without the head of {path.suffix}: times rest on the nominal rate")
 
 
 def rate_of(stream: av.VideoStream) -> Fraction | None:
@@ -123,11 +124,16 @@ def packets(
             continue
         except av.error.FFmpegError as error:
             reading.broke_off = f"the container cannot be read on ({reason(error)})"
+            last = av.Packet()  # gives what the decoder still holds
+            last.stream = stream
+            yield last
             break
-        if packet is None:
-            break
+        if words or (packet is not None and packet.size):
+            reading.complaint = words[0] if words else None
         if words:  # it had to search for where the next one begins
             reading.doubtful = REORDERED
+        if packet is None:
+            break
         if packet.size:
             reading.follow(packet)
         if packet.stream.index == stream.index:  # those that flush a decoder are all of `stream_index` 0
@@ -141,6 +147,7 @@ class Reading:
     `bytes` : in the packets of all streams. `byte` : where the last one ends in the file, for containers that
     leave no holes, else None. `end_s` : where it ends in time, of any stream.
     `broke_off` : why the container could not be read to its end, else None.
+    `complaint` : what FFmpeg last said of it, if that was at its end, else None.
     `doubtful` : for so many packets more, pictures may be missing before them: something was skipped.
     """
 
@@ -153,6 +160,7 @@ class Reading:
         self.count = self.hidden = self.bytes = self.doubtful = 0
         self.end_s = 0.0
         self.broke_off: str | None = None
+        self.complaint: str | None = None
         self.byte: int | None = None
         self._last_s: Fraction | None = None
 

@@ -96,6 +96,9 @@ def _skip_colours(file: BinaryIO) -> None:
 
 def _transport(file: BinaryIO, size: int) -> str | None:
     rest = size % _TS_PACKET
+    file.seek(size - rest)
+    if file.read(1) != bytes([_TS_SYNC]):
+        return None  # whole, or with something behind its end
     return f"cut short: its last packet has {rest} bytes of {_TS_PACKET}" if rest else None
 
 
