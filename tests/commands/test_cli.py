@@ -13,6 +13,7 @@ import polars as pl
 import pytest
 import typer
 from click.testing import Result
+from odd_clips import two_streams
 from typer.testing import CliRunner
 
 from traces_core.commands import main as cli
@@ -87,6 +88,17 @@ def test_a_file_cut_short_is_scored_named_and_counted_as_failed(
     assert "cut.mkv" in done.stderr
     assert len(pl.read_parquet(tmp_path / "scores.parquet")) > 0
     assert "The file is damaged" in (tmp_path / "cut.html").read_text()
+
+
+def test_a_thumbnail_before_the_film_is_not_scored_unless_asked_for(tmp_path: Path) -> None:
+    path = two_streams(tmp_path / "thumbnail.mkv", [(16, 16), (64, 48)], default=1)
+    done = _run("score", path, "--out", tmp_path)
+    assert done.exit_code == 0, done.output
+    assert "video stream 1 of 2" in done.stdout
+    assert "video stream 1 of 2" in (tmp_path / "thumbnail.html").read_text()
+    asked = _run("score", path, "--video-stream", 0, "--out", tmp_path)
+    assert "video stream 0 of 2" in asked.stdout
+    assert "scored before" not in asked.stdout
 
 
 def test_two_videos_of_one_name_get_a_page_each(fights: dict[str, Path], tmp_path: Path) -> None:

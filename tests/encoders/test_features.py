@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +12,13 @@ import numpy as np
 import pytest
 from small_graph import street_fight
 
+from traces_core.encoders.evidence import Evidence
 from traces_core.encoders.features import Features, extract_features
 from traces_core.errors import CorruptArtifactError, VideoError
 from traces_core.project import Project
 from traces_core.steps import features as steps
 from traces_core.store import Store
-from traces_core.video import content_id, window_frames_of
+from traces_core.video import Gap, content_id, window_frames_of, write_video
 
 HOP = 2
 
@@ -165,3 +167,22 @@ def test_a_file_that_is_replaced_while_it_is_read_is_not_kept_under_the_old_name
         steps.features_of(project, content_id(path), path)
     assert not project.store.keys("features")
     assert steps.features_of(project, content_id(path), path).facts["frames"] == 16 // 2
+
+
+def test_no_window_reaches_across_a_gap_neither_when_written_nor_when_read(
+    small_project: Project, seen: dict[str, Any], tmp_path: Path
+) -> None:
+    pictures = street_fight(32)
+    times_s = [number / 8 + (1000 if number >= 16 else 0) for number in range(32)]
+    path = write_video(tmp_path / "gap.mkv", zip(pictures, times_s, strict=True), rate=Fraction(8), crf=0)
+    features, facts = _seen(small_project, path, tmp_path)
+    assert facts["length_s"] == pytest.approx(1004.0)
+    [[start_s, end_s]] = features.gaps_s.tolist()
+    assert (start_s, end_s) == (pytest.approx(2.0, abs=1e-3), pytest.approx(1002.0, abs=1e-3))
+    again, width = int(np.searchsorted(features.window_times_s, end_s)), small_project.windows.window_frames
+    first = np.repeat(features.frames[8:9], width, axis=0)
+    np.testing.assert_array_equal(features.window_frames[again], first)
+    np.testing.assert_allclose(features.window_times_s[again:] - end_s, np.arange(4) / 2, atol=2e-3)
+    assert [type(piece) for piece in features.pieces()] == [Evidence, Gap, Evidence]
+    [whole] = seen["whole"][0].pieces()
+    assert isinstance(whole, Evidence)
