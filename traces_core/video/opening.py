@@ -14,7 +14,7 @@ from pathlib import Path
 import av
 
 from traces_core.errors import VideoError
-from traces_core.video.ffmpeg_words import heard
+from traces_core.video.ffmpeg_words import Capture
 from traces_core.video.wholeness import missing_bytes
 
 MAX_PIXELS = 2**26
@@ -70,7 +70,7 @@ def _container(path: Path) -> av.container.InputContainer:
         "max_pixels": str(MAX_PIXELS),
     }
     try:
-        with heard():
+        with Capture():
             return av.open(f"file:{path}", options=options, metadata_errors="replace")
     except (av.error.FFmpegError, OSError) as error:
         why = missing_bytes(path) or f"no video that FFmpeg can open ({reason(error)})"

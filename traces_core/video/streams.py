@@ -14,7 +14,7 @@ import av
 from traces_core.video.clock import DEFAULT_RATE, GAP_S, REORDERED
 from traces_core.video.damage import Damage
 from traces_core.video.deadline import alive
-from traces_core.video.ffmpeg_words import heard
+from traces_core.video.ffmpeg_words import Capture, errors_in
 from traces_core.video.opening import reason
 
 _LEAVES_NO_HOLES = ("matroska", "gif")
@@ -50,10 +50,10 @@ def pictures(
     Those that it had to make up in parts are given, too, and counted: a picture with a smear is worth more
     to whoever watches than none. All problems go to `damage`; the caller decides what they mean.
     """
-    begun = False
+    begun, zeros_are_damage = False, _is_length_prefixed(stream)
     for packet in packets(container, stream, damage, reading):
         try:
-            with heard() as words:
+            with Capture() as said:
                 frames = packet.decode()
         except av.error.EOFError:  # flushed already
             continue
@@ -71,17 +71,16 @@ def pictures(
                 damage.patch("a picture lacks parts", frame.pts)
             yield frame
         if not patched:
-            _note_words(packet, stream, words, damage)
+            _note_words(packet, stream.codec_context.name, errors_in(said), damage)
+            if zeros_are_damage and _holds_zeros(bytes(packet)):
+                damage.patch("a packet was overwritten with zeros", packet.pts)
 
 
-def _note_words(packet: av.Packet, stream: av.VideoStream, words: list[str], damage: Damage) -> None:
-    """What the decoder said of a packet whose pictures it did not mark."""
-    name = stream.codec_context.name
+def _note_words(packet: av.Packet, name: str, words: list[str], damage: Damage) -> None:
+    """What the decoder `name` said of a packet whose pictures it did not mark."""
     faults = [word for word in words if not word.startswith(_HARMLESS)]
     if faults and name in _MARKS_NOTHING:
         damage.patch(f"a picture lacks parts ({name}: {faults[0]})", packet.pts)
-    elif _is_length_prefixed(stream) and _holds_zeros(packet):
-        damage.patch("a packet was overwritten with zeros", packet.pts)
     elif packet.is_corrupt:
         damage.forgive("a packet marked incomplete gave its picture")
     elif len(faults) < len(words):
@@ -94,11 +93,10 @@ def _is_length_prefixed(stream: av.VideoStream) -> bool:
     return codec.name in ("h264", "hevc") and bool(codec.extradata) and codec.extradata[0] == 1
 
 
-def _holds_zeros(packet: av.Packet) -> bool:
+def _holds_zeros(content: bytes) -> bool:
     """Whether a run of zeros lies inside a unit of the packet; behind a unit they are padding."""
-    content = bytes(packet)
     at = 0
-    while _ZEROS in content[at:]:
+    while content.find(_ZEROS, at) >= 0:
         length = int.from_bytes(content[at : at + 4], "big")
         unit = content[at + 4 : at + 4 + length]
         if not length or _ZEROS in unit.rstrip(b"\0"):
@@ -115,7 +113,7 @@ def packets(
     while True:
         try:
             alive()
-            with heard() as words:
+            with Capture() as said:
                 packet = next(source, None)
         except IndexError:  # PyAV's, for a packet of a stream that the file did not announce
             damage.forgive("a packet of a stream that was not announced is passed over")
@@ -128,6 +126,7 @@ def packets(
             last.stream = stream
             yield last
             break
+        words = errors_in(said)
         if words or (packet is not None and packet.size):
             reading.complaint = words[0] if words else None
         if words:  # it had to search for where the next one begins
@@ -162,7 +161,7 @@ class Reading:
         self.broke_off: str | None = None
         self.complaint: str | None = None
         self.byte: int | None = None
-        self._last_s: Fraction | None = None
+        self._last: int | None = None
 
     def follow(self, packet: av.Packet) -> None:
         """Count a packet, and the pictures that are missing between it and the one before."""
@@ -183,10 +182,9 @@ class Reading:
         self.hidden += packet.is_discard
         self.doubtful = REORDERED if packet.is_corrupt else self.doubtful - 1
         order = packet.dts if packet.dts is not None else packet.pts
-        now_s = None if order is None else order * Fraction(packet.time_base)
-        if self.doubtful >= 0 and now_s is not None and self._last_s is not None:
-            gap_s = now_s - self._last_s
+        if self.doubtful >= 0 and order is not None and self._last is not None:
+            gap_s = (order - self._last) * Fraction(packet.time_base)
             missing = round(gap_s / self._interval_s) - 1
             if missing > 0 and gap_s <= GAP_S:
                 self._damage.lose("the container holds nothing between two pictures", label, missing=missing)
-        self._last_s = now_s
+        self._last = order
