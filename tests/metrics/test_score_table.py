@@ -272,3 +272,34 @@ def test_numbers_of_every_type_are_their_values(tmp_path, kind):
     )
     scores, _ = frames_of(timed(tmp_path, score=cast))
     assert scores["a_x264"] == pytest.approx([0.1] * 5 + [0.7] * 5)
+
+
+def test_a_table_of_stretches_without_a_frame_is_refused_in_words(tmp_path):
+    with pytest.raises(EvaluationError, match="no score within its 10 frames"):
+        read_scores(timed(tmp_path, end_s=pl.col("start_s")), TRUTH)
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".parquet"])
+def test_a_damaged_table_is_read_or_refused_and_never_ends_the_process(tmp_path, suffix):
+    source = timed(tmp_path)
+    sound = source.read_bytes()
+    if suffix == ".csv":
+        sound = pl.read_parquet(source, glob=False).write_csv().encode()
+    generator, outcomes = np.random.default_rng(0), set()
+    for _ in range(150):
+        damaged = bytearray(sound)
+        for place in generator.integers(len(damaged), size=2):
+            damaged[place] = generator.integers(256)
+        (tmp_path / f"damaged{suffix}").write_bytes(damaged)
+        try:
+            read_scores(tmp_path / f"damaged{suffix}", TRUTH)
+            outcomes.add("read")
+        except TracesError:
+            outcomes.add("refused")
+    assert "refused" in outcomes
+
+
+def test_a_table_of_too_many_rows_is_refused_before_it_is_read(tmp_path, monkeypatch):
+    monkeypatch.setattr("traces_core.datasets.table.MOST_ROWS", 2)
+    with pytest.raises(EvaluationError, match="it has 3 rows, at most 2 are read"):
+        read_scores(timed(tmp_path), TRUTH)

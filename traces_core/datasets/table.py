@@ -11,11 +11,16 @@ from fractions import Fraction
 from pathlib import Path
 
 import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from traces_core.datasets.ground_truth import AnnotationRow, GroundTruth
 from traces_core.errors import AnnotationError, TracesError
 
 COLUMNS = ("video", "start_s", "end_s", "label")
+MOST_ROWS = 100_000_000
+"""Of a table: a file of some kilobytes may state any number."""
+_UNREADABLE = (OSError, ValueError, pa.ArrowException, pl.exceptions.PolarsError)
 _TICKS = {"ms": 10**3, "us": 10**6, "ns": 10**9}
 
 
@@ -64,13 +69,21 @@ def read_text_table(
         raise error_class(f"{path}: {what} are a .csv or a .parquet table. Save it as one of them.")
     try:
         if path.suffix == ".parquet":
-            return pl.read_parquet(path, glob=False)
+            return _read_parquet(path)
         # As text: a video may be called "007", and a wrong number must be reported with its row.
         return pl.read_csv(path, infer_schema=False, glob=False)
-    except (OSError, pl.exceptions.PolarsError) as error:
+    except (*_UNREADABLE, pl.exceptions.PanicException) as error:
         raise error_class(
             f"{path}: cannot be read as a table ({error}). Check the path and the file."
         ) from error
+
+
+def _read_parquet(path: Path) -> pl.DataFrame:
+    """By Arrow: a damaged file of a stranger aborts the process in polars ("memory allocation failed")."""
+    with path.open("rb") as source, pq.ParquetFile(source) as file:
+        if file.metadata.num_rows > MOST_ROWS:
+            raise pa.ArrowInvalid(f"it has {file.metadata.num_rows:,} rows, at most {MOST_ROWS:,} are read")
+        return pl.DataFrame(file.read())
 
 
 def plain_columns(

@@ -208,7 +208,7 @@ def _tracks(
     path: Path, table: pl.DataFrame, truth: GroundTruth
 ) -> tuple[dict[str, ScoreTrack], dict[str, int]]:
     with np.errstate(over="ignore"):
-        below = float(np.nextafter(table["score"].min(), -np.inf))  # type: ignore[arg-type]
+        below = float(np.nextafter(np.min(table["score"].to_numpy(), initial=np.inf), -np.inf))
     lowest = max(below, float(np.finfo(np.float64).min))  # below the least number there is: tied with it
     counts = dict.fromkeys(
         ("frames_shared", "frames_held_in_gaps", "frames_before_first", "frames_beyond_end"), 0
