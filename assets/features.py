@@ -9,7 +9,7 @@ import polars as pl
 from pipelines.asset import asset
 from pipelines.automation import GPU, a_disk_is_away, tried_again
 from pipelines.partitions import SHARDS
-from pipelines.reporting import report
+from pipelines.reporting import bullets, report
 from traces_core.project import Project
 from traces_core.steps import features
 from traces_core.store import Artifact
@@ -33,5 +33,5 @@ def video_features(
         windows=int(rows["windows"].sum()),
         seconds_computing=round(sum(one.seconds for one in computed), 1),
         broken=len(missing),
-        reasons=dg.MetadataValue.md("\n".join(f"- {reason}" for reason in missing["reason"]) or "none"),
+        reasons=bullets(missing["reason"]),
     )

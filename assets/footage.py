@@ -8,7 +8,7 @@ import polars as pl
 
 from pipelines.asset import asset
 from pipelines.automation import LOOKED_AT_NIGHTLY
-from pipelines.reporting import footage_metadata, report, table
+from pipelines.reporting import bullets, footage_metadata, report, table
 from traces_core.project import Project
 from traces_core.steps import footage
 from traces_core.store import Artifact
@@ -27,14 +27,14 @@ def videos(project: Project, practice_footage: Artifact) -> dg.MaterializeResult
     manifest = footage.videos(project, practice_footage)
     rows = manifest.read()
     broken = rows.filter(pl.col("reason").is_not_null())
-    reasons = "\n".join(f"- {row['video']}: {row['reason']}" for row in broken.iter_rows(named=True))
+    reasons = [f"{row['video']}: {row['reason']}" for row in broken.iter_rows(named=True)]
     return report(
         manifest,
         videos=len(rows),
         **{f"{name}_videos": count for name, count in sorted(rows.group_by("set").len().rows())},
         hours=round((rows["duration_s"].sum() or 0.0) / 3600, 3),
         broken=len(broken),
-        reasons=dg.MetadataValue.md(reasons or "none"),
+        reasons=bullets(reasons),
         **footage_metadata(project, practice_footage, manifest),
     )
 

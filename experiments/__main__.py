@@ -13,7 +13,6 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 
 import dagster as dg
-import rich
 
 from experiments.ped2.report import ped2_markdown, ped2_picture
 from experiments.ped2.results import ped2_moments
@@ -21,6 +20,7 @@ from experiments.real_captions.report import real_markdown
 from pipelines import versioning
 from pipelines.run import materialize
 from pipelines.walk import GraphError
+from traces_core.printing import out, styled
 from traces_core.project import Project
 from traces_core.settings import project_root
 
@@ -64,15 +64,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("experiment", choices=list(WRITERS))
     name = parser.parse_args(arguments).experiment
     os.environ.setdefault("DAGSTER_HOME", str(project_root() / ".dagster"))  # where `make` has it, too
-    console = rich.get_console()
+    console = out
     try:
         versioning.check_stage(Project.here())
         materialize(f"tag:chapter={name}", instance=dg.DagsterInstance.get(), console=console)
     except (GraphError, versioning.VersioningError) as error:
-        console.print(f"[bold red]stopped[/bold red]\n{error}", highlight=False)
+        console.print(styled("stopped", "bold red"))
+        console.print(str(error))
         return 1
     for what, value in WRITERS[name](Project.here()).items():
-        console.print(f"{what:<20}{value}", highlight=False, soft_wrap=True)
+        console.print(f"{what:<20}{value}", soft_wrap=True)
     return 0
 
 

@@ -15,7 +15,7 @@ import polars as pl
 import yaml
 
 from pipelines.resources import last_commit
-from pipelines.tracked_run import RunLog, flattened
+from pipelines.tracked_run import RunLog, field_name, flattened
 from pipelines.tracking import TRAININGS, LoggedRun, Tracker
 from pipelines.versioning import dvc_revision
 from traces_core.metrics import columns_of, numbers_of
@@ -229,7 +229,7 @@ def _numbers(row: Row) -> dict[str, Any]:
 
 def class_aucs(row: Row) -> dict[str, Any]:
     """AUC of each class of a row, by its name."""
-    return {name: one["auc"] for name, one in (row.get("per_class") or {}).items()}
+    return {field_name(name): one["auc"] for name, one in (row.get("per_class") or {}).items()}
 
 
 def _encoders(project: Project) -> dict[str, str]:

@@ -6,7 +6,7 @@ What a picture looks like is decided in `traces_core.report`; here it becomes me
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import dagster as dg
@@ -16,6 +16,7 @@ from PIL import Image
 from pipelines.content import content_metadata
 from pipelines.versioning import dvc_revision
 from traces_core.errors import VideoError
+from traces_core.printing import markdown, visible
 from traces_core.project import Project
 from traces_core.report import data_uri, dots, score_curve
 from traces_core.report.coverage import coverage_markdown, coverage_picture
@@ -43,16 +44,16 @@ def report(artifact: Artifact, **metadata: Any) -> dg.MaterializeResult:
             "seconds": artifact.seconds,
             "recipe": artifact.recipe,
             "dvc_revision": dvc_revision(artifact.path),
-            "file": dg.MetadataValue.path(str(artifact.path)),
+            "file": dg.MetadataValue.path(visible(str(artifact.path))),
             **content_metadata(artifact),
-            **metadata,
+            **visible(metadata),
         },
     )
 
 
 def picture(png: bytes, alt: str) -> dg.MarkdownMetadataValue:
     """A picture that Dagster's UI shows in a dialog."""
-    return dg.MetadataValue.md(f"![{alt}]({data_uri(_fitted(png))})")
+    return dg.MetadataValue.md(f"![{markdown(alt)}]({data_uri(_fitted(png))})")
 
 
 def _fitted(png: bytes) -> bytes:
@@ -73,7 +74,12 @@ def table(rows: Rows, columns: Sequence[str]) -> dg.MarkdownMetadataValue:
 
 
 def _cell(value: Any) -> str:
-    return "" if value is None else f"{value:.3f}" if isinstance(value, float) else str(value)
+    return "" if value is None else f"{value:.3f}" if isinstance(value, float) else markdown(str(value))
+
+
+def bullets(texts: Iterable[str]) -> dg.MarkdownMetadataValue:
+    """A list, an entry each."""
+    return dg.MetadataValue.md("\n".join(f"- {markdown(text)}" for text in texts) or "none")
 
 
 def rows_metadata(
@@ -121,7 +127,8 @@ def peak_metadata(
     row, frame = _row_and_frame(project, practice_footage, videos, video_id, at_s)
     curve = score_curve({stream: track}, duration_s=row["duration_s"])
     where = f"{row['set']}/{row['video']} at {clock(at_s, 1)}, {stream} {track.values.max():+.3f}"
-    text = f"{where}\n\n![the frame]({frame_uri(frame)})\n\n![{stream} over time]({data_uri(_fitted(curve))})"
+    pictures = f"![the frame]({frame_uri(frame)})\n\n![{stream} over time]({data_uri(_fitted(curve))})"
+    text = f"{markdown(where)}\n\n{pictures}"
     return {"most_anomalous": where, "its_moment": dg.MetadataValue.md(text)}
 
 
@@ -140,7 +147,7 @@ def footage_metadata(project: Project, practice_footage: Artifact, videos: Artif
     if not frames:
         return {}
     sheet = data_uri(contact_sheet(frames), "image/jpeg")
-    return {"picture": dg.MetadataValue.md(f"{', '.join(names)}\n\n![a frame of each]({sheet})")}
+    return {"picture": dg.MetadataValue.md(f"{markdown(', '.join(names))}\n\n![a frame of each]({sheet})")}
 
 
 def alarm_metadata(
@@ -156,7 +163,7 @@ def alarm_metadata(
     peak = f"{alarm['peak_score']:.2f} at {clock(alarm['peak_s'], 1)}"
     where = f"{row['set']}/{row['video']}, {peak}; mismatch: {alarm['because']}"
     seen = frame if surprise is None else laid_over(frame, surprise)
-    text = f"{where}\n\n![bright where the frame was not as predicted]({frame_uri(seen)})"
+    text = f"{markdown(where)}\n\n![bright where the frame was not as predicted]({frame_uri(seen)})"
     return {"strongest": where, "its_surprise": dg.MetadataValue.md(text)}
 
 

@@ -16,7 +16,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import dagster as dg
-import rich
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
@@ -30,6 +29,7 @@ from pipelines.results import write_results
 from pipelines.walk import BENCHMARK, DEMO, EVERYTHING, GraphError, walk
 from traces_core.disk import write_whole
 from traces_core.errors import DamagedPackError
+from traces_core.printing import out, printable, styled
 from traces_core.project import Project
 from traces_core.report import result_table
 from traces_core.report.markdown import results_markdown
@@ -44,7 +44,7 @@ def materialize(selection: str, *, instance: dg.DagsterInstance, console: Consol
         bar = progress.add_task("")
 
         def tell(run: Run, done: int, of: int) -> None:
-            progress.update(bar, description=str(run), completed=done, total=of)
+            progress.update(bar, description=printable(str(run)), completed=done, total=of)
 
         runs = walk(selection, instance=instance, tell=tell)
         progress.update(bar, description="done", completed=runs, total=runs)
@@ -56,7 +56,7 @@ def _progress(console: Console) -> Progress:
         MofNCompleteColumn(),
         BarColumn(bar_width=24),
         TimeElapsedColumn(),
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
     )
     return Progress(*columns, console=console)
 
@@ -71,7 +71,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--results", action="store_true", help="then show the results, as `demo` does")
     chosen = parser.parse_args(arguments)
     os.environ.setdefault("DAGSTER_HOME", str(project_root() / ".dagster"))  # where `make` has it, too
-    console, started = rich.get_console(), time.monotonic()
+    console, started = out, time.monotonic()
     selection = {"demo": DEMO, "benchmark": BENCHMARK}.get(chosen.what, chosen.select)
     try:
         if chosen.what == "status":
@@ -87,11 +87,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         versioning.end_stage(project)
         recorded = versioning.record(project)
         if recorded is not None:
-            console.print(recorded, highlight=False)
+            console.print(recorded)
     except (GraphError, DamagedPackError, versioning.VersioningError) as error:
-        console.print(f"[bold red]stopped[/bold red]\n{error}", highlight=False)
+        console.print(styled("stopped", "bold red"))
+        console.print(str(error))
         return 1
-    console.print(f"{runs} runs in {time.monotonic() - started:.0f} s", highlight=False)
+    console.print(f"{runs} runs in {time.monotonic() - started:.0f} s")
     return 0
 
 
@@ -107,7 +108,6 @@ def show_status(console: Console) -> None:
         console.print(
             f"Dagster shows other versions of {len(plan.unrecorded)} parts: the next run tells it, and "
             "computes nothing.",
-            highlight=False,
         )
 
 
@@ -121,13 +121,12 @@ def show_results(console: Console) -> dict[str, Any]:
         console.print(notice, highlight=False, markup=False)
     gate = latest_metadata(dg.DagsterInstance.get(), dg.AssetKey("detector_model")).get("mlflow_gate")
     if gate is not None:  # whether it is the champion, and why not
-        console.print(f"this detector       {gate}", highlight=False, soft_wrap=True)
+        console.print(f"this detector       {gate}", soft_wrap=True)
     console.print(
         f"pages               {project.machine.reports / 'benchmark' / 'index.html'}\n"
         f"numbers             {project.machine.reports / 'benchmark.json'}\n"
         "Dagster and MLflow  make ui\n"
         "a video of yours    .venv/bin/traces score VIDEO",
-        highlight=False,
         soft_wrap=True,
     )
     return results
@@ -150,7 +149,7 @@ def write_docs(results: dict[str, Any], console: Console) -> None:
     shutil.copy(
         project.store.current("results").path / "index.html", project.machine.reports / "results.html"
     )
-    console.print(f"results             {docs / 'results.md'}", highlight=False, soft_wrap=True)
+    console.print(f"results             {docs / 'results.md'}", soft_wrap=True)
 
 
 if __name__ == "__main__":

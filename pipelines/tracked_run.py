@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from traces_core.disk import temporary_folder
+from traces_core.printing import printable
 
 if TYPE_CHECKING:
     import polars as pl
@@ -121,14 +123,14 @@ class TrackedRun(RunLog):
         """Log parameters."""
         from mlflow.entities import Param
 
-        for some in _parts([Param(name, str(value)) for name, value in flattened(values).items()]):
+        for some in _parts([Param(name, printable(str(value))) for name, value in flattened(values).items()]):
             self.client.log_batch(self.run_id, params=some)
 
     def tags(self, values: Mapping[str, str]) -> None:
         """Set tags."""
         from mlflow.entities import RunTag
 
-        for some in _parts([RunTag(name, value) for name, value in values.items()]):
+        for some in _parts([RunTag(name, printable(value)) for name, value in values.items()]):
             self.client.log_batch(self.run_id, tags=some)
 
     def dataset(self, name: str, table: pl.DataFrame, *, digest: str, source: Path, context: str) -> None:
@@ -243,6 +245,16 @@ def flattened(tree: Mapping[str, Any], joint: str = ".", prefix: str = "") -> di
         else:
             flat[f"{prefix}{name}"] = value
     return flat
+
+
+def field_name(name: str) -> str:
+    """A stranger's name as MLflow takes it in the name of a metric: what it refuses becomes its code.
+
+    >>> field_name("gate [north]"), field_name("..")
+    ('gate _5b_north_5d_', '_2e__2e_')
+    """
+    allowed = r"[^\w. :-]" if name.strip(".") else r"."
+    return re.sub(allowed, lambda one: f"_{ord(one[0]):x}_", name, flags=re.DOTALL) or "_"
 
 
 def finite(values: Mapping[str, Any]) -> dict[str, float]:

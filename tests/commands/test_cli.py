@@ -205,14 +205,28 @@ def test_a_table_of_somebody_else_is_left_as_it_is(fights: dict[str, Path], tmp_
     assert pl.read_parquet(tmp_path / "scores.parquet").equals(mine)
 
 
-@pytest.mark.parametrize("name", [b"c\xe4m.mkv", b"a\nb.mkv", b"x" * 247 + b".mkv", "кот 🐈.mkv".encode()])
-def test_a_file_of_any_name_is_scored(fights: dict[str, Path], tmp_path: Path, name: bytes) -> None:
+ODD_NAMES = [
+    # name, as it is shown
+    (b"c\xe4m.mkv", "c\\xe4m.mkv"),
+    (b"a\nb.mkv", "a\\nb.mkv"),
+    (b"x" * 247 + b".mkv", "x" * 247 + ".mkv"),
+    ("кот 🐈.mkv".encode(), "кот 🐈.mkv"),
+    ("gate [north]\x1b[31m\u202e [bold].mkv".encode(), "gate [north]\\x1b[31m\\u202e [bold].mkv"),
+]
+
+
+@pytest.mark.parametrize(("name", "shown"), ODD_NAMES, ids=range(len(ODD_NAMES)))
+def test_a_file_of_any_name_is_scored_and_shown_as_it_is(
+    fights: dict[str, Path], tmp_path: Path, name: bytes, shown: str
+) -> None:
     odd = tmp_path / os.fsdecode(name)
     odd.write_bytes(fights["one"].read_bytes())
     done = _run("score", fights["one"], odd, "--out", tmp_path / "out")
     assert done.exit_code == 0, done.output
     assert len(set(pl.read_parquet(tmp_path / "out" / "scores.parquet")["video"])) == 2
     assert len(list((tmp_path / "out").glob("*.html"))) == 2
+    assert f"\n{shown}  " in done.stdout
+    assert "\x1b" not in done.stdout
 
 
 @pytest.mark.parametrize("error", [IndexError("list index out of range"), MemoryError(), OSError(5, "I/O")])

@@ -202,3 +202,12 @@ def test_a_word_that_is_not_understood_ends_with_status_two(world, words):
     asked = ("--annotations", world / "annotation.txt", "--lengths", world / "lengths.txt")
     line = ["evaluate", world / "scores.parquet", "--format", "ucf-crime", *asked, *words]
     assert CliRunner().invoke(cli.app, [str(word) for word in line]).exit_code == 2
+
+
+def test_a_class_is_printed_as_it_is(world):
+    annotation = world / "annotation.txt"
+    annotation.write_text(annotation.read_text().replace("  Abuse  ", "  [/y]\x1b[31mAbuse  "))
+    done = run(world)
+    assert done.exit_code == 0, done.output
+    assert "[/y]\\x1b[31mAbuse" in done.stdout
+    assert "\x1b" not in done.stdout

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from importlib.metadata import PackageNotFoundError
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
+from typer.testing import CliRunner
 
+from traces_core.commands import doctor, main
 from traces_core.commands.doctor import Diagnosis, examine
 
 SMALL = "corpus: {contexts: [street]}\n"
@@ -83,3 +87,14 @@ def test_weights_that_are_not_there_are_found_missing(
     diagnoses = _by_name(examine())
     assert not diagnoses["clip weights"].is_well
     assert diagnoses["timesformer weights"].is_well
+
+
+def test_what_to_install_is_printed_with_its_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(main.out, "_width", 300)
+    monkeypatch.setattr(doctor.importlib.metadata, "version", Mock(side_effect=PackageNotFoundError))
+    findings = [doctor._vllm(), Diagnosis("[/y]", "\x1b[2J", True)]
+    monkeypatch.setattr(doctor, "examine", lambda: findings)
+    told = CliRunner().invoke(main.app, ["doctor"]).stdout
+    assert "pip install 'traces-vad[vllm]' elsewhere" in told
+    assert "[/y]" in told
+    assert " \\x1b[2J" in told

@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import base64
 import io
+import os
 from pathlib import Path
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -37,7 +39,7 @@ def test_every_link_inside_the_page_leads_somewhere(tmp_path: Path) -> None:
 
 
 def test_a_hostile_name_is_shown_and_not_obeyed(tmp_path: Path) -> None:
-    hostile = "<script>alert(1)</script>\"' onload=x .mp4"
+    hostile = "<script>alert(1)</script>\"' onload=x [/y]\x1b[2J\u202e\udcff.mp4"
     report = make_video_report(
         title=hostile,
         video=hostile,
@@ -56,6 +58,8 @@ def test_a_hostile_name_is_shown_and_not_obeyed(tmp_path: Path) -> None:
     assert not page.named("script")
     assert not any("onload" in attributes for _, attributes in page.tags)
     assert page.text.count("<script>alert(1)</script>") >= 10
+    assert "[/y]\\x1b[2J\\u202e\\xff.mp4" in page.text
+    assert not {"\x1b", "\u202e"} & set(page.source)
 
 
 def test_the_page_names_times_scores_episodes_and_events_in_words(tmp_path: Path) -> None:
@@ -129,11 +133,14 @@ def test_the_same_report_gives_the_same_bytes(tmp_path: Path) -> None:
     assert write_video_report(tmp_path / "c.html", other).read_bytes() != first
 
 
-def test_a_report_that_fails_leaves_the_old_one_whole_and_no_litter(tmp_path: Path) -> None:
+def test_a_report_that_fails_leaves_the_old_one_whole_and_no_litter(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = write_video_report(tmp_path / "new folder" / "report.html", make_video_report())
     before = path.read_bytes()
-    with pytest.raises(UnicodeEncodeError):
-        write_video_report(path, make_video_report(title="a lone surrogate \ud800"))
+    monkeypatch.setattr(os, "replace", Mock(side_effect=OSError("full")))
+    with pytest.raises(OSError, match="full"):
+        write_video_report(path, make_video_report())
     assert path.read_bytes() == before
     assert [p.name for p in path.parent.iterdir()] == ["report.html"]
 

@@ -13,13 +13,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
-from traces_core.commands.consoles import err, out
+from traces_core.commands.consoles import err, out, say, warn
 from traces_core.disk import aside, writable_folder, write_whole
 from traces_core.errors import TracesError
+from traces_core.printing import styled
 from traces_core.report.formatting import number, plural
 
 if TYPE_CHECKING:
@@ -60,7 +59,7 @@ def list_contexts() -> None:
         table.add_row(name, used, str(len(context.normal)), str(sum(counts.values())), classes)
     out.print(table)
     labels = {label for context in catalog.values() for label in context.anomalous}
-    _say(f"{plural(len(catalog), 'context')}, {plural(len(labels), 'class', 'classes')}")
+    say(f"{plural(len(catalog), 'context')}, {plural(len(labels), 'class', 'classes')}")
 
 
 @app.command()
@@ -70,13 +69,13 @@ def show(context: Name) -> None:
     from traces_core.text import read_catalog
 
     description = read_catalog(Machine.here().catalog, [context])[context]
-    _say(f"[bold]{description.context}[/bold]  {escape(description.scene)}")
+    say(description.scene, title=description.context)
     if description.tags:
-        _say(f"tags  {', '.join(description.tags)}")
+        say(f"tags  {', '.join(description.tags)}")
     for heading, texts in (("normal", description.normal), *description.anomalous.items()):
         table = Table(f"{heading} ({len(texts)})", box=None, pad_edge=False)
         for text in texts:
-            table.add_row(escape(text))
+            table.add_row(text)
         out.print()
         out.print(table)
 
@@ -112,7 +111,7 @@ def check(
                 corpus = corpus_step.trace_corpus(project, name)
             except TracesError as error:
                 errors += 1
-                table.add_row("[bold red]error[/bold red]", name, "catalog", escape(str(error)))
+                table.add_row(styled("error", "bold red"), name, "catalog", str(error))
                 continue
             embedded = bank_step.trace_embeddings(project, corpus)
             corpora.append(corpus)
@@ -124,7 +123,7 @@ def check(
     if out_dir is not None and corpora:
         _write_coverage(corpora, vectors, out_dir)
     if errors:
-        err.print(f"{plural(errors, 'error')}: the graph would stop here", highlight=False)
+        say(f"{plural(errors, 'error')}: the graph would stop here", to=err)
         raise typer.Exit(1)
 
 
@@ -149,8 +148,7 @@ def search(
         bank = Bank.load(Artifacts(project)["trace_index"].path)
         vector = project.clip.encode_texts([sentence])  # (1, D)
     if unknown := project.clip.unknown_words(sentence):
-        words = escape(", ".join(unknown))
-        _say(f"[yellow]warning[/yellow]  the text encoder has never seen: {words}", to=err)
+        warn("warning", f"the text encoder has never seen: {', '.join(unknown)}", "yellow")
     asked = [context] if context else None
     scorer = project.settings.scoring.chosen
     explanation = explain(
@@ -158,8 +156,8 @@ def search(
     )
     score = float(score_vectors(vector, bank, space=project.clip.space, scorer=scorer, contexts=asked)[0])
     out.print(_matches_table(explanation, side))
-    _say(f"score {score:+.3f} by {project.settings.scoring.scorer}, of {context or 'all contexts in use'}")
-    _say(f"bank  {plural(len(bank), 'trace')} in {bank.space}")
+    say(f"score {score:+.3f} by {project.settings.scoring.scorer}, of {context or 'all contexts in use'}")
+    say(f"bank  {plural(len(bank), 'trace')} in {bank.space}")
 
 
 @app.command()
@@ -179,10 +177,11 @@ def add(
     path = folder / f"{context}.yaml"
     edited = add_sentences(path, sentences, side=side.value, label=label)
     count = len(edited.anomalous[label] if label else edited.normal)
-    _say(f"[green]added[/green]  {path}: {label or side.value} has {plural(count, 'sentence')} now")
+    now = f"{path}: {label or side.value} has {plural(count, 'sentence')} now"
+    say(now, title="added", style="green")
     if context not in Settings.load().corpus.contexts:
-        _say(f"not in use  add {context} to corpus.contexts in params.yaml")
-    _say(f"next   traces bank check {context}, then make demo: only what depends on it is rebuilt")
+        say(f"not in use  add {context} to corpus.contexts in params.yaml")
+    say(f"next   traces bank check {context}, then make demo: only what depends on it is rebuilt")
 
 
 def _project(contexts: Sequence[str] | None) -> tuple[Project, list[str]]:
@@ -208,9 +207,9 @@ def _add_findings(table: Table, context: str, findings: Sequence[Finding], *, al
     for one in findings if all_of_them else failed:
         colour = "green" if one.passed else "bold red" if one.severity == "error" else "yellow"
         verdict = "ok" if one.passed else one.severity
-        table.add_row(f"[{colour}]{verdict}[/{colour}]", context, one.name, escape(one.text))
+        table.add_row(styled(verdict, colour), context, one.name, one.text)
     if not failed and not all_of_them:
-        table.add_row("[green]ok[/green]", context, plural(len(findings), "check"), "")
+        table.add_row(styled("ok", "green"), context, plural(len(findings), "check"), "")
 
 
 def _write_coverage(corpora: list[Artifact], vectors: list[Artifact], folder: Path) -> None:
@@ -222,7 +221,7 @@ def _write_coverage(corpora: list[Artifact], vectors: list[Artifact], folder: Pa
     write_whole(folder / "coverage.png", coverage_picture(covered))
     with aside(folder / "coverage.parquet") as half:
         covered.classes.write_parquet(half)
-    _say(f"coverage  {folder / 'coverage.md'}, coverage.png, coverage.parquet")
+    say(f"coverage  {folder / 'coverage.md'}, coverage.png, coverage.parquet")
 
 
 def _matches_table(explanation: Explanation, side: Side | None) -> Table:
@@ -230,9 +229,5 @@ def _matches_table(explanation: Explanation, side: Side | None) -> Table:
     for name, matches in ((Side.ANOMALOUS, explanation.anomalous), (Side.NORMAL, explanation.normal)):
         for match in matches if side in (None, name) else ():
             one = match.trace
-            table.add_row(name.value, number(match.similarity), one.context, one.label, escape(one.text))
+            table.add_row(name.value, number(match.similarity), one.context, one.label, one.text)
     return table
-
-
-def _say(text: str, *, to: Console = out) -> None:
-    to.print(text, highlight=False, soft_wrap=True)

@@ -12,10 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from traces_core.commands.consoles import err, fail, say
+from traces_core.commands.consoles import err, fail, say, warn
 from traces_core.disk import storage_error, writable_folder
 from traces_core.errors import TracesError
 from traces_core.report.formatting import plural
@@ -131,10 +130,11 @@ def write(
         error = storage_error(raised) or raised
         fail(f"{error} Replies so far: {replies}." if replies.is_dir() else str(error))
     for reason in written.broken.values():
-        err.print(f"[bold red]broken[/bold red]  {escape(reason)}", highlight=False, soft_wrap=True)
+        warn("broken", reason)
     for video, count in written.unanswered.items():
-        message = f"{video}: {plural(count, 'window')} without a usable reply; asked again next time"
-        err.print(f"[bold red]unanswered[/bold red]  {escape(message)}", highlight=False, soft_wrap=True)
+        warn(
+            "unanswered", f"{video}: {plural(count, 'window')} without a usable reply; asked again next time"
+        )
     if len(written.captions):
         described = plural(written.captions["video"].n_unique(), "video")
         say(f"written   {captions}, {plural(len(written.captions), 'caption')} of {described}")
@@ -181,7 +181,7 @@ def _say_scorer(scorer: CaptionScorer, findings: Sequence[Finding]) -> None:
         say(f"behind it {plural(scorer.behind, 'trace')} that agree, weight {settings.background:g}")
     for one in findings:
         if not one.passed:
-            err.print(f"[yellow]warning[/yellow]  {escape(f'{one.name}: {one.text}')}", soft_wrap=True)
+            warn("warning", f"{one.name}: {one.text}", "yellow")
 
 
 @contextmanager

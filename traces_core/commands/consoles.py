@@ -1,33 +1,31 @@
-"""Where commands write: results to `out`, what went wrong to `err`."""
+"""What commands say: results to `out`, what went wrong to `err`. Text is never mark-up (`printing`)."""
 
 from __future__ import annotations
 
-from typing import Any, NoReturn
+from typing import NoReturn
 
 import typer
 from rich.console import Console
-from rich.markup import escape
+from rich.text import Text
 
+from traces_core.printing import err, out, printable
 from traces_core.redaction import redacted
 
-
-class _Console(Console):
-    """Prints no secret, whoever wrote the text: a server's answer, a setting, an address."""
-
-    def print(self, *objects: Any, **how: Any) -> None:
-        """As `Console.print`."""
-        super().print(*redacted(objects), **how)
+__all__ = ["err", "fail", "out", "say", "warn"]
 
 
-out, err = _Console(), _Console(stderr=True)
+def say(line: str, *, title: str = "", style: str = "bold", to: Console = out) -> None:
+    """Print a line as it is, however long, after a title in its style."""
+    words = [(printable(part, is_line=True), how) for part, how in ((title, style), (line, "")) if part]
+    to.print(Text("  ").join(Text(redacted(part), style=how) for part, how in words), soft_wrap=True)
 
 
-def say(line: str) -> None:
-    """Print a line as it is, however long."""
-    out.print(line, highlight=False, markup=False, soft_wrap=True)
+def warn(title: str, line: str, style: str = "bold red") -> None:
+    """Say what is wrong; the work goes on."""
+    say(line, title=title, style=style, to=err)
 
 
 def fail(message: str) -> NoReturn:
     """Say what went wrong, and end with status 1."""
-    err.print(f"[bold red]error[/bold red]  {escape(message)}", highlight=False, soft_wrap=True)
+    err.print(Text.assemble(("error", "bold red"), "  ", redacted(printable(message))), soft_wrap=True)
     raise typer.Exit(1)

@@ -187,19 +187,21 @@ def _print(row: Mapping[str, Any]) -> None:
         f"(95 % over videos, {row['bootstrap']['resamples']} draws)"
     )
     say(f"macro AUC {_number(row['auc_macro'])}, tied pairs {_number(row['tie_share'])}")
-    say(f"\nevents, found with a tolerance of {row['events']['tolerance_s']:g} s")
+    say("")
+    say(f"events, found with a tolerance of {row['events']['tolerance_s']:g} s")
     out.print(_event_table(row))
     where = ", ".join(f"{name} {_number(value, 3)}" for name, value in row["localisation"].items())
     say(f"average precision of episodes at tIoU {where}")
     if row["per_class"]:
-        say("\nclasses, each against all normal frames")
+        say("")
+        say("classes, each against all normal frames")
         out.print(_class_table(row))
 
 
 def _frame_table(row: Mapping[str, Any]) -> Table:
     names = ("auc", "auc_anomalous", "average_precision", "pr_auc_trapezoid")
     table = _table("frames", "AUC", "AUC anom.", "AP", "PR trapezoid")
-    table.add_row("[bold]scores[/bold]", *(f"[bold]{_number(row[name])}[/bold]" for name in names))
+    table.add_row("scores", *(_number(row[name]) for name in names), style="bold")
     for baseline, values in row["baselines"].items():
         table.add_row(baseline.replace("_", " "), *(_number(values[name]) for name in names))
     return table

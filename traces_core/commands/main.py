@@ -13,20 +13,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
-from rich.markup import escape
 from rich.table import Table
 
 from traces_core.commands import bank as cli_bank
 from traces_core.commands import captions as cli_captions
-from traces_core.commands.consoles import err, fail, out
+from traces_core.commands.consoles import err, fail, out, say, warn
 from traces_core.commands.evaluate import evaluate
 from traces_core.commands.probe import VideoStream, probe
 from traces_core.disk import storage_error, writable_folder
 from traces_core.errors import TracesError
+from traces_core.printing import printable, styled
 from traces_core.redaction import guard_output
 from traces_core.store.digest import digest
 from traces_core.streams.table import LATE, STREAMS, streams_of
-from traces_core.types import as_text
 
 if TYPE_CHECKING:
     from traces_core.detector.detector import Detector
@@ -74,7 +73,7 @@ def score(
     others, strangers = folder.others(videos)
     if others:
         by = f", {strangers} of them by another detector: score them again to compare" if strangers else ""
-        out.print(f"{out_dir} holds scores of {others} other videos, which are kept{by}", highlight=False)
+        say(f"{out_dir} holds scores of {others} other videos, which are kept{by}")
     failed = 0
     try:
         for video, name in zip(videos, _page_names(videos), strict=True):
@@ -83,18 +82,17 @@ def score(
             except Exception as error:  # whatever a file does, the others are scored
                 failed += 1
                 words = str(error) if isinstance(error, TracesError) else f"{type(error).__name__}: {error}"
-                words = words if as_text(video) in words else f"{as_text(video)}: {words}"
-                err.print(f"[bold red]not scored[/bold red]  {words}", highlight=False, soft_wrap=True)
+                warn("not scored", words if str(video) in words else f"{video}: {words}")
                 continue
             failed += part.facts["broken"] is not None
             _say(video, part, out_dir / f"{name}.html")
     finally:
         tables = folder.write()
     for table in tables:
-        out.print(f"{table.stem:9} {table}", highlight=False, soft_wrap=True)
+        say(f"{table.stem:9} {table}")
     if failed:
-        err.print(f"{failed} of {len(videos)} videos could not be read to their end", highlight=False)
-        err.print("`traces probe` says what is seen of them", highlight=False)
+        say(f"{failed} of {len(videos)} videos could not be read to their end", to=err)
+        say("`traces probe` says what is seen of them", to=err)
         raise typer.Exit(1)
 
 
@@ -133,7 +131,7 @@ def explain(
     line = f"{stream} {moment.score:+.3f}, {side} its threshold {threshold:+.3f}"
     if detector.context_aware is not None and (why := detector.context_aware.because(scored.tracks, at)):
         line += f"; mismatch: {why}"
-    out.print(f"{video} at {moment.time_s:.2f} s: {line}", highlight=False, soft_wrap=True)
+    say(f"{video} at {moment.time_s:.2f} s: {line}")
     table = Table("side", "similarity", "class", "trace")
     for name, near in (("anomalous", moment.anomalous), ("normal", moment.normal)):
         for text, similarity, label in near:
@@ -141,7 +139,7 @@ def explain(
     out.print(table)
     if page is not None:
         write_video_report(page, replace(video_report(detector.explainer, scored), moments=(moment,)))
-        out.print(f"page  {page}", highlight=False, soft_wrap=True)
+        say(f"page  {page}")
 
 
 @app.command()
@@ -177,7 +175,7 @@ def prune(
     store = opened(Machine.here().data)
     unused = store.unused()
     if not unused:
-        out.print(f"{store.root}: nothing to free, everything is current", highlight=False, soft_wrap=True)
+        say(f"{store.root}: nothing to free, everything is current")
         return
     table = Table("artifact", box=None, pad_edge=False)
     for heading in ("files", "MiB"):
@@ -187,9 +185,9 @@ def prune(
     out.print(table)
     total = f"{sum(one.bytes for one in unused) / 2**20:.1f} MiB in {store.root}"
     if not yes:
-        out.print(f"{total} would be freed: traces prune --yes", highlight=False, soft_wrap=True)
+        say(f"{total} would be freed: traces prune --yes")
         return
-    out.print(f"freed {store.prune() / 2**20:.1f} MiB of {total}", highlight=False, soft_wrap=True)
+    say(f"freed {store.prune() / 2**20:.1f} MiB of {total}")
 
 
 @app.command()
@@ -211,7 +209,8 @@ def doctor() -> None:
     findings = examine()
     table = Table("", "what", "found", "do", box=None, pad_edge=False)
     for one in findings:
-        table.add_row("[green]ok[/green]" if one.is_well else "[red]no[/red]", one.what, one.detail, one.do)
+        verdict = styled("ok", "green") if one.is_well else styled("no", "red")
+        table.add_row(verdict, one.what, one.detail, one.do)
     out.print(table)
     if any(one.is_needed and not one.is_well for one in findings):
         raise typer.Exit(1)
@@ -226,7 +225,7 @@ def main() -> None:
         known = error if isinstance(error, TracesError) else storage_error(error)
         if known is None:
             raise
-        err.print(f"[bold red]error[/bold red]  {escape(str(known))}", highlight=False, soft_wrap=True)
+        warn("error", str(known))
         sys.exit(1)
 
 
@@ -256,19 +255,18 @@ def _say_what_scores_mean(detector: Detector, videos: Sequence[Path]) -> None:
     if all(own_footage.is_practice(project, video) for video in videos):
         return
     for notice in own_footage.notices(project.settings, detector.thresholds, of_practice=False):
-        err.print(f"[bold yellow]note[/bold yellow]  {escape(notice)}", highlight=False, soft_wrap=True)
-    source = own_footage.threshold_source(project.settings)
-    err.print(f"[bold yellow]note[/bold yellow]  {escape(source)}", highlight=False, soft_wrap=True)
+        warn("note", notice, style="bold yellow")
+    warn("note", own_footage.threshold_source(project.settings), style="bold yellow")
 
 
 def _score_with_progress(
     folder: ScoreFolder, video: Path, page: str, context: str | None, stream: int | None
 ) -> Artifact:
-    name = as_text(Path(video.name))
+    name = printable(Path(video.name))
     with err.status(name) as status:
 
         def show(at_s: float) -> None:
-            status.update(f"{name}: {at_s:.0f} s seen")
+            status.update(styled(f"{name}: {at_s:.0f} s seen"))
 
         return folder.score(video, page, context, show, stream=stream)
 
@@ -278,14 +276,13 @@ def _say(video: Path, part: Artifact, page: Path) -> None:
     where = ", ".join(f"{start_s:.1f}-{end_s:.1f} s" for start_s, end_s in late[:5]) or "none"
     more = f" and {len(late) - 5} more" if len(late) > 5 else ""
     before = "" if part.computed else "  (scored before)"
-    line = f"[bold]{as_text(Path(video.name))}[/bold]  {part.facts['end_s']:.1f} s{before}"
-    out.print(line, highlight=False, soft_wrap=True)
-    out.print(f"  episodes above the threshold: {where}{more}", highlight=False, soft_wrap=True)
-    out.print(f"  page {page}", highlight=False, soft_wrap=True)
+    say(f"{part.facts['end_s']:.1f} s{before}", title=video.name)
+    say(f"  episodes above the threshold: {where}{more}")
+    say(f"  page {page}")
     for note in part.facts["notes"]:
-        out.print(f"  note {note}", markup=False, highlight=False, soft_wrap=True)
+        say(f"  note {note}")
     if part.facts["broken"] is not None:
-        err.print(f"[bold red]broken[/bold red]  {part.facts['broken']}", highlight=False, soft_wrap=True)
+        warn("broken", str(part.facts["broken"]))
 
 
 NAME_BYTES = 200
@@ -296,7 +293,7 @@ def _page_names(videos: Sequence[Path]) -> list[str]:
     """A file name for each video's page; equal stems get a number, long ones end in their digest."""
     names: list[str] = []
     for video in videos:
-        stem, number = as_text(Path(video.stem)), 2
+        stem, number = printable(Path(video.stem)), 2
         if len(stem.encode()) > NAME_BYTES:
             stem = f"{stem.encode()[: NAME_BYTES - 17].decode(errors='ignore')}-{digest(stem)}"
         name = stem

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from traces_core.commands.consoles import err, out
+from traces_core.commands.consoles import err, say
 
 if TYPE_CHECKING:
     from traces_core.video.examination import VideoReport
@@ -50,9 +50,7 @@ def probe(
 def _say(report: VideoReport) -> None:
     """One file in words."""
     if not report.readable:
-        err.print(
-            f"{report.file}: cannot be read: {report.reason}", markup=False, highlight=False, soft_wrap=True
-        )
+        say(f"{report.file}: cannot be read: {report.reason}", to=err)
         return
     rows = {
         "size": f"{report.width} x {report.height}, {report.orientation}, pixels {report.pixel_aspect}",
@@ -63,5 +61,7 @@ def _say(report: VideoReport) -> None:
         "lost": "; ".join([str(report.lost), *report.lost_why]),
         "forgiven": "; ".join(report.forgiven),
     }
-    lines = [report.file, *(f"  {name:<9} {text}" for name, text in rows.items() if text)]
-    out.print("\n".join(lines), markup=False, highlight=False, soft_wrap=True)
+    say(report.file)
+    for name, text in rows.items():
+        if text:
+            say(f"  {name:<9} {text}")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from traces_core.printing import markdown
 from traces_core.report.formatting import number, words
 from traces_core.report.plots import ALARM, CALM, INK, SOFT, drawing, figure_of, png_of
 from traces_core.text.coverage import Coverage
@@ -63,7 +64,7 @@ def coverage_markdown(coverage: Coverage) -> str:
             near(row["nearest_class"] and words(row["nearest_class"]), row["nearest_class_cosine"]),
             near(row["nearest_normal"], row["nearest_normal_cosine"]),
         ]
-        lines.append(f"| {' | '.join(cell.replace('|', '/') for cell in cells)} |")
+        lines.append(f"| {' | '.join(markdown(cell) for cell in cells)} |")
     return "\n".join(lines) + "\n"
 
 

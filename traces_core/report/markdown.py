@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from traces_core.metrics import columns_of
+from traces_core.printing import markdown
 from traces_core.report.model import Row, label, number
 
 _COLUMNS = columns_of(
@@ -137,5 +138,7 @@ def table(rows: Sequence[Row], columns: Sequence[tuple[str, Any]]) -> str:
     """A table: a heading and a function from a row to its cell for each column."""
     head = "| " + " | ".join(heading for heading, _ in columns) + " |"
     rule = "| " + " | ".join("---" for _ in columns) + " |"
-    lines = ["| " + " | ".join(cell(row).replace("_", " ") for _, cell in columns) + " |" for row in rows]
+    lines = [
+        "| " + " | ".join(markdown(cell(row).replace("_", " ")) for _, cell in columns) + " |" for row in rows
+    ]
     return "\n".join([head, rule, *lines])

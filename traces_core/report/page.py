@@ -10,6 +10,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from traces_core.disk import write_whole
+from traces_core.printing import printable
 from traces_core.report import formatting
 
 _FILTERS: tuple[Callable[..., str], ...] = (
@@ -31,6 +32,7 @@ def _templates() -> Environment:
         loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
         undefined=StrictUndefined,
+        finalize=lambda value: printable(value) if type(value) is str else value,
         trim_blocks=True,
         lstrip_blocks=True,
     )

@@ -49,6 +49,7 @@ _STYLE: dict[str, Any] = {
     "grid.linewidth": 0.6,
     "legend.frameon": False,
     "savefig.facecolor": "white",
+    "text.parse_math": False,  # names of strangers hold dollars
 }
 _ONE_AT_A_TIME = threading.Lock()
 

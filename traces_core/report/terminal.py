@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from rich.table import Table
+from rich.text import Text
 
+from traces_core.printing import styled
 from traces_core.report.benchmark import best_auc, group_rows
 from traces_core.report.formatting import number, span, words
 from traces_core.report.model import Row, label, refuse_nan
@@ -40,7 +42,7 @@ def result_table(rows: Sequence[Row], baselines: Sequence[Row] = ()) -> Table:
         refuse_nan(row)
     data_sets = list(dict.fromkeys(str(row["data_set"]) for row in rows if row.get("data_set")))
     table = Table(
-        title=data_sets[0] if len(data_sets) == 1 else None, title_justify="left", title_style="bold"
+        title=styled(data_sets[0]) if len(data_sets) == 1 else None, title_justify="left", title_style="bold"
     )
     several = len(data_sets) > 1
     table.add_column("stream", overflow="fold", min_width=10, max_width=16 if several else 24)
@@ -64,17 +66,12 @@ def result_table(rows: Sequence[Row], baselines: Sequence[Row] = ()) -> Table:
     return table
 
 
-def _cells(row: Row, kind: str, best: float | None, *, columns: _Columns, several: bool) -> list[str]:
+def _cells(row: Row, kind: str, best: float | None, *, columns: _Columns, several: bool) -> list[Text]:
     auc = metric(row, "auc")
     interval = span(row.get("auc_low"), row.get("auc_high"))
-    value = f"[bold]{number(auc)}[/bold]" if auc is not None and auc == best else number(auc)
+    value = styled(number(auc), "bold" if auc is not None and auc == best else "")
     name = words(label(row))
     named = name if not kind or kind in name or kind == "baseline" else f"{name} ({kind})"
-    cells = [_plain(named), *([_plain(str(row.get("data_set") or ""))] if several else [])]
-    cells.append(f"{value} {interval}".rstrip())
-    return cells + [number(metric(row, key), digits) for key, _, digits in columns]
-
-
-def _plain(text: str) -> str:
-    """A name as it is: what stands in brackets is no mark-up."""
-    return text.replace("[", "\\[")
+    cells = [styled(named), *([styled(str(row.get("data_set") or ""))] if several else [])]
+    cells.append(value.append(f" {interval}") if interval else value)
+    return cells + [styled(number(metric(row, key), digits)) for key, _, digits in columns]

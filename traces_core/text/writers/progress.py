@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import rich
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from traces_core.printing import out, printable
 from traces_core.text.writers import pairs
 
 
@@ -19,10 +19,10 @@ def progress_bar(console: Console | None = None) -> Iterator[pairs.Progress | No
     Parameters
     ----------
     console
-        Where to draw. By default the console that all of rich shares: the bar of a run that is drawn
+        Where to draw. By default the one of `traces_core.printing`: the bar of a run that is drawn
         there already stays, and this one stands below it.
     """
-    console = console or rich.get_console()
+    console = console or out
     if not console.is_terminal:
         yield None
         return
@@ -30,8 +30,10 @@ def progress_bar(console: Console | None = None) -> Iterator[pairs.Progress | No
         MofNCompleteColumn(),
         BarColumn(bar_width=24),
         TimeElapsedColumn(),
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
     )
     with Progress(*columns, console=console, transient=True) as bars:
         bar = bars.add_task("waiting for the first reply", total=None)
-        yield lambda had, wanted, what: bars.update(bar, completed=had, total=wanted, description=what)
+        yield lambda had, wanted, what: bars.update(
+            bar, completed=had, total=wanted, description=printable(what)
+        )

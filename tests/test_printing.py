@@ -1,0 +1,108 @@
+"""Text of strangers is shown as it is: no mark-up, no control of the terminal, no link, no HTML."""
+
+from __future__ import annotations
+
+import io
+import re
+from pathlib import Path
+
+import dagster as dg
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from markdown_it import MarkdownIt
+from rich.table import Table
+
+from pipelines.reporting import bullets, table
+from pipelines.tracked_run import field_name
+from traces_core.printing import PlainConsole, markdown, printable, styled
+from traces_core.report.markdown import table as markdown_table
+
+HOSTILE = (
+    "gate [north]", "[/y]", "[bold red]x[/]", "pip install 'traces-vad[vllm]'", "a\x1b[2Jb", "\x9b31m",
+    "\r\x08", "txt.\u202e4pm", "cam\udcff", "\ud800", ":smile:", "<script>alert(1)</script>",
+    "![x](http://e.vil/a.png)", "[a](javascript:x)", "a|b", "`code`", "__b__ *i*", "# head", "$\\frac{$",
+    "&lt;", "a_b", "www.e.vil", "../x", "",
+)  # fmt: skip
+CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture
+def console() -> PlainConsole:
+    return PlainConsole(file=io.StringIO(), width=200, force_terminal=True, color_system=None)
+
+
+def printed(console: PlainConsole) -> str:
+    assert isinstance(console.file, io.StringIO)
+    return console.file.getvalue()
+
+
+@given(st.text(st.characters(exclude_categories=())))
+def test_what_is_printable_controls_nothing_and_stays_so(text: str) -> None:
+    shown = printable(text)
+    assert not CONTROLS.search(shown)
+    assert printable(shown) == shown
+    shown.encode()
+
+
+@pytest.mark.parametrize("text", ["кот 🐈‍⬛", "می‌خواهم", "Ünïcode – ok", "two\nlines"])
+def test_good_text_of_any_language_is_not_touched(text: str) -> None:
+    assert printable(text) == text
+
+
+@pytest.mark.parametrize("hostile", HOSTILE)
+def test_a_terminal_shows_text_as_it_is(console: PlainConsole, hostile: str) -> None:
+    rows = Table(hostile, "", title=hostile)
+    rows.add_row(hostile, styled(hostile, "bold"))
+    console.print(hostile, soft_wrap=True)
+    console.print(rows)
+    with console.status(hostile) as status:
+        status.update(styled(hostile))
+    told = re.sub(r"\x1b\[(?:\?25[lh]|[12]?[AK]|2K|1A)|\r", "", printed(console))  # the spinner's own
+    assert not CONTROLS.search(told)
+    assert told.count(printable(hostile)) >= 4
+
+
+@pytest.mark.parametrize("hostile", HOSTILE)
+def test_markdown_of_a_text_reads_as_the_text(hostile: str) -> None:
+    reader = MarkdownIt("gfm-like", {"html": True, "linkify": False})
+    [_, line, _] = reader.parse(f"x {markdown(hostile)} x")
+    assert {part.type for part in line.children or ()} <= {"text", "text_special"}
+    read = "".join(part.content for part in line.children or ())
+    assert " ".join(read.split()) == " ".join(f"x {printable(hostile)} x".split())
+
+
+@pytest.mark.parametrize("hostile", HOSTILE)
+def test_tables_and_lists_of_dagster_and_mlflow_keep_their_shape(hostile: str) -> None:
+    of_dagster = table([{"a": hostile, "b": 1}], ["a", "b"])
+    assert isinstance(of_dagster, dg.MarkdownMetadataValue)
+    of_mlflow = markdown_table([{"a": hostile}], [("a", lambda row: row["a"]), ("b", lambda row: "1")])
+    reader = MarkdownIt("gfm-like", {"html": True, "linkify": False})
+    for text in (str(of_dagster.value), of_mlflow):
+        assert reader.render(text).count("<td>") == 2
+        assert not re.search(r"<(?!/?(?:table|thead|tbody|tr|th|td)\b)", reader.render(text))
+    assert str(bullets([hostile]).value).count("\n") == 0
+
+
+@pytest.mark.parametrize("hostile", HOSTILE)
+def test_mlflow_takes_a_metric_of_any_class(hostile: str) -> None:
+    from mlflow.utils.validation import _validate_metric_name
+
+    _validate_metric_name(f"late/class/{field_name(hostile)}")
+
+
+def test_nothing_but_this_module_makes_a_console_or_reads_mark_up() -> None:
+    wrong = re.compile(r"\bConsole\(\)|get_console|rich\.markup|from_markup|rich\.print|\[bold[ \]]|\[/")
+    files = [
+        *ROOT.glob("traces_core/**/*.py"),
+        *ROOT.glob("pipelines/*.py"),
+        *ROOT.glob("experiments/**/*.py"),
+    ]
+    found = [
+        f"{path.name}: {line.strip()}"
+        for path in files
+        for line in path.read_text(encoding="utf-8").splitlines()
+        if "rich" in path.read_text(encoding="utf-8") and wrong.search(line)
+    ]
+    assert found == []

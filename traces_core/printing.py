@@ -1,0 +1,109 @@
+"""The one way to show text of strangers: names, captions, classes, contexts, errors.
+
+Terminals take it from `PlainConsole`, pages from `printable` (`report.page` also escapes HTML), Dagster and
+MLflow from `printable` and, where they read Markdown, `markdown`. How a path stands in a table is
+`traces_core.types.as_text`.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import unicodedata
+from collections.abc import Mapping
+from typing import Any
+
+from rich.console import Console, RenderableType
+from rich.status import Status
+from rich.text import Text
+
+from traces_core.redaction import redacted
+
+_KEPT = "\n\t\u200c\u200d"
+"""Joiners are part of words in Persian and Hindi, and of emoji."""
+_HIDDEN = {"Cc", "Cf", "Cs", "Zl", "Zp"}
+"""Controls, format marks (as those that turn the direction of writing), surrogates, other ends of lines."""
+_MARKUP = re.compile(r"[\\`*\[\]~$|]|(?<![^\W_])_|_(?![^\W_])")
+_LINK = re.compile(r"\b(https?|ftp|www)([:.])", re.IGNORECASE)
+
+
+def printable(text: str | os.PathLike[str], *, is_line: bool = False) -> str:
+    """Text in which everything can be seen: what controls a terminal is written as an escape.
+
+    Parameters
+    ----------
+    text
+        A path counts as a line. Bytes of a name that are no UTF-8 are shown as they are.
+    is_line
+        Whether an end of line is escaped, too.
+
+    Examples
+    --------
+    >>> printable("gate [north]\\x1b[31m\\u202e.mp4")
+    'gate [north]\\\\x1b[31m\\\\u202e.mp4'
+    >>> printable("cam\\udcff\\n.mp4", is_line=True)
+    'cam\\\\xff\\\\n.mp4'
+    """
+    is_line = is_line or not isinstance(text, str)
+    text = os.fspath(text)
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(_shown(one) if _is_hidden(one, is_line) else one for one in text)
+
+
+def _is_hidden(one: str, is_line: bool) -> bool:
+    return (is_line and one in "\n\t") or (one not in _KEPT and unicodedata.category(one) in _HIDDEN)
+
+
+def _shown(one: str) -> str:
+    is_byte = "\udc80" <= one <= "\udcff"  # as Python reads what is no UTF-8 in a name
+    return f"\\x{ord(one) - 0xDC00:02x}" if is_byte else one.encode("unicode_escape").decode()
+
+
+def markdown(text: str | os.PathLike[str]) -> str:
+    """Text that Markdown shows as it is, in one line: no mark, no link, no HTML, no cell of a table ends.
+
+    Examples
+    --------
+    >>> markdown("gate [north] <b>|car_park")
+    'gate \\\\[north\\\\] &lt;b&gt;\\\\|car_park'
+    """
+    line = " ".join(printable(text).split())
+    escaped = _MARKUP.sub(r"\\\g<0>", line.replace("&", "&amp;"))
+    escaped = escaped.replace("<", "&lt;").replace(">", "&gt;")
+    return _LINK.sub(lambda link: f"{link[1]}&#{ord(link[2])};", escaped)
+
+
+def visible(value: Any) -> Any:
+    """Plain values, as metadata holds them, with `printable` text; others as they are."""
+    if isinstance(value, str):
+        return printable(value)
+    if isinstance(value, Mapping):
+        return {visible(name): visible(one) for name, one in value.items()}
+    return [visible(one) for one in value] if isinstance(value, list | tuple) else value
+
+
+class PlainConsole(Console):
+    """A console for which text is text: no mark-up, no emoji codes, nothing that controls it, and no secret.
+
+    Style is a matter of `rich.text.Text`, which `styled` makes.
+    """
+
+    def __init__(self, **how: Any) -> None:
+        super().__init__(**how, markup=False, emoji=False, highlight=False)
+
+    def render_str(self, text: str, **how: Any) -> Text:
+        """What every text and every cell of a table becomes."""
+        return super().render_str(redacted(printable(text)), **how)
+
+    def status(self, status: RenderableType, **how: Any) -> Status:
+        """As rich's, without mark-up; what it is updated with is made by `styled`."""
+        return super().status(styled(status) if isinstance(status, str) else status, **how)
+
+
+def styled(text: str | os.PathLike[str], style: str = "") -> Text:
+    """Text with a style, of which nothing is mark-up."""
+    return Text(redacted(printable(text)), style=style)
+
+
+out, err = PlainConsole(), PlainConsole(stderr=True)
