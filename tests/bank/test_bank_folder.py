@@ -184,3 +184,23 @@ def test_a_loaded_bank_outlives_its_folder(tmp_path: Path) -> None:
     shutil.rmtree(tmp_path / "bank")
     row = int(np.flatnonzero((small_corpus()["side"] == "normal").to_numpy())[0])
     assert read.search(vectors[row : row + 1], 1, "normal").trace_ids.item() == corpus["trace_id"][row]
+
+
+@pytest.mark.parametrize("name", ["normal.faiss", "vectors.npy", "bank.json"])
+@pytest.mark.parametrize("error", [MemoryError, RecursionError, OverflowError])
+def test_a_count_in_a_file_that_asks_for_a_machine_is_a_damaged_bank(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, error: type[Exception]
+) -> None:
+    """As hostile files raise them: `std::bad_alloc` in FAISS, a header of NumPy, JSON without end."""
+    folder = large_bank()[0].save(tmp_path / "bank")
+    if name == "bank.json":
+        (folder / name).write_text("[" * 200_000)
+    else:
+        owner, reader = (faiss, "read_index") if name.endswith("faiss") else (np, "load")
+
+        def ask_for_a_machine(*_: object, **__: object) -> None:
+            raise error("Unable to allocate 3.2 EiB")
+
+        monkeypatch.setattr(owner, reader, ask_for_a_machine)
+    with pytest.raises(CorruptArtifactError):
+        Bank.load(folder)

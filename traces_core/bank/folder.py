@@ -84,6 +84,10 @@ def _written(
     return folder
 
 
+_POLARS = (pl.exceptions.PolarsError, pl.exceptions.PanicException)
+"""What polars raises. MemoryError and OverflowError are of counts in a file that ask for a machine."""
+
+
 def read_bank_folder(folder: Path) -> tuple[BankContents, dict[Side, SideIndex], dict[str, Any]]:
     """What a bank holds, the index of each large side, and what the bank says about itself.
 
@@ -108,7 +112,7 @@ def read_bank_folder(folder: Path) -> tuple[BankContents, dict[Side, SideIndex],
             side: SideIndex(_read_index(folder / f"{side}.faiss"), replaced)
             for side, replaced in about["replaced"].items()
         }
-    except (OSError, RuntimeError, ValueError, pl.exceptions.PolarsError) as error:
+    except (OSError, ArithmeticError, MemoryError, RuntimeError, ValueError, *_POLARS) as error:
         raise unreadable(folder, error) from error
     held = _belonging(folder, about, corpus, vectors)
     for side, index in indexes.items():
@@ -199,7 +203,7 @@ def _read_about(folder: Path) -> dict[str, Any]:
         complete &= {"space", "fingerprint"} <= set(about)
     except CorruptArtifactError:
         raise
-    except (OSError, ValueError, KeyError, TypeError, ValidationError) as error:
+    except (OSError, RecursionError, ValueError, KeyError, TypeError, ValidationError) as error:
         raise unreadable(path, error, f"not what a bank says about itself ({error})") from error
     if not complete:
         raise CorruptArtifactError(path, "does not name the files of a bank")
