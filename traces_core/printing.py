@@ -80,7 +80,7 @@ def visible(value: Any) -> Any:
         return printable(value)
     if isinstance(value, Mapping):
         return {visible(name): visible(one) for name, one in value.items()}
-    return [visible(one) for one in value] if isinstance(value, list | tuple) else value
+    return [visible(one) for one in value] if type(value) in (list, tuple) else value
 
 
 class PlainConsole(Console):

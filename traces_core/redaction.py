@@ -78,10 +78,8 @@ def redacted(value: _Anything) -> _Anything:
         return _without_secrets(value)  # type: ignore[return-value]
     if isinstance(value, Mapping):
         return {key: redacted(one) for key, one in value.items()}  # type: ignore[return-value]
-    if isinstance(value, list):
-        return [redacted(one) for one in value]  # type: ignore[return-value]
-    if isinstance(value, tuple):
-        return tuple(redacted(one) for one in value)  # type: ignore[return-value]
+    if isinstance(value, list | tuple) and type(value) in (list, tuple):  # Dagster's records are tuples, too
+        return type(value)(redacted(one) for one in value)
     return value
 
 

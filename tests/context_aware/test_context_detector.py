@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -27,6 +28,7 @@ from traces_core.steps import context_scores
 from traces_core.steps.scores import by_video
 from traces_core.store import Artifact, Store
 from traces_core.streams.table import streams_of
+from traces_core.video.isolation import in_process
 from traces_core.video.open_video import OpenVideo
 
 CONTEXT_STREAMS = streams_of("context_aware")
@@ -95,12 +97,13 @@ def test_a_file_is_opened_once(
     opened = []
     really = OpenVideo.opened.__func__  # type: ignore[attr-defined]
 
-    def counted(cls: type[OpenVideo], path: Path) -> OpenVideo:
+    def counted(cls: type[OpenVideo], path: Path, *given: Any) -> OpenVideo:
         opened.append(path)
-        return really(cls, path)
+        return really(cls, path, *given)
 
     monkeypatch.setattr(OpenVideo, "opened", classmethod(counted))
-    assert detector.score(fights["half"], "street").context_aware is not None
+    with in_process():
+        assert detector.score(fights["half"], "street").context_aware is not None
     assert opened == [fights["half"]]
 
 

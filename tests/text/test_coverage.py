@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from itertools import combinations
 
 import numpy as np
@@ -83,7 +84,8 @@ def test_the_table_begins_with_the_smallest_gap_and_keeps_its_columns() -> None:
     first = covered.classes.sort("gap")["class"][0]
     lines = coverage_markdown(covered).splitlines()
     assert lines[2].startswith(f"| {first} |")
-    assert {line.count("|") for line in lines} == {lines[0].count("|")}
+    cells = {len(re.findall(r"(?<!\\)\|", line)) for line in lines}
+    assert cells == {lines[0].count("|")}
 
 
 def test_vectors_of_another_corpus_are_refused() -> None:

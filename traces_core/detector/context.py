@@ -43,8 +43,8 @@ class ContextDetector:
         MissingArtifactError
             If the graph has not made its parts yet.
         """
-        names = ("context_gate", "trace_index", "context_aware_thresholds")
-        gate, index, thresholds = parts = tuple(project.store.current(name) for name in names)
+        names = ("context_aware_thresholds", "context_gate", "trace_index")
+        thresholds, gate, index = parts = tuple(project.store.current(name) for name in names)
         return cls(project, context_scorer(project, gate, index), ContextCalibration.load(thresholds), parts)
 
     @property
