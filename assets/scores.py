@@ -8,6 +8,7 @@ adapters ───────┘
 import dagster as dg
 
 from pipelines.asset import asset
+from pipelines.automation import GPU
 from pipelines.partitions import SHARDS
 from pipelines.reporting import peak_metadata, report
 from traces_core.project import Project
@@ -16,7 +17,8 @@ from traces_core.store import Artifact
 from traces_core.streams.table import FUSED
 
 
-@asset(kinds={"faiss"}, partitions_def=SHARDS)
+# One after the other: side by side, a look that overlapped the end of a run asked for its shard again.
+@asset(kinds={"faiss"}, partitions_def=SHARDS, pool=GPU)
 def anomaly_scores(
     project: Project,
     practice_footage: Artifact,

@@ -17,6 +17,7 @@ from small_graph import make_graph, street_fight, write_lossless  # noqa: E402
 
 from faults import stores, tables, videos  # noqa: E402
 from faults.outcomes import Tally, table  # noqa: E402
+from traces_core.settings import project_root  # noqa: E402
 
 VIDEOS, TABLES, NAMES = 1000, 700, 300
 SERVERS = (
@@ -39,6 +40,7 @@ def tallies(folder: Path) -> Iterator[Tally]:
         os.environ.pop(f"TRACES_{name}", None)
     os.environ["TRACES_CATALOG"] = str(ROOT / "catalog")
     os.chdir(home)
+    project_root.cache_clear()  # the folder of the small graph is taken for the checkout from here on
     films = [write_lossless(folder / f"{name}.mkv", street_fight(8)[:8]) for name in "abcd"]
     yield tables.names(folder, write_lossless(folder / "short.mkv", street_fight(32)[:1]), NAMES)
     yield stores.together(folder, home, films)

@@ -185,7 +185,8 @@ def names(folder: Path, film: Path, count: int) -> Tally:
     done = CliRunner().invoke(cli.app, ["score", "--out", str(folder / "scored"), "--", *map(str, paths)])
     if done.exception is not None and not isinstance(done.exception, SystemExit):
         tally.note("traceback", repr(done.exception))
-    scored = pl.read_parquet(folder / "scored" / "scores.parquet", glob=False)["video"].n_unique()
+    written = folder / "scored" / "scores.parquet"
+    scored = pl.read_parquet(written, glob=False)["video"].n_unique() if written.exists() else 0
     for _ in range(scored):
         tally.note("right")
     for _ in range(count - scored):
