@@ -5,6 +5,7 @@ A picture says by its brightness when it was filmed, so a lost, doubled or displ
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -124,13 +125,14 @@ class Watched:
     error: str | None = None
 
     def right(self, whole: Watched) -> int:
-        """How many pictures are those of the whole file, in order: the longest run of likenesses."""
-        at, right = 0, 0
+        """How many pictures are those of the whole file, in order: the longest rising row of likenesses."""
+        ends: list[int] = []  # the earliest end of a row of each length
         for shade in self.shades:
-            ahead = [one for one in range(at, len(whole.shades)) if abs(whole.shades[one] - shade) < LIKE / 2]
-            if ahead:
-                at, right = ahead[0] + 1, right + 1
-        return right
+            alike = [at for at, other in enumerate(whole.shades) if abs(other - shade) < LIKE / 2]
+            for at in reversed(alike):
+                place = bisect_left(ends, at)
+                ends[place : place + 1] = [at]
+        return len(ends)
 
 
 @isolated
