@@ -67,9 +67,8 @@ def score(
     from traces_core.detector.folder import ScoreFolder
 
     detector = _detector(context, context_aware)
-    writable_folder(out_dir)  # before anything is decoded
-    _say_what_scores_mean(detector, videos)
     folder = ScoreFolder(out_dir, detector)
+    _say_what_scores_mean(detector, videos)
     others, strangers = folder.others(videos)
     if others:
         by = f", {strangers} of them by another detector: score them again to compare" if strangers else ""

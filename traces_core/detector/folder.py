@@ -21,8 +21,9 @@ import polars as pl
 
 from traces_core.detector.detector import Detector
 from traces_core.detector.page import video_report
+from traces_core.detector.scored import SCORES
 from traces_core.detector.sinks import PageSink, TableSink
-from traces_core.disk import aside, locked, storage_error
+from traces_core.disk import aside, locked, storage_error, writable_folder
 from traces_core.errors import EvaluationError
 from traces_core.store import Artifact, Store
 from traces_core.store.code import code_of
@@ -32,10 +33,6 @@ from traces_core.streams.table import LATE
 from traces_core.types import as_text
 from traces_core.video import content_id
 
-SCORES = pl.Schema(
-    {"video": pl.String(), "time_s": pl.Float64(), "stream": pl.String(), "score": pl.Float32()}
-)
-"""One row a score, streams one after the other."""
 TABLES = {"scores.parquet": SCORES, "episodes.parquet": EPISODES}
 _PART = "scored_video"
 _JOINING_SHARE = 0.05
@@ -56,14 +53,16 @@ class ScoreFolder:
     ------
     EvaluationError
         A table in the folder is no such table: it is left as it is.
+    StorageError
+        The folder cannot be written.
     """
 
     def __init__(self, folder: Path, detector: Detector) -> None:
         self.folder, self._detector = folder, detector
-        folder.mkdir(parents=True, exist_ok=True)
+        writable_folder(folder)  # before anything is decoded
         self._store = Store(folder / ".videos")
         self._tables = {name: _read(folder / name, schema) for name, schema in TABLES.items()}
-        self._made_with, self._code = {"detector": digest(detector.identity)}, code_of(Detector)
+        self._made_with, self._code = digest(detector.identity), code_of(Detector)
         self._written_at, self._writing_s = 0.0, 0.0
         self._scored: set[str] = set()
 
@@ -74,11 +73,10 @@ class ScoreFolder:
 
     def _is_mine(self, video: str) -> bool:
         """Whether this detector scored a video that is in the tables."""
-        if self._store.pointer(_PART, _key(video)) is None:
+        if self._store.pointer(_PART, digest(video)) is None:
             return False
-        about = self._store.recipe_of_current(_PART, _key(video))
-        detector = {"detector": about["made_from"].get("detector")}
-        return (about["code"], detector) == (self._code, self._made_with)
+        about = self._store.recipe_of_current(_PART, digest(video))
+        return (about["code"], about["made_from"].get("detector")) == (self._code, self._made_with)
 
     def score(
         self,
@@ -110,8 +108,13 @@ class ScoreFolder:
         text = as_text(video)
         part = self._store.remember_path(
             _PART,
-            _key(text),
-            made_from={"video": content_id(video), "stream": stream, "context": context, **self._made_with},
+            digest(text),
+            made_from={
+                "video": content_id(video),
+                "stream": stream,
+                "context": context,
+                "detector": self._made_with,
+            },
             write=partial(self._write, video, context, progress, stream),
             code=self._code,
         )
@@ -162,10 +165,6 @@ class ScoreFolder:
         late = [[one.start_s, one.end_s] for one in scored.episodes[LATE]]
         about = {"broken": scored.broken, "notes": list(scored.notes)}
         return target, {"end_s": scored.end_s, "episodes": late, **about}
-
-
-def _key(video: str) -> str:
-    return digest(video)
 
 
 def _read(path: Path, schema: pl.Schema) -> pl.DataFrame:

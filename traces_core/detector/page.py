@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from traces_core.detector import own_footage
 from traces_core.detector.explanation import Explainer
 from traces_core.detector.scored import ScoredVideo
 from traces_core.report import VideoReport
 from traces_core.streams.table import STREAMS, fusions, in_order
-from traces_core.types import Interval, as_text
+from traces_core.types import Interval
 
 
 def video_report(
@@ -34,10 +32,9 @@ def video_report(
         "window encoder": project.windows.fingerprint,
         "streams": "causal: a score rests on frames up to its time",
     }
-    name = as_text(Path(scored.path.name))
     return VideoReport(
-        title=name,
-        video=name,
+        title=scored.path.name,
+        video=scored.path.name,
         context=scored.context or "any place",
         duration_s=scored.end_s,
         tracks={stream: scored.tracks[stream] for stream in order},

@@ -13,6 +13,11 @@ from traces_core.context_aware.scoring import ContextScores
 from traces_core.encoders.features import Features
 from traces_core.types import Episode, ScoreTrack, as_text
 
+SCORES = pl.Schema(
+    {"video": pl.String(), "time_s": pl.Float64(), "stream": pl.String(), "score": pl.Float32()}
+)
+"""One row a score, streams one after the other."""
+
 
 @dataclass(frozen=True)
 class ScoredVideo:
@@ -45,7 +50,7 @@ class ScoredVideo:
         return float(self.features.frame_times_s[-1])
 
     def table(self) -> pl.DataFrame:
-        """The scores as rows `video, time_s, stream, score`, streams one after the other."""
+        """The scores as rows of `SCORES`."""
         parts = [
             pl.DataFrame(
                 {
@@ -53,7 +58,8 @@ class ScoredVideo:
                     "time_s": track.times_s,
                     "stream": [stream] * len(track),
                     "score": np.asarray(track.values, np.float32),
-                }
+                },
+                schema=SCORES,
             )
             for stream, track in self.tracks.items()
         ]
