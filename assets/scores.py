@@ -8,7 +8,6 @@ adapters ───────┘
 import dagster as dg
 
 from pipelines.asset import asset
-from pipelines.automation import GPU
 from pipelines.partitions import SHARDS
 from pipelines.reporting import peak_metadata, report
 from traces_core.project import Project
@@ -17,8 +16,7 @@ from traces_core.store import Artifact
 from traces_core.streams.table import FUSED
 
 
-# One after the other: side by side, a look that overlapped the end of a run asked for its shard again.
-@asset(kinds={"faiss"}, partitions_def=SHARDS, pool=GPU)
+@asset(kinds={"faiss"}, partitions_def=SHARDS)
 def anomaly_scores(
     project: Project,
     practice_footage: Artifact,

@@ -15,7 +15,7 @@ from dagster._core.definitions.events import AssetKeyPartitionKey
 from pipelines.plan import look
 from pipelines.resources import ProjectResource
 from pipelines.sources import observe
-from pipelines.walk import is_walked
+from pipelines.walk import is_walked, parts_of, under_way
 from traces_core.disk import storage_error
 from traces_core.errors import TracesError, WriterUnavailableError
 
@@ -93,17 +93,26 @@ def _due_now(instance: dg.DagsterInstance, tick: datetime) -> Mapping[dg.AssetKe
         last = next(iter(_LATEST.values()), None)
         _LATEST.clear()
         if last is None or last.runs_changed != runs_changed or not last.at <= tick < last.at + LOOK_EVERY:
-            last = _Look({} if is_walked(instance) else _look(instance), tick, runs_changed)
+            since = newest[0].update_timestamp if newest else None
+            last = _Look({} if is_walked(instance) else _look(instance, since), tick, runs_changed)
         _LATEST[tick] = last
     return _LATEST[tick].due
 
 
-def _look(instance: dg.DagsterInstance) -> dict[dg.AssetKey, dict[str, str]]:
+def _look(instance: dg.DagsterInstance, since: datetime | None) -> dict[dg.AssetKey, dict[str, str]]:
+    """What can be made now, but for what a run was at work on at any time of this look.
+
+    Its artifact may have been read before the run kept it: the next tick looks again. `since` is when a run
+    last began or ended.
+    """
     project = ProjectResource().open()
+    at_work = under_way(instance)
     observe(project, instance)
     plan = look(project, instance)
+    at_work |= {run.run_id: run for run in instance.get_runs(dg.RunsFilter(updated_after=since))}
+    taken = frozenset(part for run in at_work for part in parts_of(instance, run))
     due: dict[dg.AssetKey, dict[str, str]] = {}
-    for part in (part for run in plan.runs() for part in run.parts):
+    for part in (part for run in plan.runs(besides=taken) for part in run.parts):
         if project.store.keys(part.asset.path[0]):
             due.setdefault(part.asset, {})[part.partition or ""] = plan.state(part)
     return due

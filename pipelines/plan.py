@@ -68,10 +68,15 @@ class Plan:
         above = sorted(self.due[one].state for one in self._above[part] & self.due.keys())
         return self.due[part].state or digest(above)
 
-    def runs(self) -> list[Run]:
-        """Runs that can begin: nothing above them is out of date but what the same run makes first."""
+    def runs(self, *, besides: Collection[Part] = ()) -> list[Run]:
+        """Runs that can begin: nothing above them is out of date but what the same run makes first.
+
+        Nor anything that other runs are at work on: `besides`.
+        """
         members: dict[tuple[object, str | None], list[Part]] = {}
         for part, one in self.due.items():
+            if not (self._above[part] | {part}).isdisjoint(besides):
+                continue
             together = members.setdefault((self.graph.get(part.asset).partitions_def, part.partition), [])
             above = self._above[part] & self.due.keys()
             if above <= set(together) and (above or one.reason is not None):

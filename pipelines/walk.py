@@ -137,10 +137,24 @@ def walk_as_job(context: dg.OpExecutionContext, selection: str) -> int:
     return walk(selection, instance=context.instance, tell=tell)
 
 
+def under_way(instance: dg.DagsterInstance) -> dict[str, dg.DagsterRun]:
+    """By id: the runs that have not ended."""
+    return {run.run_id: run for run in instance.get_runs(dg.RunsFilter(statuses=UNDER_WAY))}
+
+
+def parts_of(instance: dg.DagsterInstance, run_id: str) -> Iterator[Part]:
+    """What a run was begun to make."""
+    for event in instance.all_logs(run_id, of_type=dg.DagsterEventType.ASSET_MATERIALIZATION_PLANNED):
+        planned = event.get_dagster_event().asset_materialization_planned_data
+        several = planned.partitions_subset
+        for partition in several.get_partition_keys() if several is not None else [planned.partition]:
+            yield Part(planned.asset_key, partition)
+
+
 def is_walked(instance: dg.DagsterInstance) -> bool:
     """Whether somebody walks the graph just now: then nobody else needs to ask for a part of it."""
     end_the_dead(instance)
-    return any(map(_process_of, instance.get_runs(dg.RunsFilter(statuses=UNDER_WAY))))
+    return any(map(_process_of, under_way(instance).values()))
 
 
 def walker(run_id: str) -> str:
@@ -160,7 +174,7 @@ def _process_of(run: dg.DagsterRun) -> tuple[str, int] | None:
 
 def end_the_dead(instance: dg.DagsterInstance) -> None:
     """Mark runs of walks as failed whose process here is gone: a killed one cannot say so itself."""
-    for run in instance.get_runs(dg.RunsFilter(statuses=UNDER_WAY)):
+    for run in under_way(instance).values():
         machine, process = _process_of(run) or (None, 0)
         if machine == socket.gethostname() and not _lives(process):
             instance.report_run_failed(run, message="Its process is gone: somebody or something killed it.")

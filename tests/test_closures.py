@@ -117,7 +117,7 @@ def test_what_runs_an_encoder_waits_in_the_pool_of_those_that_do(ran: tuple[Reco
     encoding = {name for step in recorded.encoders if (name := step.partition(":")[2]) in nodes}
     assert {"trace_embeddings", "adapters"} <= encoding
     assert {name for name in encoding if nodes[name].pool != GPU} == set()
-    assert "anomaly_scores" not in encoding  # the labels' vectors are kept beside the fusion
+    assert "anomaly_scores" not in encoding  # shards are scored side by side, without an encoder
 
 
 def test_no_closure_is_the_whole_package(ran: tuple[Recorded, Project]) -> None:

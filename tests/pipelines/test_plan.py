@@ -16,11 +16,13 @@ from dagster._core.utils import make_new_run_id
 from pipelines.automation import LOOK_EVERY
 from pipelines.declared import Part
 from pipelines.definitions import defs
-from pipelines.plan import Run, look
+from pipelines.plan import Plan, Run, look
 from pipelines.resources import ProjectResource
 from pipelines.walk import PROCESS, GraphError, begin, walk, walker
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from conftest import Site
 
 GRAPH = defs.resolve_asset_graph()
@@ -183,6 +185,35 @@ def test_nothing_is_asked_for_while_the_graph_is_walked(synced: Site) -> None:
     assert _tick(synced)[0] == set()
     synced.instance.report_run_canceled(run)
     assert "trace_corpus [street]" in _tick(synced)[0]
+
+
+@pytest.mark.parametrize("begins", ["before the look", "during the look"])
+def test_what_a_run_made_during_a_look_is_not_asked_for_again(
+    synced: Site, begins: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The look has read the store before, and by the time the conditions are asked nobody is at work."""
+    _, cursor = _tick(synced)
+    _reword(synced)
+    run = Run((dg.AssetKey("trace_corpus"), dg.AssetKey("trace_embeddings")), "street")
+
+    def begun() -> Iterator[dg.DagsterEvent]:
+        made, events = begin(run, synced.instance)
+        synced.instance.add_run_tags(made.run_id, {PROCESS: ""})  # a run of the daemon, not of a walk
+        return events
+
+    events = begun() if begins == "before the look" else None
+
+    def slowly(*arguments: Any) -> Plan:
+        plan = look(*arguments)
+        assert set(run.parts) <= plan.due.keys()
+        list(events or begun())
+        return plan
+
+    with monkeypatch.context() as patched:
+        patched.setattr("pipelines.automation.look", slowly)
+        asked, cursor = _tick(synced, cursor)
+    assert asked == set()
+    assert _tick(synced, cursor, after_s=1)[0] == {"trace_index"}
 
 
 def test_of_two_runs_at_once_either_may_have_been_judged_last(synced: Site) -> None:
