@@ -25,6 +25,7 @@ from pipelines.origin import code_origin, remote_origin
 from pipelines.plan import Plan, Run, look
 from pipelines.resources import ProjectResource, TrackerResource
 from pipelines.sources import observe
+from traces_core.disk import lives
 from traces_core.printing import printable
 
 if TYPE_CHECKING:
@@ -176,18 +177,8 @@ def end_the_dead(instance: dg.DagsterInstance) -> None:
     """Mark runs of walks as failed whose process here is gone: a killed one cannot say so itself."""
     for run in under_way(instance).values():
         machine, process = _process_of(run) or (None, 0)
-        if machine == socket.gethostname() and not _lives(process):
+        if machine == socket.gethostname() and not lives(process):
             instance.report_run_failed(run, message="Its process is gone: somebody or something killed it.")
-
-
-def _lives(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:  # somebody else's
-        return True
-    return True
 
 
 def _one_run(run: Run, instance: dg.DagsterInstance) -> None:

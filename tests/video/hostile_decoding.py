@@ -5,8 +5,10 @@ from __future__ import annotations
 import builtins
 import os
 import signal
+import sys
 import time
 from collections.abc import Iterator
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 import numpy as np
@@ -52,6 +54,15 @@ def stumbles(path: Path, over: str) -> None:
 def refuses(path: Path) -> Iterator[int]:
     yield 1
     raise DamagedVideoError(path, "two bytes were swapped", at_s=1.5, frames=7)
+
+
+@isolated
+def babbles(path: Path, message: str) -> None:
+    """What a decoder says that a file took over."""
+    connection = Connection(int(sys.argv[1]))
+    connection.send_bytes(b"[0, []]")
+    connection.send_bytes(message.encode())
+    time.sleep(600)
 
 
 @isolated

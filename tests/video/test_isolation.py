@@ -85,6 +85,26 @@ def test_a_child_that_was_taken_over_sends_values_and_no_calls(message: str) -> 
 
 
 @pytest.mark.parametrize(
+    "message",
+    [
+        "",
+        "nothing",
+        "7",
+        '{"tuple": ["item"]}',
+        '{"tuple": ["error", 7]}',
+        '{"tuple": ["item", {"array": ["|u1", [1000000]]}]}',
+        '{"tuple": ["item", {"dataclass": ["traces_core.nowhere", "Gap", {"dict": []}]}]}',
+        '{"tuple": ["item", {"dataclass": ["traces_core.video.decode", "Gap", {"dict": []}]}]}',
+        "[" * 100_000,
+    ],
+)
+def test_an_answer_that_nobody_can_read_is_an_error_of_the_file(message: str) -> None:
+    with pytest.raises(VideoError, match=r"gate\.mp4: the decoder gave an answer"):
+        hostile.babbles(FILE, message)
+    assert hostile.who(FILE)
+
+
+@pytest.mark.parametrize(
     "value",
     [
         None,

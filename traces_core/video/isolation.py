@@ -38,6 +38,8 @@ DEADLINE_S = 60
 """Seconds without a single packet after which a child ends itself."""
 MEMORY_MIB = 3072
 """Address space of a child at most."""
+LONGEST = 1 << 28
+"""Bytes of a message at most, its arrays aside."""
 _INHERITED = ("HOME", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "PATH", "PYTHONPYCACHEPREFIX", "TMPDIR")
 _CONVERT = "Leave it out, or convert it: ffmpeg -i IN -c:v libx264 OUT.mp4"
 
@@ -124,7 +126,7 @@ class _Decoder:
         try:
             # A function goes by its name, which here stands for what `isolated` made of it.
             self._exchange.send(*packed((function.__module__, function.__qualname__, given, named)))
-            while (answer := self._exchange.receive())[0] != "end":
+            while (answer := self._answer(path))[0] != "end":
                 kind, item = answer
                 if kind == "error":
                     raise item
@@ -133,6 +135,20 @@ class _Decoder:
                 del answer, item  # a batch that the caller let go must not live on here
         except (EOFError, ConnectionError) as error:
             raise VideoError(path, self._cause(), do=_CONVERT) from error
+
+    def _answer(self, path: Any) -> tuple[str, Any]:
+        """What comes next: an item, an error or the end."""
+        try:
+            kind, item = self._exchange.receive()
+            if kind == "error" and not isinstance(item, Exception):
+                raise TypeError("an error that is none")
+            return kind, item
+        except (EOFError, ConnectionError):
+            raise
+        except Exception as error:  # whatever it takes to read what nobody should have sent
+            self._process.kill()
+            self._process.wait()
+            raise VideoError(path, "the decoder gave an answer that nobody can read", do=_CONVERT) from error
 
     def _cause(self) -> str:
         status = self._process.wait()
@@ -200,8 +216,8 @@ class Exchange:
 
     def receive(self) -> Any:
         """The next value, in memory of its own; EOFError where nobody is there any more."""
-        half, places = json.loads(self._connection.recv_bytes())
-        message = self._connection.recv_bytes()
+        half, places = json.loads(self._connection.recv_bytes(LONGEST))
+        message = self._connection.recv_bytes(LONGEST)
         if half != self._half:
             self._map(half)
         return unpacked(message, [self._copy(at, size) for at, size in places])
