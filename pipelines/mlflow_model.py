@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import traces_core
+from pipelines.mlflow_store import load_mlflow
 from pipelines.tracked_run import RunLog
 from traces_core.detector.saved import save_detector
 from traces_core.disk import temporary_folder
@@ -87,6 +88,7 @@ def pack(project: Project, folder: Path, parts: Sequence[Artifact] | None = None
     parts
         Its bank, fusion and thresholds; those that the graph made last, by default.
     """
+    load_mlflow()
     import mlflow.pyfunc
     import pandas as pd
 

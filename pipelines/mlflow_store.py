@@ -9,6 +9,7 @@ import contextlib
 import fcntl
 import os
 import sqlite3
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -29,6 +30,17 @@ up; what waits here is logged later (`spool`)."""
 
 _PATIENCE_S = 3.0
 """For another writer of a SQLite file. MLflow's own is 20 s a request, and cannot be set."""
+
+
+_LOADING = threading.Lock()
+
+
+def load_mlflow() -> None:
+    """Import MLflow, which takes seconds. One thread at a time, or each finds what the other only began."""
+    with _LOADING:
+        for name, value in BOUNDS.items():
+            os.environ.setdefault(name, value)
+        import mlflow.tracking  # noqa: F401
 
 
 def uri_from_environment() -> str | None:

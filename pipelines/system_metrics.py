@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
+from pipelines.mlflow_store import load_mlflow
 from pipelines.tracked_run import RunLog
 
 _EVERY_S = 10.0
@@ -64,7 +65,8 @@ class SystemMetrics:
 
 
 def _monitors() -> list[Any]:
-    """MLflow's own; importing them loads it, which takes seconds."""
+    """MLflow's own."""
+    load_mlflow()
     from mlflow.system_metrics.metrics.cpu_monitor import CPUMonitor
     from mlflow.system_metrics.metrics.disk_monitor import DiskMonitor
     from mlflow.system_metrics.metrics.gpu_monitor import GPUMonitor

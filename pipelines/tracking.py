@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import os
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -18,7 +17,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pipelines import links
-from pipelines.mlflow_store import BOUNDS, SqliteFile, public, sqlite_path, sqlite_uri, uri_from_environment
+from pipelines.mlflow_store import (
+    SqliteFile,
+    load_mlflow,
+    public,
+    sqlite_path,
+    sqlite_uri,
+    uri_from_environment,
+)
 from pipelines.spool import Draft, Spool, Waiting
 from pipelines.system_metrics import SystemMetrics
 from pipelines.tracked_run import TrackedRun, WaitingRun, flattened
@@ -103,9 +109,8 @@ class Tracker:
     @cached_property
     def client(self) -> MlflowClient:
         """The client of the store."""
-        for name, value in BOUNDS.items():
-            os.environ.setdefault(name, value)
-        from mlflow.tracking import MlflowClient  # four seconds: only for those who log
+        load_mlflow()
+        from mlflow.tracking import MlflowClient
 
         if self._file is None:
             return MlflowClient(tracking_uri=self.uri)
@@ -143,6 +148,7 @@ class Tracker:
         away = self.spool.away_since()
         if away is not None and away[0] < RETRY_S and not is_patient:
             raise AwayError(away[1])
+        load_mlflow()
         try:
             self.check()
             answer = question(self.client)

@@ -282,6 +282,27 @@ def _save_model(folder: Path) -> None:
     Model().save(str(folder / "MLmodel"))
 
 
+_BOTH_LOAD = """
+import sys, threading, time
+from pathlib import Path
+from pipelines.system_metrics import SystemMetrics
+from pipelines.tracking import Tracker
+metrics, tracker, failed = SystemMetrics(), Tracker(Path(sys.argv[1])), []
+threading.excepthook = lambda given: failed.append(given.exc_value)
+watcher = threading.Thread(target=metrics._sample)
+watcher.start()
+while "mlflow" not in sys.modules:
+    time.sleep(0.001)
+tracker.ask(lambda client: client.search_experiments())
+watcher.join()
+assert not failed, failed
+"""
+
+
+def test_a_step_may_log_while_its_watcher_loads_mlflow(tmp_path: Path) -> None:
+    subprocess.run([sys.executable, "-c", _BOTH_LOAD, str(tmp_path)], cwd=ROOT, check=True, timeout=120)
+
+
 def test_a_run_says_what_its_step_took_of_the_machine(
     tracker: Tracker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
