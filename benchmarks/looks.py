@@ -61,7 +61,7 @@ def _cpu_s(command: list[str], folder: Path, environment: dict[str, str]) -> flo
 def add_videos(folder: Path, count: int) -> None:
     """So many normal clips of a second more, among those of the calibration."""
     clips = [
-        plan_video("shop", pool="calibration", seed=world.FIRST_SEED + 10_000 + number, duration_s=1.0)
+        plan_video("shop", pool="held_out", seed=world.FIRST_SEED + 10_000 + number, duration_s=1.0)
         for number in range(count)
     ]
     world.write_corpus(folder / "footage" / "more", clips, workers=os.cpu_count() or 1)
