@@ -50,6 +50,7 @@ CLIP = _names("adapters context_gate trace_embeddings features video_scores") | 
 WINDOWS = _names("adapters context_gate predictor grids features")
 BANK = _names("trace_index caption_scores context_gate") | OF_BANK | OF_CONTEXT | DETECTOR
 EPISODES = _names("alarms context_aware_alarms") | DETECTOR
+JUDGED = _names("benchmark_metrics ped2_results")
 CAPTIONS = _names("caption_embeddings caption_scores")
 ALL_SCORERS = CAPTIONS | OF_BANK | OF_CONTEXT | DETECTOR
 
@@ -256,7 +257,7 @@ REACHED = (
         f"{CORE}/types.py",
         "    label: str | None = None\n",
         '    label: str | None = "unknown"\n',
-        EPISODES | PAGES,
+        EPISODES | PAGES | JUDGED,
     ),
     Edit(
         "how a table of annotations is read",
@@ -467,7 +468,7 @@ REACHED = (
         f"{CORE}/streams/episodes.py",
         "self._end_s = max(start_s, self._now_s)",
         "self._end_s = self._now_s",
-        EPISODES,
+        EPISODES | JUDGED,
     ),
     Edit(
         "whether a score on the threshold is above it",
@@ -690,7 +691,7 @@ BESIDE_SCORES = (
     Edit(
         "what a moment without a score counts as",
         f"{CORE}/metrics/frame.py",
-        "return np.where((position >= 0) | (times_s >= reach_s), held, -np.inf)",
+        "return np.where(known, held, -np.inf)",
         "return held",
         _names("benchmark_metrics ped2_results"),
     ),

@@ -100,10 +100,16 @@ def test_a_score_that_is_not_finite_is_refused_with_its_video_and_time():
         FrameScores.from_tracks(tracks, truth)
 
 
-def test_a_track_that_does_not_know_a_part_of_its_video_is_refused():
+def test_no_score_holds_where_nothing_is_known_up_to_the_next_one():
+    known = ScoreTrack(np.array([0.0, 5.0]), np.array([1.0, 2.0]), unknown=(Interval(2.0, 4.0),))
+    held = scores_at(known, np.array([0.0, 1.9, 2.0, 3.9, 4.5, 5.0, 9.0]))
+    assert held.tolist() == [1.0, 1.0, *[-np.inf] * 3, 2.0, 2.0]
+
+
+def test_frames_that_nobody_saw_are_counted_as_unscored():
     truth = small_truth()
     tracks = constant_tracks(truth, 0.0)
     video = truth.videos[0]
     tracks[video] = ScoreTrack(np.zeros(1), np.zeros(1), unknown=(Interval(0.5, 1.0),))
-    with pytest.raises(EvaluationError, match=r"nothing is known from 0\.5 s to 1\.0 s"):
-        FrameScores.from_tracks(tracks, truth)
+    frames = FrameScores.from_tracks(tracks, truth)
+    assert frames.unscored == (truth.frame_times(video) >= 0.5).sum() > 0

@@ -6,12 +6,13 @@ it means is in `traces_core.streams`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from traces_core.types import Array, Times
+from traces_core.video import Gap
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,15 @@ class Evidence:
             None if self.block_times_s is None else self.block_times_s[blocks],
             None if self.grids is None else self.grids[blocks],
         )
+
+    def parted(self, gaps_s: Times) -> Iterator[Evidence | Gap]:
+        """All of it as it came: what lies between stretches (G, 2) of nothing, and these in between."""
+        since_s = 0.0
+        for start_s, end_s in gaps_s.tolist():
+            yield self.between(since_s, end_s)
+            yield Gap(start_s, end_s)
+            since_s = end_s
+        yield self.between(since_s, np.inf) if since_s else self
 
 
 ENCODERS: Mapping[str, tuple[str, ...]] = {

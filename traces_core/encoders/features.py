@@ -70,12 +70,7 @@ class Features:
 
     def pieces(self) -> Iterator[Evidence | Gap]:
         """All of it as `see` gave it: evidence, and gaps in between."""
-        whole, since_s = self.evidence(), 0.0
-        for start_s, end_s in self.gaps_s.tolist():
-            yield whole.between(since_s, end_s)
-            yield Gap(start_s, end_s)
-            since_s = end_s
-        yield whole.between(since_s, np.inf) if since_s else whole
+        return self.evidence().parted(self.gaps_s)
 
     def evidence(
         self,

@@ -14,7 +14,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from traces_core.datasets import GroundTruth
-from traces_core.streams.episodes import PLAIN, EpisodeRules, decisive_thresholds, episode_runs, run_times
+from traces_core.streams.episodes import (
+    PLAIN,
+    EpisodeRules,
+    EpisodeTracker,
+    decisive_thresholds,
+    episode_runs,
+    run_times,
+)
 from traces_core.types import Interval, ScoreTrack, Times
 
 
@@ -103,13 +110,10 @@ def judge_alarms(
     by_class = dict.fromkeys(truth.classes, (0, 0))
     for video in truth.videos:
         track, events = tracks[video], truth.intervals[video]
-        scores = np.asarray(track.values, dtype=np.float64)
-        end_s = truth.durations_s[video]
-        runs = episode_runs(track.times_s, scores, threshold, rules, end_s=end_s)
-        starts_s, ends_s = run_times(track.times_s, runs, end_s)
+        starts_s, ends_s = _episodes(track, threshold, rules, truth.durations_s[video])
         touches = _overlaps(starts_s, ends_s, events, tolerance_s)  # (E, I)
         is_false = ~touches.any(axis=1)
-        episodes += len(runs)
+        episodes += len(starts_s)
         false_alarms += int(is_false.sum())
         false_s += float((ends_s - starts_s)[is_false].sum())
         for i, event in enumerate(events):
@@ -132,6 +136,19 @@ def judge_alarms(
         time_in_false_alarm=false_s / (3600.0 * truth.hours),
         detected_by_class=by_class,
     )
+
+
+def _episodes(track: ScoreTrack, threshold: float, rules: EpisodeRules, end_s: float) -> tuple[Times, Times]:
+    """Start and end of each episode in seconds, two arrays of shape (E,)."""
+    if not track.unknown:
+        runs = episode_runs(
+            track.times_s, np.asarray(track.values, np.float64), threshold, rules, end_s=end_s
+        )
+        return run_times(track.times_s, runs, end_s)
+    tracker = EpisodeTracker(threshold, rules)
+    events = [*tracker.push(track), *tracker.close(end_s)]
+    closed = [event.episode for event in events if event.kind == "closed"]
+    return np.array([one.start_s for one in closed]), np.array([one.end_s for one in closed])
 
 
 def alarms_at_recall(

@@ -27,13 +27,13 @@ class FrameScores:
     offsets: NDArray[np.int64]
     """Shape (V + 1,): the frames of video v are `offsets[v]:offsets[v + 1]`."""
     scores: Scores
-    """Shape (F,); minus infinity where the track had no score yet."""
+    """Shape (F,); minus infinity where the track has no score."""
     labels: Labels
     """Shape (F,): the frame is anomalous."""
     classes: Mapping[str, Labels]
     """Per named class, shape (F,): the frame is an anomaly of that class."""
     unscored: int = 0
-    """Frames before the first score of their track."""
+    """Frames before the first score of their track, or in a stretch of which it knows nothing."""
 
     @classmethod
     def from_tracks(cls, tracks: Mapping[str, ScoreTrack], truth: GroundTruth) -> FrameScores:
@@ -42,7 +42,7 @@ class FrameScores:
         Raises
         ------
         EvaluationError
-            If a video has no track, a track no video, or a track does not know a part of its video.
+            If a video has no track, or a track no video.
         NotFiniteError
             If a track holds NaN or infinity.
         """
@@ -54,13 +54,6 @@ class FrameScores:
                 f"videos that the ground truth does not know {unknown[:3]}. Score exactly the "
                 f"{len(truth.videos)} videos of the ground truth: leaving some out changes every number."
             )
-        for video, track in tracks.items():
-            if track.unknown:
-                gap = track.unknown[0]
-                raise EvaluationError(
-                    f"{video}: nothing is known from {gap.start_s} s to {gap.end_s} s, so that frames there "
-                    "have no score to be ranked by. Judge footage that was seen as a whole."
-                )
         parts = [scores_at(tracks[v], truth.frame_times(v), where=v) for v in truth.videos]
         scores = np.concatenate(parts) if parts else np.zeros(0)
         return replace(cls.blank(truth), scores=scores, unscored=int(np.isneginf(scores).sum()))
@@ -130,7 +123,8 @@ def scores_at(track: ScoreTrack, times_s: Times, *, where: str = "track") -> Sco
     float64 array of shape (F,)
         The last score holds to the end. Times before the first score get it too if it is at most one hop
         (the median step of the track) away: a sampler's first tick may come a fraction of a hop late.
-        Earlier ones get minus infinity: a detector without a score raises no alarm.
+        Earlier ones get minus infinity, and so do times in a stretch that is unknown, up to the next score: a
+        detector without a score raises no alarm.
 
     Raises
     ------
@@ -158,7 +152,10 @@ def scores_at(track: ScoreTrack, times_s: Times, *, where: str = "track") -> Sco
     hop_s = float(np.median(np.diff(track.times_s))) if len(values) > 1 else np.inf
     reach_s = float(track.times_s[0]) - hop_s * (1 + 1e-9)
     held = values[np.maximum(position, 0)]
-    return np.where((position >= 0) | (times_s >= reach_s), held, -np.inf)
+    known = (position >= 0) | (times_s >= reach_s)
+    for gap in track.unknown:  # none holds from there to the next score
+        known &= (times_s < gap.start_s) | (track.times_s[np.maximum(position, 0)] >= gap.start_s)
+    return np.where(known, held, -np.inf)
 
 
 def auc_anomalous(frames: FrameScores) -> float | None:

@@ -8,7 +8,7 @@ from what, is in `context_aware`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import partial
 from typing import Any
 
@@ -16,14 +16,15 @@ import numpy as np
 import polars as pl
 
 from traces_core.context_aware.calibration import ContextCalibration, ranked
-from traces_core.context_aware.scoring import ContextScorer, ContextScores
+from traces_core.context_aware.scoring import ContextScorer
 from traces_core.context_aware.views import Views
 from traces_core.detector.loading import context_scorer, is_predicting
 from traces_core.detector.pipeline import EpisodeStage
 from traces_core.detector.sinks import TableSink
+from traces_core.encoders.evidence import Evidence
 from traces_core.project import Project
 from traces_core.steps.calibration import episode_rules
-from traces_core.steps.grids import views_of
+from traces_core.steps.grids import seen_of
 from traces_core.steps.scores import SCORES, by_video, scores_table, tracks_of
 from traces_core.store import Artifact
 from traces_core.store.digest import file_digest
@@ -31,7 +32,8 @@ from traces_core.store.running import step
 from traces_core.streams.pvalues import NormalFootage
 from traces_core.streams.table import CONTEXT_AWARE
 from traces_core.streams.thresholds import Threshold, calibrate_threshold
-from traces_core.types import Array, ScoreTrack
+from traces_core.types import Array, Interval, ScoreTrack
+from traces_core.video import Gap
 
 
 @step
@@ -66,9 +68,7 @@ def context_aware_scores(
         nonlocal scorer
         scorer = scorer or context_scorer(project, context_gate, trace_index, which)
         context = contexts[video_id] if project.settings.scoring.by_context else None
-        return scores_table(
-            video_id, _scores_of(project, scorer, views_of(project, video_id), context).tracks
-        )
+        return scores_table(video_id, _tracks_of(project, scorer, video_id, context))
 
     parts = [
         project.store.remember(
@@ -97,9 +97,25 @@ def context_aware_scores(
     )
 
 
-def _scores_of(project: Project, scorer: ContextScorer, views: Views, context: str | None) -> ContextScores:
-    """Streams and surprise maps of one video, compared with the traces of its context (all, if unknown)."""
-    return scorer.start(context).push(Views.stack([views], project.machine.device), views.times_s)
+def _tracks_of(
+    project: Project, scorer: ContextScorer, video_id: str, context: str | None
+) -> dict[str, ScoreTrack]:
+    """The streams of one video, anew after gaps, compared with the traces of its context (None: all)."""
+    tracks: dict[str, list[ScoreTrack]] = {}
+    pieces = list(seen_of(project, video_id))
+    unknown = tuple(Interval(one.start_s, one.end_s) for one in pieces if isinstance(one, Gap))
+    for views in _views_of(project, pieces):
+        scores = scorer.start(context).push(Views.stack([views], project.machine.device), views.times_s)
+        for name, track in scores.tracks.items():
+            tracks.setdefault(name, []).append(track)
+    return {name: ScoreTrack.joined(some, unknown) for name, some in tracks.items()}
+
+
+def _views_of(project: Project, pieces: Iterable[Evidence | Gap]) -> list[Views]:
+    """The blocks of each piece that has some."""
+    readout = project.settings.training.fusion.readout_frames
+    views = [Views.of(one, readout_frames=readout) for one in pieces if isinstance(one, Evidence)]
+    return [one for one in views if len(one)]
 
 
 def surprise_at(
@@ -109,7 +125,11 @@ def surprise_at(
 
     It is computed again from what is kept; None where nothing was predicted by then.
     """
-    views, scorer = views_of(project, video_id), context_scorer(project, context_gate, trace_index)
+    seen = _views_of(project, seen_of(project, video_id))
+    before = [views for views in seen if views.times_s[0] <= at_s]
+    if not before:
+        return None
+    scorer, views = context_scorer(project, context_gate, trace_index), before[-1]
     return scorer.surprise(Views.stack([views], project.machine.device), views.times_s).map_at(at_s)
 
 

@@ -7,7 +7,7 @@ What is learned from it is in `context_aware`, what it says about a video in `co
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +28,7 @@ from traces_core.store import Artifact
 from traces_core.store.code import code_of, made_with
 from traces_core.store.running import step
 from traces_core.types import Array
-from traces_core.video import file_source
+from traces_core.video import Gap, file_source
 from traces_core.video.identity import check_identity
 
 GRIDS = pl.Schema(
@@ -155,6 +155,11 @@ def evidence_of(project: Project, video_id: str) -> Evidence:
         block_times_s=None if grids is None else grids.times_s,
         grids=None if grids is None else grids.grids,
     )
+
+
+def seen_of(project: Project, video_id: str) -> Iterator[Evidence | Gap]:
+    """`evidence_of` as it came, piece by piece, with the gaps in between."""
+    return evidence_of(project, video_id).parted(features_step.load_features(project, video_id).gaps_s)
 
 
 def views_of(project: Project, video_id: str) -> Views:

@@ -21,7 +21,7 @@ from traces_core.store.digest import file_digest
 from traces_core.store.running import step
 from traces_core.streams.scorer import BankScorer
 from traces_core.streams.table import STREAMS, streams_of
-from traces_core.types import ScoreTrack
+from traces_core.types import Interval, ScoreTrack
 
 SCORES = pl.Schema(
     {
@@ -32,7 +32,7 @@ SCORES = pl.Schema(
         "causal": pl.Boolean(),
     }
 )
-"""One row a score."""
+"""One row a score; a row without one: from there on nothing is known, until the next score of any stream."""
 
 
 @step
@@ -54,9 +54,8 @@ def anomaly_scores(
     def score(video_id: str) -> pl.DataFrame:
         nonlocal judge
         judge = judge or bank_scorer(project, trace_index, adapters, which)
-        return scores_table(
-            video_id, judge.score(load_features(project, video_id).evidence(), contexts[video_id])
-        )
+        seen = load_features(project, video_id).pieces()
+        return scores_table(video_id, judge.score(seen, contexts[video_id]))
 
     parts = [
         project.store.remember(
@@ -108,35 +107,48 @@ def fingerprints_of(scores: Iterable[Artifact], videos: Iterable[str]) -> dict[s
 
 def scores_table(video_id: str, tracks: Mapping[str, ScoreTrack]) -> pl.DataFrame:
     """The tracks of one video as rows of `SCORES`."""
-    return pl.concat(
-        [
-            pl.DataFrame(
-                {
-                    "video_id": [video_id] * len(track),
-                    "stream": [stream] * len(track),
-                    "time_s": track.times_s,
-                    "score": np.asarray(track.values, np.float32),
-                    "causal": [track.causal] * len(track),
-                },
-                schema=SCORES,
-            )
-            for stream, track in tracks.items()
-        ]
-    )
+    tables = []
+    for stream, track in tracks.items():
+        starts_s = [gap.start_s for gap in track.unknown]
+        times_s = {"time_s": [*track.times_s, *starts_s]}
+        scores = {"score": [*np.asarray(track.values, np.float32), *(None for _ in starts_s)]}
+        same = {"video_id": video_id, "stream": stream, "causal": track.causal}
+        rows = pl.DataFrame({**times_s, **scores}, schema={one: SCORES[one] for one in ("time_s", "score")})
+        rows = rows.with_columns(**{name: pl.lit(value) for name, value in same.items()})
+        tables.append(rows.select(list(SCORES)).sort("time_s", maintain_order=True))
+    return pl.concat([SCORES.to_frame(), *tables])
 
 
 def tracks_of(scores: pl.DataFrame) -> dict[str, dict[str, ScoreTrack]]:
     """Tracks by stream, then by video id, from rows of `SCORES`."""
     by_stream: dict[str, dict[str, ScoreTrack]] = {}
-    for (stream, video_id), rows in scores.group_by("stream", "video_id", maintain_order=True):
+    unknown = _unknown(scores)
+    for (stream, video_id), rows in scores.drop_nulls("score").group_by(
+        "stream", "video_id", maintain_order=True
+    ):
         track = ScoreTrack(
             rows["time_s"].to_numpy(),
             rows["score"].to_numpy(),
             stream=str(stream),
             causal=bool(rows["causal"][0]),
+            unknown=unknown.get(str(video_id), ()),
         )
         by_stream.setdefault(str(stream), {})[str(video_id)] = track
     return by_stream
+
+
+def _unknown(scores: pl.DataFrame) -> dict[str, tuple[Interval, ...]]:
+    """By video id: its stretches of which nothing is known."""
+    gaps: dict[str, tuple[Interval, ...]] = {}
+    silent = scores.filter(pl.col("score").is_null()).select("video_id", "time_s").unique().sort("time_s")
+    for video_id, start_s in silent.rows():
+        after = scores.filter(pl.col("video_id") == video_id, pl.col("time_s") > start_s).drop_nulls("score")
+        end_s = after["time_s"].min()
+        gaps[video_id] = (
+            *gaps.get(video_id, ()),
+            Interval(start_s, start_s if end_s is None else float(end_s)),  # type: ignore[arg-type]
+        )
+    return gaps
 
 
 def by_video(scores: pl.DataFrame) -> dict[str, dict[str, ScoreTrack]]:

@@ -5,7 +5,7 @@ What each stream makes of it is in its own file; formulas over neighbours are in
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from traces_core.bank.bank import Bank
@@ -15,7 +15,8 @@ from traces_core.fusion.windows import fuse_windows
 from traces_core.scoring import ScorerSettings, score_vectors
 from traces_core.streams.base import Push
 from traces_core.streams.table import STREAMS
-from traces_core.types import Array, ScoreTrack
+from traces_core.types import Array, Interval, ScoreTrack
+from traces_core.video import Gap
 
 
 @dataclass(frozen=True)
@@ -62,15 +63,24 @@ class BankScorer:
         """
         return {name: row.start(self, context) for name, row in STREAMS.items() if row.start is not None}
 
-    def score(self, evidence: Evidence, context: str | None = None) -> dict[str, ScoreTrack]:
-        """The tracks of one video, by stream: `start`, with all its evidence pushed at once.
+    def score(self, pieces: Iterable[Evidence | Gap], context: str | None = None) -> dict[str, ScoreTrack]:
+        """The tracks of one video, by stream: `start`, with all that was seen of it pushed, anew after gaps.
 
         Returns
         -------
         dict of str to ScoreTrack
             Each in the scorer's units; `difference` in [-2, 2], above 0 where the anomalous side is nearer.
         """
-        return pushed(self.start(context), evidence)
+        streams, unknown = self.start(context), list[Interval]()
+        tracks: dict[str, list[ScoreTrack]] = {}
+        for piece in pieces:
+            if isinstance(piece, Gap):
+                streams = self.start(context)
+                unknown.append(Interval(piece.start_s, piece.end_s))
+                continue
+            for name, track in pushed(streams, piece).items():
+                tracks.setdefault(name, []).append(track)
+        return {name: ScoreTrack.joined(some, tuple(unknown)) for name, some in tracks.items()}
 
 
 def pushed(streams: Mapping[str, Push], evidence: Evidence) -> dict[str, ScoreTrack]:
