@@ -146,8 +146,8 @@ def _write_stages(root: Path, profile: str | None) -> None:
         if stage.selection is None:
             continue
         wanted = declared(stage, profile)
-        further = [one for one in about["outs"] if not next(iter(one)).startswith(data)]
-        beside = dict.fromkeys([*about["deps"], *read.get(stage.name, ())])
+        further = [one for one in about.get("outs", ()) if not next(iter(one)).startswith(data)]
+        beside = dict.fromkeys([*about.get("deps", ()), *read.get(stage.name, ())])
         extra = [one for one in beside if one not in wanted["deps"] and not one.startswith(data)]
         about["params"], about["deps"] = _flowing(wanted["params"]), wanted["deps"] + extra
         about["outs"] = [{out: _flowing({"persist": True})} for out in wanted["outs"]] + further

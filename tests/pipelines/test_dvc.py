@@ -217,6 +217,14 @@ def test_footage_of_a_profile_becomes_a_dependency(project: Project, tmp_path: P
     assert tree["stages"]["code"]["params"] == [{"params.site.yaml": None}]
 
 
+def test_a_stage_that_only_selects_a_chapter_is_filled_in(project: Project, tmp_path: Path) -> None:
+    tree = yaml.safe_load((tmp_path / "dvc.yaml").read_text())
+    tree["stages"]["bank"] = {"cmd": tree["stages"]["bank"]["cmd"]}
+    (tmp_path / "dvc.yaml").write_text(yaml.safe_dump(tree, sort_keys=False))
+    write_stages(tmp_path, "")
+    assert stages(tmp_path)["bank"] == STAGES["bank"]
+
+
 @pytest.fixture(scope="module")
 def clone(tmp_path_factory: pytest.TempPathFactory) -> Clone:
     """The story: make, commit, try another k, go back, share, lose everything, fetch it, make it again."""
