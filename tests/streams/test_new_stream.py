@@ -141,3 +141,8 @@ def test_mlflow_has_its_metric(made: Made, tmp_path: Path, monkeypatch: pytest.M
 def test_a_stream_that_looks_ahead_must_say_so() -> None:
     with pytest.raises(ValueError, match="offline"):
         Stream("smooth", "", (), is_causal=False)
+
+
+def test_a_stream_of_its_own_that_reads_what_it_is_never_given_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"reads \['grids'\], which only the Context-Aware system"):
+        Stream(NAME, "", ("frames", "grids"), start)

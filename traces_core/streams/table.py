@@ -43,10 +43,16 @@ class Stream:
     """Whether pages show it."""
 
     def __post_init__(self) -> None:
-        """Refuse a stream that looks ahead without `offline` in its name."""
+        """Refuse a stream that looks ahead without `offline` in its name, or reads what it is never given."""
         if self.is_causal == ("offline" in self.name):
             raise ValueError(
                 f"stream {self.name!r}: is_causal is {self.is_causal}; the name must contain offline"
+            )
+        unseen = {"scene_frames", "grids"} & set(self.needs)
+        if self.start is not None and unseen:
+            raise ValueError(
+                f"stream {self.name!r} reads {sorted(unseen)}, which only the Context-Aware system is "
+                "given: it would never have a score. Read frames, tokens or labels."
             )
 
     def can_read(self, evidence: Evidence) -> bool:
