@@ -18,6 +18,12 @@ from traces_core.redaction import guard_output, redacted, without_secrets
 
 SECRET, KEY = "s3cret-horse", "sk-not-a-real-key-0123"
 SHOWN = [  # what a text says, what is shown of it
+    ("srt://cam:9000?passphrase=s3cret-horse", "srt://cam:9000?passphrase=***"),
+    ("http://cam/live?usr=me&pass=s3cret-horse", "http://cam/live?usr=me&pass=***"),
+    ("private_key: s3cret-horse", "private_key: ***"),
+    ("Set-Cookie: theme=dark; sid=s3cret-horse", "Set-Cookie: ***"),
+    ("401: github_pat_11ABC_s3cret", "401: ***"),
+    ("401: eyJhbGciOiJIUzI1NiJ9.eyJzdWIi.c2ln", "401: ***"),
     ("rtsp://admin:hunter2@10.0.0.7:554/live", "rtsp://***@10.0.0.7:554/live"),
     ("rtsp:/admin:hunter2@10.0.0.7/live", "rtsp:/***@10.0.0.7/live"),  # as pathlib writes it
     ("rtsp://admin:p@ss/w#rd@cam/x", "rtsp://***@cam/x"),  # nothing quoted

@@ -22,7 +22,7 @@ HIDDEN = "***"
 
 _Anything = TypeVar("_Anything")
 
-_NAMED = r"(?:api[_-]?key|access[_-]?key|token|passw(?:or)?d|passwd|pwd|secret|credentials?)"
+_NAMED = r"(?:(?:api|access|private)[_-]?key|token|passw(?:or)?d|passwd|passphrase|pwd|secret|credentials?)"
 _SECRET_VARIABLE = re.compile(
     r"(?:^|_)(?:API_?KEY|TOKEN|PASSWORD|PASSWD|SECRET|CREDENTIALS?)$|_(?:KEY|AUTH|PWD|PASS)$", re.IGNORECASE
 )
@@ -49,15 +49,16 @@ _FORMS = tuple(
         (r"(?<![\w/.*-])[^\s:/@'\"()<>\[\]]{1,99}:[^\s/@'\"<>]{1,256}@(?=[\w\[])", f"{HIDDEN}@"),
         # Parameters of an address, and settings written out: ?key=..., "password": "..."
         (
-            rf"([?&;](?:[\w.-]{{0,40}}(?:{_NAMED}|signature)|key|sig|auth)=)[^&\s\"'<>#]{{1,4096}}",
+            rf"([?&;](?:[\w.-]{{0,40}}(?:{_NAMED}|signature)|key|sig|auth|pass)=)[^&\s\"'<>#]{{1,4096}}",
             rf"\1{HIDDEN}",
         ),
         (rf"(?<!\w)((?:\w{{1,40}}[_-])?{_NAMED}{_SAYS})(?![\s*]){_VALUE}", rf"\1{HIDDEN}"),
         # Headers, and keys as the large hosts write them.
         (rf"(authorization{_SAYS}(?:[a-z]{{1,20}}\s{{1,9}})?+){_VALUE}", rf"\1{HIDDEN}"),
-        (rf"((?:set-)?cookie{_SAYS}){_VALUE}", rf"\1{HIDDEN}"),
+        (rf"((?:set-)?cookie{_SAYS})(?![\s*])[^\"'\r\n]{{4,4096}}", rf"\1{HIDDEN}"),
         (r"\b((?:bearer|basic)\s{1,9})(?=[a-z~+/]{0,200}[\d=._-])[a-z0-9._~+/=-]{8,4096}", rf"\1{HIDDEN}"),
-        (r"\b(?:sk|pk|hf|ghp|gho|glpat|xox[abp])[_-][a-z0-9_-]{8,200}", HIDDEN),
+        (r"\b(?:sk|pk|hf|ghp|gho|github_pat|glpat|xox[abp])[_-][a-z0-9_-]{8,200}", HIDDEN),
+        (r"\b(?:AIza[\w-]{30,60}|eyJ[\w-]{8,4096}\.[\w-]{4,4096}\.[\w-]{0,4096})", HIDDEN),
     )
 )
 

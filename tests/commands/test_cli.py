@@ -135,6 +135,14 @@ def test_a_thumbnail_before_the_film_is_not_scored_unless_asked_for(tmp_path: Pa
     assert "scored before" not in asked.stdout
 
 
+def test_a_folder_that_looks_like_an_address_is_a_folder(
+    fights: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert _run("score", fights["one"], "--out", "file:scores").exit_code == 0
+    assert "scored before" in _run("score", fights["one"], "--out", "file:scores").stdout
+
+
 def test_two_videos_of_one_name_get_a_page_each(fights: dict[str, Path], tmp_path: Path) -> None:
     twin = tmp_path / "elsewhere" / "one.mkv"
     twin.parent.mkdir()

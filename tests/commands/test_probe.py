@@ -14,7 +14,8 @@ from tiny_clips import HEIGHT, WIDTH, Clip
 from typer.testing import CliRunner
 
 from traces_core.commands import main as cli
-from traces_core.video import frame_at
+from traces_core.errors import StorageError
+from traces_core.video import frame_at, isolation
 
 
 def _run(*words: object) -> Result:
@@ -51,6 +52,25 @@ def test_sound_files_end_with_status_zero_and_are_described_in_words(clips: dict
     assert done.exit_code == 0
     for word in ("64 x 48", "h264", "stream 0 of 1", "40, at 0.000 to 1.560 s", "30000/1001"):
         assert word in done.stdout
+
+
+def test_a_file_that_ends_its_decoder_leaves_the_others_their_reports(
+    clips: dict[str, Clip], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(isolation, "MEMORY_MIB", 1)
+    monkeypatch.setattr(isolation, "_POOL", isolation._Pool())
+    done = _run(clips["cfr"].path, clips["turned"].path, "--json")
+    assert done.exit_code == 1
+    assert ["the decoder ended" in report["reason"] for report in json.loads(done.stdout)] == [True, True]
+
+
+def test_a_picture_that_cannot_be_written_is_said_before_anything_is_decoded(
+    clips: dict[str, Clip], tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("")
+    done = _run(clips["cfr"].path, "--picture", tmp_path / "file" / "first.png")
+    assert isinstance(done.exception, StorageError)
+    assert not done.stdout
 
 
 def test_a_damaged_file_says_how_many_pictures_are_lost_and_why(

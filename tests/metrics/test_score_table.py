@@ -223,6 +223,20 @@ def test_a_name_that_looks_like_a_pattern_is_the_name_of_one_file(tmp_path, name
     assert scores == {"a_x264": [0.9] * 10, "b_x264": [0.9] * 6}
 
 
+@pytest.mark.parametrize("name", ["file:s.csv", "~/s.csv"])
+def test_a_relative_path_that_looks_like_an_address_is_a_path(tmp_path, monkeypatch, name):
+    monkeypatch.chdir(tmp_path)
+    Path(name).parent.mkdir(exist_ok=True)
+    table(tmp_path, "a,0,9,0.9\nb,0,5,0.9\n").rename(name)
+    assert frames_of(Path(name))[0] == {"a_x264": [0.9] * 10, "b_x264": [0.9] * 6}
+
+
+def test_two_columns_of_one_name_are_refused(tmp_path):
+    twice = table(tmp_path, "a,0,9,0.9,0.1", head="video,first_frame,last_frame,score,score")
+    with pytest.raises(EvaluationError, match="two columns are called score"):
+        frames_of(twice)
+
+
 TIMES = {"start_s": [0.0, 5 / 30, 0.0], "end_s": [5 / 30, 10 / 30, 6 / 30]}
 """Seconds of three stretches, on the frames of `TRUTH`."""
 

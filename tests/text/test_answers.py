@@ -34,6 +34,16 @@ CASES = [
     ("a box", f"{THOUGHT} <answer>{SAID}</answer>"),
     ("a box of TeX", f"{THOUGHT} $\\boxed{{\\text{{{SAID}}}}}$"),
     ("GLM's box", f"<think>{THOUGHT}</think><|begin_of_box|>{SAID}<|end_of_box|>"),
+    ("LongCat", f"<longcat_think>{THOUGHT}</longcat_think>{SAID}"),
+    ("a name with a space", f"<think >{THOUGHT}</think\n>{SAID}"),
+    (
+        "OpenThinker",
+        f"<|begin_of_thought|>{THOUGHT}<|end_of_thought|><|begin_of_solution|>{SAID}<|end_of_solution|>",
+    ),
+    ("OpenThinker's thought", f"<|begin_of_thought|>{THOUGHT}<|end_of_thought|>{SAID}"),
+    ("LLaVA-CoT", f"<CAPTION>Men.</CAPTION><REASONING>{THOUGHT}</REASONING><CONCLUSION>{SAID}</CONCLUSION>"),
+    ("a role", f"<|im_start|>assistant\n{SAID}<|im_end|>"),
+    ("Llama's role", f"<|start_header_id|>assistant<|end_header_id|>\n\n{SAID}<|eot_id|>"),
     ("special tokens", f"<s>{SAID}</s><|im_end|>"),
     ("a thought after it", f"{SAID}\n<think>{THOUGHT}"),
 ]

@@ -50,6 +50,24 @@ def test_a_message_in_the_stream_mirrors_as_a_container_does(
     np.testing.assert_array_equal(frame_at(path, 0)[0], moved(upright))  # type: ignore[operator]
 
 
+@pytest.mark.parametrize(("stated", "converted"), [(8, 2), (10, 9), (14, 2)])
+def test_a_colour_matrix_that_cannot_be_converted_costs_no_picture(
+    clips: dict[str, Clip], tmp_path: Path, stated: int, converted: int
+) -> None:
+    shown = [
+        frame_at(
+            copied(
+                clips["cfr"].path,
+                tmp_path / f"{matrix}.mp4",
+                filtered=f"h264_metadata=matrix_coefficients={matrix}",
+            ),
+            0,
+        )[0]
+        for matrix in (stated, converted)
+    ]
+    np.testing.assert_array_equal(*shown)
+
+
 @pytest.mark.parametrize(
     ("aspect", "shown"),
     [("2/1", (2 * WIDTH, HEIGHT)), ("1/2", (WIDTH, 2 * HEIGHT)), ("9/1", (WIDTH, HEIGHT))],

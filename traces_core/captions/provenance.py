@@ -71,7 +71,7 @@ def read_provenance(path: Path | str) -> dict[str, Any]:
         If the file says nothing of the kind.
     """
     try:
-        recorded: dict[str, Any] = json.loads(pl.read_parquet_metadata(path)[KEY])
+        recorded: dict[str, Any] = json.loads(pl.read_parquet_metadata(Path(path).absolute())[KEY])
     except (OSError, KeyError, ValueError, pl.exceptions.PolarsError) as error:
         raise unreadable(path, error, f"it does not say what it was made from ({error!r})") from error
     return recorded

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from traces_core.commands.consoles import err, say
+from traces_core.disk import writable_folder
 
 if TYPE_CHECKING:
     from traces_core.video.examination import VideoReport
@@ -31,6 +32,8 @@ def probe(
 
     if picture is not None and len(files) != 1:
         raise typer.BadParameter("it shows one file; name one", param_hint="--picture")
+    if picture is not None:
+        writable_folder(picture.parent)  # before anything is decoded
     reports = []
     for file in files:
         report, first = examine(file, stream=stream)

@@ -21,6 +21,8 @@ COLUMNS = ("video", "start_s", "end_s", "label")
 MOST_ROWS = 100_000_000
 """Of a table: a file of some kilobytes may state any number."""
 _UNREADABLE = (OSError, ValueError, pa.ArrowException, pl.exceptions.PolarsError)
+_SECOND = "_duplicated_0"
+"""What polars adds to the name of a second column in a CSV."""
 _TICKS = {"ms": 10**3, "us": 10**6, "ns": 10**9}
 
 
@@ -71,11 +73,15 @@ def read_text_table(
         if path.suffix == ".parquet":
             return _read_parquet(path)
         # As text: a video may be called "007", and a wrong number must be reported with its row.
-        return pl.read_csv(path, infer_schema=False, glob=False)
+        # Absolute: to polars `file:a.csv` is /a.csv, and `~/` is the home folder.
+        table = pl.read_csv(path.absolute(), infer_schema=False, glob=False)
     except (*_UNREADABLE, pl.exceptions.PanicException) as error:
         raise error_class(
             f"{path}: cannot be read as a table ({error}). Check the path and the file."
         ) from error
+    if twice := [name for name in table.columns if f"{name}{_SECOND}" in table.columns]:
+        raise error_class(f"{path}: two columns are called {twice[0]}. Keep one of them.")
+    return table
 
 
 def _read_parquet(path: Path) -> pl.DataFrame:

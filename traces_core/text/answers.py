@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import re
 
-_THOUGHTS = r"(?:seed:)?(?:think(?:ing)?|thoughts?|reasoning|reflection|scratchpad)"
+_THOUGHTS = r"(?:[a-z]{1,20}[:_])?(?:think(?:ing)?|thoughts?|reason(?:ing)?|reflection|scratchpad)"
+"""Some models put their name before it: `<seed:think>`, `<longcat_think>`."""
 _PLAIN = re.compile(r"(?!analysis)[^<\[◁`~\\]*")
 """Text without any mark: most of it."""
 _THOUGHT = re.compile(
-    rf"<\|?(?P<close>/?){_THOUGHTS}\|?>|◁(?P<kimi>/?){_THOUGHTS}▷|(?-i:\[(?P<mistral>/?)THINK\])"
-    r"|<\|(?:START|(?P<cohere>END))_THINKING\|>|<unused(?:94|(?P<gemma>95))>",
+    rf"<\|(?:begin|start|(?P<end>end))_(?:of_)?{_THOUGHTS}\|>|<\|?(?P<close>/?){_THOUGHTS}\s*\|?>"
+    rf"|◁(?P<kimi>/?){_THOUGHTS}▷|(?-i:\[(?P<mistral>/?)THINK\])|<unused(?:94|(?P<gemma>95))>",
     re.I,
 )
 """Begin or, where one of its groups holds something, end of a thought."""
@@ -24,12 +25,19 @@ _CHANNEL = re.compile(
 _CHANNEL_END = re.compile(r"<channel\|>|<\|(?:end|return|start|call)\|>")
 _BARE_CHANNELS = re.compile(r"\Aanalysis(?=\S).*assistantfinal", re.S)
 """Harmony where the server left its special tokens out."""
+_ANSWER = r"(?:final_)?(?:answer|response|solution|conclusion)"
 _BOX = re.compile(
-    r"<answer>(.*?)(?:</answer>|\Z)|<\|begin_of_box\|>(.*?)(?:<\|end_of_box\|>|\Z)", re.I | re.S
+    rf"<{_ANSWER}>(.*?)(?:</{_ANSWER}>|\Z)"
+    r"|<\|begin_of_(?:box|solution)\|>(.*?)(?:<\|end_of_(?:box|solution)\|>|\Z)",
+    re.I | re.S,
 )
 _BOXED = re.compile(r"\\boxed\s*\{")
 _TEXT = re.compile(r"\\(?:text|mathrm|textbf)\s*\{([^{}]*)\}")
-_TOKEN = re.compile(r"<\|[^<>|\s]{1,40}\|>|</?s>|<(?:start|end)_of_turn>|<(?:bos|eos|pad)>|\[/?INST\]")
+_TOKEN = re.compile(
+    r"(?:<\|im_start\|>|<start_of_turn>)(?:assistant|model)\n"
+    r"|<\|start_header_id\|>assistant(?=<\|end_header_id\|>)"
+    r"|<\|[^<>|\s]{1,40}\|>|</?s>|<(?:start|end)_of_turn>|<(?:bos|eos|pad)>|\[/?INST\]"
+)
 _FENCE = re.compile(r"(?:```|~~~)(?:[\w+-]*[ \t]*(?:\n|\Z))?")
 
 

@@ -65,7 +65,6 @@ class VideoReport:
     """What is odd and costs no picture."""
 
 
-@isolated
 def examine(path: Path | str, *, stream: int | None = None) -> tuple[VideoReport, Pixels | None]:
     """Decode a whole file and say what was seen, with its first picture.
 
@@ -77,15 +76,20 @@ def examine(path: Path | str, *, stream: int | None = None) -> tuple[VideoReport
     Returns
     -------
     (VideoReport, uint8 array of shape (H, W, 3) or None)
-        The report of a file that cannot be read says why; it has no picture.
+        The report of a file that cannot be read, or that ends its decoder, says why; it has no picture.
     """
     try:
-        with OpenVideo.opened(path, stream, stills=True) as source:
-            if is_still(source.path, source.container):
-                source.damage.forgive("a still picture: it can be shown, not scored")
-            return _seen(source)
+        return _examined(path, stream)
     except VideoError as error:
         return VideoReport(str(path), readable=False, reason=error.problem), None
+
+
+@isolated
+def _examined(path: Path | str, stream: int | None) -> tuple[VideoReport, Pixels]:
+    with OpenVideo.opened(path, stream, stills=True) as source:
+        if is_still(source.path, source.container):
+            source.damage.forgive("a still picture: it can be shown, not scored")
+        return _seen(source)
 
 
 def _seen(source: OpenVideo) -> tuple[VideoReport, Pixels]:

@@ -16,6 +16,12 @@ Pixels = NDArray[np.uint8]
 
 UPRIGHT = ((1, 0), (0, 1))
 SQUARE = Fraction(1)
+_MATRICES = frozenset({0, 1, 2, 3, 4, 5, 6, 7, 9})
+"""Colour matrices (ITU-T H.273) that FFmpeg 7.1 and later convert; pictures with another are refused."""
+_NEAREST = {10: 9}
+"""BT.2020 of constant luminance is converted as BT.2020; others, such as YCgCo, as if nothing were stated:
+what FFmpeg did before 7.1."""
+_UNSPECIFIED = 2
 WIDEST = 4
 """A pixel stated to be more than so many times as wide as high, or as high as wide, is taken for square."""
 
@@ -70,6 +76,8 @@ def rgb(picture: av.VideoFrame, shape: tuple[int, ...] | None = None, aspect: Fr
     height, width = _square_size(picture, aspect)
     if shape is not None:
         height, width = shape[:2] if a else (shape[1], shape[0])
+    if picture.colorspace not in _MATRICES:
+        picture.colorspace = _NEAREST.get(picture.colorspace, _UNSPECIFIED)
     pixels: Pixels = picture.to_ndarray(format="rgb24", width=width, height=height, threads=1)
     if not a:
         pixels = pixels.swapaxes(0, 1)
