@@ -142,6 +142,19 @@ def test_a_file_cut_short_says_how_many_pictures_that_cost(
     assert report.frames < 100
 
 
+@pytest.mark.parametrize(("ending", "codec"), [("ivf", "libvpx"), ("mxf", "mpeg2video")])
+def test_a_container_that_states_how_long_it_is_says_what_a_cut_cost(
+    tmp_path: Path, ending: str, codec: str
+) -> None:
+    whole = encode(tmp_path / f"whole.{ending}", codec, 50, Fraction(25), noise=True)
+    assert seen(whole).lost == 0
+    content, cut = whole.read_bytes(), tmp_path / f"cut.{ending}"
+    cut.write_bytes(content[: len(content) * 6 // 10])
+    report = seen(cut)
+    assert report.frames + report.lost == pytest.approx(50, abs=3)
+    assert report.frames < 50
+
+
 def test_a_picture_that_fell_out_of_a_transport_stream_is_counted(
     clips: dict[str, Clip], tmp_path: Path
 ) -> None:
@@ -192,6 +205,14 @@ def test_the_length_of_joined_recordings_is_their_sum(tmp_path: Path) -> None:
     report = seen(tmp_path / "two.ts")
     assert (report.frames, report.lost) == (60, 0)
     assert report.duration_s == length_of(tmp_path / "two.ts") == pytest.approx(2.4)
+    assert any("another recording" in note for note in report.forgiven)
+
+
+def test_the_headers_of_a_joined_recording_are_no_damage(tmp_path: Path) -> None:
+    one = Path(__file__).with_name("three_grey_pictures.ogv")  # by ffmpeg: PyAV has no encoder of Theora
+    (tmp_path / "two.ogv").write_bytes(one.read_bytes() * 2)
+    report = seen(tmp_path / "two.ogv")
+    assert (report.frames, report.lost) == (6, 0)
     assert any("another recording" in note for note in report.forgiven)
 
 

@@ -22,14 +22,14 @@ from traces_core.video.wholeness import missing_bytes
 
 _LABELS_BY_DECODING = frozenset({"avi", "asf", "rm"})
 """Containers whose time stamps follow the order of decoding, at least for H.264."""
-_COUNTS_TO_ITS_END = ("flv", "asf")
+_COUNTS_TO_ITS_END = ("flv", "asf", "ivf", "mxf")
 """Containers whose structure `wholeness` does not know, but which state their length."""
 _INDEXED = "mov"
 """The container with an index of every picture."""
 _STATES_NO_LENGTH = frozenset({"mpegts", "mpeg"})
 """Containers for which FFmpeg guesses a length from the first and the last time stamp."""
 _NEVER_WRITTEN = 2**30
-"""What FFmpeg writes as the number of pictures of an AVI that goes to a pipe."""
+"""Pictures that no file has: FFmpeg states more of an AVI or IVF that goes to a pipe."""
 _WITHOUT_A_PICTURE = 0.6
 """Share of packets without a picture of their own that is no fault: interlaced fields come in two."""
 _TOLERANCE_S = 0.5
@@ -180,7 +180,7 @@ class OpenVideo:
             counts.append(self.stream.frames - reading.count)
         if (stated := self.stated_s) is not None:
             counts.append(round((stated - reading.end_s) * (self.rate or DEFAULT_RATE)))
-        return counts[0] if min(counts, default=0) > 0 else 0
+        return counts[0] if 0 < min(counts, default=0) and max(counts) < _NEVER_WRITTEN else 0
 
     def _unread(self, reading: Reading, absent: int) -> str | None:
         """Why pictures at the end cannot be read though no byte is missing; None where none need be there."""

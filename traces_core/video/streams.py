@@ -5,6 +5,7 @@ Opening is `opening`; the time of a picture belongs in `clock`, which pictures t
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -27,6 +28,8 @@ _MARKS_NOTHING = frozenset({"hevc", "mjpeg", "vp8", "vp9", "av1", "libdav1d"})
 """Decoders that make up what is missing without marking the picture: only their words tell."""
 _HARMLESS = ("SEI", "unable to decode APP", "Skipping")
 _ZEROS = bytes(64)
+_REPEATED_HEADER = re.compile(rb"[\x80-\x82]theora", re.DOTALL)
+"""The packets before the first picture of Theora, which refuses them anywhere else."""
 
 
 def note_missing_head(path: Path, container: av.container.InputContainer, damage: Damage) -> None:
@@ -58,6 +61,9 @@ def pictures(
         except av.error.EOFError:  # flushed already
             continue
         except av.error.FFmpegError as error:
+            if _REPEATED_HEADER.match(bytes(packet)):
+                damage.forgive("another recording joined on brings its headers")
+                continue
             damage.lose(f"a packet cannot be decoded ({reason(error)})", packet.pts, missing=1)
             continue
         patched = 0
