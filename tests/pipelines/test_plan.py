@@ -154,6 +154,19 @@ def test_what_failed_is_asked_for_again_when_something_changes(synced: Site) -> 
     assert _tick(synced, cursor)[0] == set()
 
 
+def test_what_failed_is_not_asked_for_again_although_it_was_looked_at_while_it_ran(synced: Site) -> None:
+    (synced.catalog / "street.yaml").write_text("normal: [one]\n")
+    asked, cursor = _tick(synced)
+    assert "trace_corpus [street]" in asked
+    run = Run((dg.AssetKey("trace_corpus"), dg.AssetKey("trace_embeddings")), "street")
+    made, events = begin(run, synced.instance)
+    synced.instance.add_run_tags(made.run_id, {PROCESS: ""})  # a run of the daemon, not of a walk
+    asked, cursor = _tick(synced, cursor)
+    assert asked == set()
+    assert "STEP_FAILURE" in {event.event_type_value for event in events}
+    assert _tick(synced, cursor)[0] == set()
+
+
 def test_a_red_gate_holds_back_what_is_below_it_until_its_part_changes(synced: Site) -> None:
     _, cursor = _tick(synced)
     file = synced.catalog / "street.yaml"
