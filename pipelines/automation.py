@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 import dagster as dg
 from dagster._core.definitions.events import AssetKeyPartitionKey
 
+from pipelines.partitions import is_split_by
 from pipelines.plan import look
 from pipelines.resources import ProjectResource
 from pipelines.sources import observe
@@ -110,9 +111,11 @@ def _look(
     """What can be made now, and what a run was at work on at any time of this look, which is not.
 
     Its artifact may have been read before the run kept it: the next tick looks again. `since` is when a run
-    last began or ended.
+    last began or ended. Nothing while contexts or shards are others than this process has loaded.
     """
     project = ProjectResource().open()
+    if not is_split_by(project.settings):
+        return {}, {}
     runs = under_way(instance)
     observe(project, instance)
     plan = look(project, instance)

@@ -167,6 +167,22 @@ def test_what_failed_is_not_asked_for_again_although_it_was_looked_at_while_it_r
     assert _tick(synced, cursor)[0] == set()
 
 
+def test_nothing_is_asked_for_while_the_partitions_are_not_those_of_the_settings(
+    synced: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A context was added: until the code location is reloaded, a run would look for a part nobody makes."""
+    params = yaml.safe_load((synced.project.machine.data.parent / "params.yaml").read_text())
+    (tmp_path / "edited").mkdir()
+    monkeypatch.setenv("TRACES_PARAMS", str(tmp_path / "edited"))
+    params["corpus"]["contexts"].append("road")
+    (tmp_path / "edited" / "params.yaml").write_text(yaml.safe_dump(params))
+    _reword(synced)
+    assert _tick(synced)[0] == set()
+    params["corpus"]["contexts"].remove("road")
+    (tmp_path / "edited" / "params.yaml").write_text(yaml.safe_dump(params))
+    assert "trace_corpus [street]" in _tick(synced)[0]
+
+
 def test_a_red_gate_holds_back_what_is_below_it_until_its_part_changes(synced: Site) -> None:
     _, cursor = _tick(synced)
     file = synced.catalog / "street.yaml"
