@@ -5,13 +5,14 @@ Dagster decides here when to LOOK; whether to COMPUTE, the recipe decides (`pipe
 
 import contextlib
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Set
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import dagster as dg
 from dagster._core.definitions.events import AssetKeyPartitionKey
 
+from pipelines.partitions import is_split_by
 from pipelines.plan import look
 from pipelines.resources import ProjectResource
 from pipelines.sources import observe
@@ -53,8 +54,10 @@ class OutOfDate(dg.AutomationCondition):
     def evaluate(self, context: dg.AutomationContext) -> dg.AutomationResult:
         """The parts of one asset to ask for."""
         view, key = context.asset_graph_view, context.key
-        due = _due_now(view.instance, context.evaluation_time).get(key, {})
-        asked = {part: one for part, one in json.loads(context.cursor or "{}").items() if part in due}
+        latest = _look_now(view.instance, context.evaluation_time)
+        due = latest.due.get(key, {})
+        kept = due.keys() | latest.at_work.get(key, set())  # what is being made may fail, and be due again
+        asked = {part: one for part, one in json.loads(context.cursor or "{}").items() if part in kept}
         now = context.evaluation_time.timestamp()
         recently = {part for part, (_, at) in asked.items() if now - at < ASK_AGAIN.total_seconds()}
         wanted = {part for part in due if part not in recently or asked[part][0] != due[part]}
@@ -76,6 +79,8 @@ class _Look:
 
     due: Mapping[dg.AssetKey, Mapping[str, str]]
     """By asset and partition (empty where it has none): the state it is in."""
+    at_work: Mapping[dg.AssetKey, Set[str]]
+    """By asset: the partitions that runs were at work on at any time of the look."""
     at: datetime
     runs_changed: object
     """When a run last began or ended."""
@@ -85,8 +90,8 @@ _LATEST: dict[datetime, _Look] = {}
 """By tick."""
 
 
-def _due_now(instance: dg.DagsterInstance, tick: datetime) -> Mapping[dg.AssetKey, Mapping[str, str]]:
-    """By asset and partition (empty where it has none): the state of what can be made now."""
+def _look_now(instance: dg.DagsterInstance, tick: datetime) -> _Look:
+    """What can be made now: the look of this tick, or a younger one than `LOOK_EVERY`."""
     if tick not in _LATEST:
         newest = instance.get_run_records(limit=1, order_by="update_timestamp")
         runs_changed = [(record.dagster_run.run_id, record.update_timestamp) for record in newest]
@@ -94,28 +99,36 @@ def _due_now(instance: dg.DagsterInstance, tick: datetime) -> Mapping[dg.AssetKe
         _LATEST.clear()
         if last is None or last.runs_changed != runs_changed or not last.at <= tick < last.at + LOOK_EVERY:
             since = newest[0].update_timestamp if newest else None
-            last = _Look({} if is_walked(instance) else _look(instance, since), tick, runs_changed)
+            due, at_work = ({}, {}) if is_walked(instance) else _look(instance, since)
+            last = _Look(due, at_work, tick, runs_changed)
         _LATEST[tick] = last
-    return _LATEST[tick].due
+    return _LATEST[tick]
 
 
-def _look(instance: dg.DagsterInstance, since: datetime | None) -> dict[dg.AssetKey, dict[str, str]]:
-    """What can be made now, but for what a run was at work on at any time of this look.
+def _look(
+    instance: dg.DagsterInstance, since: datetime | None
+) -> tuple[dict[dg.AssetKey, dict[str, str]], dict[dg.AssetKey, set[str]]]:
+    """What can be made now, and what a run was at work on at any time of this look, which is not.
 
     Its artifact may have been read before the run kept it: the next tick looks again. `since` is when a run
-    last began or ended.
+    last began or ended. Nothing while contexts or shards are others than this process has loaded.
     """
     project = ProjectResource().open()
-    at_work = under_way(instance)
+    if not is_split_by(project.settings):
+        return {}, {}
+    runs = under_way(instance)
     observe(project, instance)
     plan = look(project, instance)
-    at_work |= {run.run_id: run for run in instance.get_runs(dg.RunsFilter(updated_after=since))}
-    taken = frozenset(part for run in at_work for part in parts_of(instance, run))
+    runs |= {run.run_id: run for run in instance.get_runs(dg.RunsFilter(updated_after=since))}
+    taken = frozenset(part for run in runs for part in parts_of(instance, run))
     due: dict[dg.AssetKey, dict[str, str]] = {}
     for part in (part for run in plan.runs(besides=taken) for part in run.parts):
         if project.store.keys(part.asset.path[0]):
             due.setdefault(part.asset, {})[part.partition or ""] = plan.state(part)
-    return due
+    at_work: dict[dg.AssetKey, set[str]] = {}
+    for part in taken:
+        at_work.setdefault(part.asset, set()).add(part.partition or "")
+    return due, at_work
 
 
 WHEN_OUT_OF_DATE = (

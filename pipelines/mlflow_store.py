@@ -111,6 +111,29 @@ def sqlite_path(uri: str) -> Path | None:
     return Path(make_url(uri).database or "")
 
 
+def is_database(uri: str) -> bool:
+    """Whether an address is that of a database, which MLflow's client opens itself.
+
+    >>> is_database("postgresql+psycopg2://127.0.0.1/mlflow"), is_database("http://127.0.0.1:5000")
+    (True, False)
+    """
+    return urlsplit(uri).scheme.partition("+")[0] in ("sqlite", "postgresql", "mysql", "mssql")
+
+
+def check_database(uri: str) -> None:
+    """Find out in seconds whether a database server answers; MLflow itself would try for minutes.
+
+    Raises
+    ------
+    sqlalchemy.exc.OperationalError
+        If it does not, or refuses the password.
+    """
+    from sqlalchemy import NullPool, create_engine
+
+    wait = "timeout" if uri.startswith("mssql") else "connect_timeout"
+    create_engine(uri, poolclass=NullPool, connect_args={wait: 5}).connect().close()
+
+
 @dataclass(frozen=True)
 class SqliteFile:
     """The database of a tracking store without a server."""

@@ -14,3 +14,9 @@ _SETTINGS = Settings.load()
 CONTEXTS = dg.StaticPartitionsDefinition(sorted(_SETTINGS.corpus.contexts))
 SHARDS = dg.StaticPartitionsDefinition(shard_names(_SETTINGS.footage.shards))
 INBOX = dg.DynamicPartitionsDefinition(name="inbox")
+
+
+def is_split_by(settings: Settings) -> bool:
+    """Whether the partitions are those of these settings; after an edit, they are once they are reloaded."""
+    contexts, shards = sorted(settings.corpus.contexts), shard_names(settings.footage.shards)
+    return CONTEXTS.get_partition_keys() == contexts and SHARDS.get_partition_keys() == shards

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
 import sys
+import urllib.request
 from pathlib import Path
 
 from pipelines.links import HOST, dagster_port, mlflow_port
+from pipelines.origin import LOCATION
 from pipelines.resources import TrackerResource
+from traces_core.errors import SettingsError
+from traces_core.settings import Settings
 
 
 def main() -> int:
@@ -48,12 +53,15 @@ def main() -> int:
         print(f"MLflow   http://{HOST}:{mlflow_port()}   (ready in about 20 s)", flush=True)
     running = [subprocess.Popen(command, env=own) for command, own in commands]
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    split = _split()
     try:
         while all(process.poll() is None for process in running):
             try:
-                running[0].wait(timeout=1)
+                running[0].wait(timeout=5)
             except subprocess.TimeoutExpired:
-                continue
+                now = _split()
+                if now not in (None, split) and _reload():
+                    split = now
         return 1
     except (KeyboardInterrupt, SystemExit):
         return 0
@@ -62,6 +70,31 @@ def main() -> int:
             process.send_signal(signal.SIGINT)
         for process in running:
             process.wait(timeout=30)
+
+
+def _split() -> object:
+    """How the settings split the graph; None while nobody can read them."""
+    try:
+        settings = Settings.load()
+    except SettingsError:
+        return None
+    return sorted(settings.corpus.contexts), settings.footage.shards
+
+
+def _reload() -> bool:
+    """Have Dagster load the graph again: partitions are read once. Whether it answered."""
+    mutation = (
+        "mutation ($name: String!) { reloadRepositoryLocation(repositoryLocationName: $name) { __typename } }"
+    )
+    request = urllib.request.Request(
+        f"http://{HOST}:{dagster_port()}/graphql",
+        json.dumps({"query": mutation, "variables": {"name": LOCATION}}).encode(),
+        {"Content-Type": "application/json"},
+    )
+    try:
+        return bool(urllib.request.urlopen(request, timeout=60).read())
+    except OSError:  # it is starting
+        return False
 
 
 if __name__ == "__main__":

@@ -19,6 +19,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from pipelines import links
 from pipelines.mlflow_store import (
     SqliteFile,
+    check_database,
+    is_database,
     load_mlflow,
     public,
     sqlite_path,
@@ -123,7 +125,12 @@ class Tracker:
         """Ask in seconds whether the store answers; its error where it does not."""
         if self._file is not None:
             self._file.check()
-            return
+        elif self.place.startswith("http"):
+            self._check_server()
+        elif is_database(self.uri):
+            check_database(self.uri)
+
+    def _check_server(self) -> None:
         from mlflow.utils.credentials import get_default_host_creds
         from mlflow.utils.rest_utils import http_request
 
@@ -332,7 +339,7 @@ class Tracker:
     def experiment(self, name: str) -> str:
         """The id of an experiment, made or brought back where it is needed.
 
-        Artifacts of a SQLite store lie beside its file; those of a server where the server wants them.
+        Artifacts of a database lie in `artifacts`; those of a server where the server wants them.
         """
         client = self.client
         with contextlib.nullcontext() if self._file is None else self._file.alone():
@@ -341,7 +348,7 @@ class Tracker:
     def _experiment(self, client: MlflowClient, name: str) -> str:
         existing = client.get_experiment_by_name(name)
         if existing is None:
-            beside = self.database and self.artifacts.as_uri()
+            beside = self.artifacts.as_uri() if is_database(self.uri) else None
             kind = {"mlflow.experimentKind": "custom_model_development"}  # else the UI shows it as a chat's
             return str(client.create_experiment(name, artifact_location=beside, tags=kind))
         if existing.lifecycle_stage == "deleted":
@@ -368,7 +375,9 @@ def _may_pass(error: Exception) -> bool:
     import sqlite3
 
     from mlflow.exceptions import MlflowException
+    from sqlalchemy.exc import OperationalError
 
     if isinstance(error, MlflowException):
         return error.error_code in _AWAY
-    return isinstance(error, OSError | sqlite3.OperationalError) and not isinstance(error, FileNotFoundError)
+    passing = OSError | sqlite3.OperationalError | OperationalError
+    return isinstance(error, passing) and not isinstance(error, FileNotFoundError)

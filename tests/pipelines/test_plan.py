@@ -154,6 +154,35 @@ def test_what_failed_is_asked_for_again_when_something_changes(synced: Site) -> 
     assert _tick(synced, cursor)[0] == set()
 
 
+def test_what_failed_is_not_asked_for_again_although_it_was_looked_at_while_it_ran(synced: Site) -> None:
+    (synced.catalog / "street.yaml").write_text("normal: [one]\n")
+    asked, cursor = _tick(synced)
+    assert "trace_corpus [street]" in asked
+    run = Run((dg.AssetKey("trace_corpus"), dg.AssetKey("trace_embeddings")), "street")
+    made, events = begin(run, synced.instance)
+    synced.instance.add_run_tags(made.run_id, {PROCESS: ""})  # a run of the daemon, not of a walk
+    asked, cursor = _tick(synced, cursor)
+    assert asked == set()
+    assert "STEP_FAILURE" in {event.event_type_value for event in events}
+    assert _tick(synced, cursor)[0] == set()
+
+
+def test_nothing_is_asked_for_while_the_partitions_are_not_those_of_the_settings(
+    synced: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A context was added: until the code location is reloaded, a run would look for a part nobody makes."""
+    params = yaml.safe_load((synced.project.machine.data.parent / "params.yaml").read_text())
+    (tmp_path / "edited").mkdir()
+    monkeypatch.setenv("TRACES_PARAMS", str(tmp_path / "edited"))
+    params["corpus"]["contexts"].append("road")
+    (tmp_path / "edited" / "params.yaml").write_text(yaml.safe_dump(params))
+    _reword(synced)
+    assert _tick(synced)[0] == set()
+    params["corpus"]["contexts"].remove("road")
+    (tmp_path / "edited" / "params.yaml").write_text(yaml.safe_dump(params))
+    assert "trace_corpus [street]" in _tick(synced)[0]
+
+
 def test_a_red_gate_holds_back_what_is_below_it_until_its_part_changes(synced: Site) -> None:
     _, cursor = _tick(synced)
     file = synced.catalog / "street.yaml"

@@ -20,6 +20,7 @@ import polars as pl
 import pytest
 from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
+from sqlalchemy.exc import OperationalError
 
 from pipelines import tracking
 from pipelines.mlflow_links import WAITS, mlflow_run
@@ -166,6 +167,27 @@ def test_a_server_that_never_answers_costs_seconds_once(
     assert time.monotonic() - began < 12
     assert len(caplog.records) == 1
     assert len(Tracker(tmp_path).spool.waiting()) == 10
+
+
+def test_a_store_that_is_no_web_server_gets_its_runs_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """MLflow's client opens folders and databases itself: they have no page to ask."""
+    monkeypatch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")
+    monkeypatch.setenv(URI, f"file://{tmp_path / 'mlruns'}")
+    assert isinstance(_log(Tracker(tmp_path)), TrackedRun)
+
+
+def test_a_database_server_that_is_away_is_asked_for_its_runs_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def refuse(uri: str) -> None:
+        raise OperationalError("connect", None, ConnectionRefusedError("refused"))
+
+    monkeypatch.setattr(tracking, "check_database", refuse)
+    monkeypatch.setenv(URI, f"postgresql://me:{SECRET}@127.0.0.1:1/mlflow")
+    assert isinstance(_log(Tracker(tmp_path)), WaitingRun)
+    assert SECRET not in caplog.text
 
 
 @contextmanager
