@@ -180,7 +180,7 @@ class OpenVideo:
             counts.append(self.stream.frames - reading.count)
         if (stated := self.stated_s) is not None:
             counts.append(round((stated - reading.end_s) * (self.rate or DEFAULT_RATE)))
-        return counts[0] if 0 < min(counts, default=0) and max(counts) < _NEVER_WRITTEN else 0
+        return counts[0] if min(counts, default=0) > 0 and max(counts) < _NEVER_WRITTEN else 0
 
     def _unread(self, reading: Reading, absent: int) -> str | None:
         """Why pictures at the end cannot be read though no byte is missing; None where none need be there."""
