@@ -14,7 +14,7 @@ from pipelines.links import HOST, dagster_port, mlflow_port
 from pipelines.origin import LOCATION
 from pipelines.resources import TrackerResource
 from traces_core.errors import SettingsError
-from traces_core.settings import Settings
+from traces_core.settings import Settings, project_root
 
 
 def main() -> int:
@@ -22,34 +22,23 @@ def main() -> int:
 
     MLflow is not started where its runs go to a server that somebody else runs.
     """
+    os.environ.setdefault("DAGSTER_HOME", str(project_root() / ".dagster"))  # where `make` has it, too
     scripts = Path(sys.executable).parent
     tracker = TrackerResource().open()
-    store = {"MLFLOW_BACKEND_STORE_URI": tracker.uri}  # not on the command line, where everybody sees it
-    quiet = {
-        **os.environ,
-        **store,
-        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
-    }  # 2 processes instead of 15
     dagster = [str(scripts / "dg"), "dev", "--host", HOST, "--port", dagster_port()]
-    commands = [(dagster, quiet)]
+    commands = [(dagster, dict(os.environ))]
     print(f"Dagster  http://{HOST}:{dagster_port()}   (ready in about 20 s)")
     if tracker.place.startswith("http"):
         print(f"MLflow   {tracker.place}   (runs already, by MLFLOW_TRACKING_URI)", flush=True)
     else:
-        server = [
-            str(scripts / "mlflow"),
-            "server",
-            "--host",
-            HOST,
-            "--port",
-            mlflow_port(),
-            "--workers",
-            "1",
-        ]
         _ = tracker.client  # makes the tables, and brings along what was moved
-        store = {"MLFLOW_BACKEND_STORE_URI": tracker.uri}  # on the command line everybody would see it
-        command = [*server, "--artifacts-destination", str(tracker.artifacts)]
-        commands.append((command, {**quiet, **store}))
+        where = ["--host", HOST, "--port", mlflow_port(), "--artifacts-destination", str(tracker.artifacts)]
+        own = {
+            **os.environ,
+            "MLFLOW_BACKEND_STORE_URI": tracker.uri,  # on the command line everybody would see it
+            "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",  # 2 processes instead of 15
+        }
+        commands.append(([str(scripts / "mlflow"), "server", *where, "--workers", "1"], own))
         print(f"MLflow   http://{HOST}:{mlflow_port()}   (ready in about 20 s)", flush=True)
     running = [subprocess.Popen(command, env=own) for command, own in commands]
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
