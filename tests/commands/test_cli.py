@@ -136,9 +136,10 @@ def test_a_thumbnail_before_the_film_is_not_scored_unless_asked_for(tmp_path: Pa
 
 
 def test_a_folder_that_looks_like_an_address_is_a_folder(
-    fights: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    fights: dict[str, Path], at_home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.chdir(tmp_path)
+    (at_home / "anywhere").mkdir()
+    monkeypatch.chdir(at_home / "anywhere")
     assert _run("score", fights["one"], "--out", "file:scores").exit_code == 0
     assert "scored before" in _run("score", fights["one"], "--out", "file:scores").stdout
 
