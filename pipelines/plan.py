@@ -21,6 +21,7 @@ from pipelines.declared import DECLARED, Part
 from pipelines.graph import served
 from pipelines.history import History
 from traces_core.project import Project
+from traces_core.store.code import keep_what_was_found
 from traces_core.store.digest import digest
 from traces_core.store.dry_run import DryRun, Due
 
@@ -145,6 +146,7 @@ def look(
             due[part] = one
     for artifact in dry_run.confirmed:
         project.store.confirm(artifact)
+    keep_what_was_found()
     return Plan(graph, due, frozenset(unrecorded))
 
 

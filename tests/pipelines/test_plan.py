@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import sys
 import time
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,6 +20,9 @@ from pipelines.definitions import defs
 from pipelines.plan import Plan, Run, look
 from pipelines.resources import ProjectResource
 from pipelines.walk import PROCESS, GraphError, begin, walk, walker
+from traces_core.store import kept
+from traces_core.store.code import PACKAGES
+from traces_core.store.kept import known
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -243,6 +247,16 @@ def test_what_a_run_made_during_a_look_is_not_asked_for_again(
         asked, cursor = _tick(synced, cursor)
     assert asked == set()
     assert _tick(synced, cursor, after_s=1)[0] == {"trace_index"}
+
+
+@pytest.mark.skipif(sys.dont_write_bytecode, reason="nothing is kept beside bytecode that is not written")
+def test_what_a_look_finds_out_about_the_code_spares_the_next_process(
+    synced: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    on_disk: set[str] = set()
+    monkeypatch.setattr(kept, "_on_disk", on_disk)
+    look(synced.project, synced.instance)
+    assert on_disk == known(PACKAGES).keys()
 
 
 def test_of_two_runs_at_once_either_may_have_been_judged_last(synced: Site) -> None:
