@@ -31,6 +31,7 @@ from pipelines.spool import Draft, Spool, Waiting
 from pipelines.system_metrics import SystemMetrics
 from pipelines.tracked_run import TrackedRun, WaitingRun, flattened
 from traces_core.errors import TracesError
+from traces_core.printing import printable
 from traces_core.redaction import redacted
 from traces_core.store.digest import digest
 
@@ -162,7 +163,8 @@ class Tracker:
         except Exception as error:
             if not (isinstance(error, AwayError) or _may_pass(error)):
                 raise
-            why = redacted(str(error).splitlines()[0])
+            words = str(error).splitlines() or [type(error).__name__]
+            why = printable(redacted(words[0]), is_line=True)
             if self.spool.begin_outage(why):
                 _log.warning(
                     "MLflow (%s) is away: %s. Runs wait on disk and are logged later.", self.place, why
@@ -269,7 +271,7 @@ class Tracker:
                 except AwayError:
                     raise
                 except Exception as error:
-                    waiting.why = redacted(str(error))
+                    waiting.why = printable(redacted(str(error)))
                     waiting.write(folder)
                     if waiting.key == key:
                         raise

@@ -26,7 +26,7 @@ from pipelines import tracking
 from pipelines.mlflow_links import WAITS, mlflow_run
 from pipelines.mlflow_store import PASSWORD, URI
 from pipelines.tracked_run import RunLog, TrackedRun
-from pipelines.tracking import BENCHMARKS, LoggedRun, Tracker, WaitingRun
+from pipelines.tracking import BENCHMARKS, AwayError, LoggedRun, Tracker, WaitingRun
 
 SECRET = "s3cret-horse"
 
@@ -267,3 +267,19 @@ def test_a_graph_goes_on_without_its_server_and_no_file_or_log_has_the_password(
 
 def _metadata(result: dg.ExecuteInProcessResult) -> str:
     return str(result.asset_materializations_for_node("benchmark")[0].metadata["mlflow_run"].value)
+
+
+@pytest.mark.parametrize(
+    ("error", "shown"),
+    [(ConnectionError("gone\x1b[2J\nand more"), r"gone\x1b[2J"), (TimeoutError(), "TimeoutError")],
+)
+def test_whatever_a_server_says_of_its_outage_is_shown_as_a_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception, shown: str
+) -> None:
+    def fail(_: Tracker) -> None:
+        raise error
+
+    monkeypatch.setattr(Tracker, "check", fail)
+    with pytest.raises(AwayError) as away:
+        Tracker(tmp_path).ask(lambda client: None)
+    assert str(away.value) == shown
