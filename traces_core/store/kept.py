@@ -72,6 +72,6 @@ def stamps(folder: Path) -> Iterator[list[Any]]:
 
 
 def _installed() -> list[list[Any]]:
-    """When something was last installed or removed, by folder of the path."""
-    folders = [Path(one) for one in sys.path if Path(one).name in ("site-packages", "dist-packages")]
-    return [[str(folder), folder.stat().st_mtime_ns] for folder in folders if folder.is_dir()]
+    """When something was last installed or removed, by folder of the path that holds installed libraries."""
+    folders = [Path(one) for one in sys.path if next(Path(one).glob("*.dist-info"), None) is not None]
+    return [[str(folder), folder.stat().st_mtime_ns] for folder in folders]
