@@ -19,6 +19,7 @@ from traces_core.context_aware.grids import PatchGrids, extract_grids
 from traces_core.context_aware.views import Views
 from traces_core.detector.loading import block_encoder, is_predicting, scene_encoder
 from traces_core.encoders.evidence import Evidence
+from traces_core.encoders.features import Features
 from traces_core.encoders.seeing import Encoders, see
 from traces_core.errors import VideoError
 from traces_core.project import Project
@@ -148,18 +149,22 @@ def _scene_frames(project: Project, video_id: str) -> Array | None:
 
 def evidence_of(project: Project, video_id: str) -> Evidence:
     """All that was seen of a video, patch grids and scene among it where the settings ask for them."""
+    return _with_grids(project, video_id, features_step.load_features(project, video_id))
+
+
+def seen_of(project: Project, video_id: str) -> Iterator[Evidence | Gap]:
+    """`evidence_of` as it came, piece by piece, with the gaps in between."""
     features = features_step.load_features(project, video_id)
+    return _with_grids(project, video_id, features).parted(features.gaps_s)
+
+
+def _with_grids(project: Project, video_id: str, features: Features) -> Evidence:
     grids = load_grids(project, video_id) if is_predicting(project) else None
     return features.evidence(
         scene_frames=_scene_frames(project, video_id),
         block_times_s=None if grids is None else grids.times_s,
         grids=None if grids is None else grids.grids,
     )
-
-
-def seen_of(project: Project, video_id: str) -> Iterator[Evidence | Gap]:
-    """`evidence_of` as it came, piece by piece, with the gaps in between."""
-    return evidence_of(project, video_id).parted(features_step.load_features(project, video_id).gaps_s)
 
 
 def views_of(project: Project, video_id: str) -> Views:
