@@ -169,7 +169,7 @@ class Settings(Section):
         try:
             return cls.model_validate(merged)
         except ValidationError as error:
-            problem = f"{_in_words(error, read)}{_whose(folder)}"
+            problem = f"{explained(error, read)}{_whose(folder)}"
             raise SettingsError(" and ".join(map(str, files)), problem) from error
 
     def with_values(self, **dotted: Any) -> Settings:
@@ -278,10 +278,11 @@ def _merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
     return merged
 
 
-def _in_words(error: ValidationError, files: Mapping[Path, YamlText]) -> str:
+def explained(error: ValidationError, files: Mapping[Path, YamlText], *, quotes: bool = True) -> str:
+    """What pydantic refused, each with its file and line, and what was found unless it may be a secret."""
     return "; ".join(
-        f"{_where(item['loc'], files)}{'.'.join(map(str, item['loc']))}: {item['msg']} "
-        f"(found {reprlib.repr(item['input'])})"
+        f"{_where(item['loc'], files)}{'.'.join(map(str, item['loc']))}: {item['msg']}"
+        + (f" (found {reprlib.repr(item['input'])})" if quotes else "")
         for item in error.errors()
     )
 

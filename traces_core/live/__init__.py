@@ -1,0 +1,14 @@
+"""Live: cameras in, alarms out.
+
+    supervisor ── the page, the sinks' outbox ──────────── reads ──┐
+        └─ engine ── encoders, streams, episodes ── writes ──> ledger (SQLite)
+              └─ a decoding child for each camera ── frames, and recordings of a few seconds
+
+    settings     cameras.yaml: cameras, sinks, what is kept
+    ledger       what must survive a crash: states, alarms, the outbox, scores by the second
+    camera       one camera's child: opened, watched, restarted
+    engine       frames of all cameras through the encoders, to scores and alarms
+    supervisor   keeps the engine running
+
+What a score is belongs in `traces_core.streams`, the push pipeline in `traces_core.detector`.
+"""

@@ -1,0 +1,424 @@
+"""The ledger: what a running installation must not forget, in one SQLite file.
+
+States of cameras, alarms with what people said of them, the outbox of every sink, scores by ten seconds, the
+highest score of every minute. The engine writes, the page reads and marks, the sender works through the
+outbox, each through a connection of its own: write-ahead logging lets them. Clips, frames and evidence are
+files beside it. A ledger of an older version is upgraded in place when it is opened.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from threading import Lock
+from typing import Any, Literal
+
+from traces_core.errors import TracesError
+
+State = Literal[
+    "starting",
+    "running",
+    "stalled",
+    "no picture",
+    "frozen",
+    "black",
+    "moved",
+    "clock jumped",
+    "behind",
+    "failed",
+]
+"""Of a camera. Only `running` and `behind` give scores; in every other state the score is unknown."""
+Mark = Literal["real", "false", "unsure"]
+"""What a person said of an alarm."""
+
+BUCKET_S = 10
+"""Scores are kept as the highest of so many seconds."""
+BLOCK_S = 60
+"""Length of a block, whose highest score is what thresholds are made of (seconds)."""
+
+_VERSIONS = (
+    """
+    CREATE TABLE camera (
+        name TEXT PRIMARY KEY, source TEXT NOT NULL, state TEXT NOT NULL, since_s REAL NOT NULL,
+        detail TEXT NOT NULL DEFAULT '', facts TEXT NOT NULL DEFAULT '{}', updated_s REAL NOT NULL);
+    CREATE TABLE health (
+        camera TEXT NOT NULL, state TEXT NOT NULL, start_s REAL NOT NULL, end_s REAL, detail TEXT NOT NULL);
+    CREATE INDEX health_by_camera ON health (camera, start_s);
+    CREATE TABLE alarm (
+        id TEXT PRIMARY KEY, camera TEXT NOT NULL, stream TEXT NOT NULL, is_open INTEGER NOT NULL,
+        start_s REAL NOT NULL, end_s REAL NOT NULL, peak_s REAL NOT NULL, peak_score REAL NOT NULL,
+        threshold REAL NOT NULL, label TEXT, reasons TEXT NOT NULL DEFAULT '{}',
+        versions TEXT NOT NULL DEFAULT '{}', frame TEXT, clip TEXT, mark TEXT, note TEXT NOT NULL DEFAULT '',
+        marked_s REAL);
+    CREATE INDEX alarm_by_time ON alarm (start_s);
+    CREATE TABLE outbox (
+        id INTEGER PRIMARY KEY AUTOINCREMENT, sink TEXT NOT NULL, alarm TEXT NOT NULL, kind TEXT NOT NULL,
+        message TEXT NOT NULL, created_s REAL NOT NULL, due_s REAL NOT NULL, tries INTEGER NOT NULL DEFAULT 0,
+        error TEXT NOT NULL DEFAULT '', delivered_s REAL, UNIQUE (sink, alarm, kind));
+    CREATE INDEX outbox_due ON outbox (delivered_s, due_s);
+    CREATE TABLE score (
+        camera TEXT NOT NULL, stream TEXT NOT NULL, at_s INTEGER NOT NULL, highest REAL NOT NULL,
+        PRIMARY KEY (camera, stream, at_s)) WITHOUT ROWID;
+    CREATE TABLE block (
+        camera TEXT NOT NULL, stream TEXT NOT NULL, at_s INTEGER NOT NULL, highest REAL NOT NULL,
+        PRIMARY KEY (camera, stream, at_s)) WITHOUT ROWID;
+    CREATE TABLE threshold (
+        camera TEXT NOT NULL, stream TEXT NOT NULL, value REAL NOT NULL, why TEXT NOT NULL,
+        at_s REAL NOT NULL, PRIMARY KEY (camera, stream));
+    CREATE TABLE looked (at_s REAL NOT NULL, who TEXT NOT NULL, what TEXT NOT NULL);
+    CREATE INDEX looked_by_time ON looked (at_s);
+    """,
+)
+"""What each version adds to the one before, the first to an empty file."""
+
+
+class LedgerError(TracesError, RuntimeError):
+    """The ledger cannot be used: it is of a later version, or is none."""
+
+
+@dataclass(frozen=True, slots=True)
+class CameraState:
+    """How a camera is."""
+
+    name: str
+    """The camera."""
+    source: str
+    """Its source, without secrets."""
+    state: State
+    """How it is."""
+    since_s: float
+    """Since when (seconds since 1970)."""
+    detail: str = ""
+    """Why, in words."""
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    """Numbers: `width`, `height`, `fps`, `sampled`, `scored`, `dropped`, `restarts`, `score`, `latency_s`,
+    `threshold`."""
+    updated_s: float = 0.0
+    """When this was last said (seconds since 1970)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Alarm:
+    """An episode of a camera, as people are told of it."""
+
+    id: str
+    """The same for whoever hears of it, however often."""
+    camera: str
+    """Where."""
+    stream: str
+    """The stream above its threshold."""
+    is_open: bool
+    """Whether it still lasts."""
+    start_s: float
+    """Begin (seconds since 1970)."""
+    end_s: float
+    """End, or where it has come to."""
+    peak_s: float
+    """When the score was highest."""
+    peak_score: float
+    """The highest score."""
+    threshold: float
+    """What it rose above."""
+    label: str | None = None
+    """The class it is taken for."""
+    reasons: Mapping[str, Any] = field(default_factory=dict)
+    """`anomalous` and `normal`: the nearest traces at the peak, each `[text, similarity, class]`;
+    `because`: the streams that mismatch."""
+    versions: Mapping[str, Any] = field(default_factory=dict)
+    """What raised it: fingerprints of bank, fusion and thresholds, the code's version."""
+    frame: str | None = None
+    """Its picture, a path within the folder of the ledger."""
+    clip: str | None = None
+    """Its clip, a path within the folder of the ledger; None until it is cut."""
+    mark: Mark | None = None
+    """What a person said of it."""
+    note: str = ""
+    """What else they said."""
+    marked_s: float | None = None
+    """When (seconds since 1970)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """One message to one sink that is not delivered yet."""
+
+    id: int
+    """In the order in which they were written."""
+    sink: str
+    """The sink's name."""
+    alarm: str
+    """The alarm it is about; with `kind` the idempotency key."""
+    kind: str
+    """`opened`, `closed`, or `health:<state>`."""
+    message: Mapping[str, Any]
+    """What is said; see `traces_core.live.messages`."""
+    created_s: float
+    """When (seconds since 1970)."""
+    tries: int
+    """How often it was sent in vain."""
+
+
+class Ledger:
+    """One connection to the ledger of a folder; may be used by several threads.
+
+    Parameters
+    ----------
+    folder : Path
+        Holds `live.sqlite`; made where it is missing.
+
+    Raises
+    ------
+    LedgerError
+        If the file is of a later version, or is no ledger.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        folder.mkdir(parents=True, exist_ok=True)
+        self._lock = Lock()
+        path = folder / "live.sqlite"
+        self._connection = sqlite3.connect(path, timeout=60, isolation_level=None, check_same_thread=False)
+        self._connection.row_factory = sqlite3.Row
+        try:
+            self._connection.execute("PRAGMA journal_mode=WAL")
+            self._connection.execute("PRAGMA synchronous=NORMAL")
+            self._upgrade(path)
+        except sqlite3.DatabaseError as error:
+            self._connection.close()
+            raise LedgerError(
+                f"{path} is no ledger of TRACES ({error}). Move it away and start again."
+            ) from error
+
+    def _upgrade(self, path: Path) -> None:
+        with self.writing():
+            version = self._connection.execute("PRAGMA user_version").fetchone()[0]
+            if version > len(_VERSIONS):
+                known = len(_VERSIONS)
+                raise LedgerError(
+                    f"{path} is of version {version}, this program knows {known}: install a later one."
+                )
+            for number, change in enumerate(_VERSIONS[version:], version + 1):
+                for statement in filter(str.strip, change.split(";")):
+                    self._connection.execute(statement)
+                self._connection.execute(f"PRAGMA user_version = {number}")
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._connection.close()
+
+    @contextmanager
+    def writing(self) -> Iterator[sqlite3.Connection]:
+        """All that is written within is there, or nothing of it."""
+        with self._lock:
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._connection
+            except BaseException:
+                self._connection.execute("ROLLBACK")
+                raise
+            self._connection.execute("COMMIT")
+
+    def read(self, query: str, values: Sequence[Any] | Mapping[str, Any] = ()) -> list[sqlite3.Row]:
+        """The rows of a query."""
+        with self._lock:
+            return self._connection.execute(query, values).fetchall()
+
+    # Cameras.
+
+    def say_state(self, state: CameraState) -> None:
+        """How a camera is; where that changed, the history of its states gets a row."""
+        with self.writing() as put:
+            before = put.execute("SELECT state FROM camera WHERE name = ?", (state.name,)).fetchone()
+            put.execute(
+                "INSERT INTO camera VALUES (:name, :source, :state, :since_s, :detail, :facts, :updated_s) "
+                "ON CONFLICT (name) DO UPDATE SET source = :source, detail = :detail, facts = :facts, "
+                "updated_s = :updated_s, state = :state, "
+                "since_s = CASE WHEN state = :state THEN since_s ELSE :since_s END",
+                {**asdict(state), "facts": json.dumps(dict(state.facts))},
+            )
+            if before is None or before["state"] != state.state:
+                put.execute(
+                    "UPDATE health SET end_s = ? WHERE camera = ? AND end_s IS NULL",
+                    (state.since_s, state.name),
+                )
+                put.execute(
+                    "INSERT INTO health VALUES (?, ?, ?, NULL, ?)",
+                    (state.name, state.state, state.since_s, state.detail),
+                )
+
+    def cameras(self) -> list[CameraState]:
+        """How all cameras are, by name."""
+        rows = self.read("SELECT * FROM camera ORDER BY name")
+        return [CameraState(**{**row, "facts": json.loads(row["facts"])}) for row in map(dict, rows)]
+
+    def forget_camera(self, name: str) -> None:
+        """Remove all that is known of a camera, its alarms among it; files are the caller's."""
+        with self.writing() as put:
+            put.execute("DELETE FROM outbox WHERE alarm IN (SELECT id FROM alarm WHERE camera = ?)", (name,))
+            for table in ("health", "alarm", "score", "block", "threshold"):
+                put.execute(f"DELETE FROM {table} WHERE camera = ?", (name,))
+            put.execute("DELETE FROM camera WHERE name = ?", (name,))
+
+    # Alarms and the outbox.
+
+    def put_alarm(self, alarm: Alarm, letters: Sequence[tuple[str, str, Mapping[str, Any]]] = ()) -> None:
+        """Write an alarm as it is now, and messages about it, in one transaction.
+
+        What people said of it, and its clip and frame once they are there, stay.
+
+        Parameters
+        ----------
+        alarm
+            The alarm.
+        letters
+            Sink, kind and message of each; one that is there already is not written twice.
+        """
+        row = {**asdict(alarm), "reasons": json.dumps(dict(alarm.reasons))}
+        row["versions"] = json.dumps(dict(alarm.versions))
+        with self.writing() as put:
+            put.execute(
+                "INSERT INTO alarm VALUES (:id, :camera, :stream, :is_open, :start_s, :end_s, :peak_s, "
+                ":peak_score, :threshold, :label, :reasons, :versions, :frame, :clip, :mark, :note, "
+                ":marked_s) ON CONFLICT (id) DO UPDATE SET is_open = :is_open, end_s = :end_s, "
+                "peak_s = :peak_s, peak_score = :peak_score, label = :label, reasons = :reasons, "
+                "frame = COALESCE(:frame, frame), clip = COALESCE(:clip, clip)",
+                row,
+            )
+            for sink, kind, message in letters:
+                put.execute(
+                    "INSERT OR IGNORE INTO outbox (sink, alarm, kind, message, created_s, due_s) "
+                    "VALUES (?, ?, ?, ?, ?, ?)",
+                    (sink, alarm.id, kind, json.dumps(dict(message)), alarm.end_s, 0.0),
+                )
+
+    def alarm(self, alarm_id: str) -> Alarm | None:
+        """One alarm; None where there is none of this id."""
+        rows = self.read("SELECT * FROM alarm WHERE id = ?", (alarm_id,))
+        return _alarm(rows[0]) if rows else None
+
+    def alarms(
+        self, *, camera: str | None = None, since_s: float = 0.0, until_s: float = 1e12, most: int = 500
+    ) -> list[Alarm]:
+        """Alarms that begin in a stretch of time (seconds since 1970), the newest first."""
+        rows = self.read(
+            "SELECT * FROM alarm WHERE start_s >= ? AND start_s < ? AND (? IS NULL OR camera = ?) "
+            "ORDER BY start_s DESC, id LIMIT ?",
+            (since_s, until_s, camera, camera, most),
+        )
+        return [_alarm(row) for row in rows]
+
+    def mark(self, alarm_id: str, mark: Mark | None, note: str, now_s: float) -> bool:
+        """What a person said of an alarm; whether there is such an alarm."""
+        with self.writing() as put:
+            done = put.execute(
+                "UPDATE alarm SET mark = ?, note = ?, marked_s = ? WHERE id = ?",
+                (mark, note, now_s, alarm_id),
+            )
+            return done.rowcount == 1
+
+    def due_letters(self, sink: str, now_s: float, most: int = 100) -> list[Letter]:
+        """Messages to a sink that are to be sent now, in the order in which they were written."""
+        rows = self.read(
+            "SELECT id, sink, alarm, kind, message, created_s, tries FROM outbox "
+            "WHERE sink = ? AND delivered_s IS NULL AND due_s <= ? ORDER BY id LIMIT ?",
+            (sink, now_s, most),
+        )
+        return [Letter(**{**row, "message": json.loads(row["message"])}) for row in map(dict, rows)]
+
+    def delivered(self, letter: int, now_s: float) -> None:
+        """A message has arrived."""
+        with self.writing() as put:
+            put.execute("UPDATE outbox SET delivered_s = ?, error = '' WHERE id = ?", (now_s, letter))
+
+    def postponed(self, letter: int, due_s: float, error: str = "") -> None:
+        """A message is to be sent again at a time: it did not arrive, for this reason, or it has to wait."""
+        with self.writing() as put:
+            put.execute(
+                "UPDATE outbox SET due_s = ?, error = ?, tries = tries + ? WHERE id = ?",
+                (due_s, error, bool(error), letter),
+            )
+
+    # Scores.
+
+    def put_scores(self, camera: str, stream: str, scores: Mapping[int, float]) -> None:
+        """The highest score of some stretches of `BUCKET_S`, by their first second."""
+        self._put_highest("score", camera, stream, scores)
+
+    def put_blocks(self, camera: str, stream: str, highest: Mapping[int, float]) -> None:
+        """The highest score of some blocks of `BLOCK_S` that were seen whole, by their first second."""
+        self._put_highest("block", camera, stream, highest)
+
+    def _put_highest(self, table: str, camera: str, stream: str, values: Mapping[int, float]) -> None:
+        with self.writing() as put:
+            put.executemany(
+                f"INSERT INTO {table} VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET "
+                "highest = MAX(highest, excluded.highest)",
+                [(camera, stream, at_s, value) for at_s, value in values.items()],
+            )
+
+    def scores(
+        self, camera: str, stream: str, since_s: float, until_s: float = 1e12
+    ) -> list[tuple[int, float]]:
+        """First second and highest score of each stretch of `BUCKET_S`, in the order of time."""
+        return self._highest("score", camera, stream, since_s, until_s)
+
+    def blocks(
+        self, camera: str, stream: str, since_s: float, until_s: float = 1e12
+    ) -> list[tuple[int, float]]:
+        """First second and highest score of each block of `BLOCK_S`, in the order of time."""
+        return self._highest("block", camera, stream, since_s, until_s)
+
+    def _highest(
+        self, table: str, camera: str, stream: str, since_s: float, until_s: float
+    ) -> list[tuple[int, float]]:
+        rows = self.read(
+            f"SELECT at_s, highest FROM {table} WHERE camera = ? AND stream = ? AND at_s >= ? AND at_s < ? "
+            "ORDER BY at_s",
+            (camera, stream, since_s, until_s),
+        )
+        return [(row["at_s"], row["highest"]) for row in rows]
+
+    # Thresholds that a person set, and who looked.
+
+    def set_threshold(self, camera: str, stream: str, value: float | None, why: str, now_s: float) -> None:
+        """A threshold of a camera's own; None takes it back."""
+        with self.writing() as put:
+            put.execute("DELETE FROM threshold WHERE camera = ? AND stream = ?", (camera, stream))
+            if value is not None:
+                put.execute(
+                    "INSERT INTO threshold VALUES (?, ?, ?, ?, ?)", (camera, stream, value, why, now_s)
+                )
+
+    def thresholds(self, camera: str) -> dict[str, float]:
+        """The thresholds that were set for a camera, by stream."""
+        rows = self.read("SELECT stream, value FROM threshold WHERE camera = ?", (camera,))
+        return {row["stream"]: row["value"] for row in rows}
+
+    def note_look(self, who: str, what: str, now_s: float) -> None:
+        """Somebody looked at something."""
+        with self.writing() as put:
+            put.execute("INSERT INTO looked VALUES (?, ?, ?)", (now_s, who, what))
+
+    def forget_before(self, before_s: float) -> list[str]:
+        """Delete what ended before a time; paths, within the folder, of frames and clips to delete."""
+        with self.writing() as put:
+            old = "is_open = 0 AND end_s < ?"
+            rows = put.execute(f"SELECT frame, clip FROM alarm WHERE {old}", (before_s,)).fetchall()
+            put.execute(f"DELETE FROM outbox WHERE alarm IN (SELECT id FROM alarm WHERE {old})", (before_s,))
+            put.execute(f"DELETE FROM alarm WHERE {old}", (before_s,))
+            put.execute("DELETE FROM health WHERE end_s < ?", (before_s,))
+            put.execute("DELETE FROM outbox WHERE delivered_s < ?", (before_s,))
+            for table in ("score", "block", "looked"):
+                put.execute(f"DELETE FROM {table} WHERE at_s < ?", (before_s,))
+        return [path for row in rows for path in row if path]
+
+
+def _alarm(row: sqlite3.Row) -> Alarm:
+    values = dict(row)
+    values["is_open"] = bool(values["is_open"])
+    values["reasons"], values["versions"] = json.loads(values["reasons"]), json.loads(values["versions"])
+    return Alarm(**values)
