@@ -17,6 +17,8 @@ from traces_core.errors import NotFiniteError
 
 Array = NDArray[np.float32]
 Times = NDArray[np.float64]
+Place = str | tuple[str, ...] | None
+"""The context of a video or camera, or several; None, or what the bank does not know, means all."""
 
 
 @dataclass(frozen=True, slots=True)

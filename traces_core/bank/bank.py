@@ -24,7 +24,7 @@ from traces_core.bank.settings import BankSettings
 from traces_core.errors import CorruptArtifactError, EmptySideError, MixedSpacesError, UnknownNameError
 from traces_core.store.digest import digest
 from traces_core.text.catalog import SIDES, Side
-from traces_core.types import Array
+from traces_core.types import Array, Place
 
 WEIGHT = "weight"
 """Column of a corpus that may say how much a trace counts beside another."""
@@ -158,9 +158,10 @@ class Bank:
         """Names of the contexts it knows, sorted."""
         return self.contents.layout.contexts
 
-    def contexts_of(self, context: str | None) -> tuple[str] | None:
-        """The contexts whose traces answer for a camera: its own where the bank knows it, else all (None)."""
-        return (context,) if context in self.contexts else None
+    def contexts_of(self, context: Place) -> tuple[str, ...] | None:
+        """The contexts whose traces answer for a camera: its own that the bank knows, else all (None)."""
+        own = (context,) if isinstance(context, str) else context or ()
+        return tuple(one for one in own if one in self.contexts) or None
 
     @property
     def classes(self) -> tuple[str, ...]:

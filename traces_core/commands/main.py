@@ -1,4 +1,4 @@
-"""The command line: `traces score | explain | evaluate | captions | bank | make | prune | ...`.
+"""The command line: `traces score | explain | watch | evaluate | captions | bank | make | prune | ...`.
 
 Words and exit statuses only: what is computed is computed elsewhere. Status 0: done; 1: something could
 not be read or made, and is named; 2: the command was not understood.
@@ -20,6 +20,7 @@ from traces_core.commands import captions as cli_captions
 from traces_core.commands.consoles import err, fail, out, say, warn
 from traces_core.commands.evaluate import evaluate
 from traces_core.commands.probe import VideoStream, probe
+from traces_core.commands.watch import watch
 from traces_core.disk import storage_error, writable_folder
 from traces_core.errors import TracesError
 from traces_core.printing import printable, styled
@@ -40,6 +41,7 @@ app = typer.Typer(
 )
 app.command()(evaluate)
 app.command()(probe)
+app.command()(watch)
 app.add_typer(cli_bank.app, name="bank")
 app.add_typer(cli_captions.app, name="captions")
 

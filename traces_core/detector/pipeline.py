@@ -22,7 +22,7 @@ from traces_core.streams.episodes import EpisodeEvent, EpisodeTracker
 from traces_core.streams.scorer import BankScorer, pushed
 from traces_core.streams.table import CONTEXT_AWARE, LATE, parts_of
 from traces_core.streams.thresholds import Threshold
-from traces_core.types import ScoreTrack
+from traces_core.types import Place, ScoreTrack
 from traces_core.video import End, Gap
 
 
@@ -45,7 +45,7 @@ class TraceSystem:
     context : the kind of place; None compares with all of them.
     """
 
-    def __init__(self, scorer: BankScorer, calibration: Calibration, context: str | None) -> None:
+    def __init__(self, scorer: BankScorer, calibration: Calibration, context: Place) -> None:
         self._scorer, self._context = scorer, context
         self._streams = scorer.start(context)
         self._late = calibration.scales.start(name=LATE)

@@ -10,10 +10,10 @@ Memory does not depend on the length. What is kept of a file is in `traces_core.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -69,11 +69,11 @@ def see(
     Evidence or Gap or End
         In the order of time. Values are rounded to half precision, as they are kept.
     """
-    ready: deque[_Piece | Gap | End] = deque()
-    eyes = _Eyes(encoders, hop_frames, window_batch)
+    ready: deque[EncodedPart | Gap | End] = deque()
+    eyes = EvidenceBuilder(encoders, hop_frames, window_batch)
     with ParallelCalls() as lanes:
         for message in source:
-            item: _Piece | Gap | End
+            item: EncodedPart | Gap | End
             item = eyes.look(message, lanes) if isinstance(message, FrameBatch) else eyes.pause(message)
             # Results come in the order of the calls: when this one does, all of the piece are there.
             lanes.put(partial(_same, item), ready.append)
@@ -83,13 +83,13 @@ def see(
         yield eyes.finished(ready.popleft())
 
 
-def _same(item: _Piece | Gap | End) -> _Piece | Gap | End:
+def _same(item: EncodedPart | Gap | End) -> EncodedPart | Gap | End:
     return item
 
 
 @dataclass
-class _Piece:
-    """Evidence in the making: what the lanes have given so far of one batch of frames."""
+class EncodedPart:
+    """Evidence in the making: what the calls have given so far of one batch of frames."""
 
     times_s: Times
     frames: list[Array] = field(default_factory=list)
@@ -99,8 +99,20 @@ class _Piece:
     grids: list[NDArray[np.float16]] = field(default_factory=list)
 
 
-class _Eyes:
-    """The encoders, with the frames that later windows and blocks still need."""
+class Calls(Protocol):
+    """Who computes, now or later, alone or with others of its kind."""
+
+    def put(self, compute: Callable[[], Any], keep: Callable[[Any], None], /) -> None:
+        """Have `compute` called, and `keep` with its result, in the order of the calls."""
+
+
+class EvidenceBuilder:
+    """The encoders for one source, with the frames that later windows and blocks still need.
+
+    Parameters
+    ----------
+    encoders, hop_frames, window_batch : as in `see`.
+    """
 
     def __init__(self, encoders: Encoders, hop_frames: int, window_batch: int) -> None:
         self._encoders = encoders
@@ -110,20 +122,20 @@ class _Eyes:
         self._vectors = WindowBuffer(self._width, hop_frames, 1 << 30)
         self._blocks = WindowBuffer(length, length, BLOCK_BATCH)
 
-    def look(self, batch: FrameBatch, lanes: ParallelCalls) -> _Piece:
-        """Have the lanes encode some frames, and what ends among them."""
-        encoders, piece = self._encoders, _Piece(batch.times_s)
+    def look(self, batch: FrameBatch, calls: Calls) -> EncodedPart:
+        """Have some frames encoded, and what ends among them."""
+        encoders, piece = self._encoders, EncodedPart(batch.times_s)
         if encoders.images is not None:
-            lanes.put(partial(encoders.images.encode_images, batch.pixels), piece.frames.append)
+            calls.put(partial(encoders.images.encode_images, batch.pixels), piece.frames.append)
         if encoders.scenes is not None:
-            lanes.put(partial(encoders.scenes.encode_images, batch.pixels), piece.scenes.append)
+            calls.put(partial(encoders.scenes.encode_images, batch.pixels), piece.scenes.append)
         if encoders.windows is not None:
             for some in self._windows.push(encoders.windows.resize(batch.pixels), batch.times_s):
-                lanes.put(partial(encoders.windows.encode_windows, some.values), piece.windows.append)
+                calls.put(partial(encoders.windows.encode_windows, some.values), piece.windows.append)
         if encoders.blocks is not None:
             for some in self._blocks.push(encoders.blocks.resize(batch.pixels), batch.times_s):
                 piece.block_times_s.append(some.end_times_s)
-                lanes.put(partial(block_grids, encoders.blocks, some.values), piece.grids.append)
+                calls.put(partial(block_grids, encoders.blocks, some.values), piece.grids.append)
         return piece
 
     def pause(self, message: Gap | End) -> Gap | End:
@@ -132,11 +144,15 @@ class _Eyes:
         self._blocks.reset()
         return message
 
-    def finished(self, piece: _Piece | Gap | End) -> Evidence | Gap | End:
-        """What the lanes gave of a piece, put together; pieces come in the order of time."""
-        if not isinstance(piece, _Piece):
-            self._vectors.reset()
-            return piece
+    def finished(self, piece: EncodedPart | Gap | End) -> Evidence | Gap | End:
+        """What the calls gave of a piece, put together; pieces come in the order of time."""
+        if isinstance(piece, EncodedPart):
+            return self.evidence(piece)
+        self._vectors.reset()
+        return piece
+
+    def evidence(self, piece: EncodedPart) -> Evidence:
+        """A piece whose calls have all given their results."""
         frames = _kept(piece.frames) if piece.frames else np.zeros((len(piece.times_s), 0), np.float32)
         has_windows, has_blocks = self._encoders.windows is not None, self._encoders.blocks is not None
         ends = list(self._vectors.push(frames, piece.times_s)) if has_windows else []

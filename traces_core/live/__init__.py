@@ -12,3 +12,8 @@
 
 What a score is belongs in `traces_core.streams`, the push pipeline in `traces_core.detector`.
 """
+
+from __future__ import annotations
+
+NOT_STARTED = 3
+"""Exit status of an engine whose settings or detector cannot be used: there is no point in another try."""

@@ -12,7 +12,7 @@ import json
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from threading import Lock
 from typing import Any, Literal
@@ -22,6 +22,7 @@ from traces_core.errors import TracesError
 State = Literal[
     "starting",
     "running",
+    "removed",
     "stalled",
     "no picture",
     "frozen",
@@ -310,6 +311,31 @@ class Ledger:
             (since_s, until_s, camera, camera, most),
         )
         return [_alarm(row) for row in rows]
+
+    def open_alarms(self, camera: str | None = None) -> list[Alarm]:
+        """Alarms that still last."""
+        rows = self.read(
+            "SELECT * FROM alarm WHERE is_open = 1 AND (? IS NULL OR camera = ?)", (camera, camera)
+        )
+        return [_alarm(row) for row in rows]
+
+    def close_alarm(self, alarm_id: str, letters: Sequence[tuple[str, str, Mapping[str, Any]]] = ()) -> None:
+        """An alarm ends where it had come to."""
+        alarm = self.alarm(alarm_id)
+        if alarm is not None:
+            self.put_alarm(replace(alarm, is_open=False), letters)
+
+    def alarms_without_clip(self, since_s: float) -> list[Alarm]:
+        """Alarms that are over since a time (seconds) and have no clip yet."""
+        rows = self.read(
+            "SELECT * FROM alarm WHERE is_open = 0 AND clip IS NULL AND end_s >= ? ORDER BY end_s", (since_s,)
+        )
+        return [_alarm(row) for row in rows]
+
+    def set_clip(self, alarm_id: str, path: str | None) -> None:
+        """The clip of an alarm is there, or is gone."""
+        with self.writing() as put:
+            put.execute("UPDATE alarm SET clip = ? WHERE id = ?", (path, alarm_id))
 
     def mark(self, alarm_id: str, mark: Mark | None, note: str, now_s: float) -> bool:
         """What a person said of an alarm; whether there is such an alarm."""

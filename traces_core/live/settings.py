@@ -60,7 +60,7 @@ class Camera(Section):
     )
     streams: tuple[str, ...] = Field((LATE,), min_length=1, description="Streams that raise alarms.")
     alarms_per_day: float = Field(
-        4.0, gt=0, le=1440, description="False alarms that are accepted (per day of this camera)."
+        4.0, gt=0, le=1000, description="False alarms that are accepted (per day of this camera)."
     )
     active: tuple[Hours, ...] = Field(
         (), description='Hours of the day in which alarms are sent, such as "19:00-07:00"; none is always.'
@@ -189,6 +189,12 @@ class LiveSettings(Section):
     sinks: tuple[Sink, ...] = Field((), description="Who hears of an alarm.")
     keep: Keep = Field(Keep(), description="What is kept.")
     page: Page = Field(Page(), description="Where the page is served.")
+    sample_fps: float | None = Field(
+        None,
+        gt=0,
+        le=60,
+        description="Frames looked at (per second); null is what the detector was made with.",
+    )
     detector: str = Field(
         "current",
         description="`current` is what the graph of this checkout made; else a saved detector's folder.",
@@ -276,6 +282,6 @@ def cameras_schema() -> str:
     Examples
     --------
     >>> sorted(json.loads(cameras_schema())["properties"])
-    ['cameras', 'detector', 'keep', 'page', 'sinks']
+    ['cameras', 'detector', 'keep', 'page', 'sample_fps', 'sinks']
     """
     return json.dumps(LiveSettings.model_json_schema(), indent=2) + "\n"

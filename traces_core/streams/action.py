@@ -9,10 +9,10 @@ import numpy as np
 
 from traces_core.encoders.evidence import Evidence
 from traces_core.streams.base import Push, VectorScorer
-from traces_core.types import ScoreTrack
+from traces_core.types import Place, ScoreTrack
 
 
-def start(scorer: VectorScorer, context: str | None) -> Push:
+def start(scorer: VectorScorer, context: Place) -> Push:
     """What scores the labels of the windows of one video, in the scorer's units."""
     gaps = scorer.label_gaps(context)  # (L,)
 

@@ -6,10 +6,10 @@ import numpy as np
 
 from traces_core.encoders.evidence import Evidence
 from traces_core.streams.base import Push, VectorScorer
-from traces_core.types import ScoreTrack
+from traces_core.types import Place, ScoreTrack
 
 
-def start(scorer: VectorScorer, context: str | None) -> Push:
+def start(scorer: VectorScorer, context: Place) -> Push:
     """What scores the frames of one video, in the scorer's units."""
 
     def push(evidence: Evidence) -> ScoreTrack:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from traces_core.encoders.evidence import Evidence
 from traces_core.streams.base import Push, VectorScorer
-from traces_core.types import ScoreTrack
+from traces_core.types import Place, ScoreTrack
 
 
-def start(scorer: VectorScorer, context: str | None) -> Push:
+def start(scorer: VectorScorer, context: Place) -> Push:
     """What scores the windows of one video, in the scorer's units."""
 
     def push(evidence: Evidence) -> ScoreTrack:

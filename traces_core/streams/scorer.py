@@ -15,7 +15,7 @@ from traces_core.fusion.windows import fuse_windows
 from traces_core.scoring import ScorerSettings, score_vectors
 from traces_core.streams.base import Push
 from traces_core.streams.table import STREAMS
-from traces_core.types import Array, Interval, ScoreTrack
+from traces_core.types import Array, Interval, Place, ScoreTrack
 from traces_core.video import Gap
 
 
@@ -36,12 +36,12 @@ class BankScorer:
     k: int = 5
     """Nearest traces of each side that explain a moment."""
 
-    def score_vectors(self, vectors: Array, context: str | None) -> Array:
+    def score_vectors(self, vectors: Array, context: Place) -> Array:
         """float32 (T,): the scores of unit vectors (T, D) against the traces of a context."""
         contexts = self.bank.contexts_of(context)
         return score_vectors(vectors, self.bank, space=self.space, scorer=self.scorer, contexts=contexts)
 
-    def label_gaps(self, context: str | None) -> Array:
+    def label_gaps(self, context: Place) -> Array:
         """float32 (L,): how anomalous each action label is, as a sentence, by the traces of a context.
 
         Its text ("people fighting") is scored as a frame would be, so that a window encoder's label
@@ -53,7 +53,7 @@ class BankScorer:
         """float32 (T, D): one fused unit vector a window, from (T, W, D) and (T, W, D_time)."""
         return fuse_windows(self.fusion, window_frames, tokens)
 
-    def start(self, context: str | None = None) -> dict[str, Push]:
+    def start(self, context: Place = None) -> dict[str, Push]:
         """By stream of the table: what scores one video, piece by piece.
 
         Parameters
@@ -63,7 +63,7 @@ class BankScorer:
         """
         return {name: row.start(self, context) for name, row in STREAMS.items() if row.start is not None}
 
-    def score(self, pieces: Iterable[Evidence | Gap], context: str | None = None) -> dict[str, ScoreTrack]:
+    def score(self, pieces: Iterable[Evidence | Gap], context: Place = None) -> dict[str, ScoreTrack]:
         """The tracks of one video, by stream: `start`, with all that was seen of it pushed, anew after gaps.
 
         Returns

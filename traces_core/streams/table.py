@@ -13,6 +13,7 @@ from typing import Literal
 from traces_core.encoders.evidence import Evidence
 from traces_core.streams import action, appearance, fused
 from traces_core.streams.base import Push, VectorScorer
+from traces_core.types import Place
 
 APPEARANCE, FUSED, ACTION, LATE = "appearance", "fused", "action", "late"
 ALIGNMENT, SURPRISE, CONTEXT_AWARE = "alignment", "surprise", "context_aware"
@@ -30,7 +31,7 @@ class Stream:
     """What it measures, in one phrase."""
     needs: tuple[Kind, ...]
     """The fields of `Evidence` that it reads."""
-    start: Callable[[VectorScorer, str | None], Push] | None = None
+    start: Callable[[VectorScorer, Place], Push] | None = None
     """How it is scored: for the scorer and the context of one video, what takes its evidence. None for a
     fusion of others, and for what the Context-Aware system scores."""
     fused_into: str | None = LATE

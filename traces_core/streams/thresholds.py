@@ -145,7 +145,6 @@ def calibrate_threshold(
     way, and other cameras, seasons or nights are not exchangeable. A tail shorter than a block is left
     out: its maximum would be too low.
     """
-    alpha = _chance_per_block(false_alarms_per_hour, block_s)
     streams = sorted({track.stream for track in tracks.values()})
     if len(streams) > 1:
         raise ValueError(f"tracks of several streams {streams}: a threshold is made for one. Calibrate each.")
@@ -156,19 +155,40 @@ def calibrate_threshold(
         ]
         or [np.zeros(0)]
     )
-    check = _check_blocks(len(highest), false_alarms_per_hour, block_s)
-    if not check.is_enough:
+    made = threshold_of(
+        highest,
+        streams[0] if streams else "",
+        false_alarms_per_hour=false_alarms_per_hour,
+        block_s=block_s,
+        rules=rules,
+    )
+    if made is None:
+        check = _check_blocks(len(highest), false_alarms_per_hour, block_s)
         raise TooLittleFootageError(
             f"{check.hours:.2f} h of normal footage ({check.blocks} blocks of {block_s:g} s) cannot support "
             f"{false_alarms_per_hour:g} false alarms an hour: that takes {check.hours_needed:.2f} h "
             f"({check.blocks_needed} blocks). Add normal footage of the same camera, or ask for "
             f"{check.finest_false_alarms_per_hour:.3g} an hour or more."
         )
-    n = len(highest)
+    return made
+
+
+def threshold_of(
+    highest: NDArray[np.float64],
+    stream: str,
+    *,
+    false_alarms_per_hour: float,
+    block_s: float,
+    rules: EpisodeRules = PLAIN,
+) -> Threshold | None:
+    """The threshold of `calibrate_threshold` from blocks' highest alarms, (n,); None where n is too few."""
+    alpha, n = _chance_per_block(false_alarms_per_hour, block_s), len(highest)
+    if not _check_blocks(n, false_alarms_per_hour, block_s).is_enough:
+        return None
     rank = max(1, math.ceil((n + 1) * (1 - alpha) - SLACK))
     return Threshold(
         value=float(np.sort(highest)[rank - 1]),
-        stream=streams[0],
+        stream=stream,
         false_alarms_per_hour=false_alarms_per_hour,
         expected_false_alarms_per_hour=(n + 1 - rank) / (n + 1) * 3600.0 / block_s,
         blocks=n,

@@ -1,0 +1,36 @@
+"""Cameras to try `traces watch` with: videos of the practice world, looped over RTSP on this machine."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from traces_core.detector.own_footage import PRACTICE
+from traces_core.practice.rtsp_server import RtspServer
+from traces_core.project import Project
+
+
+def serve_practice(count: int) -> list[dict[str, object]]:
+    """Serve so many videos of the benchmark, of places in turn; their cameras, as cameras.yaml has them.
+
+    Raises
+    ------
+    MissingArtifactError
+        If the practice world has not been drawn: `make demo` draws it.
+    """
+    store = Project.here().store
+    footage = store.current(PRACTICE).path / "benchmark"
+    table = store.current("videos").read().filter(pl.col("set") == "benchmark")
+    turn = pl.int_range(pl.len()).over("context")
+    chosen = (
+        table.sort("video").with_columns(turn=turn).sort("turn", "context", maintain_order=True).head(count)
+    )
+    server = RtspServer(loop=True)
+    server.start()
+    return [
+        {
+            "name": f"{row['context'].replace('_', '-')}-{row['turn'] + 1}",
+            "source": server.serve(footage / row["video"]),
+            "context": row["context"],
+        }
+        for row in chosen.iter_rows(named=True)
+    ]

@@ -1,0 +1,179 @@
+"""From episodes to alarms: what an operator is told of each, and the picture that shows it.
+
+An episode that opens, grows or closes becomes one row of the ledger, updated in place, and letters to the
+sinks. When a score is an episode belongs in `traces_core.streams.episodes`, how a letter arrives in `outbox`.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from traces_core.detector.scored import ScoredVideo
+from traces_core.disk import litter_name, write_whole
+from traces_core.encoders.base import Pixels
+from traces_core.encoders.evidence import Evidence
+from traces_core.live.judging import label_of
+from traces_core.live.ledger import Alarm, Ledger
+from traces_core.live.settings import Camera
+from traces_core.scoring import explain
+from traces_core.store.digest import digest
+from traces_core.streams.episodes import EpisodeEvent
+from traces_core.streams.scorer import BankScorer
+from traces_core.types import Array, Place
+from traces_core.video import FrameBatch
+
+FRAMES = "frames"
+"""Folder, within that of the ledger, of the newest frame of each camera and of the frame of each alarm."""
+CLIPS = "clips"
+"""Folder, within that of the ledger, of the clip of each alarm."""
+WIDEST = 960
+"""Pixels across of a frame that is kept, at most."""
+_REMEMBERED_S = 30.0
+"""Windows and frames of so many seconds back can still be shown: an episode may open after its peak."""
+_EVERY_S = 1.0
+"""An alarm that lasts is written again at most so often (seconds)."""
+
+Letters = Callable[[Alarm, str], list[tuple[str, str, Mapping[str, Any]]]]
+"""Sink, kind and message of each letter about an alarm that opened or closed."""
+
+
+class AlarmLog:
+    """The sink of one camera's episodes.
+
+    Parameters
+    ----------
+    ledger : where alarms are written.
+    camera : whose episodes.
+    judge, context : what explains them.
+    versions : what raises them.
+    thresholds : by stream, named in alarms.
+    letters : who is told.
+    """
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        camera: Camera,
+        judge: BankScorer,
+        context: Place,
+        versions: Mapping[str, Any],
+        thresholds: Mapping[str, float],
+        letters: Letters,
+    ) -> None:
+        self._ledger, self._camera, self._judge, self._context = ledger, camera, judge, context
+        self._versions, self._thresholds, self._letters = versions, thresholds, letters
+        self._windows: deque[tuple[float, Array, Array]] = deque()
+        self._pictures: deque[tuple[float, Pixels]] = deque()
+        self._peaks: dict[str, float] = {}
+        self._written_s: dict[str, float] = {}
+        self._reasons: dict[str, dict[str, Any]] = {}
+
+    def remember(self, evidence: Evidence, frames: FrameBatch) -> None:
+        """What was seen just now: an alarm may have to be explained by it."""
+        rows = zip(evidence.window_times_s.tolist(), evidence.window_frames, evidence.tokens, strict=True)
+        self._windows.extend(rows)
+        for at_s, pixels in zip(frames.times_s.tolist(), frames.pixels, strict=True):
+            if not self._pictures or at_s - self._pictures[-1][0] >= _EVERY_S / 2:
+                self._pictures.append((at_s, shrunk(pixels)))
+        newest_s = float(frames.times_s[-1])
+        for kept in (self._windows, self._pictures):
+            while kept and kept[0][0] < newest_s - _REMEMBERED_S:
+                kept.popleft()
+
+    def on_episode(self, event: EpisodeEvent) -> None:
+        """Write what is known of it; say so where it opened or closed."""
+        episode, key = event.episode, f"{event.stream}:{event.episode.start_s:.6f}"
+        alarm_id = digest([self._camera.name, event.stream, episode.start_s])
+        is_higher = episode.peak_score > self._peaks.get(key, -np.inf)
+        is_due = episode.end_s - self._written_s.get(key, -np.inf) >= _EVERY_S
+        if event.kind == "grown" and not is_due:
+            return
+        frame = None
+        if is_higher:
+            self._peaks[key], self._reasons[key] = episode.peak_score, self._why(episode.peak_s)
+            frame = self._picture(alarm_id, episode.peak_s)
+        self._written_s[key] = episode.end_s
+        reasons = {**self._reasons.get(key, {}), "because": episode.because}
+        alarm = Alarm(
+            id=alarm_id,
+            camera=self._camera.name,
+            stream=event.stream,
+            is_open=event.kind != "closed",
+            start_s=episode.start_s,
+            end_s=episode.end_s,
+            peak_s=episode.peak_s,
+            peak_score=episode.peak_score,
+            threshold=self._thresholds[event.stream],
+            label=episode.label or label_of(reasons),
+            reasons=reasons,
+            versions=self._versions,
+            frame=frame,
+        )
+        is_told = event.kind != "grown" and self._camera.is_active(datetime.fromtimestamp(episode.start_s))
+        self._ledger.put_alarm(alarm, self._letters(alarm, event.kind) if is_told else ())
+        if event.kind == "closed":
+            for by_episode in (self._peaks, self._written_s, self._reasons):
+                by_episode.pop(key, None)
+
+    def on_end(self, scored: ScoredVideo) -> None:
+        """Nothing: a camera does not end."""
+
+    def _why(self, peak_s: float) -> dict[str, Any]:
+        """The nearest traces of both sides at a time: `[text, similarity, class]` each."""
+        at = next((one for one in reversed(self._windows) if one[0] <= peak_s + 1e-6), None)
+        if at is None:
+            return {}
+        judge = self._judge
+        why = explain(
+            judge.fused_vectors(at[1][None], at[2][None])[0],
+            judge.bank,
+            k=judge.k,
+            space=judge.space,
+            contexts=judge.bank.contexts_of(self._context),
+        )
+        sides = {"anomalous": why.anomalous, "normal": why.normal}
+        return {
+            side: [[near.trace.text, near.similarity, near.trace.label] for near in some]
+            for side, some in sides.items()
+        }
+
+    def _picture(self, alarm_id: str, peak_s: float) -> str | None:
+        """Write the picture at a time; its path within the folder of the ledger."""
+        at = next((one for one in reversed(self._pictures) if one[0] <= peak_s + 1e-6), None)
+        if at is None:
+            return None
+        path = Path(FRAMES) / self._camera.name / f"{alarm_id}.jpg"
+        write_picture(self._ledger.folder / path, at[1])
+        return path.as_posix()
+
+
+def shrunk(pixels: Pixels) -> Pixels:
+    """A picture of at most `WIDEST` pixels across, in memory of its own."""
+    height, width = pixels.shape[:2]
+    if width <= WIDEST:
+        return pixels.copy()
+    size = (WIDEST, max(1, round(height * WIDEST / width)))
+    small: Pixels = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
+    return small
+
+
+def write_picture(path: Path, pixels: Pixels, *, lasting: bool = True) -> None:
+    """Write a picture, uint8 (H, W, 3) RGB, as JPEG: whole or not at all.
+
+    `lasting`: whether it must survive a loss of power.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    _, content = cv2.imencode(".jpg", pixels[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 85])
+    if lasting:
+        write_whole(path, content.tobytes())
+        return
+    half = path.with_name(litter_name(path.name))
+    half.write_bytes(content.tobytes())
+    half.replace(path)

@@ -1,0 +1,352 @@
+"""The engine: frames of all cameras through the encoders in turn, to scores, states and alarms.
+
+Runs in a process of its own, which `supervisor` keeps running: `python -m traces_core.live.engine FOLDER
+CAMERAS_YAML`. What it writes is in the ledger; it follows cameras.yaml and the graph while it runs.
+"""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+import time
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from traces_core.encoders.seeing import WINDOW_BATCH, EncodedPart, Encoders, EvidenceBuilder
+from traces_core.errors import TracesError
+from traces_core.live import NOT_STARTED
+from traces_core.live.alarm_log import FRAMES, shrunk, write_picture
+from traces_core.live.clip_cutter import RECORDINGS, ClipCutter
+from traces_core.live.detectors import current_detector, is_current, sees_alike
+from traces_core.live.feed import CameraFeed, Taken, quiet_since_s
+from traces_core.live.grouped_calls import GroupedCalls
+from traces_core.live.ledger import Alarm, CameraState, Ledger, State
+from traces_core.live.messages import letters_of
+from traces_core.live.settings import Camera, LiveSettings
+from traces_core.live.source import live_frames
+from traces_core.live.watch import CameraWatch
+from traces_core.printing import printable
+from traces_core.redaction import guard_output, redacted
+
+MOST_FRAMES = 16
+"""Frames of all cameras that go through the encoders in one round."""
+STALLED_S = 3.0
+"""Seconds without a frame after which a camera has stalled, and its score is unknown."""
+BEHIND_S = 3.0
+"""Seconds from a frame's arrival to its score beyond which a camera is behind."""
+_SETTINGS_S = 2.0
+_DETECTOR_S = 20.0
+_STATES_S = 1.0
+_THRESHOLDS_S = 60.0
+_HOUSEKEEPING_S = 300.0
+_LATENCIES = 256
+
+
+@dataclass
+class _Channel:
+    """One camera in the engine."""
+
+    camera: Camera
+    feed: CameraFeed
+    watch: CameraWatch
+    segment: int = 0
+    latencies_s: deque[float] = field(default_factory=lambda: deque(maxlen=_LATENCIES))
+    since: tuple[str, float] = ("", 0.0)
+    pictured_s: float = 0.0
+    problem: str = ""
+
+
+class Engine:
+    """All cameras of one cameras.yaml.
+
+    Parameters
+    ----------
+    folder : of the ledger and what lies beside it.
+    settings_path : cameras.yaml.
+    """
+
+    def __init__(self, folder: Path, settings_path: Path) -> None:
+        self.folder, self._path = folder, settings_path
+        self.ledger = Ledger(folder)
+        self.settings = LiveSettings.load(settings_path)
+        self.detector = current_detector(self.settings.detector)
+        self.stopping = threading.Event()
+        self._ready = threading.Event()
+        self._channels: dict[str, _Channel] = {}
+        self._calls = GroupedCalls(MOST_FRAMES)
+        self._turn = 0
+        self._due = dict.fromkeys(("settings", "detector", "states", "thresholds", "housekeeping"), 0.0)
+        self._stamp = _stamp(settings_path)
+        self._cutter = ClipCutter(self.ledger)
+
+    def run(self) -> None:
+        """Watch until `stopping` is set."""
+        self._close_what_a_crash_left_open()
+        self._follow_cameras()
+        self._cutter.start()
+        while not self.stopping.is_set():
+            self._ready.clear()
+            self.keep_up(time.time())
+            if not self.round():
+                self._ready.wait(0.1)
+        for channel in self._channels.values():
+            self._end(channel)
+        self._cutter.stop()
+        self.ledger.close()
+
+    # Frames.
+
+    def round(self) -> bool:
+        """Take the frames that wait, in fair turns, and score them; whether there were any."""
+        taken = self._take()
+        parts: list[tuple[_Channel, Taken, EncodedPart]] = []
+        for channel, some in taken:
+            if some.segment.number != channel.segment:
+                channel.segment = some.segment.number
+                channel.watch.interrupted(0.0)
+            part = channel.watch.look(some.frames, self._calls)
+            if part is not None:
+                parts.append((channel, some, part))
+            self._picture(channel, some)
+        self._calls.run()
+        for channel, some, part in parts:
+            channel.watch.finished(part, some.frames)
+            now_s = time.time()
+            channel.latencies_s.extend(now_s - arrived_s for arrived_s in some.arrived_s)
+        return bool(taken)
+
+    def _take(self) -> list[tuple[_Channel, Taken]]:
+        channels = list(self._channels.values())
+        order = channels[self._turn :] + channels[: self._turn]
+        self._turn = (self._turn + 1) % max(1, len(channels))
+        waiting = sum(channel.feed.waiting > 0 for channel in order)
+        each = max(1, MOST_FRAMES // max(1, waiting))
+        taken: list[tuple[_Channel, Taken]] = []
+        room = MOST_FRAMES
+        for channel in order:
+            some = channel.feed.take(min(each, room)) if room else None
+            if some is not None:
+                taken.append((channel, some))
+                room -= len(some.frames)
+        return taken
+
+    def _picture(self, channel: _Channel, some: Taken) -> None:
+        """The newest frame, for the page, once a second."""
+        at_s = float(some.frames.times_s[-1])
+        if at_s - channel.pictured_s >= 1:
+            channel.pictured_s = at_s
+            path = self.folder / FRAMES / f"{channel.camera.name}.jpg"
+            write_picture(path, shrunk(some.frames.pixels[-1]), lasting=False)
+
+    # What changes while it runs.
+
+    def keep_up(self, now_s: float) -> None:
+        """Follow settings, detector and thresholds, say states, delete what is old: each when it is due."""
+        for name, every_s, do in (
+            ("settings", _SETTINGS_S, self._follow_settings),
+            ("detector", _DETECTOR_S, self._follow_detector),
+            ("thresholds", _THRESHOLDS_S, self._follow_thresholds),
+            ("states", _STATES_S, self._say_states),
+            ("housekeeping", _HOUSEKEEPING_S, self._tidy),
+        ):
+            if now_s >= self._due[name] or self._due[name] > now_s + every_s:  # or the clock was set back
+                self._due[name] = now_s + every_s
+                do(now_s)
+
+    def _follow_settings(self, now_s: float) -> None:
+        stamp = _stamp(self._path)
+        if stamp == self._stamp:
+            return
+        self._stamp = stamp
+        try:
+            self.settings = LiveSettings.load(self._path)
+        except TracesError as error:
+            _say(f"cameras.yaml is left as it was: {error}")
+            return
+        self._follow_cameras()
+
+    def _follow_cameras(self) -> None:
+        """Cameras that came, went or changed; the others go on."""
+        wanted = {camera.name: camera for camera in self.settings.cameras}
+        for name, channel in list(self._channels.items()):
+            if wanted.get(name) != channel.camera:
+                self._end(self._channels.pop(name))
+        for name, camera in wanted.items():
+            if name not in self._channels:
+                self._channels[name] = self._begin(camera)
+        for state in self.ledger.cameras():
+            if state.name not in wanted and state.state != "removed":
+                self._say_state(state.name, state.source, "removed", "no longer in cameras.yaml", {})
+
+    def _begin(self, camera: Camera) -> _Channel:
+        sampling = self.detector.project.settings.sampling
+        recordings = self.folder / RECORDINGS / camera.name
+        messages = partial(
+            live_frames,
+            camera.source,
+            sample_fps=self.settings.sample_fps or sampling.sample_fps,
+            recordings=recordings if camera.record else None,
+            ignore=camera.areas.ignore,
+            watch=camera.areas.watch,
+        )
+        watch = CameraWatch(camera, self._builder(), self.ledger, self._letters)
+        channel = _Channel(camera, CameraFeed(camera.name, messages), watch)
+        self._judge(channel)
+        self._cutter.watch(camera, channel.feed)
+        channel.feed.start(self._ready)
+        return channel
+
+    def _builder(self) -> EvidenceBuilder:
+        project = self.detector.project
+        encoders = Encoders(project.clip, project.windows)
+        return EvidenceBuilder(encoders, project.settings.sampling.hop_frames, WINDOW_BATCH)
+
+    def _end(self, channel: _Channel) -> None:
+        channel.feed.stop()
+        channel.watch.lose_sight(0.0)
+        channel.watch.flush()
+
+    def _judge(self, channel: _Channel) -> None:
+        try:
+            channel.watch.judge_by(self.detector, time.time())
+            channel.problem = ""
+        except TracesError as error:
+            channel.problem = redacted(str(error))
+
+    def _follow_detector(self, now_s: float) -> None:
+        """A new bank, fusion or threshold of the graph is taken over between two frames."""
+        try:
+            if is_current(self.detector):
+                return
+            before, self.detector = self.detector, current_detector(self.settings.detector)
+        except TracesError:
+            return  # it is being rebuilt: the one that is in use is whole
+        for name, channel in list(self._channels.items()):
+            if sees_alike(before, self.detector):
+                self._judge(channel)
+            else:
+                self._end(channel)
+                self._channels[name] = self._begin(channel.camera)
+
+    def _follow_thresholds(self, now_s: float) -> None:
+        for channel in self._channels.values():
+            if channel.problem or channel.watch.needs_another_threshold(self.detector, now_s):
+                self._judge(channel)
+
+    def _letters(self, alarm: Alarm, kind: str) -> list[tuple[str, str, Mapping[str, Any]]]:
+        return letters_of(self.settings, alarm, kind)
+
+    # States.
+
+    def _say_states(self, now_s: float) -> None:
+        for channel in self._channels.values():
+            state, detail = self._state_of(channel, now_s)
+            if channel.since[0] != state:
+                channel.since = (state, now_s)
+            if state == "stalled":
+                channel.watch.interrupted(0.0)
+            channel.watch.flush()
+            self._say_state(
+                channel.camera.name,
+                redacted(channel.camera.source),
+                state,
+                detail,
+                self._facts(channel),
+            )
+
+    def _state_of(self, channel: _Channel, now_s: float) -> tuple[State, str]:
+        facts, watch = channel.feed.facts, channel.watch
+        if channel.problem:
+            return "failed", channel.problem
+        if not facts.last_arrival_s:
+            return ("no picture", facts.error) if facts.error else ("starting", "")
+        if quiet_since_s(facts, now_s) > STALLED_S:
+            return "stalled", facts.error or "no frame comes"
+        if watch.finding is not None:
+            return watch.finding.fault, watch.finding.detail
+        if channel.latencies_s and channel.latencies_s[-1] > BEHIND_S:
+            return "behind", f"frames wait {channel.latencies_s[-1]:.1f} s for the encoders"
+        return "running", ""
+
+    def _facts(self, channel: _Channel) -> dict[str, Any]:
+        facts, watch = channel.feed.facts, channel.watch
+        latencies_s = list(channel.latencies_s)
+        return {
+            "width": facts.width,
+            "height": facts.height,
+            "codec": facts.codec,
+            "fps": facts.rate,
+            "sampled": facts.sampled,
+            "scored": watch.scored,
+            "dropped": facts.dropped,
+            "restarts": facts.restarts,
+            "scores": watch.scores,
+            "score": watch.scores.get(channel.camera.streams[0]),
+            "thresholds": {name: value for name, (value, _) in watch.thresholds.items()},
+            "threshold": watch.thresholds.get(channel.camera.streams[0], (None, ""))[0],
+            "threshold_source": watch.thresholds.get(channel.camera.streams[0], (None, ""))[1],
+            "latency_s": float(np.percentile(latencies_s, 95)) if latencies_s else None,
+        }
+
+    def _say_state(self, name: str, source: str, state: State, detail: str, facts: Mapping[str, Any]) -> None:
+        channel = self._channels.get(name)
+        now_s = time.time()
+        since_s = channel.since[1] if channel else now_s
+        self.ledger.say_state(CameraState(name, source, state, since_s, printable(detail), facts, now_s))
+
+    # What is kept.
+
+    def _close_what_a_crash_left_open(self) -> None:
+        """An alarm that was on when the engine was killed ends where it had come to."""
+        for alarm in self.ledger.open_alarms():
+            self.ledger.close_alarm(alarm.id, self._letters(alarm, "closed"))
+
+    def _tidy(self, now_s: float) -> None:
+        """Delete what is older than is to be kept, and the oldest clips beyond the limit of size."""
+        old = self.ledger.forget_before(now_s - self.settings.keep.days * 86400)
+        for path in old:
+            (self.folder / path).unlink(missing_ok=True)
+        self._cutter.tidy(self.settings.keep.gib)
+
+
+def _stamp(path: Path) -> tuple[int, int]:
+    try:
+        about = path.stat()
+    except OSError:
+        return (0, 0)
+    return about.st_mtime_ns, about.st_size
+
+
+def _say(text: str) -> None:
+    print(redacted(printable(text)), file=sys.stderr, flush=True)
+
+
+def _stop_with_the_supervisor(engine: Engine) -> None:
+    """Its end of our input closes when it ends, however that came."""
+    sys.stdin.buffer.read()
+    engine.stopping.set()
+
+
+def main(folder: str, settings_path: str) -> None:
+    """Watch until the process is told to end, or the supervisor is gone."""
+    guard_output()
+    try:
+        engine = Engine(Path(folder), Path(settings_path))
+    except TracesError as error:
+        _say(str(error))
+        sys.exit(NOT_STARTED)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: engine.stopping.set())
+    threading.Thread(target=_stop_with_the_supervisor, args=(engine,), daemon=True).start()
+    engine.run()
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,139 @@
+"""Whether a camera shows what it is meant to show: health is not anomaly.
+
+Looks at small grey pictures of the sampled frames. A camera without frames is the feed's to notice; what a
+score means belongs in `traces_core.streams`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from traces_core.encoders.base import Pixels
+
+Fault = Literal["black", "frozen", "moved"]
+"""What may be wrong with a picture."""
+
+_SIZE = (64, 36)
+"""Pixels across and down of the small pictures."""
+DARK = 16.0
+"""Grey levels of 255: a picture whose mean is below shows nothing."""
+FLAT = 2.5
+"""Grey levels: a picture that varies less shows nothing; a covered lens, a test picture of one colour."""
+PATIENCE_S = 3.0
+"""Seconds for which a picture must be black or moved before it is said."""
+FROZEN_S = 60.0
+"""Seconds of equal pictures before a camera counts as frozen: the noise of a sensor never repeats."""
+STRANGE = 0.35
+"""Correlation of edges with the reference below which the view is another one."""
+SETTLED_S = 30.0
+"""Seconds after which another view is the reference."""
+_MEMORY_S = 60.0
+"""Time constant of the reference (seconds)."""
+
+Grey = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What is wrong with the picture."""
+
+    fault: Fault
+    """The kind."""
+    detail: str
+    """In words."""
+    since_s: float
+    """Time of the first frame that showed it (seconds)."""
+
+
+class PictureHealth:
+    """The pictures of one camera, frame by frame.
+
+    Examples
+    --------
+    >>> health = PictureHealth()
+    >>> dark = np.zeros((36, 64, 3), np.uint8)
+    >>> health.look(dark, 0.0), health.look(dark, 4.0).fault
+    (None, 'black')
+    """
+
+    def __init__(self) -> None:
+        self._since: dict[Fault, float] = {}
+        self._last: Grey | None = None
+        self._reference: Grey | None = None
+        self._last_s = 0.0
+
+    def restart(self) -> None:
+        """The source was away: nothing has frozen since; the view stays the reference."""
+        self._since.clear()
+        self._last = None
+
+    def look(self, pixels: Pixels, at_s: float) -> Finding | None:
+        """What is wrong, by the frames so far.
+
+        Parameters
+        ----------
+        pixels : uint8 array of shape (H, W, 3)
+        at_s : its time, rising from call to call (seconds).
+        """
+        grey = cv2.resize(pixels, _SIZE, interpolation=cv2.INTER_AREA).mean(axis=2, dtype=np.float32)
+        is_dark, is_flat = bool(grey.mean() < DARK), bool(grey.std() < FLAT)
+        is_same = self._last is not None and bool(np.array_equal(grey, self._last))
+        edges = _edges(grey)
+        is_strange = not (is_dark or is_flat) and self._is_strange(edges)
+        self._follow("black", is_dark or is_flat, at_s)
+        self._follow("frozen", is_same, at_s)
+        self._follow("moved", is_strange, at_s)
+        if not (is_dark or is_flat or is_strange):
+            self._learn(edges, at_s)
+        elif is_strange and at_s - self._since["moved"] > SETTLED_S:
+            self._reference = edges
+        self._last, self._last_s = grey, at_s
+        return self._finding(at_s, is_dark)
+
+    def _is_strange(self, edges: Grey) -> bool:
+        return self._reference is not None and _correlation(edges, self._reference) < STRANGE
+
+    def _follow(self, fault: Fault, is_there: bool, at_s: float) -> None:
+        if is_there:
+            self._since.setdefault(fault, at_s)
+        else:
+            self._since.pop(fault, None)
+
+    def _learn(self, edges: Grey, at_s: float) -> None:
+        if self._reference is None:
+            self._reference = edges
+        else:
+            weight = 1 - np.exp(-(at_s - self._last_s) / _MEMORY_S)
+            self._reference = self._reference + np.float32(weight) * (edges - self._reference)
+
+    def _finding(self, at_s: float, is_dark: bool) -> Finding | None:
+        words: dict[Fault, tuple[float, str]] = {
+            "black": (
+                PATIENCE_S,
+                "the picture is dark" if is_dark else "the picture shows nothing: covered?",
+            ),
+            "frozen": (FROZEN_S, "the same picture again and again"),
+            "moved": (PATIENCE_S, "the view is another one: moved, turned or blocked?"),
+        }
+        for fault, (patience_s, detail) in words.items():
+            since_s = self._since.get(fault)
+            if since_s is not None and at_s - since_s >= patience_s:
+                return Finding(fault, detail, since_s)
+        return None
+
+
+def _edges(grey: Grey) -> Grey:
+    """Strength of edges, smoothed: what stays where it is when the light changes or somebody walks by."""
+    across, down = cv2.Sobel(grey, cv2.CV_32F, 1, 0), cv2.Sobel(grey, cv2.CV_32F, 0, 1)
+    strength: Grey = cv2.GaussianBlur(cv2.magnitude(across, down), (5, 5), 0)
+    return strength
+
+
+def _correlation(one: Grey, other: Grey) -> float:
+    a, b = one - one.mean(), other - other.mean()
+    return float((a * b).sum() / (np.sqrt((a * a).sum() * (b * b).sum()) + 1e-6))

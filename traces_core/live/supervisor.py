@@ -1,0 +1,149 @@
+"""The supervisor: serves the page, sends what waits, and keeps the engine running.
+
+It loads neither torch nor a detector: what a camera or a model does to the engine, the page survives.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import uvicorn
+
+from traces_core.errors import TracesError
+from traces_core.live import NOT_STARTED
+from traces_core.live.outbox import Sender
+from traces_core.live.page import page
+from traces_core.live.settings import LiveSettings
+from traces_core.live.sinks import named_sinks
+
+_WAITS_S = (0.5, 1, 2, 5, 10, 30)
+"""Before each start of an engine that ended, the last one from then on (seconds)."""
+_LASTED_S = 60.0
+"""An engine that ran for so long has started well (seconds)."""
+_LOOK_S = 2.0
+# Frames of many sizes come and go: without these the heap of glibc grows with them.
+_HEAP = {
+    "MALLOC_ARENA_MAX": "1",
+    "MALLOC_MMAP_THRESHOLD_": "65536",
+    "MALLOC_TRIM_THRESHOLD_": "65536",
+}
+
+
+class EngineError(TracesError, RuntimeError):
+    """The engine cannot be started: what it said stands above."""
+
+
+class Supervisor:
+    """One installation.
+
+    Parameters
+    ----------
+    folder : of the ledger and what lies beside it.
+    settings_path : cameras.yaml.
+    """
+
+    def __init__(self, folder: Path, settings_path: Path) -> None:
+        self.folder, self._path = folder, settings_path
+        self.settings = LiveSettings.load(settings_path)
+        self.engine: subprocess.Popen[bytes] | None = None
+        self.stopping = threading.Event()
+        self._failed = False
+        self._senders: dict[str, Sender] = {}
+        self._stamp = 0
+        self._server = self._page_server()
+
+    def run(self) -> None:
+        """Watch until the page's server is told to end.
+
+        Raises
+        ------
+        EngineError
+            If the engine could not start at all.
+        """
+        threads = [threading.Thread(target=one, daemon=True) for one in (self._keep_engine, self._follow)]
+        for thread in threads:
+            thread.start()
+        try:
+            self._server.run()
+        finally:
+            self.stopping.set()
+            self._end_engine()
+            for sender in self._senders.values():
+                sender.stop()
+            for thread in threads:
+                thread.join(10)
+        if self._failed:
+            raise EngineError("The engine could not be started. Mend what it says above, then start again.")
+
+    def _page_server(self) -> uvicorn.Server:
+        where = self.settings.page
+        app = page(self.folder, lambda: self.settings)
+        config = uvicorn.Config(
+            app,
+            host=where.host,
+            port=where.port,
+            log_level="warning",
+            timeout_graceful_shutdown=1,
+            server_header=False,
+        )
+        return uvicorn.Server(config)
+
+    def _keep_engine(self) -> None:
+        """Start the engine, and again whenever it ends."""
+        failures = 0
+        while not self.stopping.is_set():
+            began_s = time.monotonic()
+            self.engine = self._start_engine()
+            status = self.engine.wait()
+            if self.stopping.is_set():
+                return
+            if status == NOT_STARTED:
+                self._failed = True
+                self._server.should_exit = True
+                return
+            failures = 0 if time.monotonic() - began_s > _LASTED_S else failures + 1
+            print(f"the engine ended with status {status}; it is started again", file=sys.stderr, flush=True)
+            self.stopping.wait(_WAITS_S[min(failures, len(_WAITS_S)) - 1] if failures else 0)
+
+    def _start_engine(self) -> subprocess.Popen[bytes]:
+        command = [sys.executable, "-P", "-m", "traces_core.live.engine", str(self.folder), str(self._path)]
+        paths = os.pathsep.join(path or os.getcwd() for path in sys.path)
+        environment = {**os.environ, **_HEAP, "OMP_NUM_THREADS": "1", "PYTHONPATH": paths}
+        return subprocess.Popen(command, stdin=subprocess.PIPE, env=environment)
+
+    def _end_engine(self) -> None:
+        engine = self.engine
+        if engine is None or engine.poll() is not None:
+            return
+        engine.terminate()
+        try:
+            engine.wait(15)
+        except subprocess.TimeoutExpired:
+            engine.kill()
+            engine.wait()
+
+    def _follow(self) -> None:
+        """Have a sender for each sink of cameras.yaml, as it is now."""
+        while not self.stopping.is_set():
+            try:
+                stamp = self._path.stat().st_mtime_ns
+                if stamp != self._stamp:
+                    self._stamp = stamp
+                    self.settings = LiveSettings.load(self._path)
+                    self._set_senders()
+            except (OSError, TracesError):
+                pass  # the engine says so; what was read before stays
+            self.stopping.wait(_LOOK_S)
+
+    def _set_senders(self) -> None:
+        wanted = named_sinks(self.settings, self.folder)
+        for name in self._senders.keys() - wanted.keys():
+            self._senders.pop(name).stop()
+        for name in wanted.keys() - self._senders.keys():
+            self._senders[name] = Sender(self.folder, name, wanted[name])
+            self._senders[name].start()
