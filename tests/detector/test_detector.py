@@ -29,7 +29,8 @@ from traces_core.store import Store
 from traces_core.streams.episodes import EPISODES, EpisodeEvent, episode_table, episodes_in
 from traces_core.streams.table import APPEARANCE, FUSED, LATE, STREAMS, streams_of
 from traces_core.types import Episode
-from traces_core.video import End, FrameBatch, Gap, file_source
+from traces_core.video import End, FrameBatch, Gap, decode, file_source
+from traces_core.video.isolation import in_process
 
 SCORED = sorted(streams_of("traces"))
 
@@ -46,6 +47,19 @@ def test_a_video_has_a_track_a_threshold_and_episodes_for_every_stream(
     assert sorted(whole.tracks) == sorted(whole.thresholds) == sorted(whole.episodes) == SCORED
     assert whole.end_s == pytest.approx(3.75, abs=1e-3)
     assert whole.broken is None
+
+
+def test_pictures_so_large_that_a_batch_holds_one_are_scored_as_others(
+    small_detector: Detector,
+    fights: dict[str, Path],
+    scored: dict[str, ScoredVideo],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(decode, "MAX_BATCH_BYTES", 1)
+    with in_process():
+        one_by_one = small_detector.score(fights["half"], "street")
+    for stream, track in scored["half"].tracks.items():
+        np.testing.assert_allclose(one_by_one.tracks[stream].values, track.values, atol=1e-5)
 
 
 def test_episodes_are_the_runs_above_the_streams_threshold(

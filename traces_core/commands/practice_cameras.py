@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import polars as pl
 
-from traces_core.detector.own_footage import PRACTICE
 from traces_core.practice.rtsp_server import RtspServer
-from traces_core.project import Project
+from traces_core.settings import Machine
+from traces_core.store.packs import opened
 
 
 def serve_practice(count: int) -> list[dict[str, object]]:
@@ -17,8 +17,8 @@ def serve_practice(count: int) -> list[dict[str, object]]:
     MissingArtifactError
         If the practice world has not been drawn: `make demo` draws it.
     """
-    store = Project.here().store
-    footage = store.current(PRACTICE).path / "benchmark"
+    store = opened(Machine.here().data)
+    footage = store.current("practice_footage").path / "benchmark"
     table = store.current("videos").read().filter(pl.col("set") == "benchmark")
     turn = pl.int_range(pl.len()).over("context")
     chosen = (

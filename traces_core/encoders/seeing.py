@@ -153,27 +153,32 @@ class EvidenceBuilder:
 
     def evidence(self, piece: EncodedPart) -> Evidence:
         """A piece whose calls have all given their results."""
-        frames = _kept(piece.frames) if piece.frames else np.zeros((len(piece.times_s), 0), np.float32)
-        has_windows, has_blocks = self._encoders.windows is not None, self._encoders.blocks is not None
-        ends = list(self._vectors.push(frames, piece.times_s)) if has_windows else []
+        windows = self._encoders.windows
+        frames = _kept(piece.frames, len(piece.times_s), 0)
+        ends = [] if windows is None else list(self._vectors.push(frames, piece.times_s))
         none_ended = np.zeros((0, self._width, frames.shape[1]), np.float32)
+        has_blocks = self._encoders.blocks is not None
         return Evidence(
             piece.times_s,
             frames,
             np.concatenate([np.zeros(0), *(some.end_times_s for some in ends)]),
             np.concatenate([none_ended, *(some.values for some in ends)]),
-            _kept([some.tokens for some in piece.windows]),
-            _kept([some.label_probabilities for some in piece.windows]),
+            _kept(
+                [some.tokens for some in piece.windows], 0, self._width, windows.dimensions if windows else 0
+            ),
+            _kept(
+                [some.label_probabilities for some in piece.windows], 0, len(windows.labels) if windows else 0
+            ),
             scene_frames=np.concatenate(piece.scenes) if piece.scenes else None,
             block_times_s=np.concatenate([np.zeros(0), *piece.block_times_s]) if has_blocks else None,
-            grids=_kept(piece.grids) if has_blocks else None,
+            grids=_kept(piece.grids, 0, 0, 0, 0) if has_blocks else None,
         )
 
 
-def _kept(parts: Sequence[NDArray[Any]]) -> Array:
-    """float32 arrays end to end, rounded as they are kept: to half precision."""
+def _kept(parts: Sequence[NDArray[Any]], *empty: int) -> Array:
+    """float32 arrays end to end, rounded as they are kept: to half precision; of this shape where none is."""
     if not parts:
-        return np.zeros((0, 0, 0), np.float32)
+        return np.zeros(empty, np.float32)
     return np.concatenate(parts).astype(np.float16).astype(np.float32)
 
 

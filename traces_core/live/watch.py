@@ -21,6 +21,8 @@ from traces_core.live.settings import Camera
 from traces_core.types import ScoreTrack
 from traces_core.video import FrameBatch, Gap
 
+LATEST_S = 6.0
+"""Frames do not come later than so many seconds after their time; see `feed.JUMP_S`."""
 _SLACK_S = 1.5
 """Scores of a block that was seen whole are no further apart (seconds)."""
 
@@ -97,6 +99,11 @@ class CameraWatch:
         self.scores.clear()
         for blocks in self._blocks.values():
             blocks.interrupt()
+
+    def stay_blind(self, now_s: float) -> None:
+        """Time passes in which nothing is seen: an episode that could have gone on is over."""
+        if self._is_blind and self._pipeline is not None:
+            self._pipeline.gap(now_s - LATEST_S)
 
     def interrupted(self, since_s: float) -> None:
         """The source was away: other than `lose_sight`, what froze or moved is unknown as well."""

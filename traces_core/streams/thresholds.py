@@ -145,6 +145,7 @@ def calibrate_threshold(
     way, and other cameras, seasons or nights are not exchangeable. A tail shorter than a block is left
     out: its maximum would be too low.
     """
+    _chance_per_block(false_alarms_per_hour, block_s)
     streams = sorted({track.stream for track in tracks.values()})
     if len(streams) > 1:
         raise ValueError(f"tracks of several streams {streams}: a threshold is made for one. Calibrate each.")
