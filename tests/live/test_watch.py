@@ -14,9 +14,11 @@ import pytest
 from traces_core.detector.detector import Detector
 from traces_core.encoders.seeing import Encoders, EvidenceBuilder
 from traces_core.errors import CatalogError, UnknownNameError
+from traces_core.live.evidence import EvidenceStore
 from traces_core.live.grouped_calls import GroupedCalls
 from traces_core.live.judging import scorer_of, threshold_for
 from traces_core.live.ledger import BLOCK_S, Alarm, Ledger
+from traces_core.live.replay import replay
 from traces_core.live.settings import Camera
 from traces_core.live.watch import CameraWatch
 from traces_core.types import ScoreTrack
@@ -41,7 +43,7 @@ def watched(
     builder = EvidenceBuilder(
         Encoders(project.clip, project.windows), project.settings.sampling.hop_frames, 4
     )
-    watch = CameraWatch(one, builder, ledger, told)
+    watch = CameraWatch(one, builder, ledger, EvidenceStore(ledger.folder), told)
     watch.judge_by(detector, START_S)
     return watch
 
@@ -192,3 +194,31 @@ def test_the_threshold_is_the_persons_then_the_cameras_own_then_the_graphs(
     assert threshold_for(small_detector, ledger, one, "late", START_S)[0].value == 17.0
     ledger.set_threshold("gate", "late", 0.5, "tried on the page", START_S)
     assert threshold_for(small_detector, ledger, one, "late", START_S)[0].value == 0.5
+
+
+def test_the_past_judged_again_by_the_same_catalog_raises_what_it_did(
+    small_detector: Detector, fights: dict[str, Path], tmp_path: Path
+) -> None:
+    ledger = Ledger(tmp_path)
+    seen = frames_of(small_detector, fights["whole"])
+    watch = watched(small_detector, ledger, camera())
+    tracks = pushed({"gate": watch}, {"gate": seen}, [4] * 4)["gate"]
+    level = float(np.sort(np.asarray(tracks["late"].values))[-5])
+    ledger.set_threshold("gate", "late", level, "in between", START_S)
+    judged = watched(small_detector, ledger, camera())
+    later = FrameBatch(seen.pixels, seen.times_s + 600)
+    pushed({"gate": judged}, {"gate": later}, [4] * 4)
+    judged.lose_sight(0.0)
+    judged.stay_blind(START_S + 700)
+    assert ledger.alarms()
+    kept = EvidenceStore(tmp_path)
+    again = replay(small_detector, ledger, kept, camera(), START_S + 500, START_S + 900)
+    assert (again.lost, again.new) == ((), ())
+    did = ledger.alarms(since_s=START_S + 500)
+    assert [one.start_s for one in again.would] == [one.start_s for one in reversed(did)]
+    assert again.hours * 3600 == pytest.approx(3.75, abs=0.3)
+    ledger.set_threshold("gate", "late", 1e6, "never", START_S)
+    silent = replay(small_detector, ledger, kept, camera(), START_S + 500, START_S + 900)
+    assert len(silent.lost) == len(did)
+    kept.forget(camera="gate")
+    assert not kept.cameras()

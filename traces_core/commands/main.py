@@ -20,6 +20,7 @@ from traces_core.commands import captions as cli_captions
 from traces_core.commands.consoles import err, fail, out, say, warn
 from traces_core.commands.evaluate import evaluate
 from traces_core.commands.probe import VideoStream, probe
+from traces_core.commands.replay import replay
 from traces_core.commands.watch import watch
 from traces_core.disk import storage_error, writable_folder
 from traces_core.errors import TracesError
@@ -42,6 +43,7 @@ app = typer.Typer(
 app.command()(evaluate)
 app.command()(probe)
 app.command()(watch)
+app.command()(replay)
 app.add_typer(cli_bank.app, name="bank")
 app.add_typer(cli_captions.app, name="captions")
 

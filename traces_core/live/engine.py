@@ -25,6 +25,7 @@ from traces_core.live import NOT_STARTED
 from traces_core.live.alarm_log import FRAMES, shrunk, write_picture
 from traces_core.live.clip_cutter import RECORDINGS, ClipCutter
 from traces_core.live.detectors import current_detector, is_current, sees_alike
+from traces_core.live.evidence import EvidenceStore
 from traces_core.live.feed import CameraFeed, Taken, quiet_since_s
 from traces_core.live.grouped_calls import GroupedCalls
 from traces_core.live.ledger import Alarm, CameraState, Ledger, State
@@ -75,6 +76,7 @@ class Engine:
     def __init__(self, folder: Path, settings_path: Path) -> None:
         self.folder, self._path = folder, settings_path
         self.ledger = Ledger(folder)
+        self._kept = EvidenceStore(folder)
         self.settings = LiveSettings.load(settings_path)
         self.detector = current_detector(self.settings.detector)
         self.stopping = threading.Event()
@@ -99,6 +101,7 @@ class Engine:
         for channel in self._channels.values():
             self._end(channel)
         self._cutter.stop()
+        self._kept.close()
         self.ledger.close()
 
     # Frames.
@@ -196,7 +199,7 @@ class Engine:
             ignore=camera.areas.ignore,
             watch=camera.areas.watch,
         )
-        watch = CameraWatch(camera, self._builder(), self.ledger, self._letters)
+        watch = CameraWatch(camera, self._builder(), self.ledger, self._kept, self._letters)
         channel = _Channel(camera, CameraFeed(camera.name, messages), watch)
         self._judge(channel)
         self._cutter.watch(camera, channel.feed)
@@ -311,7 +314,9 @@ class Engine:
 
     def _tidy(self, now_s: float) -> None:
         """Delete what is older than is to be kept, and the oldest clips beyond the limit of size."""
-        old = self.ledger.forget_before(now_s - self.settings.keep.days * 86400)
+        before_s = now_s - self.settings.keep.days * 86400
+        self._kept.forget(before_s=before_s)
+        old = self.ledger.forget_before(before_s)
         for path in old:
             (self.folder / path).unlink(missing_ok=True)
         self._cutter.tidy(self.settings.keep.gib)

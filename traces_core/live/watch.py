@@ -14,6 +14,7 @@ from traces_core.detector.detector import Detector
 from traces_core.detector.pipeline import EpisodeStage, Pipeline, TraceSystem
 from traces_core.encoders.seeing import Calls, EncodedPart, EvidenceBuilder
 from traces_core.live.alarm_log import AlarmLog, Letters
+from traces_core.live.evidence import EvidenceStore, MinuteOfEvidence
 from traces_core.live.health import Finding, PictureHealth
 from traces_core.live.judging import scorer_of, threshold_for, versions_of
 from traces_core.live.ledger import BLOCK_S, BUCKET_S, Ledger
@@ -34,11 +35,18 @@ class CameraWatch:
     ----------
     camera : its settings.
     builder : its encoders.
-    ledger : where all of it is written.
+    ledger, kept : where all of it is written, evidence in the latter.
     letters : who is told of alarms.
     """
 
-    def __init__(self, camera: Camera, builder: EvidenceBuilder, ledger: Ledger, letters: Letters) -> None:
+    def __init__(
+        self,
+        camera: Camera,
+        builder: EvidenceBuilder,
+        ledger: Ledger,
+        kept: EvidenceStore,
+        letters: Letters,
+    ) -> None:
         self.camera, self.health = camera, PictureHealth()
         self.finding: Finding | None = None
         self.scores: dict[str, float] = {}
@@ -52,6 +60,7 @@ class CameraWatch:
         self._newest_s = 0.0
         self._pipeline: Pipeline | None = None
         self._buckets: dict[str, dict[int, float]] = defaultdict(dict)
+        self._minute = MinuteOfEvidence(kept, camera.name)
         self._blocks = {name: _Blocks() for name in camera.streams}
 
     def judge_by(self, detector: Detector, now_s: float) -> None:
@@ -59,6 +68,7 @@ class CameraWatch:
         if self._pipeline is not None:
             self._pipeline.gap(self._newest_s)
         judge, context = scorer_of(detector, self.camera)
+        self._judge = judge
         found = {
             name: threshold_for(detector, self._ledger, self.camera, name, now_s)
             for name in self.camera.streams
@@ -97,6 +107,7 @@ class CameraWatch:
         if self._pipeline is not None:
             self._pipeline.gap(since_s)
         self.scores.clear()
+        self._minute.flush()
         for blocks in self._blocks.values():
             blocks.interrupt()
 
@@ -114,6 +125,7 @@ class CameraWatch:
         """Scores of what was encoded, and what became of episodes; the tracks by stream."""
         evidence = self._builder.evidence(part)
         self._log.remember(evidence, frames)
+        self._minute.push(evidence, self._judge.fused_vectors(evidence.window_frames, evidence.tokens))
         tracks = {} if self._pipeline is None else self._pipeline.push(evidence)[0]
         self._newest_s = float(frames.times_s[-1])
         self.scored += len(frames)
