@@ -1,4 +1,4 @@
-"""`traces replay`: what a camera's past would have raised under another catalog; see `traces_core.live.replay`."""
+"""`traces replay`: what a camera's past would have raised under another catalog; see `live.replay`."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def replay(
         Path | None, typer.Option("--live", help=f"Where it is kept; {FOLDER_VARIABLE}, else `live` beside.")
     ] = None,
 ) -> None:
-    """Say what the last days would have raised by other sentences, beside what they did and what was marked."""
+    """Say what the last days would have raised by other sentences, beside what they did raise."""
     back_s = _seconds(since)
     from traces_core.live.detectors import current_detector
     from traces_core.live.evidence import EvidenceStore
@@ -58,7 +58,8 @@ def replay(
     if not past.hours:
         fail(f"{place} holds no evidence of {camera} since then: it is kept while `traces watch` runs")
     say(
-        f"{past.hours:.1f} h of {camera}: would have raised {len(past.would)} alarms, did raise {len(past.did)}"
+        f"{past.hours:.1f} h of {camera}: would have raised {len(past.would)} alarms, "
+        f"did raise {len(past.did)}"
     )
     for mark in ("real", "false", "unsure", None):
         kept, of = past.count(mark)
