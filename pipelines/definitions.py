@@ -21,6 +21,7 @@ from assets import (
     footage,
     grids,
     inbox,
+    live,
     model,
     scores,
     sources,
@@ -45,6 +46,7 @@ SIDES: dict[str, tuple[ModuleType, ...]] = {
     "benchmark": (benchmark, model, ablations),
     "context_aware": (grids, context_aware, context_scores),
     "captions_and_inbox": (captions, inbox),
+    "cameras": (live,),
     "experiments": (real_captions, ped2),
 }
 """The graph as a person reads it, from left to right: what is a box there, and its chapters.

@@ -148,6 +148,11 @@ JOBS = [
         description="One video that was dropped into the inbox: the sensor `inbox` starts it.",
     ),
     dg.define_asset_job(
+        "read_cameras",
+        dg.AssetSelection.tag("chapter", "live"),
+        description="Scores, alarms and marks of one camera that is watched: the sensor `cameras` starts it.",
+    ),
+    dg.define_asset_job(
         "observe_sources",
         dg.AssetSelection.tag("chapter", "sources", include_sources=True)
         | dg.AssetSelection.assets("videos", "annotations"),

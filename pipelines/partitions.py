@@ -14,6 +14,7 @@ _SETTINGS = Settings.load()
 CONTEXTS = dg.StaticPartitionsDefinition(sorted(_SETTINGS.corpus.contexts))
 SHARDS = dg.StaticPartitionsDefinition(shard_names(_SETTINGS.footage.shards))
 INBOX = dg.DynamicPartitionsDefinition(name="inbox")
+CAMERAS = dg.DynamicPartitionsDefinition(name="cameras")
 
 
 def is_split_by(settings: Settings) -> bool:

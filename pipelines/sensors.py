@@ -2,6 +2,7 @@
 
 - `when_out_of_date` asks for what the plan says can be made now: the condition of the assets.
 - `inbox` takes videos that are dropped into a folder.
+- `cameras` reads what `traces watch` saw of each camera, when a day is over or an alarm was marked.
 - `mlflow_is_back` logs what waits on disk since MLflow was away.
 
 All run by default. What they look at is decided in `pipelines.plan` and `traces_core.detector.inbox`.
@@ -11,12 +12,13 @@ import time
 
 import dagster as dg
 
-from pipelines.partitions import INBOX
+from pipelines.partitions import CAMERAS, INBOX
 from pipelines.resources import ProjectResource, TrackerResource
 from pipelines.tracking import AwayError
 from traces_core.detector.inbox import inbox_folder, look
 from traces_core.detector.saved import current_parts
 from traces_core.errors import MixedVersionsError
+from traces_core.steps.live import cameras_known, history_stamp
 from traces_core.store import Store
 
 AT_ONCE = 20
@@ -74,6 +76,27 @@ def inbox(context: dg.SensorEvaluationContext, project: ProjectResource) -> dg.S
 
 
 @dg.sensor(
+    job_name="read_cameras",
+    default_status=_ON,
+    minimum_interval_seconds=600,
+    description="Read each camera of `traces watch` when a day is over or an alarm was marked.",
+)
+def cameras(context: dg.SensorEvaluationContext, project: ProjectResource) -> dg.SensorResult:
+    """A partition and a run for each camera whose past has changed."""
+    machine, now_s = project.open().machine, time.time()
+    known = cameras_known(machine)
+    if not known:
+        return dg.SensorResult(skip_reason="No camera was watched here: `traces watch cameras.yaml`.")
+    return dg.SensorResult(
+        run_requests=[
+            dg.RunRequest(run_key=f"{name}@{history_stamp(machine, name, now_s)}", partition_key=name)
+            for name in known
+        ],
+        dynamic_partitions_requests=[CAMERAS.build_add_request(known)],
+    )
+
+
+@dg.sensor(
     job_name="log_waiting_runs",
     default_status=_ON,
     minimum_interval_seconds=120,
@@ -103,5 +126,6 @@ SENSORS = [
         description="Ask for what is out of date by its recipe and has nothing out of date above it.",
     ),
     inbox,
+    cameras,
     mlflow_is_back,
 ]

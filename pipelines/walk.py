@@ -35,8 +35,9 @@ DEMO = "+key:benchmark_report or +key:detector_model"
 BANK = "+key:trace_index"
 BENCHMARK = f"{DEMO} or +key:results"
 EXPERIMENTS = "tag:experiment=true"
-EVERYTHING = f"not ({EXPERIMENTS} or tag:chapter=inbox)"
-"""All but experiments, whose data sets are on few machines, and the inbox, whose videos come one by one."""
+EVERYTHING = f"not ({EXPERIMENTS} or tag:chapter=inbox or tag:chapter=live)"
+"""All but experiments, whose data sets are on few machines, and what comes one by one: videos of the inbox,
+cameras."""
 
 UNDER_WAY = [
     dg.DagsterRunStatus[name] for name in ("QUEUED", "NOT_STARTED", "STARTING", "STARTED", "CANCELING")

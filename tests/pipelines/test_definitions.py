@@ -70,7 +70,7 @@ def test_a_selection_by_chapter_needs_no_number() -> None:
     assert chosen("tag:chapter=bank") == {"bank"}
     experiments = chosen(EXPERIMENTS)
     assert experiments == {"ped2", "real_captions"}
-    assert (experiments | {"inbox"}).isdisjoint(chosen(EVERYTHING))
+    assert (experiments | {"inbox", "live"}).isdisjoint(chosen(EVERYTHING))
 
 
 def test_what_asks_a_model_and_what_computes_wait_in_pools_of_their_own() -> None:
@@ -97,14 +97,21 @@ def test_what_moves_by_itself_moves_by_one_rule() -> None:
     rules = {node.automation_condition for node in MADE if node.automation_condition}
     assert rules == {WHEN_OUT_OF_DATE}
     still = {node.tags["chapter"] for node in MADE if not node.automation_condition}
-    assert {"ped2", "real_captions", "inbox"} <= still
+    assert {"ped2", "real_captions", "inbox", "live"} <= still
 
 
 def test_the_jobs_that_people_look_for_are_there_and_described() -> None:
     jobs = {job.name: job for job in JOBS}
     assert {
         *("rebuild_bank", "score_footage", "benchmark", "pretrain_pocket", "demo"),
-        *("regenerate_bank", "write_bank", "score_inbox", "observe_sources", "log_waiting_runs"),
+        *(
+            "regenerate_bank",
+            "write_bank",
+            "score_inbox",
+            "read_cameras",
+            "observe_sources",
+            "log_waiting_runs",
+        ),
     } == set(jobs)
     assert all(len((job.description or "").split()) > 5 for job in jobs.values())
 

@@ -51,7 +51,7 @@ def test_every_definition_is_listed(home: Path) -> None:
     names = {kind: {one.get("name") or one["asset_key"] for one in some} for kind, some in defs.items()}
     assert {"trace_corpus", "anomaly_scores", "inbox_scores"} <= names["assets"]
     assert {"demo", "rebuild_bank", "score_footage", "benchmark", "pretrain_pocket"} <= names["jobs"]
-    assert names["sensors"] == {"when_out_of_date", "inbox", "mlflow_is_back"}
+    assert names["sensors"] == {"when_out_of_date", "inbox", "cameras", "mlflow_is_back"}
     assert names["schedules"] == {"observe_sources_nightly", "regenerate_bank_weekly"}
 
 

@@ -11,7 +11,8 @@ import polars as pl
 import pytest
 
 from pipelines.definitions import defs
-from pipelines.sensors import SENSORS, inbox
+from pipelines.sensors import SENSORS, cameras, inbox
+from traces_core.live.ledger import Alarm, CameraState, Ledger
 from traces_core.streams.table import streams_of
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ def _evaluated(
 
 
 def test_every_sensor_runs_from_the_start() -> None:
-    assert [sensor.name for sensor in SENSORS] == ["when_out_of_date", "inbox", "mlflow_is_back"]
+    assert [sensor.name for sensor in SENSORS] == ["when_out_of_date", "inbox", "cameras", "mlflow_is_back"]
     assert {sensor.default_status for sensor in SENSORS} == {dg.DefaultSensorStatus.RUNNING}
 
 
@@ -155,3 +156,27 @@ def _score(site: Site, name: str) -> dg.ExecuteInProcessResult:
     return defs.resolve_job_def("score_inbox").execute_in_process(
         instance=site.instance, partition_key=name, raise_on_error=False
     )
+
+
+# cameras
+
+
+def test_a_camera_that_was_watched_is_a_partition_and_asked_for_once_a_day_and_mark(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = site.inbox.parent / "live"
+    monkeypatch.setenv("TRACES_LIVE", str(folder))
+    nothing, message, _ = _tick(cameras, site)
+    assert nothing == []
+    assert "traces watch" in str(message)
+    ledger = Ledger(folder)
+    ledger.say_state(CameraState("gate", "rtsp://h", "running", 5.0))
+    ledger.put_alarm(Alarm("a", "gate", "late", False, 5.0, 6.0, 5.0, 3.0, 2.0))
+    [first], _, _ = _tick(cameras, site)
+    assert first.partition_key == "gate"
+    assert site.instance.get_dynamic_partitions("cameras") == ["gate"]
+    [again], _, _ = _tick(cameras, site)
+    assert again.run_key == first.run_key  # Dagster launches it once
+    ledger.mark("a", "false", "", 7.0)
+    [marked], _, _ = _tick(cameras, site)
+    assert marked.run_key != first.run_key

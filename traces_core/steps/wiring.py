@@ -63,7 +63,7 @@ WHOLE: tuple[Step, ...] = (
 STEPS: dict[str, Step] = {step.__name__: step for step in (*BY_CONTEXT, *BY_SHARD, *WHOLE)}
 """Every step that can be asked for by the name of its artifact."""
 
-KEYS = ("context", "shard")
+KEYS = ("context", "shard", "camera")
 """Parameters that say which part is made."""
 NO_INPUTS = ("project", "tracker", *KEYS)
 """Parameters that are handed no artifact, of a step and of an asset; an asset's `context` is Dagster's."""
