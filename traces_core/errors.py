@@ -32,7 +32,8 @@ class VideoError(TracesError, ValueError):
     """A video cannot be read, or holds nothing that could be scored."""
 
     def __init__(self, path: Path | str, problem: str, *, do: str) -> None:
-        self.path = Path(path)
+        # A camera's address may hold a password; the name of a file stays what it is.
+        self.path = Path(redacted(str(path)) if "://" in str(path) else path)
         self.problem = redacted(problem)
         super().__init__(f"{path}: {problem}. {do}")
 

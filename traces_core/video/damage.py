@@ -8,6 +8,9 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 
+MOST_KINDS = 100
+"""Kinds of damage, and patched pictures, that are remembered of a source that does not end."""
+
 
 @dataclass
 class Damage:
@@ -28,6 +31,13 @@ class Damage:
     seen_at: int = 0
     """`now` at the first loss."""
     _patched_at: set[int] = field(default_factory=set)
+
+    def forget(self) -> None:
+        """Let go of what was counted once there is much of it: a camera does not end."""
+        if max(len(self._patched_at), len(self.problems), len(self.forgiven)) > MOST_KINDS:
+            self.problems.clear()
+            self.forgiven.clear()
+            self._patched_at.clear()
 
     @property
     def lost(self) -> int:

@@ -1,14 +1,20 @@
-"""A child that decodes: `isolation` starts it with a socket, a memory, a deadline (s) and a limit (MiB)."""
+"""A child that decodes: `isolation` starts it with a socket, a memory and a limit (MiB).
+
+It ends with whoever started it, also where that was killed.
+"""
 
 from __future__ import annotations
 
 import importlib
 import inspect
+import os
 import resource
+import select
 import signal
 import sys
 from collections.abc import Callable, Iterator
 from multiprocessing.connection import Connection
+from threading import Thread
 from typing import Any
 
 from traces_core.errors import TracesError, VideoError
@@ -45,21 +51,36 @@ class _Answers:
                 self._unread -= 1
 
 
-def main(socket: int, memory: int, deadline_s: int, memory_mib: int) -> None:
+def main(socket: int, memory: int, memory_mib: int) -> None:
     """Do what is asked for until nobody asks any more."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_AS, (memory_mib << 20, memory_mib << 20))
+    Thread(target=_end_with_the_caller, args=(socket,), daemon=True).start()
+    most = memory_mib << 20
+    resource.setrlimit(resource.RLIMIT_AS, (most, most))
     exchange = Exchange(Connection(socket), memory)
     with in_process():
         while True:
             try:
-                module, name, given, named = exchange.receive()
+                module, name, limits, given, named = exchange.receive()
             except EOFError:
                 return
             answers = _Answers(exchange)
-            with deadline.of(deadline_s):
+            resource.setrlimit(resource.RLIMIT_AS, (min(limits.memory_mib << 20, most), most))
+            with deadline.of(limits.deadline_s):
                 last = _answer(answers, getattr(importlib.import_module(module), name), given, named)
                 answers.finish(last)
+
+
+def _end_with_the_caller(socket: int) -> None:
+    """Wait until nobody holds the other end: a camera that is silent would be waited for without being asked.
+
+    The kernel's signal for it (PR_SET_PDEATHSIG) comes when the thread that started the child ends, too.
+    """
+    end = select.poll()
+    end.register(socket, select.POLLHUP)
+    while not any(event & select.POLLHUP for _, event in end.poll()):
+        pass
+    os._exit(0)
 
 
 def _answer(answers: _Answers, function: Callable[..., Any], given: Any, named: Any) -> tuple[str, Any]:

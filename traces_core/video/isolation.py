@@ -23,6 +23,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from functools import wraps
 from multiprocessing.connection import Connection
 from threading import Lock
@@ -35,15 +36,25 @@ Given = ParamSpec("Given")
 Result = TypeVar("Result")
 
 DEADLINE_S = 60
-"""Seconds without a single packet after which a child ends itself."""
+"""Seconds without a single packet after which a child ends itself, where the call says nothing else."""
 MEMORY_MIB = 3072
-"""Address space of a child at most."""
+"""Address space of a child at most; a call can only take less."""
 LONGEST = 1 << 28
 """Bytes of a message at most, its arrays aside."""
 _INHERITED = ("HOME", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "PATH", "PYTHONPYCACHEPREFIX", "TMPDIR")
 _CONVERT = "Leave it out, or convert it: ffmpeg -i IN -c:v libx264 OUT.mp4"
 
 _in_process = False
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one call may take of its child."""
+
+    deadline_s: int
+    """Seconds without a single packet after which the child ends itself."""
+    memory_mib: int
+    """Address space at most."""
 
 
 @contextlib.contextmanager
@@ -61,7 +72,7 @@ def isolated(function: Callable[Given, Result]) -> Callable[Given, Result]:
     """A function, or a generator, of a video that runs in a child; its first argument is the file.
 
     What it takes, gives and raises goes as `plain_values`. Where the child dies, VideoError says of what,
-    after the items that came before.
+    after the items that came before. Where it has a parameter `limits`, those `Limits` hold for the call.
     """
 
     @wraps(function)
@@ -83,13 +94,19 @@ def _items(function: Callable[..., Any], *given: Any, **named: Any) -> Iterator[
     """What a function gives in a child, item by item; one item where it is no generator."""
     decoder, done = _POOL.lend(), False
     try:
-        yield from decoder.work(given[0], function, *given, **named)
+        yield from decoder.work(given[0], _limits(function, named), function, *given, **named)
         done = True
     except VideoError:
         done = decoder.lives
         raise
     finally:
         _POOL.take_back(decoder) if done else decoder.end()
+
+
+def _limits(function: Callable[..., Any], named: dict[str, Any]) -> Limits:
+    stated = inspect.signature(function).parameters.get("limits")
+    limits = named.get("limits", stated and stated.default)
+    return limits if isinstance(limits, Limits) else Limits(DEADLINE_S, MEMORY_MIB)
 
 
 class _Decoder:
@@ -103,7 +120,7 @@ class _Decoder:
         command = [sys.executable, "-P", "-m", "traces_core.video.decoder_process"]
         with theirs:
             self._process = subprocess.Popen(
-                [*command, *map(str, (theirs.fileno(), shared, DEADLINE_S, MEMORY_MIB))],
+                [*command, *map(str, (theirs.fileno(), shared, MEMORY_MIB))],
                 pass_fds=(theirs.fileno(), shared),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
@@ -121,11 +138,14 @@ class _Decoder:
         """Whether it can be asked again."""
         return self._process.poll() is None
 
-    def work(self, path: Any, function: Callable[..., Any], *given: Any, **named: Any) -> Iterator[Any]:
+    def work(
+        self, path: Any, limits: Limits, function: Callable[..., Any], *given: Any, **named: Any
+    ) -> Iterator[Any]:
         """The items of one call."""
         try:
             # A function goes by its name, which here stands for what `isolated` made of it.
-            self._exchange.send(*packed((function.__module__, function.__qualname__, given, named)))
+            called = (function.__module__, function.__qualname__)
+            self._exchange.send(*packed((*called, limits, given, named)))
             while (answer := self._answer(path))[0] != "end":
                 kind, item = answer
                 if kind == "error":
@@ -134,7 +154,7 @@ class _Decoder:
                 yield item
                 del answer, item  # a batch that the caller let go must not live on here
         except (EOFError, ConnectionError) as error:
-            raise VideoError(path, self._cause(), do=_CONVERT) from error
+            raise VideoError(path, self._cause(limits), do=_CONVERT) from error
 
     def _answer(self, path: Any) -> tuple[str, Any]:
         """What comes next: an item, an error or the end."""
@@ -150,10 +170,10 @@ class _Decoder:
             self._process.wait()
             raise VideoError(path, "the decoder gave an answer that nobody can read", do=_CONVERT) from error
 
-    def _cause(self) -> str:
+    def _cause(self, limits: Limits) -> str:
         status = self._process.wait()
         if status == -signal.SIGALRM:
-            return f"the decoder came no further for {DEADLINE_S} s"
+            return f"the decoder came no further for {limits.deadline_s} s"
         if status < 0:
             return f"the decoder crashed on it ({signal.Signals(-status).name})"
         self._errors.seek(0)

@@ -5,7 +5,7 @@ The only module that joins `opening`, `streams`, `clock` and `wholeness`; batche
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
@@ -61,9 +61,12 @@ class OpenVideo:
         """From where to where (seconds) nothing was seen before the newest picture; None where it follows."""
         self.most_pixels: int | None = None
         """Larger pictures are scaled down to about so many pixels; None keeps their size."""
+        self.listeners: list[Callable[[av.Packet], None]] = []
+        """Are handed every packet, of any stream, before it is decoded."""
         self._shape: tuple[int, ...] | None = None
         self._size: tuple[int, int] | None = None
-        self._origin: int | None = None
+        self.origin: int | None = None
+        """Label of the first picture, in units; None before it, and where it has none."""
 
     @classmethod
     @contextmanager
@@ -83,13 +86,12 @@ class OpenVideo:
         VideoError
             There was none.
         """
-        reading = Reading(self.container, self.stream, self.damage)
-        decoded = pictures(self.container, self.stream, self.damage, reading)
+        reading = Reading(self.container, self.stream, self.damage, self.listeners)
         for picture, time in timed(
-            decoded, self.unit, self.rate, in_order=self._in_order, notes=self.damage.forgiven
+            self._decoded(reading), self.unit, self.rate, in_order=self._in_order, notes=self.damage.forgiven
         ):
-            if self._origin is None:
-                self._origin = picture.pts
+            if self.origin is None:
+                self.origin = picture.pts
             is_gap = time - self.end > self._longest
             self.gap = (self.end_s, self.seconds(time)) if is_gap else None
             self.frames, self.damage.now = self.frames + 1, time
@@ -152,8 +154,11 @@ class OpenVideo:
         if self.damage.problems:
             at = self.damage.seen_at
             if self.damage.label is not None:
-                at = max(0, self.damage.label - (self._origin or 0))
+                at = max(0, self.damage.label - (self.origin or 0))
             raise DamagedVideoError(self.path, str(self.damage), at_s=self.seconds(at), frames=self.frames)
+
+    def _decoded(self, reading: Reading) -> Iterator[av.VideoFrame]:
+        return pictures(self.container, self.stream, self.damage, reading)
 
     def _judge(self, reading: Reading) -> None:
         """What the end of a file says: how many pictures should have followed the last."""

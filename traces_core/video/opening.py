@@ -23,7 +23,7 @@ MAX_PIXELS = 2**26
 _DEFAULT_BONUS = 5_000_000
 """What FFmpeg adds to the pixels of a default stream when it chooses one (`fftools`, map_auto_video)."""
 
-_LISTS = frozenset({"concat", "concatf", "hls", "dash", "imf", "sdp", "rtsp", "webm_dash_manifest", "image2"})
+LISTS = frozenset({"concat", "concatf", "hls", "dash", "imf", "sdp", "rtsp", "webm_dash_manifest", "image2"})
 """FFmpeg's formats that name other files; no field of theirs says so."""
 
 _LIST_HEADS = re.compile(
@@ -54,7 +54,7 @@ def opened(
     """
     _refuse_what_is_no_file(path)
     with _container(path) as container:
-        stream = _video_stream(container, path, number)
+        stream = prepared(container, path, number)
         if not stills and is_still(path, container):
             still = f"a still picture ({stream.codec_context.name}), no video: nothing in it moves or lasts"
             raise VideoError(path, still, do=_ANOTHER)
@@ -66,7 +66,7 @@ def _container(path: Path) -> av.container.InputContainer:
     # opened, whatever this one says.
     options = {
         "protocol_whitelist": "file",
-        "format_whitelist": ",".join(sorted(av.formats_available - _LISTS)),
+        "format_whitelist": ",".join(sorted(av.formats_available - LISTS)),
         "max_pixels": str(MAX_PIXELS),
     }
     try:
@@ -99,7 +99,9 @@ def _refuse_what_is_no_file(path: Path) -> None:
         raise VideoError(path, "a playlist: a text that names other files, no video", do=do)
 
 
-def _video_stream(container: av.container.InputContainer, path: Path, number: int | None) -> av.VideoStream:
+def prepared(
+    container: av.container.InputContainer, path: Path | str, number: int | None = None
+) -> av.VideoStream:
     """The stream to watch, set to decode on one thread and to give incomplete pictures, too."""
     stream = chosen_stream(container, path, number)
     codec = stream.codec_context
@@ -117,7 +119,7 @@ def _video_stream(container: av.container.InputContainer, path: Path, number: in
 
 
 def chosen_stream(
-    container: av.container.InputContainer, path: Path, number: int | None = None
+    container: av.container.InputContainer, path: Path | str, number: int | None = None
 ) -> av.VideoStream:
     """The video stream asked for, or FFmpeg's choice: no attached picture, default before others, large."""
     streams = container.streams.video
@@ -131,7 +133,8 @@ def chosen_stream(
     name = container.format.name
     if not films or name == "tty":  # FFmpeg opens any text as a picture of a terminal
         kinds = ", ".join(stream.type for stream in container.streams) or "no stream"
-        problem = missing_bytes(path) or f"no video in it, only {kinds} ({name})"
+        short = missing_bytes(path) if isinstance(path, Path) else None
+        problem = short or f"no video in it, only {kinds} ({name})"
         raise VideoError(path, problem, do=_ANOTHER)
     return max(films, key=_rank)
 

@@ -6,7 +6,7 @@ Opening is `opening`; the time of a picture belongs in `clock`, which pictures t
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
 
@@ -157,9 +157,13 @@ class Reading:
     """
 
     def __init__(
-        self, container: av.container.InputContainer, stream: av.VideoStream, damage: Damage
+        self,
+        container: av.container.InputContainer,
+        stream: av.VideoStream,
+        damage: Damage,
+        listeners: Sequence[Callable[[av.Packet], None]] = (),
     ) -> None:
-        self._stream, self._damage = stream, damage
+        self._stream, self._damage, self._listeners = stream, damage, listeners
         self._leaves_no_holes = container.format.name.startswith(_LEAVES_NO_HOLES)
         self._interval_s = 1 / (rate_of(stream) or DEFAULT_RATE)
         self.count = self.hidden = self.bytes = self.doubtful = 0
@@ -181,6 +185,8 @@ class Reading:
             self.byte = packet.pos + packet.size
         if packet.stream_index == self._stream.index:
             self._count(packet, label)
+        for listener in self._listeners:
+            listener(packet)
 
     def _count(self, packet: av.Packet, label: int | None) -> None:
         """One more packet of the video; the order of decoding shows what is missing before it."""
