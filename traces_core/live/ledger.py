@@ -73,6 +73,17 @@ _VERSIONS = (
     CREATE TABLE looked (at_s REAL NOT NULL, who TEXT NOT NULL, what TEXT NOT NULL);
     CREATE INDEX looked_by_time ON looked (at_s);
     """,
+    """
+    ALTER TABLE outbox ADD COLUMN camera TEXT NOT NULL DEFAULT '';
+    ALTER TABLE outbox ADD COLUMN refused INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE outbox ADD COLUMN held INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE outbox ADD COLUMN ended TEXT;
+    ALTER TABLE outbox ADD COLUMN tried_s REAL NOT NULL DEFAULT 0;
+    UPDATE outbox SET camera = COALESCE(json_extract(message, '$.camera'), '');
+    CREATE INDEX outbox_by_camera ON outbox (sink, camera, delivered_s);
+    CREATE TABLE sink (
+        name TEXT PRIMARY KEY, title TEXT NOT NULL, error TEXT NOT NULL DEFAULT '');
+    """,
 )
 """What each version adds to the one before, the first to an empty file."""
 
@@ -154,13 +165,24 @@ class Letter:
     alarm: str
     """The alarm it is about; with `kind` the idempotency key."""
     kind: str
-    """`opened`, `closed`, or `health:<state>`."""
+    """`opened`, `closed`, `health:<state>:<since>`, or `summary:<letters>` of alarms that were merged."""
     message: Mapping[str, Any]
     """What is said; see `traces_core.live.messages`."""
     created_s: float
     """When (seconds since 1970)."""
     tries: int
     """How often it was sent in vain."""
+    camera: str = ""
+    """The camera it is about."""
+    refused: int = 0
+    """How often the sink said that it will never take it."""
+    held: int = 0
+    """Whether it had to wait for the end of a cooldown."""
+
+    @property
+    def key(self) -> str:
+        """Idempotency key: the same however often it is sent."""
+        return f"{self.alarm}:{self.kind}"
 
 
 class Ledger:
@@ -230,8 +252,18 @@ class Ledger:
 
     # Cameras.
 
-    def say_state(self, state: CameraState) -> None:
-        """How a camera is; where that changed, the history of its states gets a row."""
+    def say_state(
+        self, state: CameraState, letters: Sequence[tuple[str, str, Mapping[str, Any]]] = ()
+    ) -> None:
+        """How a camera is; where that changed, the history of its states gets a row, and letters are written.
+
+        Parameters
+        ----------
+        state
+            How it is.
+        letters
+            Sink, kind (`health:<state>:<since>`) and message of each, in the same transaction.
+        """
         with self.writing() as put:
             before = put.execute("SELECT state FROM camera WHERE name = ?", (state.name,)).fetchone()
             put.execute(
@@ -250,6 +282,7 @@ class Ledger:
                     "INSERT INTO health VALUES (?, ?, ?, NULL, ?)",
                     (state.name, state.state, state.since_s, state.detail),
                 )
+                write_letters(put, about_camera(state.name), state.name, state.since_s, letters)
 
     def cameras(self) -> list[CameraState]:
         """How all cameras are, by name."""
@@ -260,7 +293,7 @@ class Ledger:
         """Remove all that is known of a camera, its alarms among it; files are the caller's."""
         with self.writing() as put:
             put.execute("DELETE FROM outbox WHERE alarm IN (SELECT id FROM alarm WHERE camera = ?)", (name,))
-            for table in ("health", "alarm", "score", "block", "threshold"):
+            for table in ("health", "alarm", "score", "block", "threshold", "outbox"):
                 put.execute(f"DELETE FROM {table} WHERE camera = ?", (name,))
             put.execute("DELETE FROM camera WHERE name = ?", (name,))
 
@@ -289,12 +322,7 @@ class Ledger:
                 "frame = COALESCE(:frame, frame), clip = COALESCE(:clip, clip)",
                 row,
             )
-            for sink, kind, message in letters:
-                put.execute(
-                    "INSERT OR IGNORE INTO outbox (sink, alarm, kind, message, created_s, due_s) "
-                    "VALUES (?, ?, ?, ?, ?, ?)",
-                    (sink, alarm.id, kind, json.dumps(dict(message)), alarm.end_s, 0.0),
-                )
+            write_letters(put, alarm.id, alarm.camera, alarm.end_s, letters)
 
     def alarm(self, alarm_id: str) -> Alarm | None:
         """One alarm; None where there is none of this id."""
@@ -347,11 +375,18 @@ class Ledger:
             return done.rowcount == 1
 
     def due_letters(self, sink: str, now_s: float, most: int = 100) -> list[Letter]:
-        """Messages to a sink that are to be sent now, in the order in which they were written."""
+        """Messages to a sink that are to be sent now, in the order in which they were written.
+
+        None of an alarm of which an earlier one has to wait.
+        """
         rows = self.read(
-            "SELECT id, sink, alarm, kind, message, created_s, tries FROM outbox "
-            "WHERE sink = ? AND delivered_s IS NULL AND due_s <= ? ORDER BY id LIMIT ?",
-            (sink, now_s, most),
+            "SELECT id, sink, alarm, kind, message, created_s, tries, camera, refused, held FROM outbox "
+            "WHERE sink = ? AND delivered_s IS NULL AND ended IS NULL AND due_s <= ? AND NOT EXISTS ("
+            "SELECT 1 FROM outbox AS earlier WHERE earlier.sink = outbox.sink "
+            "AND earlier.alarm = outbox.alarm AND earlier.id < outbox.id "
+            "AND earlier.delivered_s IS NULL AND earlier.ended IS NULL AND earlier.due_s > ?) "
+            "ORDER BY id LIMIT ?",
+            (sink, now_s, now_s, most),
         )
         return [Letter(**{**row, "message": json.loads(row["message"])}) for row in map(dict, rows)]
 
@@ -438,9 +473,34 @@ class Ledger:
             put.execute(f"DELETE FROM alarm WHERE {old}", (before_s,))
             put.execute("DELETE FROM health WHERE end_s < ?", (before_s,))
             put.execute("DELETE FROM outbox WHERE delivered_s < ?", (before_s,))
+            gone = "ended IS NOT NULL OR alarm NOT IN (SELECT id FROM alarm)"
+            put.execute(f"DELETE FROM outbox WHERE created_s < ? AND ({gone})", (before_s,))
             for table in ("score", "block", "looked"):
                 put.execute(f"DELETE FROM {table} WHERE at_s < ?", (before_s,))
         return [path for row in rows for path in row if path]
+
+
+def about_camera(camera: str) -> str:
+    """What stands for the alarm in letters about a camera itself."""
+    return f"camera:{camera}"
+
+
+def write_letters(
+    put: sqlite3.Connection,
+    about: str,
+    camera: str,
+    created_s: float,
+    letters: Sequence[tuple[str, str, Mapping[str, Any]]],
+) -> None:
+    """Put letters into the outbox within a transaction: sink, kind and message of each."""
+    put.executemany(
+        "INSERT OR IGNORE INTO outbox (sink, alarm, kind, message, created_s, due_s, camera) "
+        "VALUES (?, ?, ?, ?, ?, 0, ?)",
+        [
+            (sink, about, kind, json.dumps(dict(message)), created_s, camera)
+            for sink, kind, message in letters
+        ],
+    )
 
 
 def _alarm(row: sqlite3.Row) -> Alarm:

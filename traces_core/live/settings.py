@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime, time
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -101,7 +101,12 @@ class Camera(Section):
         >>> night.is_active(datetime(2026, 1, 1, 23, 30)), night.is_active(datetime(2026, 1, 1, 12, 0))
         (True, False)
         """
-        return not self.active or any(_within(stretch, at.time()) for stretch in self.active)
+        return not self.active or in_hours(self.active, at)
+
+
+def in_hours(stretches: Iterable[str], at: datetime) -> bool:
+    """Whether a local time is within one of several stretches of the day, such as "22:00-06:00"."""
+    return any(_within(stretch, at.time()) for stretch in stretches)
 
 
 def _within(stretch: str, now: time) -> bool:
