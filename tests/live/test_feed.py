@@ -5,14 +5,13 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import numpy as np
 import pytest
-from traces_core.live.source import LiveFrames, Opened, Recorded
 
 from traces_core.errors import VideoError
 from traces_core.live.feed import KEPT, CameraFeed, Taken
+from traces_core.live.source import LiveFrames, LiveMessage, Opened
 
 BLACK = np.zeros((4, 6, 3), np.uint8)
 
@@ -29,18 +28,18 @@ def waited_for(is_true: Callable[[], bool]) -> None:
         time.sleep(0.005)
 
 
-def started(messages: Callable[[], Iterator[Opened | LiveFrames | Recorded]]) -> CameraFeed:
+def started(messages: Callable[[], Iterator[LiveMessage]]) -> CameraFeed:
     feed = CameraFeed("gate", messages)
     feed.start(threading.Event())
     return feed
 
 
 def held(
-    *messages: Opened | LiveFrames | Recorded | Exception,
-) -> Callable[[], Iterator[Opened | LiveFrames | Recorded]]:
+    *messages: LiveMessage | Exception,
+) -> Callable[[], Iterator[LiveMessage]]:
     """A source that gives these, then nothing more."""
 
-    def source() -> Iterator[Opened | LiveFrames | Recorded]:
+    def source() -> Iterator[LiveMessage]:
         for message in messages:
             if isinstance(message, Exception):
                 raise message
@@ -64,7 +63,7 @@ def test_the_newest_frames_wait_and_the_oldest_are_dropped_and_counted() -> None
 def test_a_source_that_ends_or_fails_is_started_again_as_another_segment() -> None:
     turns = iter(range(10))
 
-    def source() -> Iterator[Opened | LiveFrames | Recorded]:
+    def source() -> Iterator[LiveMessage]:
         turn = next(turns)
         yield Opened(6, 4, "h264", None, 100.0)  # its clock starts again
         yield frames([0.0, 1.0], [100.0, 101.0], turn)
@@ -102,17 +101,3 @@ def test_a_clock_that_jumps_begins_another_segment_at_our_time(jump_s: float) ->
     assert second is not None
     assert second.segment.why == "its clock jumped"
     assert second.frames.times_s == pytest.approx([102.0, 103.0])
-
-
-def test_what_was_recorded_has_its_place_in_time() -> None:
-    feed = started(
-        held(
-            Opened(6, 4, "h264", None, 100.0),
-            Recorded(Path("a.ts"), 0.0, 10.0),
-            Recorded(Path("b.ts"), 10.0, 20.0),
-        )
-    )
-    waited_for(lambda: len(feed.facts.recordings) == 2)
-    assert [(one.start_s, one.end_s) for one in feed.recordings(0.0)] == [(100.0, 110.0), (110.0, 120.0)]
-    assert [one.path.name for one in feed.recordings(115.0)] == ["b.ts"]
-    assert len(feed.recordings(0.0)) == 1

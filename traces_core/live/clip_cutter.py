@@ -6,15 +6,16 @@ from before its begin to after its end, as one file. How files are joined is in 
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from pathlib import Path
 
 from traces_core.errors import TracesError
 from traces_core.live.alarm_log import CLIPS
-from traces_core.live.clips import cut_clip
-from traces_core.live.feed import CameraFeed, Recording
+from traces_core.live.clips import cut_clip, expire_recordings, recordings_between
 from traces_core.live.ledger import Alarm, Ledger
+from traces_core.live.recording import recorded_span
 from traces_core.live.settings import Camera
 
 RECORDINGS = "recordings"
@@ -27,6 +28,8 @@ _WAIT_S = 45.0
 """How long after its end an alarm's last recording is waited for (seconds)."""
 _LOOK_S = 1.0
 
+log = logging.getLogger(__name__)
+
 
 class ClipCutter:
     """Cuts the clips of all cameras in a thread of its own.
@@ -38,7 +41,7 @@ class ClipCutter:
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
-        self._feeds: dict[str, tuple[Camera, CameraFeed]] = {}
+        self._cameras: dict[str, Camera] = {}
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="clips", daemon=True)
         self._given_up: set[str] = set()
@@ -52,49 +55,46 @@ class ClipCutter:
         self._stopping.set()
         self._thread.join(10)
 
-    def watch(self, camera: Camera, feed: CameraFeed) -> None:
-        """Whose recordings are a camera's."""
-        self._feeds[camera.name] = (camera, feed)
+    def watch(self, camera: Camera) -> None:
+        """A camera whose alarms get clips."""
+        self._cameras[camera.name] = camera
 
     def _run(self) -> None:
         while not self._stopping.wait(_LOOK_S):
             now_s = time.time()
             for alarm in self._ledger.alarms_without_clip(now_s - 3600):
-                if alarm.camera in self._feeds and alarm.id not in self._given_up:
+                if alarm.camera in self._cameras and alarm.id not in self._given_up:
                     self._try(alarm, now_s)
             self._forget_recordings(now_s)
 
     def _try(self, alarm: Alarm, now_s: float) -> None:
         """Cut the clip of an alarm if what it shows is there."""
-        camera, feed = self._feeds[alarm.camera]
-        start_s = alarm.start_s - 60 * camera.record
+        start_s = alarm.start_s - 60 * self._cameras[alarm.camera].record
         end_s = min(alarm.end_s + AFTER_S, alarm.start_s + LONGEST_S)
-        some = [one for one in feed.recordings(0.0) if one.end_s > start_s and one.start_s < end_s]
-        is_whole = bool(some) and some[-1].end_s >= end_s
+        some = recordings_between(self._recordings(alarm.camera), start_s, end_s)
+        is_whole = bool(some) and (recorded_span(some[-1]) or (0.0, 0.0))[1] >= end_s
         if not is_whole and now_s < end_s + _WAIT_S:
-            return
-        if not some:
-            self._given_up.add(alarm.id)
             return
         path = Path(CLIPS) / alarm.camera / f"{alarm.id}.mp4"
         try:
-            (self._ledger.folder / path).parent.mkdir(parents=True, exist_ok=True)
-            cut_clip([one.path for one in some], self._ledger.folder / path)
-        except (TracesError, OSError):
+            cut_clip(some, self._ledger.folder / path, start_s=start_s, end_s=end_s)
+        except (TracesError, OSError) as error:
+            log.warning("no clip of the alarm %s at %s: %s", alarm.id, alarm.camera, error)
             self._given_up.add(alarm.id)
             return
         self._ledger.set_clip(alarm.id, path.as_posix())
 
+    def _recordings(self, camera: str) -> Path:
+        return self._ledger.folder / RECORDINGS / camera
+
     def _forget_recordings(self, now_s: float) -> None:
         """Delete recordings that no alarm can need any more."""
-        for name, (camera, feed) in self._feeds.items():
+        for name, camera in self._cameras.items():
             opened = [one.start_s for one in self._ledger.open_alarms(name)]
             since_s = min([now_s - _WAIT_S, *opened]) - 60 * camera.record - 60
-            old: list[Recording] = [one for one in feed.recordings(0.0) if one.end_s < since_s]
-            for one in old:
-                one.path.unlink(missing_ok=True)
-            if old:
-                feed.recordings(since_s)
+            expire_recordings(
+                self._recordings(name), max(since_s, now_s - LONGEST_S - 60 * camera.record - 120)
+            )
 
     def tidy(self, most_gib: float) -> None:
         """Delete the oldest clips beyond a size, and recordings of an earlier run."""

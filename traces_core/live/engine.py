@@ -29,8 +29,9 @@ from traces_core.live.evidence import EvidenceStore
 from traces_core.live.feed import CameraFeed, Taken, quiet_since_s
 from traces_core.live.grouped_calls import GroupedCalls
 from traces_core.live.ledger import Alarm, CameraState, Ledger, State
-from traces_core.live.messages import letters_of
+from traces_core.live.messages import alarm_message, health_kind, health_message
 from traces_core.live.settings import Camera, LiveSettings
+from traces_core.live.sinks import sink_name
 from traces_core.live.source import live_frames
 from traces_core.live.watch import CameraWatch
 from traces_core.printing import printable
@@ -42,6 +43,10 @@ STALLED_S = 3.0
 """Seconds without a frame after which a camera has stalled, and its score is unknown."""
 BEHIND_S = 3.0
 """Seconds from a frame's arrival to its score beyond which a camera is behind."""
+TOLD_S = 30.0
+"""A camera's fault, or its end, is told once it has lasted for so many seconds."""
+WELL = ("starting", "running", "behind", "removed")
+"""States that are no fault of the camera."""
 _SETTINGS_S = 2.0
 _DETECTOR_S = 20.0
 _STATES_S = 1.0
@@ -62,6 +67,7 @@ class _Channel:
     since: tuple[str, float] = ("", 0.0)
     pictured_s: float = 0.0
     problem: str = ""
+    is_fault_told: bool = False
 
 
 class Engine:
@@ -202,7 +208,7 @@ class Engine:
         watch = CameraWatch(camera, self._builder(), self.ledger, self._kept, self._letters)
         channel = _Channel(camera, CameraFeed(camera.name, messages), watch)
         self._judge(channel)
-        self._cutter.watch(camera, channel.feed)
+        self._cutter.watch(camera)
         channel.feed.start(self._ready)
         return channel
 
@@ -244,7 +250,8 @@ class Engine:
                 self._judge(channel)
 
     def _letters(self, alarm: Alarm, kind: str) -> list[tuple[str, str, Mapping[str, Any]]]:
-        return letters_of(self.settings, alarm, kind)
+        message = alarm_message(alarm, self._page)
+        return [(sink_name(one), kind, message) for one in self.settings.sinks]
 
     # States.
 
@@ -295,15 +302,29 @@ class Engine:
             "score": watch.scores.get(channel.camera.streams[0]),
             "thresholds": {name: value for name, (value, _) in watch.thresholds.items()},
             "threshold": watch.thresholds.get(channel.camera.streams[0], (None, ""))[0],
+            "trouble": facts.trouble,
             "threshold_source": watch.thresholds.get(channel.camera.streams[0], (None, ""))[1],
             "latency_s": float(np.percentile(latencies_s, 95)) if latencies_s else None,
         }
 
     def _say_state(self, name: str, source: str, state: State, detail: str, facts: Mapping[str, Any]) -> None:
-        channel = self._channels.get(name)
-        now_s = time.time()
+        channel, now_s = self._channels.get(name), time.time()
         since_s = channel.since[1] if channel else now_s
-        self.ledger.say_state(CameraState(name, source, state, since_s, printable(detail), facts, now_s))
+        said = CameraState(name, source, state, since_s, printable(detail), facts, now_s)
+        self.ledger.say_state(said)
+        if channel is None or now_s - since_s < TOLD_S:
+            return
+        is_fault = state not in WELL
+        if is_fault != channel.is_fault_told:
+            channel.is_fault_told = is_fault
+            message = health_message(said, self._page)
+            self.ledger.tell_state(
+                said, [(sink_name(one), health_kind(said), message) for one in self.settings.sinks]
+            )
+
+    @property
+    def _page(self) -> str:
+        return f"http://{self.settings.page.host}:{self.settings.page.port}"
 
     # What is kept.
 

@@ -11,14 +11,13 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass
 
 import numpy as np
 
 from traces_core.encoders.base import Pixels
 from traces_core.errors import TracesError
-from traces_core.live.source import LiveFrames, Opened, Recorded
+from traces_core.live.source import LiveFrames, LiveMessage, Opened, Recorded, Trouble
 from traces_core.redaction import redacted
 from traces_core.video import FrameBatch
 
@@ -31,7 +30,7 @@ _WAITS_S = (0.5, 1.0, 2.0, 4.0)
 _NEVER_WORKED_S = 15.0
 """Before each attempt to open a source that never gave a picture (seconds)."""
 
-Messages = Callable[[], Iterator[Opened | LiveFrames | Recorded]]
+Messages = Callable[[], Iterator[LiveMessage]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,18 +41,6 @@ class Segment:
     """From 1."""
     why: str
     """Why it began, in words; empty for the first."""
-
-
-@dataclass(frozen=True, slots=True)
-class Recording:
-    """A finished recording."""
-
-    path: Path
-    """The file."""
-    start_s: float
-    """Begin (seconds since 1970)."""
-    end_s: float
-    """End."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +77,7 @@ class FeedFacts:
     is_open: bool = False
     last_arrival_s: float = 0.0
     error: str = ""
-    recordings: list[Recording] = field(default_factory=list)
+    trouble: str = ""
 
 
 class CameraFeed:
@@ -141,13 +128,6 @@ class CameraFeed:
         times_s = np.array([one.at_s for one in some])
         return Taken(FrameBatch(pixels, times_s), tuple(one.arrived_s for one in some), first.segment)
 
-    def recordings(self, since_s: float) -> list[Recording]:
-        """Finished recordings that end after a time, in order; the older ones are forgotten."""
-        with self._lock:
-            kept = [one for one in self.facts.recordings if one.end_s >= since_s]
-            self.facts.recordings = kept
-            return list(kept)
-
     def _run(self) -> None:
         failures = 0
         while not self._stopping.is_set():
@@ -172,7 +152,7 @@ class CameraFeed:
             return min(_NEVER_WORKED_S, 2.0**failures)
         return _WAITS_S[min(failures, len(_WAITS_S) - 1)]
 
-    def _put(self, message: Opened | LiveFrames | Recorded) -> None:
+    def _put(self, message: LiveMessage) -> None:
         match message:
             case Opened():
                 facts = self.facts
@@ -183,9 +163,9 @@ class CameraFeed:
             case LiveFrames():
                 self._put_frames(message)
             case Recorded():
-                start_s, end_s = (self._offset_s + one for one in (message.start_s, message.end_s))
-                with self._lock:
-                    self.facts.recordings.append(Recording(message.path, start_s, end_s))
+                self.facts.trouble = ""
+            case Trouble():
+                self.facts.trouble = message.problem
 
     def _begin(self, at_s: float, why: str) -> None:
         """A new segment, whose first picture came at a time: never before the last one."""
@@ -206,7 +186,8 @@ class CameraFeed:
             self._newest_s = at_s
             self.facts.sampled += 1
             self.facts.last_arrival_s = float(arrived_s)
-        self._ready.set()
+        if len(some):
+            self._ready.set()
 
 
 def quiet_since_s(facts: FeedFacts, now_s: float) -> float:

@@ -252,18 +252,13 @@ class Ledger:
 
     # Cameras.
 
-    def say_state(
-        self, state: CameraState, letters: Sequence[tuple[str, str, Mapping[str, Any]]] = ()
-    ) -> None:
-        """How a camera is; where that changed, the history of its states gets a row, and letters are written.
+    def tell_state(self, state: CameraState, letters: Sequence[tuple[str, str, Mapping[str, Any]]]) -> None:
+        """Write letters about how a camera is: sink, kind (`health:<state>:<since>`) and message of each."""
+        with self.writing() as put:
+            write_letters(put, about_camera(state.name), state.name, state.since_s, letters)
 
-        Parameters
-        ----------
-        state
-            How it is.
-        letters
-            Sink, kind (`health:<state>:<since>`) and message of each, in the same transaction.
-        """
+    def say_state(self, state: CameraState) -> None:
+        """How a camera is; where that changed, the history of its states gets a row."""
         with self.writing() as put:
             before = put.execute("SELECT state FROM camera WHERE name = ?", (state.name,)).fetchone()
             put.execute(
@@ -282,7 +277,6 @@ class Ledger:
                     "INSERT INTO health VALUES (?, ?, ?, NULL, ?)",
                     (state.name, state.state, state.since_s, state.detail),
                 )
-                write_letters(put, about_camera(state.name), state.name, state.since_s, letters)
 
     def cameras(self) -> list[CameraState]:
         """How all cameras are, by name."""

@@ -16,10 +16,9 @@ import uvicorn
 
 from traces_core.errors import TracesError
 from traces_core.live import NOT_STARTED
-from traces_core.live.outbox import Sender
+from traces_core.live.outbox import Sender, senders
 from traces_core.live.page import page
 from traces_core.live.settings import LiveSettings
-from traces_core.live.sinks import named_sinks
 
 _WAITS_S = (0.5, 1, 2, 5, 10, 30)
 """Before each start of an engine that ended, the last one from then on (seconds)."""
@@ -53,7 +52,7 @@ class Supervisor:
         self.engine: subprocess.Popen[bytes] | None = None
         self.stopping = threading.Event()
         self._failed = False
-        self._senders: dict[str, Sender] = {}
+        self._senders: list[Sender] = []
         self._stamp = 0
         self._server = self._page_server()
 
@@ -73,7 +72,7 @@ class Supervisor:
         finally:
             self.stopping.set()
             self._end_engine()
-            for sender in self._senders.values():
+            for sender in self._senders:
                 sender.stop()
             for thread in threads:
                 thread.join(10)
@@ -141,9 +140,8 @@ class Supervisor:
             self.stopping.wait(_LOOK_S)
 
     def _set_senders(self) -> None:
-        wanted = named_sinks(self.settings, self.folder)
-        for name in self._senders.keys() - wanted.keys():
-            self._senders.pop(name).stop()
-        for name in wanted.keys() - self._senders.keys():
-            self._senders[name] = Sender(self.folder, name, wanted[name])
-            self._senders[name].start()
+        for sender in self._senders:
+            sender.stop()
+        self._senders = senders(self.settings, self.folder)
+        for sender in self._senders:
+            sender.start()
