@@ -317,7 +317,8 @@ def test_in_quiet_hours_nothing_is_sent_and_afterwards_everything(tmp_path: Path
 
 def test_a_changed_state_of_a_camera_is_told_once(tmp_path: Path, ledger: Ledger) -> None:
     for state in (a_state(), a_state("stalled", START_S + 5), a_state("stalled", START_S + 5)):
-        ledger.say_state(state, [("s", health_kind(state), health_message(state, None))])
+        ledger.say_state(state)
+        ledger.tell_state(state, [("s", health_kind(state), health_message(state, None))])
     sink = Recorder()
     sender = Sender(tmp_path, "s", sink)
     sender.work(ledger)
@@ -331,7 +332,8 @@ def test_of_the_states_within_a_cooldown_the_last_is_told(tmp_path: Path, ledger
     sender = Sender(tmp_path, "s", sink, cooldown_s=60, clock=clock)
     for number, name in enumerate(("starting", "running", "stalled", "running", "stalled", "failed")):
         state = a_state(name, START_S + number)
-        ledger.say_state(state, [("s", health_kind(state), health_message(state, None))])
+        ledger.say_state(state)
+        ledger.tell_state(state, [("s", health_kind(state), health_message(state, None))])
     for _ in range(30):
         sender.work(ledger)
         clock.now_s += 10

@@ -131,7 +131,7 @@ class CameraFeed:
     def _run(self) -> None:
         failures = 0
         while not self._stopping.is_set():
-            began_s, self._why = time.monotonic(), ""
+            began_s = time.monotonic()
             try:
                 for message in self._messages():
                     self._put(message)
@@ -160,6 +160,7 @@ class CameraFeed:
                 facts.rate = float(message.rate or 0)
                 facts.is_open, facts.error = True, ""
                 self._begin(message.at_s, self._why)
+                self._why = ""
             case LiveFrames():
                 self._put_frames(message)
             case Recorded():
