@@ -122,11 +122,17 @@ class LiveVideo(OpenVideo):
             yield picture, at
 
     def _decoded(self, reading: Reading) -> Iterator[av.VideoFrame]:
-        """Pictures from the first one that says when it is; RTSP may begin with one that does not."""
+        """Pictures whose labels do not step back; FFmpeg takes its label from the first one of RTSP."""
         label: int | None = None
+        first: av.VideoFrame | None = None
         for picture in super()._decoded(reading):
             if picture.pts is None and label is None:
+                first = picture
                 continue
+            if first is not None and picture.pts is not None:
+                first.pts = picture.pts - self.shown_for(first.duration)
+                yield first
+                first = None
             if picture.pts is not None:
                 if label is not None and (label - picture.pts) * self.unit > BACK_S:
                     raise self._jumped(f"{float((label - picture.pts) * self.unit):.1f} s back")

@@ -177,18 +177,26 @@ class _Remuxed(_Writer):
 
     def __init__(self, film: OpenVideo, folder: Path, seconds: float) -> None:
         super().__init__(film, folder, seconds)
-        self._packets: list[tuple[int, bool, bytes]] = []
-        self._bytes = 0
+        self._packets: list[tuple[int | None, bool, bytes]] = []
+        self._bytes = self._begin = 0
 
     def packet(self, packet: av.Packet) -> None:
-        if packet.pts is None:
+        if packet.stream_index != self.film.stream.index:
             return
-        if packet.is_keyframe and self._packets and packet.pts - self._packets[0][0] >= self.length:
-            self._finish(packet.pts)
+        is_first = (
+            self.film.origin is None and not self._packets
+        )  # FFmpeg takes its label from it; see _finish
+        if packet.pts is None and not is_first:
+            return
+        label = packet.pts
+        if packet.is_keyframe and self._packets and label is not None and label - self._begin >= self.length:
+            self._finish(label)
         if not self._packets and not packet.is_keyframe:
             return
+        if len(self._packets) < 2 and label is not None:
+            self._begin = label
         content = bytes(packet)
-        self._packets.append((packet.pts, packet.is_keyframe, content))
+        self._packets.append((label, packet.is_keyframe, content))
         self._bytes += len(content)
         if self._bytes > MOST_BYTES:
             self.drop(f"no key frame within {MOST_BYTES >> 20} MiB")
@@ -199,10 +207,11 @@ class _Remuxed(_Writer):
             self._finish(None)
 
     def _finish(self, following: int | None) -> None:
-        packets, self._packets, self._bytes = self._packets, [], 0
+        kept, self._packets, self._bytes = self._packets, [], 0
         origin = self.film.origin
         if origin is None:  # no picture of it was ever shown
             return
+        packets = [(origin if label is None else label, is_key, content) for label, is_key, content in kept]
         first = min(label for label, _, _ in packets)
         end = max(label for label, _, _ in packets) + self.film.shown_for(None)
         start, end = max(0, first - origin), max(following or 0, end) - origin
