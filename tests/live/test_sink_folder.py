@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from traces_core.live.ledger import Letter
 from traces_core.live.messages import summary_message
 from traces_core.live.settings import Apprise, Folder
 from traces_core.live.sinks import sink_of
+from traces_core.live.sinks.apprise_sink import AppriseSink
 from traces_core.live.sinks.base import SinkError
 
 PIXEL = bytes.fromhex("ffd8ffe000104a46494600010100000100010000ffd9")
@@ -86,6 +88,16 @@ def test_what_apprise_says_of_a_failure_is_kept_without_the_address(
     assert "500" in str(failure.value)
     for secret in ("pa55word", "s3cr3t-path"):
         assert secret not in f"{failure.value} {caplog.text} {sink.name} {sink.title}"
+
+
+def test_a_service_of_apprise_that_hangs_is_given_up_at_the_deadline(live: Path) -> None:
+    with hearing(lambda _: "hang") as server:
+        settings = Apprise(kind="apprise", url=server.url.replace("http://", "json://"))
+        began = time.monotonic()
+        with pytest.raises(SinkError) as failure:
+            AppriseSink(settings, "a", "a", live, timeout_s=0.3).send(letter())
+        assert failure.value.retry
+        assert time.monotonic() - began < 3
 
 
 def test_an_address_that_apprise_does_not_know_is_said_at_once(live: Path) -> None:
