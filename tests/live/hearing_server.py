@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import json
 import socket
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any, Literal
 
 How = Literal["take", "take and drop", "500", "429", "403", "redirect", "hang", "slow", "drop", "drip"]
@@ -28,7 +30,7 @@ class Heard:
 
     @property
     def key(self) -> str:
-        return self.headers["idempotency-key"]
+        return self.headers.get("idempotency-key", "")
 
     @property
     def event(self) -> dict[str, Any]:
@@ -97,9 +99,15 @@ class Hearing:
 
 
 @contextmanager
-def hearing(behaviour: Callable[[Heard], How] = lambda _: "take") -> Iterator[Hearing]:
-    """A server that listens until the block ends."""
+def hearing(
+    behaviour: Callable[[Heard], How] = lambda _: "take", tls: tuple[Path, Path] | None = None
+) -> Iterator[Hearing]:
+    """A server that listens until the block ends; with the files of a certificate and its key, to https."""
     server = Hearing(behaviour)
+    if tls is not None:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(*tls)
+        server.http.socket = context.wrap_socket(server.http.socket, server_side=True)
     thread = threading.Thread(target=server.http.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     try:

@@ -21,6 +21,7 @@ from traces_core.live.ledger import Ledger, Letter
 from traces_core.live.messages import health_kind, health_message
 from traces_core.live.outbox import LONGEST_PAUSE_S, REFUSED_S, Sender, declare_sinks, senders, sink_states
 from traces_core.live.settings import LiveSettings, Webhook
+from traces_core.live.sinks import addressed
 from traces_core.live.sinks.base import LiveSink, SinkError
 from traces_core.live.sinks.webhook import WebhookSink
 
@@ -287,6 +288,27 @@ def test_a_clock_that_is_put_back_a_year_holds_nothing_up(tmp_path: Path, ledger
     write(ledger, an_alarm(1), "s")
     sender.work(ledger)
     assert len(sink.sent) == 2
+
+
+def test_a_letter_that_waits_does_not_wait_for_a_clock_that_was_put_back(
+    tmp_path: Path, ledger: Ledger
+) -> None:
+    errors = [SinkError("away", retry=True)]
+    sink, clock = Recorder(lambda _: errors.pop() if errors else None), Clock()
+    sender = Sender(tmp_path, "s", sink, clock=clock)
+    write(ledger, an_alarm(0), "s")
+    sender.work(ledger)
+    clock.now_s -= 365 * 86400
+    sender.work(ledger)
+    assert len(sink.sent) == 1
+
+
+def test_one_message_is_a_letter_to_every_sink_once(tmp_path: Path) -> None:
+    hooks = [Webhook(kind="webhook", url=f"http://127.0.0.1/{path}") for path in ("a", "b", "a")]
+    message = {"kind": "opened"}
+    one, other = addressed(hooks, "opened", message)
+    assert one[0] != other[0]
+    assert one[1:] == other[1:] == ("opened", message)
 
 
 def test_a_sink_for_people_does_not_hear_that_an_alarm_has_ended(tmp_path: Path, ledger: Ledger) -> None:

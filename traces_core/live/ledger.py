@@ -41,6 +41,9 @@ BUCKET_S = 10
 BLOCK_S = 60
 """Length of a block, whose highest score is what thresholds are made of (seconds)."""
 
+LONGEST_WAIT_S = 86400.0
+"""No letter is made to wait for longer (seconds)."""
+
 _VERSIONS = (
     """
     CREATE TABLE camera (
@@ -371,16 +374,18 @@ class Ledger:
     def due_letters(self, sink: str, now_s: float, most: int = 100) -> list[Letter]:
         """Messages to a sink that are to be sent now, in the order in which they were written.
 
-        None of an alarm of which an earlier one has to wait.
+        None of an alarm of which an earlier one has to wait. What is due later than `LONGEST_WAIT_S` was
+        written before the clock was put back, and does not wait for it.
         """
         rows = self.read(
             "SELECT id, sink, alarm, kind, message, created_s, tries, camera, refused, held FROM outbox "
-            "WHERE sink = ? AND delivered_s IS NULL AND ended IS NULL AND due_s <= ? AND NOT EXISTS ("
-            "SELECT 1 FROM outbox AS earlier WHERE earlier.sink = outbox.sink "
+            "WHERE sink = ? AND delivered_s IS NULL AND ended IS NULL AND (due_s <= ? OR due_s > ?) "
+            "AND NOT EXISTS (SELECT 1 FROM outbox AS earlier WHERE earlier.sink = outbox.sink "
             "AND earlier.alarm = outbox.alarm AND earlier.id < outbox.id "
-            "AND earlier.delivered_s IS NULL AND earlier.ended IS NULL AND earlier.due_s > ?) "
+            "AND earlier.delivered_s IS NULL AND earlier.ended IS NULL AND earlier.due_s > ? "
+            "AND earlier.due_s <= ?) "
             "ORDER BY id LIMIT ?",
-            (sink, now_s, now_s, most),
+            (sink, now_s, now_s + LONGEST_WAIT_S, now_s, now_s + LONGEST_WAIT_S, most),
         )
         return [Letter(**{**row, "message": json.loads(row["message"])}) for row in map(dict, rows)]
 

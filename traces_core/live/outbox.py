@@ -9,7 +9,6 @@ then given up, and `sink_states` shows it. How letters are sent belongs in `trac
 from __future__ import annotations
 
 import logging
-import sqlite3
 import time
 from collections.abc import Callable, Sequence
 from contextlib import closing
@@ -18,9 +17,8 @@ from datetime import datetime
 from pathlib import Path
 from threading import Event, Thread
 
-from traces_core.errors import TracesError
 from traces_core.live import letters
-from traces_core.live.ledger import Ledger, Letter
+from traces_core.live.ledger import LONGEST_WAIT_S, Ledger, Letter
 from traces_core.live.letters import SinkState, declare_sinks, sink_states
 from traces_core.live.settings import LiveSettings, in_hours
 from traces_core.live.sinks import sink_of
@@ -112,8 +110,9 @@ class Sender:
                     with closing(Ledger(self._folder)) as ledger:
                         while not self._stopped.is_set():
                             self._stopped.wait(self.work(ledger))
-                except (sqlite3.Error, TracesError, OSError) as error:  # such as a full disk
-                    log.warning("%s: the ledger does not answer: %s", self.name, safe(error, ()))
+                except Exception as error:  # such as a full disk: letters must go out once it is mended
+                    said = safe(f"{type(error).__name__}: {error}", self._sink.secrets)
+                    log.warning("%s: the outbox cannot be read or written: %s", self.name, said)
                     self._failures += 1
                     self._stopped.wait(self._pause(self._failures))
         finally:
@@ -171,7 +170,7 @@ class Sender:
                 return True
         until_s = letters.cooling_until(ledger, letter, self._cooldown_s, now_s)
         if until_s is not None:
-            letters.hold(ledger, letter, until_s)
+            letters.hold(ledger, letter, min(until_s, now_s + LONGEST_WAIT_S))
             return False
         if letter.held and letters.merged(ledger, letter, now_s):
             return False

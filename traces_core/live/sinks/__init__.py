@@ -10,18 +10,16 @@ When something is sent, and how often, belongs in `traces_core.live.outbox`.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 from traces_core.live.settings import Apprise, Folder, Mqtt, Sink, Webhook
-from traces_core.live.sinks.apprise_sink import AppriseSink
 from traces_core.live.sinks.base import LiveSink, SinkError
-from traces_core.live.sinks.folder import FolderSink
-from traces_core.live.sinks.mqtt import MqttSink
-from traces_core.live.sinks.webhook import WebhookSink
 from traces_core.redaction import redacted
 
-__all__ = ["LiveSink", "SinkError", "sink_name", "sink_of", "sink_title"]
+__all__ = ["LiveSink", "SinkError", "addressed", "sink_name", "sink_of", "sink_title"]
 
 
 def sink_name(sink: Sink) -> str:
@@ -78,11 +76,27 @@ def sink_of(settings: Sink, live: Path) -> LiveSink:
     SinkError
         If its address is of no known kind.
     """
+    # Imported where they are used: who only writes letters, as the engine does, needs no library of them.
     name, title = sink_name(settings), sink_title(settings)
     if isinstance(settings, Webhook):
+        from traces_core.live.sinks.webhook import WebhookSink
+
         return WebhookSink(settings, name, title)
     if isinstance(settings, Apprise):
+        from traces_core.live.sinks.apprise_sink import AppriseSink
+
         return AppriseSink(settings, name, title, live)
     if isinstance(settings, Mqtt):
+        from traces_core.live.sinks.mqtt import MqttSink
+
         return MqttSink(settings, name, title)
+    from traces_core.live.sinks.folder import FolderSink
+
     return FolderSink(settings, name, title, live)
+
+
+def addressed(
+    sinks: Iterable[Sink], kind: str, message: Mapping[str, Any]
+) -> list[tuple[str, str, Mapping[str, Any]]]:
+    """A message as letters to all sinks: what `Ledger.put_alarm` and `Ledger.say_state` take."""
+    return [(name, kind, message) for name in dict.fromkeys(map(sink_name, sinks))]

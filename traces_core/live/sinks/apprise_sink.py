@@ -26,6 +26,8 @@ _SHORTEST = 4
 
 logging.getLogger("apprise").propagate = False
 logging.getLogger("apprise").addHandler(logging.NullHandler())
+logging.getLogger("apprise").setLevel(logging.WARNING)
+logging.getLogger("urllib3").setLevel(logging.INFO)  # at DEBUG it quotes the path of every request
 
 
 class AppriseSink(LiveSink):
