@@ -63,8 +63,9 @@ test-vllm: $(STAMP)  ## run the writer against vllm's own classes, in an environ
 	@$(BIN)/uv pip install --quiet --python .venv-vllm/bin/python -e '.[dev,vllm]'
 	@.venv-vllm/bin/python -m pytest -m vllm --timeout 900 tests/text
 
-e2e: $(STAMP)  ## drive both user interfaces in a headless Chromium; pictures in reports/e2e
+e2e: $(STAMP)  ## drive every user interface in a headless Chromium; pictures in reports/e2e
 	@$(BIN)/python tests/e2e/walk_through.py
+	@$(BIN)/python tests/e2e/live.py
 
 lint: $(STAMP)  ## lint, format, imports, types, definitions
 	@$(BIN)/ruff check .

@@ -327,13 +327,26 @@ class Ledger:
         return _alarm(rows[0]) if rows else None
 
     def alarms(
-        self, *, camera: str | None = None, since_s: float = 0.0, until_s: float = 1e12, most: int = 500
+        self,
+        *,
+        camera: str | None = None,
+        since_s: float = 0.0,
+        until_s: float = 1e12,
+        mark: Mark | Literal["none"] | None = None,
+        most: int = 500,
+        skip: int = 0,
     ) -> list[Alarm]:
-        """Alarms that begin in a stretch of time (seconds since 1970), the newest first."""
+        """Alarms that begin in a stretch of time (seconds since 1970), the newest first.
+
+        Parameters
+        ----------
+        mark
+            Only those of this mark; `none` is those that nobody has marked.
+        """
         rows = self.read(
             "SELECT * FROM alarm WHERE start_s >= ? AND start_s < ? AND (? IS NULL OR camera = ?) "
-            "ORDER BY start_s DESC, id LIMIT ?",
-            (since_s, until_s, camera, camera, most),
+            "AND (? IS NULL OR COALESCE(mark, 'none') = ?) ORDER BY start_s DESC, id LIMIT ? OFFSET ?",
+            (since_s, until_s, camera, camera, mark, mark, most, skip),
         )
         return [_alarm(row) for row in rows]
 
