@@ -1,20 +1,18 @@
 """Secrets: what no error, log line, database or page may show, taken out of any text.
 
-One function knows what a secret looks like, `redacted`; whatever leaves the process goes through it. It knows
-two kinds: what has the form of a secret, and what the environment says is one.
+One function knows what a secret looks like, `redacted`; whatever leaves the process goes through it, most by
+way of `traces_core.printing`. It knows two kinds: what has the form of a secret, and what the environment
+says is one.
 """
 
 from __future__ import annotations
 
 import base64
-import logging
 import os
 import re
-import sys
 import traceback
 from collections.abc import Iterator, Mapping
-from types import TracebackType
-from typing import Any, TypeVar
+from typing import TypeVar
 from urllib.parse import quote, quote_plus, unquote, urlsplit
 
 HIDDEN = "***"
@@ -35,17 +33,28 @@ _SCHEME, _SAYS = r"(?<![a-z0-9+.-])([a-z][a-z0-9+.-]{0,20}:/{1,3})", r"\\?[\"']?
 _VALUE = r"[^\s\"',;&)}\\]{4,4096}"
 _PORT = r"\d{0,9}(?:[/?#\s\"'<>),;]|$)"
 _BEFORE_AT = rf"\1{HIDDEN}@"
+_QUOTED = r"(%(?P<q>(?:25){0,3})(?:3a|2f)(?:%(?P=q)2f){1,3})"
+"""What :// is in a parameter of another address, where it may have been quoted more than once."""
+_FIELD = (
+    r"(?:username\*?|userhash|realm|domain|uri|c?nonce|nc|response|opaque|qop|algorithm|stale|charset)\s?=\s?"
+    r"(?:\\{0,3}\"[^\"\\]{0,4096}\\{0,3}\"|[^\s\"',;]{1,4096})"
+)
+"""Of a Digest header: username="...", or response=..."""
 _FORMS = tuple(
     (re.compile(form, re.IGNORECASE), put)
     for form, put in (
         # user:password@ of an address, of which pathlib leaves one slash. To the last @ of all: a slash, ?, #
         # or @ within the password may not have been quoted. Then a token that stands alone.
         (
-            rf"{_SCHEME}[^\s/?#@:\"'<>]{{0,99}}:(?!\d{{0,9}}(?:[/?#\s\"'<>),;]|$))[^\s\"'<>]{{0,256}}@",
+            rf"{_SCHEME}[^\s/?#@:\"'<>]{{0,99}}:(?!{_PORT})[^\s\"'<>]{{0,256}}@",
             _BEFORE_AT,
         ),
         (rf"{_SCHEME}[^\s/?#\"'<>]{{0,512}}@", _BEFORE_AT),
+        # ... quoted: rtsp%3A%2F%2Fuser%3A...
+        (rf"{_QUOTED}(?:(?!%(?P=q)(?:2f|3f|23))[^\s/?#&\"'<>]){{1,512}}%(?P=q)40", rf"\1{HIDDEN}%\g<q>40"),
+        (rf"{_SCHEME}[^\s/?#@%\"'<>]{{0,99}}%3a[^\s/?#@\"'<>]{{1,256}}%40", rf"\1{HIDDEN}%40"),
         # ... and without a scheme.
+        (r"(?:(?<![\w:/.*%-])|(?<=%3a))(//)[^\s/?#@:\"'<>]{1,99}:[^\s/\"'<>]{1,256}@(?=[\w\[])", _BEFORE_AT),
         (r"(?<![\w/.*-])[^\s:/@'\"()<>\[\]]{1,99}:[^\s/@'\"<>]{1,256}@(?=[\w\[])", f"{HIDDEN}@"),
         # Parameters of an address, and settings written out: ?key=..., "password": "..."
         (
@@ -54,6 +63,8 @@ _FORMS = tuple(
         ),
         (rf"(?<!\w)((?:\w{{1,40}}[_-])?{_NAMED}{_SAYS})(?![\s*]){_VALUE}", rf"\1{HIDDEN}"),
         # Headers, and keys as the large hosts write them.
+        (rf"\b(digest\s{{1,9}}){_FIELD}(?:\s{{0,9}},\s{{0,9}}{_FIELD}){{0,20}}", rf"\1{HIDDEN}"),
+        (rf"\b((?:c?nonce|response){_SAYS})[a-f0-9]{{16,512}}\b", rf"\1{HIDDEN}"),
         (rf"(authorization{_SAYS}(?:[a-z]{{1,20}}\s{{1,9}})?+){_VALUE}", rf"\1{HIDDEN}"),
         (rf"((?:set-)?cookie{_SAYS})(?![\s*])[^\"'\r\n]{{4,4096}}", rf"\1{HIDDEN}"),
         (r"\b((?:bearer|basic)\s{1,9})(?=[a-z~+/]{0,200}[\d=._-])[a-z0-9._~+/=-]{8,4096}", rf"\1{HIDDEN}"),
@@ -134,36 +145,3 @@ def without_secrets(error: BaseException) -> BaseException:
     if clean is error or str(clean) != text:
         clean = RuntimeError(f"{kind.__name__}: {text}")
     return clean.with_traceback(error.__traceback__)
-
-
-def guard_output() -> None:
-    """From here on, no log line and no traceback of this process shows a secret, whoever writes it."""
-    make = logging.getLogRecordFactory()
-    if not getattr(make, "is_guarded", False):
-
-        def made(*given: Any, **named: Any) -> logging.LogRecord:
-            record = make(*given, **named)
-            return _guarded(record)
-
-        made.is_guarded = True  # type: ignore[attr-defined]
-        logging.setLogRecordFactory(made)
-        sys.excepthook = _print_error
-
-
-def _guarded(record: logging.LogRecord) -> logging.LogRecord:
-    try:
-        text = record.getMessage()
-    except Exception:  # logging itself reports a message that does not fit its arguments
-        return record
-    if redacted(text) != text:
-        record.msg, record.args = redacted(text), ()
-    if record.exc_info and isinstance(record.exc_info, tuple) and record.exc_info[1] is not None:
-        whole = "".join(traceback.format_exception(record.exc_info[1]))
-        if redacted(whole) != whole:
-            record.exc_info, record.exc_text = None, redacted(whole).rstrip()
-    return record
-
-
-def _print_error(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-    whole = "".join(traceback.format_exception(kind, error, trace))
-    sys.stderr.write(redacted(whole))

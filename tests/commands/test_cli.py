@@ -63,6 +63,7 @@ def test_a_file_that_cannot_be_read_is_named_and_the_others_are_scored(
     assert done.exit_code == 1
     assert f"{garbage}: " in done.stderr
     assert "1 of 3 videos" in done.stderr
+    assert "`traces probe`" in done.stderr
     scores = pl.read_parquet(tmp_path / "scores.parquet")
     assert scores.columns == ["video", "time_s", "stream", "score"]
     assert set(scores["video"]) == {str(fights["half"]), str(fights["one"])}
@@ -253,6 +254,7 @@ def test_what_one_file_does_costs_no_other_its_scores(
     done = _run("score", fights["one"], fights["half"], "--out", tmp_path)
     assert done.exit_code == 1
     assert f"not scored  {fights['one']}: " in done.stderr
+    assert "traces probe" not in done.stderr  # the file is not to blame
     assert set(pl.read_parquet(tmp_path / "scores.parquet")["video"]) == {str(fights["half"])}
 
 

@@ -62,6 +62,12 @@ def test_a_window_gives_a_token_for_each_frame_and_a_probability_for_each_label(
     assert isinstance(encoder, WindowEncoder)
 
 
+def test_reading_weights_prints_nothing(folder, capfd):
+    settings = TimesformerSettings(model=str(folder), window_frames=FRAMES)
+    TimesformerEncoder.load(settings).encode_windows(_windows(1))
+    assert "".join(capfd.readouterr()) == ""
+
+
 def test_the_token_of_a_frame_is_the_mean_of_its_grid(encoder):
     features = encoder.encode_windows(_windows(), with_grid=True)
     assert np.allclose(features.tokens, features.grid.mean(axis=(2, 3)), atol=1e-6)

@@ -19,6 +19,7 @@ from pipelines.tracking import Tracker
 from traces_core.commands import main as cli
 from traces_core.detector.detector import Detector
 from traces_core.encoders.evidence import Evidence
+from traces_core.errors import StreamScaleError
 from traces_core.project import Project
 from traces_core.settings import project_root
 from traces_core.steps.features import load_features
@@ -109,6 +110,13 @@ def test_it_is_on_the_pages_and_in_the_result_table(made: Made) -> None:
     assert [row["stream"] for row in rows] == in_order(row["stream"] for row in rows)
     kept = json.loads((made.project.machine.reports / "benchmark.json").read_text())["rows"]
     assert NAME in {row["stream"] for row in kept}
+
+
+def test_a_detector_made_before_there_was_such_a_stream_is_to_be_made_again(
+    small_project: Project, row: None
+) -> None:
+    with pytest.raises(StreamScaleError, match=f"without the stream {NAME}, .*make demo"):
+        Detector.load(small_project)
 
 
 def test_the_command_line_offers_it(

@@ -23,9 +23,8 @@ from traces_core.commands.probe import VideoStream, probe
 from traces_core.commands.replay import replay
 from traces_core.commands.watch import watch
 from traces_core.disk import storage_error, writable_folder
-from traces_core.errors import TracesError
-from traces_core.printing import printable, styled
-from traces_core.redaction import guard_output
+from traces_core.errors import TracesError, VideoError
+from traces_core.printing import guard_output, printable, styled
 from traces_core.store.digest import digest
 from traces_core.streams.table import LATE, STREAMS, streams_of
 
@@ -77,25 +76,28 @@ def score(
     if others:
         by = f", {strangers} of them by another detector: score them again to compare" if strangers else ""
         say(f"{out_dir} holds scores of {others} other videos, which are kept{by}")
-    failed = 0
+    failed = unread = 0
     try:
         for video, name in zip(videos, _page_names(videos), strict=True):
             try:
                 part = _score_with_progress(folder, video, name, context, video_stream)
             except Exception as error:  # whatever a file does, the others are scored
                 failed += 1
+                unread += isinstance(error, VideoError)
                 words = str(error) if isinstance(error, TracesError) else f"{type(error).__name__}: {error}"
                 warn("not scored", words if str(video) in words else f"{video}: {words}")
                 continue
             failed += part.facts["broken"] is not None
+            unread += part.facts["broken"] is not None
             _say(video, part, out_dir / f"{name}.html")
     finally:
         tables = folder.write()
     for table in tables:
         say(f"{table.stem:9} {table}")
     if failed:
-        say(f"{failed} of {len(videos)} videos could not be read to their end", to=err)
-        say("`traces probe` says what is seen of them", to=err)
+        say(f"{failed} of {len(videos)} videos were not scored to their end", to=err)
+        if unread:
+            say(f"`traces probe` says what is seen of the {unread} that could not be read", to=err)
         raise typer.Exit(1)
 
 

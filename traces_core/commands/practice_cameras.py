@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
 import polars as pl
 
 from traces_core.practice.rtsp_server import RtspServer
@@ -9,7 +13,8 @@ from traces_core.settings import Machine
 from traces_core.store.packs import opened
 
 
-def serve_practice(count: int) -> list[dict[str, object]]:
+@contextmanager
+def serve_practice(count: int) -> Iterator[list[dict[str, object]]]:
     """Serve so many videos of the benchmark, of places in turn; their cameras, as cameras.yaml has them.
 
     Raises
@@ -24,13 +29,13 @@ def serve_practice(count: int) -> list[dict[str, object]]:
     chosen = (
         table.sort("video").with_columns(turn=turn).sort("turn", "context", maintain_order=True).head(count)
     )
-    server = RtspServer(loop=True)
-    server.start()
-    return [
-        {
-            "name": f"{row['context'].replace('_', '-')}-{row['turn'] + 1}",
-            "source": server.serve(footage / row["video"]),
-            "context": row["context"],
-        }
-        for row in chosen.iter_rows(named=True)
-    ]
+    films = {_name(row): footage / row["video"] for row in chosen.iter_rows(named=True)}
+    with RtspServer(films) as server:
+        yield [
+            {"name": _name(row), "source": server.address(_name(row)), "context": row["context"]}
+            for row in chosen.iter_rows(named=True)
+        ]
+
+
+def _name(row: Mapping[str, Any]) -> str:
+    return f"{row['context'].replace('_', '-')}-{row['turn'] + 1}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated
 
@@ -10,11 +11,10 @@ import typer
 import yaml
 
 from traces_core.commands.consoles import fail, say, warn
-from traces_core.disk import write_whole
+from traces_core.disk import writable_folder, write_whole
 from traces_core.errors import TracesError
 
 FOLDER_VARIABLE = "TRACES_LIVE"
-_NAME = "cameras.yaml"
 
 
 def watch(
@@ -47,44 +47,38 @@ def watch(
     from traces_core.live.supervisor import Supervisor
 
     given = list(sources or [])
-    if practice:
-        from traces_core.commands.practice_cameras import serve_practice
-
-        cameras = serve_practice(practice)
-    elif len(given) == 1 and given[0].endswith((".yaml", ".yml")):
-        cameras = None
-    elif given:
-        cameras = [
-            {"name": f"camera-{number}", "source": _source(one), "as_live": as_live, "context": context or []}
-            for number, one in enumerate(given, 1)
-        ]
-    else:
-        raise typer.BadParameter("name cameras.yaml, or one source or more", param_hint="SOURCES")
     try:
-        if cameras is None:
-            path = Path(given[0]).absolute()
-            place = folder or Path(os.environ.get(FOLDER_VARIABLE) or path.parent / "live")
-        else:
-            place = folder or Path(os.environ.get(FOLDER_VARIABLE) or "live")
-            path = place / _NAME
-            write_whole(
-                _made(path), yaml.safe_dump({"cameras": cameras, "page": {"port": port}}, sort_keys=False)
-            )
-        settings = LiveSettings.load(path)
-        say(f"{len(settings.cameras)} cameras of {path}; what is kept lies in {place.absolute()}")
-        say(f"http://{settings.page.host}:{settings.page.port}", title="page")
-        if not settings.sinks:
-            warn("note", "no sink is configured: alarms reach nobody but the page", style="bold yellow")
-        Supervisor(place.absolute(), path).run()
+        with ExitStack() as serving:
+            if practice:
+                from traces_core.commands.practice_cameras import serve_practice
+
+                cameras = serving.enter_context(serve_practice(practice))
+            elif len(given) == 1 and given[0].endswith((".yaml", ".yml")):
+                cameras = None
+            elif given:
+                cameras = [
+                    _camera(number, one, context or [], as_live) for number, one in enumerate(given, 1)
+                ]
+            else:
+                raise typer.BadParameter("name cameras.yaml, or one source or more", param_hint="SOURCES")
+            path = Path(given[0]).absolute() if cameras is None else None
+            beside = path.parent / "live" if path else Path("live")
+            place = (folder or Path(os.environ.get(FOLDER_VARIABLE) or beside)).absolute()
+            if path is None:
+                path = writable_folder(place) / "cameras.yaml"
+                made = {"cameras": cameras, "page": {"port": port}}
+                write_whole(path, yaml.safe_dump(made, sort_keys=False))
+            settings = LiveSettings.load(path)
+            say(f"{len(settings.cameras)} cameras of {path}; what is kept lies in {place}")
+            say(f"http://{settings.page.host}:{settings.page.port}", title="page")
+            if not settings.sinks:
+                warn("note", "no sink is configured: alarms reach nobody but the page", style="bold yellow")
+            Supervisor(place, path).run()
     except TracesError as error:
         fail(str(error))
 
 
-def _source(text: str) -> str:
-    """A path counts from here, not from where the settings are written."""
-    return text if "://" in text else str(Path(text).absolute())
-
-
-def _made(path: Path) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    return path
+def _camera(number: int, source: str, context: list[str], as_live: bool) -> dict[str, object]:
+    """A camera as cameras.yaml has it; a path counts from here, not from where that is written."""
+    source = source if "://" in source else str(Path(source).absolute())
+    return {"name": f"camera-{number}", "source": source, "as_live": as_live, "context": context}

@@ -27,13 +27,14 @@ from traces_core.detector.sinks import Sink
 from traces_core.disk import temporary_folder
 from traces_core.encoders.evidence import Evidence
 from traces_core.encoders.features import Features, extract_features
+from traces_core.errors import StreamScaleError
 from traces_core.project import Project
 from traces_core.report.model import ExplainedMoment
 from traces_core.store import Artifact
 from traces_core.store.code import made_with
 from traces_core.streams.calibration import Calibration
 from traces_core.streams.scorer import BankScorer
-from traces_core.streams.table import LATE, in_order, streams_of
+from traces_core.streams.table import LATE, STREAMS, in_order, streams_of
 from traces_core.streams.thresholds import Threshold
 from traces_core.types import Array, Episode, Interval, ScoreTrack, as_text
 from traces_core.video import End, Gap
@@ -81,10 +82,23 @@ class Detector:
     def of(
         cls, project: Project, trace_index: Artifact, adapters: Artifact, thresholds: Artifact
     ) -> Detector:
-        """The detector of these artifacts, without the Context-Aware system."""
+        """The detector of these artifacts, without the Context-Aware system.
+
+        Raises
+        ------
+        StreamScaleError
+            If this version scores a stream that the thresholds lack.
+        """
+        calibration = Calibration.load(thresholds)
+        scored = {name for name, row in STREAMS.items() if row.start is not None}
+        if unknown := in_order(scored - set(calibration.thresholds)):
+            raise StreamScaleError(
+                f"{thresholds.path}: made without the stream {', '.join(unknown)}, which this version of "
+                "TRACES scores. Make the detector again: `make demo`."
+            )
         judge = bank_scorer(project, trace_index, adapters)
         parts = (trace_index, adapters, thresholds)
-        return cls(project, judge, Calibration.load(thresholds), parts=parts)
+        return cls(project, judge, calibration, parts=parts)
 
     @property
     def identity(self) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from traces_core.encoders.torch_compat import mend_torchvision, quick_hub
+from traces_core.encoders.torch_compat import mend_torchvision, no_loading_bars, quick_hub
 from traces_core.errors import MissingWeightsError, NotFiniteError
 from traces_core.store.digest import digest, file_digest
 from traces_core.types import Array
@@ -64,14 +64,10 @@ class SentenceEncoder:
         folder = find_sentence_encoder(name)
         mend_torchvision()
         from sentence_transformers import SentenceTransformer
-        from transformers.utils import logging
 
         safe = {"use_safetensors": True, "dtype": torch.float32}
-        logging.disable_progress_bar()
-        try:
+        with no_loading_bars():
             loaded = SentenceTransformer(str(folder), device=device, local_files_only=True, model_kwargs=safe)
-        finally:
-            logging.enable_progress_bar()
         weights = file_digest(folder / WEIGHTS_FILE)
         space = f"sentence-transformers:{Path(name).name}:{weights[:8]}"
         return cls(loaded, space=space, fingerprint=_fingerprint(folder))

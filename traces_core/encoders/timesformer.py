@@ -25,7 +25,7 @@ from traces_core.encoders.clip import DTYPES
 from traces_core.encoders.pixels import frames_tensor
 from traces_core.encoders.pocket_models import pocket_folder
 from traces_core.encoders.settings import TimesformerSettings
-from traces_core.encoders.torch_compat import mend_torchvision, quick_hub
+from traces_core.encoders.torch_compat import mend_torchvision, no_loading_bars, quick_hub
 from traces_core.encoders.window_input import WindowInput
 from traces_core.errors import MissingWeightsError, NotFiniteError
 from traces_core.store.digest import digest, file_digest
@@ -57,7 +57,8 @@ class TimesformerEncoder:
         mend_torchvision()
         from transformers import TimesformerForVideoClassification
 
-        model = TimesformerForVideoClassification.from_pretrained(self._folder, dtype=torch.float32)
+        with no_loading_bars():
+            model = TimesformerForVideoClassification.from_pretrained(self._folder, dtype=torch.float32)
         # The layers reshape by this number, whatever the length of the time embedding.
         model.config.num_frames = self.window_frames
         return model.to(device=self._device, dtype=self._dtype).eval().requires_grad_(False)

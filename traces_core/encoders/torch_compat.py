@@ -1,4 +1,4 @@
-"""Two things to settle before a model class is imported: torchvision's compiled part, and the hub.
+"""What to settle before a model is loaded: torchvision's compiled part, the hub, what the library prints.
 
 Call `mend_torchvision` before `open_clip` or a model of `transformers` is imported, and import them where a
 model is built: it takes four seconds, which a mere check for stale artifacts need not wait for. The import
@@ -80,6 +80,20 @@ def quick_hub() -> Iterator[bool]:
         yield not constants.HF_HUB_OFFLINE
     finally:
         constants.HF_HUB_OFFLINE = before
+
+
+@contextmanager
+def no_loading_bars() -> Iterator[None]:
+    """Within it, `transformers` draws no bar ("Loading weights") for what it reads from a disk."""
+    from transformers.utils import logging
+
+    was_drawing = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if was_drawing:
+            logging.enable_progress_bar()
 
 
 def _is_reachable(endpoint: str) -> bool:

@@ -205,7 +205,7 @@ class LateStage:
         if set(tracks) - set(self._scales):
             raise StreamScaleError(
                 f"late fusion: got the streams {sorted(tracks)}, scales are known for "
-                f"{sorted(self._scales)}. Calibrate each stream on normal footage first."
+                f"{sorted(self._scales)}. Calibrate each stream on normal footage first: `make demo`."
             )
         z = {name: self._scales[name].z(track.finite()) for name, track in tracks.items()}
         times, known = self._last.push(tracks, z)

@@ -161,7 +161,7 @@ class NormalFootage:
         if stream not in self.streams:
             raise StreamScaleError(
                 f"the stream {stream!r} has no normal scores; known: {sorted(self.streams)}. "
-                "Calibrate each stream on normal footage first."
+                "Calibrate each stream on normal footage first: `make demo`."
             )
         scales = self.streams[stream]
         return scales.get(scene or "", scales[""])
