@@ -70,10 +70,11 @@ def watch(
                 write_whole(path, yaml.safe_dump(made, sort_keys=False))
             settings = LiveSettings.load(path)
             say(f"{len(settings.cameras)} cameras of {path}; what is kept lies in {place}")
-            say(f"http://{settings.page.host}:{settings.page.port}", title="page")
+            supervisor = Supervisor(place, path)
+            say(supervisor.address, title="page")
             if not settings.sinks:
                 warn("note", "no sink is configured: alarms reach nobody but the page", style="bold yellow")
-            Supervisor(place, path).run()
+            supervisor.run()
     except TracesError as error:
         fail(str(error))
 

@@ -34,8 +34,8 @@ from traces_core.live.settings import Camera, LiveSettings
 from traces_core.live.sinks import sink_name
 from traces_core.live.source import live_frames
 from traces_core.live.watch import CameraWatch
-from traces_core.printing import printable
-from traces_core.redaction import guard_output, redacted
+from traces_core.printing import guard_output, printable
+from traces_core.redaction import redacted
 
 MOST_FRAMES = 16
 """Frames of all cameras that go through the encoders in one round."""

@@ -230,7 +230,15 @@ class LiveSettings(Section):
             raise SettingsError(path, explained(error, {path: read}, quotes=False)) from None
         except _SecretError as error:
             raise SettingsError(path, str(error)) from None
-        return _anchored(settings, path.absolute().parent)
+        settings = _anchored(settings, path.absolute().parent)
+        for camera in settings.cameras:
+            if not camera.as_live and "://" not in camera.source and Path(camera.source).is_file():
+                raise SettingsError(
+                    path,
+                    f"camera {camera.name!r}: {camera.source} is a file, not a camera. To play it again and "
+                    f"again at its own speed, say as_live: true; to score it, `traces score {camera.source}`",
+                )
+        return settings
 
 
 class _SecretError(Exception):

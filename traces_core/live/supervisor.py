@@ -6,6 +6,7 @@ It loads neither torch nor a detector: what a camera or a model does to the engi
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import sys
 import threading
@@ -18,7 +19,7 @@ from traces_core.errors import TracesError
 from traces_core.live import NOT_STARTED
 from traces_core.live.outbox import Sender, senders
 from traces_core.live.page import page
-from traces_core.live.settings import LiveSettings
+from traces_core.live.settings import LiveSettings, Page
 
 _WAITS_S = (0.5, 1, 2, 5, 10, 30)
 """Before each start of an engine that ended, the last one from then on (seconds)."""
@@ -34,7 +35,18 @@ _HEAP = {
 
 
 class EngineError(TracesError, RuntimeError):
-    """The engine cannot be started: what it said stands above."""
+    """The engine or the page cannot be started."""
+
+
+def _listening(where: Page) -> socket.socket:
+    family = socket.AF_INET6 if ":" in where.host else socket.AF_INET
+    try:
+        return socket.create_server((where.host, where.port), family=family)
+    except OSError as error:
+        raise EngineError(
+            f"the page cannot be served on {where.host}:{where.port} ({error.strerror}). "
+            "Another `traces watch` may be running; name another port in cameras.yaml: page: {port: 8081}"
+        ) from None
 
 
 class Supervisor:
@@ -54,6 +66,7 @@ class Supervisor:
         self._failed = False
         self._senders: list[Sender] = []
         self._stamp = 0
+        self._socket = _listening(self.settings.page)
         self._server = self._page_server()
 
     def run(self) -> None:
@@ -68,7 +81,7 @@ class Supervisor:
         for thread in threads:
             thread.start()
         try:
-            self._server.run()
+            self._server.run(sockets=[self._socket])
         finally:
             self.stopping.set()
             self._end_engine()
@@ -79,17 +92,15 @@ class Supervisor:
         if self._failed:
             raise EngineError("The engine could not be started. Mend what it says above, then start again.")
 
+    @property
+    def address(self) -> str:
+        """Where the page is."""
+        host, port = self._socket.getsockname()[:2]
+        return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
     def _page_server(self) -> uvicorn.Server:
-        where = self.settings.page
         app = page(self.folder, lambda: self.settings)
-        config = uvicorn.Config(
-            app,
-            host=where.host,
-            port=where.port,
-            log_level="warning",
-            timeout_graceful_shutdown=1,
-            server_header=False,
-        )
+        config = uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=1, server_header=False)
         return uvicorn.Server(config)
 
     def _keep_engine(self) -> None:

@@ -4,17 +4,13 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from importlib import import_module
-from importlib.util import find_spec
 
-from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from traces_core.live.page.notices import engine_is_silent
 from traces_core.live.page.site import site_of
-
-_PROMETHEUS = "traces_core.live.prometheus"
+from traces_core.live.prometheus import CONTENT_TYPE, prometheus_text
 
 
 def health(request: Request) -> Response:
@@ -32,7 +28,4 @@ def health(request: Request) -> Response:
 
 def metrics(request: Request) -> Response:
     """The numbers in Prometheus' text format."""
-    if find_spec(_PROMETHEUS) is None:
-        raise HTTPException(501, "This installation counts nothing for Prometheus.")
-    text = import_module(_PROMETHEUS).metrics_text(site_of(request).ledger)
-    return PlainTextResponse(text, media_type="text/plain; version=0.0.4; charset=utf-8")
+    return PlainTextResponse(prometheus_text(site_of(request).ledger), media_type=CONTENT_TYPE)
