@@ -9,6 +9,8 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -313,7 +315,31 @@ def test_a_damaged_table_is_read_or_refused_and_never_ends_the_process(tmp_path,
     assert "refused" in outcomes
 
 
-def test_a_table_of_too_many_rows_is_refused_before_it_is_read(tmp_path, monkeypatch):
-    monkeypatch.setattr("traces_core.datasets.table.MOST_ROWS", 2)
-    with pytest.raises(EvaluationError, match="it has 3 rows, at most 2 are read"):
-        read_scores(timed(tmp_path), TRUTH)
+BOMBS = [
+    # columns that unpack to 100 MiB and more of a file of kilobytes, as they are written
+    ("a text that repeats", {"video": ["x" * 2**20] * 100}, {}),
+    ("the same, as a category", {"video": pa.array(["x" * 2**20] * 100).dictionary_encode()}, {}),
+    ("the same, compressed", {"video": ["x" * 2**20] * 100}, {"use_dictionary": False}),
+    ("a number that repeats", {"score": pa.array(np.zeros(2**24))}, {}),
+]
+
+
+@pytest.mark.parametrize("what", BOMBS, ids=lambda what: what[0])
+def test_a_small_file_that_unpacks_to_very_much_is_refused_in_words(tmp_path, monkeypatch, what):
+    _, columns, how = what
+    monkeypatch.setattr("traces_core.datasets.table.MOST_BYTES", 2**24)
+    path = tmp_path / "bomb.parquet"
+    pq.write_table(pa.table(columns), path, compression="zstd", **how)
+    assert path.stat().st_size < 2**18
+    before = pa.total_allocated_bytes()
+    with pytest.raises(EvaluationError, match=r"bomb.parquet: .*unpacks to more than 16 MiB.*divide it"):
+        read_scores(path, TRUTH)
+    assert pa.total_allocated_bytes() - before < 2**26
+
+
+def test_the_values_of_a_list_are_not_read(tmp_path, monkeypatch):
+    monkeypatch.setattr("traces_core.datasets.table.MOST_BYTES", 2**24)
+    sound = pq.read_table(timed(tmp_path))
+    lists = pa.array([["x" * 2**20] * 100] * len(sound), pa.list_(pa.string()))
+    pq.write_table(sound.add_column(0, "further", lists), tmp_path / "lists.parquet")
+    read_scores(tmp_path / "lists.parquet", TRUTH)

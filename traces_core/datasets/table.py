@@ -5,6 +5,7 @@ Reading and writing of that one layout; the checks on its content are those of `
 
 from __future__ import annotations
 
+import itertools
 import reprlib
 from collections.abc import Iterable, Mapping
 from fractions import Fraction
@@ -18,9 +19,11 @@ from traces_core.datasets.ground_truth import AnnotationRow, GroundTruth
 from traces_core.errors import AnnotationError, TracesError
 
 COLUMNS = ("video", "start_s", "end_s", "label")
-MOST_ROWS = 100_000_000
-"""Of a table: a file of some kilobytes may state any number."""
-_UNREADABLE = (OSError, ValueError, pa.ArrowException, pl.exceptions.PolarsError)
+MOST_BYTES = 2**31
+"""Of a Parquet table in memory: a file of some kilobytes may unpack to any number."""
+UNREADABLE = (OSError, ValueError, pa.ArrowException, pl.exceptions.PolarsError)
+"""What is raised where a table is damaged, too large or not there."""
+_BATCH_ROWS = 65_536
 _SECOND = "_duplicated_0"
 """What polars adds to the name of a second column in a CSV."""
 _TICKS = {"ms": 10**3, "us": 10**6, "ns": 10**9}
@@ -71,11 +74,11 @@ def read_text_table(
         raise error_class(f"{path}: {what} are a .csv or a .parquet table. Save it as one of them.")
     try:
         if path.suffix == ".parquet":
-            return _read_parquet(path)
+            return read_parquet(path)
         # As text: a video may be called "007", and a wrong number must be reported with its row.
         # Absolute: to polars `file:a.csv` is /a.csv, and `~/` is the home folder.
         table = pl.read_csv(path.absolute(), infer_schema=False, glob=False)
-    except (*_UNREADABLE, pl.exceptions.PanicException) as error:
+    except (*UNREADABLE, pl.exceptions.PanicException) as error:
         raise error_class(
             f"{path}: cannot be read as a table ({error}). Check the path and the file."
         ) from error
@@ -84,12 +87,53 @@ def read_text_table(
     return table
 
 
-def _read_parquet(path: Path) -> pl.DataFrame:
-    """By Arrow: a damaged file of a stranger aborts the process in polars ("memory allocation failed")."""
+def read_parquet(path: Path) -> pl.DataFrame:
+    """A stranger's Parquet table, texts and numbers; a list or a struct is a column without its values.
+
+    By Arrow: a damaged file aborts the process in polars ("memory allocation failed").
+
+    Raises
+    ------
+    OSError, ValueError, pyarrow.ArrowException, polars.exceptions.PolarsError
+        As `UNREADABLE`: also where the table takes more than `MOST_BYTES`, by its footer or as it comes out.
+    """
     with path.open("rb") as source, pq.ParquetFile(source) as file:
-        if file.metadata.num_rows > MOST_ROWS:
-            raise pa.ArrowInvalid(f"it has {file.metadata.num_rows:,} rows, at most {MOST_ROWS:,} are read")
-        return pl.DataFrame(file.read())
+        plain = pa.schema(
+            (one.name, one.type.value_type if pa.types.is_dictionary(one.type) else one.type)
+            for one in file.schema_arrow
+        )
+        flat = pa.schema(one for one in plain if not pa.types.is_nested(one.type))
+        batches, total = [], 0
+        for batch in file.iter_batches(_batch_rows(file), columns=flat.names, use_threads=False):
+            batches.append(batch if batch.schema.equals(flat) else batch.cast(flat))
+            _refuse_size(total := total + batches[-1].nbytes)
+        table = pa.Table.from_batches(batches, flat)
+        for place, one in enumerate(plain):
+            if pa.types.is_nested(one.type):
+                table = table.add_column(place, one, pa.nulls(len(table), one.type))
+        return pl.DataFrame(table)
+
+
+def _batch_rows(file: pq.ParquetFile) -> int:
+    """Rows that fit into memory even if each holds the longest text that the footer leaves room for."""
+    about, longest = file.metadata, 1
+    total = 8 * about.num_rows * about.num_columns
+    for group, column in itertools.product(range(about.num_row_groups), range(about.num_columns)):
+        if file.schema.column(column).name == file.schema.column(column).path:  # it does not nest
+            size = about.row_group(group).column(column).total_uncompressed_size
+            total += size
+            if about.row_group(group).column(column).physical_type.endswith("BYTE_ARRAY"):
+                longest = max(longest, size)
+    _refuse_size(total)
+    return max(1, min(_BATCH_ROWS, MOST_BYTES // longest))
+
+
+def _refuse_size(size: int) -> None:
+    if size > MOST_BYTES:
+        raise pa.ArrowInvalid(
+            f"it unpacks to more than {MOST_BYTES / 2**20:,.0f} MiB, which is the most that is read; leave "
+            "out the columns that nobody needs, or divide it"
+        )
 
 
 def plain_columns(
@@ -121,7 +165,8 @@ def plain_columns(
             table = table.with_columns(pl.col(name).cast(pl.String))
         elif kind.is_nested() or kind.is_temporal() or isinstance(kind, pl.Binary | pl.Object):
             row = (table[name].is_not_null().arg_max() or 0) + 1
-            value = ", ".join(map(reprlib.repr, table[name][row - 1 : row].to_list()))
+            values = [] if kind.is_nested() else table[name][row - 1 : row].to_list()
+            value = ", ".join(map(reprlib.repr, values)) or "no single value"
             expected = "seconds" if name.endswith("_s") else "plain text or numbers"
             raise error_class(
                 f"{where}: row {row}: {name} is {value} (a column of {kind}); expected {expected}. "

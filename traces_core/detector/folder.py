@@ -19,6 +19,7 @@ from typing import Any
 
 import polars as pl
 
+from traces_core.datasets.table import UNREADABLE, read_parquet
 from traces_core.detector.detector import Detector
 from traces_core.detector.page import video_report
 from traces_core.detector.scored import SCORES
@@ -169,10 +170,10 @@ class ScoreFolder:
 
 def _read(path: Path, schema: pl.Schema) -> pl.DataFrame:
     try:
-        table = pl.read_parquet(path.absolute(), glob=False)
+        table = read_parquet(path)
     except FileNotFoundError:
         return schema.to_frame()
-    except (OSError, pl.exceptions.PolarsError) as error:
+    except UNREADABLE as error:
         problem = EvaluationError(f"{path}: cannot be read ({error}). Name another folder with --out.")
         raise storage_error(error, path) or problem from error
     if table.schema != schema:
