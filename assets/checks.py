@@ -18,6 +18,7 @@ from assets.corpus import trace_corpus
 from assets.features import video_features
 from assets.scores import anomaly_scores
 from pipelines.partitions import CONTEXTS, INBOX, SHARDS
+from pipelines.public import asset_check
 from pipelines.reporting import sound_scores
 from pipelines.resources import ProjectResource
 from traces_core.bank.bank import Bank
@@ -32,7 +33,7 @@ from traces_core.streams.thresholds import enough_normal_footage
 from traces_core.text.catalog import SIDES
 
 
-@dg.asset_check(asset=trace_corpus, blocking=True, partitions_def=CONTEXTS)
+@asset_check(asset=trace_corpus, blocking=True, partitions_def=CONTEXTS)
 def corpus_is_sound(context: dg.AssetCheckExecutionContext, project: ProjectResource) -> dg.AssetCheckResult:
     """Both sides of every class, few duplicates, short, plain, varied sentences, words the encoder knows."""
     project = project.open()
@@ -41,7 +42,7 @@ def corpus_is_sound(context: dg.AssetCheckExecutionContext, project: ProjectReso
     )
 
 
-@dg.asset_check(asset=trace_embeddings, blocking=True, partitions_def=CONTEXTS)
+@asset_check(asset=trace_embeddings, blocking=True, partitions_def=CONTEXTS)
 def embeddings_are_sound(
     context: dg.AssetCheckExecutionContext, project: ProjectResource
 ) -> dg.AssetCheckResult:
@@ -65,7 +66,7 @@ def embeddings_are_sound(
     )
 
 
-@dg.asset_check(asset=trace_index, blocking=True)
+@asset_check(asset=trace_index, blocking=True)
 def index_finds_what_is_there(project: ProjectResource) -> dg.AssetCheckResult:
     """Recall against exact search, on traces slightly moved so that none asks for itself."""
     project = project.open()
@@ -84,7 +85,7 @@ def index_finds_what_is_there(project: ProjectResource) -> dg.AssetCheckResult:
     )
 
 
-@dg.asset_check(asset="videos")
+@asset_check(asset="videos")
 def videos_can_be_read(project: ProjectResource) -> dg.AssetCheckResult:
     """No video is left out: each that cannot be read is named, with the reason."""
     broken = project.open().store.current("videos").read().filter(pl.col("reason").is_not_null())
@@ -92,7 +93,7 @@ def videos_can_be_read(project: ProjectResource) -> dg.AssetCheckResult:
     return _warning(faults, "every video can be read")
 
 
-@dg.asset_check(asset=video_features, blocking=True, partitions_def=SHARDS)
+@asset_check(asset=video_features, blocking=True, partitions_def=SHARDS)
 def features_cover_the_videos(
     context: dg.AssetCheckExecutionContext, project: ProjectResource
 ) -> dg.AssetCheckResult:
@@ -119,7 +120,7 @@ def features_cover_the_videos(
     )
 
 
-@dg.asset_check(asset=adapters, blocking=True)
+@asset_check(asset=adapters, blocking=True)
 def fusion_is_no_worse_than_the_identity(project: ProjectResource) -> dg.AssetCheckResult:
     """What ships is the identity, or was no worse on the validation clips."""
     shipped = project.open().store.current("adapters")
@@ -132,13 +133,13 @@ def fusion_is_no_worse_than_the_identity(project: ProjectResource) -> dg.AssetCh
     )
 
 
-@dg.asset_check(asset=anomaly_scores, blocking=True, partitions_def=SHARDS)
+@asset_check(asset=anomaly_scores, blocking=True, partitions_def=SHARDS)
 def scores_are_sound(context: dg.AssetCheckExecutionContext, project: ProjectResource) -> dg.AssetCheckResult:
     """Finite, and no stream gives mostly one value: masses of ties flatter a ranking."""
     return sound_scores(project.open().store.current("anomaly_scores", context.partition_key).read())
 
 
-@dg.asset_check(asset=thresholds, blocking=True)
+@asset_check(asset=thresholds, blocking=True)
 def normal_footage_is_enough(project: ProjectResource) -> dg.AssetCheckResult:
     """The normal footage supports the rate of false alarms that the settings ask for."""
     project = project.open()
@@ -164,7 +165,7 @@ def normal_footage_is_enough(project: ProjectResource) -> dg.AssetCheckResult:
     )
 
 
-@dg.asset_check(asset="benchmark_metrics")
+@asset_check(asset="benchmark_metrics")
 def scores_beat_what_costs_nothing(project: ProjectResource) -> dg.AssetCheckResult:
     """The interval of `late` lies above every baseline that looks at no picture and knows no label."""
     rows = project.open().store.current("benchmark_metrics").read()["rows"]
@@ -177,7 +178,7 @@ def scores_beat_what_costs_nothing(project: ProjectResource) -> dg.AssetCheckRes
     )
 
 
-@dg.asset_check(asset="benchmark_metrics")
+@asset_check(asset="benchmark_metrics")
 def every_event_has_traces(project: ProjectResource) -> dg.AssetCheckResult:
     """The bank has sentences for each class of event that the ground truth names."""
     project = project.open()
@@ -192,7 +193,7 @@ def every_event_has_traces(project: ProjectResource) -> dg.AssetCheckResult:
     )
 
 
-@dg.asset_check(asset="inbox_scores", partitions_def=INBOX)
+@asset_check(asset="inbox_scores", partitions_def=INBOX)
 def dropped_video_is_whole(
     context: dg.AssetCheckExecutionContext, project: ProjectResource
 ) -> dg.AssetCheckResult:
@@ -201,13 +202,13 @@ def dropped_video_is_whole(
     return _warning(list(filter(None, [made.facts["broken"]])), f"read to {made.facts['length_s']:.2f} s")
 
 
-@dg.asset_check(asset=caption_embeddings, blocking=True)
+@asset_check(asset=caption_embeddings, blocking=True)
 def caption_traces_are_sound(project: ProjectResource) -> dg.AssetCheckResult:
     """The traces that captions are compared with pass the gates of the corpus, in the space of captions."""
     return _from_findings(captions.corpus_findings(project.open()))
 
 
-@dg.asset_check(asset=caption_scores, blocking=True)
+@asset_check(asset=caption_scores, blocking=True)
 def caption_scores_are_sound(project: ProjectResource) -> dg.AssetCheckResult:
     """Finite, and not mostly one value."""
     scores = project.open().store.current("caption_scores").read()["score"]

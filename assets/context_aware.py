@@ -16,6 +16,7 @@ import dagster as dg
 from pipelines.asset import asset
 from pipelines.automation import GPU
 from pipelines.mlflow_links import mlflow_run
+from pipelines.public import asset_check
 from pipelines.reporting import report
 from pipelines.resources import ProjectResource
 from pipelines.tracked_run import RunLog
@@ -75,7 +76,7 @@ def context_gate(
     )
 
 
-@dg.asset_check(asset=predictor, blocking=True)
+@asset_check(asset=predictor, blocking=True)
 def predictor_has_learned(project: ProjectResource) -> dg.AssetCheckResult:
     """It finds the next block of normal videos it was not trained on better than it did untrained."""
     training = _training(project.open().store.current("predictor"))
@@ -88,7 +89,7 @@ def predictor_has_learned(project: ProjectResource) -> dg.AssetCheckResult:
     )
 
 
-@dg.asset_check(asset=context_gate, blocking=True)
+@asset_check(asset=context_gate, blocking=True)
 def joint_model_is_no_worse_than_clip(project: ProjectResource) -> dg.AssetCheckResult:
     """What ships is what training began with, or found the right captions at least as often."""
     training = _training(project.open().store.current("context_gate"))

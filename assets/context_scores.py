@@ -10,6 +10,7 @@ import polars as pl
 from pipelines.asset import asset
 from pipelines.automation import GPU
 from pipelines.partitions import SHARDS
+from pipelines.public import asset_check
 from pipelines.reporting import alarm_metadata, peak_metadata, report, sound_scores, table
 from pipelines.resources import ProjectResource
 from traces_core.context_aware.calibration import ContextCalibration
@@ -81,7 +82,7 @@ def context_aware_alarms(
     return report(raised, episodes=len(rows), videos=rows["video"].n_unique(), **strongest)
 
 
-@dg.asset_check(asset=context_aware_scores, blocking=True, partitions_def=SHARDS)
+@asset_check(asset=context_aware_scores, blocking=True, partitions_def=SHARDS)
 def context_scores_are_sound(
     context: dg.AssetCheckExecutionContext, project: ProjectResource
 ) -> dg.AssetCheckResult:

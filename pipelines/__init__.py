@@ -6,7 +6,7 @@ import warnings
 import dagster as dg
 
 from pipelines import dagster_storage  # noqa: F401  before an instance is opened
-from traces_core.redaction import guard_output
+from traces_core.printing import guard_output
 
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")  # a terminal shows what the graph does

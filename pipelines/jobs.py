@@ -16,7 +16,6 @@ from pipelines.reporting import Rows, rows_metadata
 from pipelines.resources import ProjectResource, TrackerResource
 from pipelines.results import write_results
 from pipelines.walk import BANK, BENCHMARK, DEMO, walk_as_job
-from traces_core.printing import printable
 from traces_core.steps import corpus as corpus_step
 
 
@@ -48,7 +47,7 @@ def ask_writer(context: dg.OpExecutionContext, project: ProjectResource) -> None
     The catalog's own sentences need nobody to be asked.
     """
     for name, count in corpus_step.write_ahead(project.open()).items():
-        context.log.info(printable(f"{name}: {count} sentences"))
+        context.log.info(f"{name}: {count} sentences")
 
 
 def _walk(name: str, selection: str, *, waits: bool = False) -> dg.OpDefinition:

@@ -1,17 +1,21 @@
-"""What Dagster keeps of a step, without secrets: its errors, with all that led to them, and its metadata.
+"""What Dagster keeps of a step or a check, as it may be shown: its errors, its metadata, its description.
 
-Log lines are guarded for the whole process; see `traces_core.redaction`, which knows what a secret is.
+Log lines are guarded for the whole process; see `traces_core.printing`, which knows what may be shown.
 """
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
-from typing import Any
+import functools
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, TypeVar
 
 import dagster as dg
 
-from traces_core.redaction import redacted, without_secrets
+from traces_core.printing import visible
+from traces_core.redaction import without_secrets
+
+Result = TypeVar("Result", dg.MaterializeResult, dg.AssetCheckResult)
 
 
 @contextlib.contextmanager
@@ -26,20 +30,44 @@ def showing_no_secret() -> Iterator[None]:
         raise clean from None
 
 
-def public(result: dg.MaterializeResult) -> dg.MaterializeResult:
-    """A materialization whose metadata show no secret; pictures and tables stay as they are."""
-    shown = {name: _public(value) for name, value in (result.metadata or {}).items()}
+def public(result: Result) -> Result:
+    """What a step or a check found, with `visible` text; pictures stay as they are."""
+    shown = public_metadata(result.metadata or {})
+    if isinstance(result, dg.AssetCheckResult):
+        return result._replace(metadata=shown, description=visible(result.description))
     return result._replace(metadata=shown)
+
+
+def asset_check(**options: Any) -> Callable[[Callable[..., dg.AssetCheckResult]], dg.AssetChecksDefinition]:
+    """As `dg.asset_check`, for a function of which Dagster keeps what may be shown."""
+
+    def declare(body: Callable[..., dg.AssetCheckResult]) -> dg.AssetChecksDefinition:
+        @functools.wraps(body)
+        def checked(*given: Any, **named: Any) -> dg.AssetCheckResult:
+            with showing_no_secret():
+                return public(body(*given, **named))
+
+        return dg.asset_check(**options)(checked)
+
+    return declare
+
+
+def public_metadata(metadata: Mapping[str, Any]) -> dict[str, Any]:
+    """Metadata with `visible` text."""
+    return {visible(name): _public(value) for name, value in metadata.items()}
 
 
 def _public(value: Any) -> Any:
     match value:
         case str() | dict() | list():
-            return redacted(value)
+            return visible(value)
         case dg.TextMetadataValue() | dg.UrlMetadataValue() | dg.PathMetadataValue():
-            return type(value)(redacted(str(value.value)))
+            return type(value)(visible(str(value.value)))
         case dg.JsonMetadataValue():
-            return dg.MetadataValue.json(redacted(value.value))
+            return dg.MetadataValue.json(visible(value.value))
+        case dg.TableMetadataValue():
+            records = [dg.TableRecord(visible(one.data)) for one in value.records]
+            return dg.MetadataValue.table(records, value.schema)
         case dg.MarkdownMetadataValue() if "](data:" not in (value.value or ""):
-            return dg.MetadataValue.md(redacted(str(value.value)))
+            return dg.MetadataValue.md(visible(str(value.value)))
     return value

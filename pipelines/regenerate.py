@@ -17,6 +17,7 @@ from pipelines.automation import LLM
 from pipelines.champion import ChampionError, baseline, promote
 from pipelines.links import dagster_run
 from pipelines.mlflow_runs import candidate_run
+from pipelines.public import public_metadata
 from pipelines.reporting import table
 from pipelines.resources import ProjectResource, TrackerResource
 from pipelines.tracking import Tracker
@@ -116,6 +117,7 @@ def _say(
     }
     if change is not None:
         metadata |= _changes(file.with_suffix(".html"), project, seed, came, verdict, change)
+    metadata = public_metadata(metadata)
     context.log.info(f"The bank of seed {seed} is {came}: {verdict.reason}.")
     context.instance.add_run_tags(context.run_id, {VERDICT: came})
     context.log_event(dg.AssetObservation("trace_index", metadata=metadata))

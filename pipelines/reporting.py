@@ -16,7 +16,7 @@ from PIL import Image
 from pipelines.content import content_metadata
 from pipelines.versioning import dvc_revision
 from traces_core.errors import VideoError
-from traces_core.printing import markdown, visible
+from traces_core.printing import markdown
 from traces_core.project import Project
 from traces_core.report import data_uri, dots, score_curve
 from traces_core.report.coverage import coverage_markdown, coverage_picture
@@ -44,9 +44,9 @@ def report(artifact: Artifact, **metadata: Any) -> dg.MaterializeResult:
             "seconds": artifact.seconds,
             "recipe": artifact.recipe,
             "dvc_revision": dvc_revision(artifact.path),
-            "file": dg.MetadataValue.path(visible(str(artifact.path))),
+            "file": dg.MetadataValue.path(artifact.path),
             **content_metadata(artifact),
-            **visible(metadata),
+            **metadata,
         },
     )
 

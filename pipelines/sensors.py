@@ -17,6 +17,7 @@ from pipelines.tracking import AwayError
 from traces_core.detector.inbox import inbox_folder, look
 from traces_core.detector.saved import current_parts
 from traces_core.errors import MixedVersionsError
+from traces_core.printing import visible
 from traces_core.store import Store
 
 AT_ONCE = 20
@@ -57,7 +58,7 @@ def inbox(context: dg.SensorEvaluationContext, project: ProjectResource) -> dg.S
         return dg.SensorResult(skip_reason=f"{len(videos.ready)} videos wait. {_FIRST}")
     if videos.ready and not is_whole(project.store):
         return dg.SensorResult(skip_reason=f"{len(videos.ready)} videos wait: the detector is being rebuilt.")
-    waiting = "; ".join(f"{name}: {why}" for name, why in videos.waiting.items())
+    waiting = visible("; ".join(f"{name}: {why}" for name, why in videos.waiting.items()))
     return dg.SensorResult(
         run_requests=[
             dg.RunRequest(run_key=f"{name}@{stamp}", partition_key=name)

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipelines.tracked_run import RunLog, finite, flattened
 from traces_core.disk import litter_name, locked, sweep, write_whole
-from traces_core.redaction import redacted
+from traces_core.printing import printable, visible
 from traces_core.store.digest import digest
 
 if TYPE_CHECKING:
@@ -59,8 +59,8 @@ class Waiting:
         return cls(**{**kept, "mark": kept["mark"] and tuple(kept["mark"])})
 
     def write(self, folder: Path) -> None:
-        """Keep how far it came."""
-        write_whole(folder / _FILE, json.dumps(redacted(asdict(self))))
+        """Keep how far it came, with `visible` text: all that MLflow gets was written here."""
+        write_whole(folder / _FILE, json.dumps(visible(asdict(self))))
 
 
 class Draft(RunLog):
@@ -94,7 +94,7 @@ class Draft(RunLog):
 
     def file(self, path: Path, folder: str | None = None) -> None:
         """Keep a copy of a file or folder until it is logged."""
-        kept = self._place() / path.name
+        kept = self._place() / printable(Path(path.name))
         (shutil.copytree if path.is_dir() else shutil.copyfile)(path, kept)
         self._note("file", path=str(kept.relative_to(self._folder)), folder=folder)
 
@@ -110,7 +110,7 @@ class Draft(RunLog):
         self, path: Path, *, name: str, about: str, card: Mapping[str, Any], tags: Mapping[str, str]
     ) -> None:
         """Keep a copy of a model until it is registered."""
-        kept = self._place() / path.name
+        kept = self._place() / printable(Path(path.name))
         shutil.copytree(path, kept)
         given = {"name": name, "about": about, "card": dict(card), "tags": dict(tags)}
         self._note("model", path=str(kept.relative_to(self._folder)), **given)
@@ -177,7 +177,7 @@ class Spool:
         """Note that MLflow was tried in vain; whether that is news."""
         is_news = not self._outage.exists()
         self.folder.mkdir(parents=True, exist_ok=True)
-        write_whole(self._outage, redacted(why))
+        write_whole(self._outage, visible(why))
         return is_news
 
     def end_outage(self) -> None:

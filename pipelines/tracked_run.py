@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from traces_core.disk import temporary_folder
-from traces_core.printing import printable
 
 if TYPE_CHECKING:
     import polars as pl
@@ -123,14 +122,14 @@ class TrackedRun(RunLog):
         """Log parameters."""
         from mlflow.entities import Param
 
-        for some in _parts([Param(name, printable(str(value))) for name, value in flattened(values).items()]):
+        for some in _parts([Param(name, str(value)) for name, value in flattened(values).items()]):
             self.client.log_batch(self.run_id, params=some)
 
     def tags(self, values: Mapping[str, str]) -> None:
         """Set tags."""
         from mlflow.entities import RunTag
 
-        for some in _parts([RunTag(name, printable(value)) for name, value in values.items()]):
+        for some in _parts([RunTag(name, value) for name, value in values.items()]):
             self.client.log_batch(self.run_id, tags=some)
 
     def dataset(self, name: str, table: pl.DataFrame, *, digest: str, source: Path, context: str) -> None:

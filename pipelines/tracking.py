@@ -271,7 +271,7 @@ class Tracker:
                 except AwayError:
                     raise
                 except Exception as error:
-                    waiting.why = printable(redacted(str(error)))
+                    waiting.why = str(error)
                     waiting.write(folder)
                     if waiting.key == key:
                         raise

@@ -26,7 +26,6 @@ from pipelines.plan import Plan, Run, look
 from pipelines.resources import ProjectResource, TrackerResource
 from pipelines.sources import observe
 from traces_core.disk import lives
-from traces_core.printing import printable
 
 if TYPE_CHECKING:
     from dagster._core.definitions.assets.graph.asset_graph import AssetGraph
@@ -133,7 +132,7 @@ def walk_as_job(context: dg.OpExecutionContext, selection: str) -> int:
     context.instance.add_run_tags(context.run_id, {PROCESS: walker(context.run_id)})
 
     def tell(run: Run, done: int, of: int) -> None:
-        context.log.info(printable(f"{done + 1} of {of} at most: {run}"))
+        context.log.info(f"{done + 1} of {of} at most: {run}")
 
     return walk(selection, instance=context.instance, tell=tell)
 

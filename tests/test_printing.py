@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import io
+import json
+import logging
 import re
+from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 
 import dagster as dg
@@ -13,9 +17,11 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from rich.table import Table
 
+from pipelines.public import asset_check, public
 from pipelines.reporting import bullets, table
+from pipelines.spool import Spool, Waiting
 from pipelines.tracked_run import field_name
-from traces_core.printing import PlainConsole, markdown, printable, styled
+from traces_core.printing import PlainConsole, guard_output, markdown, printable, styled
 from traces_core.report.markdown import table as markdown_table
 
 HOSTILE = (
@@ -90,6 +96,78 @@ def test_mlflow_takes_a_metric_of_any_class(hostile: str) -> None:
     from mlflow.utils.validation import _validate_metric_name
 
     _validate_metric_name(f"late/class/{field_name(hostile)}")
+
+
+@pytest.mark.parametrize("hostile", HOSTILE)
+def test_a_log_line_shows_text_as_it_is_whoever_writes_it(
+    hostile: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    guard_output()
+    try:
+        raise ValueError(hostile)
+    except ValueError:
+        logging.getLogger("some.library").exception("cannot read %s", hostile)
+    record = caplog.records[-1]
+    assert record.getMessage() == f"cannot read {printable(hostile)}"
+    assert not CONTROLS.search(logging.Formatter().format(record))
+
+
+def _texts(value: object) -> Iterator[str]:
+    """Every text within plain values."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict | list):
+        for one in [*value, *value.values()] if isinstance(value, dict) else value:
+            yield from _texts(one)
+
+
+HOSTILE_WORDS = " ".join((*HOSTILE, "rtsp://me:s3cret-horse@cam/1"))
+
+
+def test_dagster_gets_no_text_of_a_stranger_as_it_is() -> None:
+    """In the description and the metadata of a check, the metadata of a step, and its log."""
+
+    @dg.asset
+    def thing(context):  # type: ignore[no-untyped-def]
+        context.log.info(HOSTILE_WORDS)
+        sample = dg.MetadataValue.table([dg.TableRecord({"caption": HOSTILE_WORDS})])
+        return public(dg.MaterializeResult(metadata={HOSTILE_WORDS: HOSTILE_WORDS, "sample": sample}))
+
+    @asset_check(asset=thing)
+    def is_well() -> dg.AssetCheckResult:
+        return dg.AssetCheckResult(passed=False, description=HOSTILE_WORDS, metadata={"found": HOSTILE_WORDS})
+
+    with dg.DagsterInstance.ephemeral() as instance:
+        dg.materialize([thing, is_well], instance=instance)
+        [run] = instance.get_runs()
+        logs = [json.loads(dg.serialize_value(one)) for one in instance.all_logs(run.run_id)]
+    said = list(_texts(logs))
+    assert sum("traces-vad[vllm]" in one for one in said) >= 6
+    for one in said:
+        assert not CONTROLS.search(one)
+        assert "s3cret" not in one
+
+
+def test_mlflow_gets_no_text_of_a_stranger_as_it_is(tmp_path: Path) -> None:
+    """What a run is told is read from its file when it is logged: nothing else reaches MLflow."""
+    file = tmp_path / "note\x1b.txt"
+    file.touch()
+    named = {"a": HOSTILE_WORDS}
+    row = {"title": HOSTILE_WORDS, "params": named, "metrics": {}, "tags": named}
+    spool = Spool(tmp_path / "waiting")
+    with spool.draft(Waiting(HOSTILE_WORDS, "benchmarks", {"recipe": "r", "kind": HOSTILE_WORDS})) as run:
+        run.params({"a": HOSTILE_WORDS})
+        run.tags({"mlflow.note.content": HOSTILE_WORDS})
+        run.children("rows", "r", [row])
+        run.file(file)
+    [folder] = spool.waiting()
+    kept = Waiting.read(folder)
+    assert (folder / kept.calls[-1]["path"]).is_file()
+    said = list(_texts(asdict(kept)))
+    assert sum("traces-vad[vllm]" in one for one in said) == 7
+    for one in said:
+        assert not CONTROLS.search(one)
+        assert "s3cret" not in one
 
 
 def test_nothing_but_this_module_makes_a_console_or_reads_mark_up() -> None:

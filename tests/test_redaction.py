@@ -14,7 +14,8 @@ import pytest
 
 from traces_core.commands.main import main
 from traces_core.errors import TracesError, VideoError
-from traces_core.redaction import guard_output, redacted, without_secrets
+from traces_core.printing import guard_output
+from traces_core.redaction import redacted, without_secrets
 
 SECRET, KEY = "s3cret-horse", "sk-not-a-real-key-0123"
 SHOWN = [  # what a text says, what is shown of it

@@ -1,16 +1,20 @@
 """The one way to show text of strangers: names, captions, classes, contexts, errors.
 
-Terminals take it from `PlainConsole`, pages from `printable` (`report.page` also escapes HTML), Dagster and
-MLflow from `printable` and, where they read Markdown, `markdown`. How a path stands in a table is
-`traces_core.types.as_text`.
+Terminals take it from `PlainConsole`, pages from `printable` (`report.page` also escapes HTML). `visible` is
+what Dagster (`pipelines.public`), MLflow (`pipelines.spool`) and every log line (`guard_output`) get; where
+they read Markdown, `markdown` was before it. How a path stands in a table is `traces_core.types.as_text`.
 """
 
 from __future__ import annotations
 
+import logging
 import os
 import re
+import sys
+import traceback
 import unicodedata
 from collections.abc import Mapping
+from types import TracebackType
 from typing import Any
 
 from rich.console import Console, RenderableType
@@ -75,12 +79,45 @@ def markdown(text: str | os.PathLike[str]) -> str:
 
 
 def visible(value: Any) -> Any:
-    """Plain values, as metadata holds them, with `printable` text; others as they are."""
+    """Plain values, as metadata holds them, with `printable` text without secrets; others as they are."""
     if isinstance(value, str):
-        return printable(value)
+        return printable(redacted(value))
     if isinstance(value, Mapping):
         return {visible(name): visible(one) for name, one in value.items()}
     return [visible(one) for one in value] if type(value) in (list, tuple) else value
+
+
+def guard_output() -> None:
+    """From here on, every log line and every traceback of this process is `visible`, whoever writes it."""
+    make = logging.getLogRecordFactory()
+    if not getattr(make, "is_guarded", False):
+
+        def made(*given: Any, **named: Any) -> logging.LogRecord:
+            record = make(*given, **named)
+            return _guarded(record)
+
+        made.is_guarded = True  # type: ignore[attr-defined]
+        logging.setLogRecordFactory(made)
+        sys.excepthook = _print_error
+
+
+def _guarded(record: logging.LogRecord) -> logging.LogRecord:
+    try:
+        text = record.getMessage()
+    except Exception:  # logging itself reports a message that does not fit its arguments
+        return record
+    if visible(text) != text:
+        record.msg, record.args = visible(text), ()
+    if record.exc_info and isinstance(record.exc_info, tuple) and record.exc_info[1] is not None:
+        whole = "".join(traceback.format_exception(record.exc_info[1]))
+        if visible(whole) != whole:
+            record.exc_info, record.exc_text = None, visible(whole).rstrip()
+    return record
+
+
+def _print_error(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    whole = "".join(traceback.format_exception(kind, error, trace))
+    sys.stderr.write(visible(whole))
 
 
 class PlainConsole(Console):
@@ -94,7 +131,7 @@ class PlainConsole(Console):
 
     def render_str(self, text: str, **how: Any) -> Text:
         """What every text and every cell of a table becomes."""
-        return super().render_str(redacted(printable(text)), **how)
+        return super().render_str(visible(text), **how)
 
     def status(self, status: RenderableType, **how: Any) -> Status:
         """As rich's, without mark-up; what it is updated with is made by `styled`."""

@@ -1,20 +1,18 @@
 """Secrets: what no error, log line, database or page may show, taken out of any text.
 
-One function knows what a secret looks like, `redacted`; whatever leaves the process goes through it. It knows
-two kinds: what has the form of a secret, and what the environment says is one.
+One function knows what a secret looks like, `redacted`; whatever leaves the process goes through it, most by
+way of `traces_core.printing`. It knows two kinds: what has the form of a secret, and what the environment
+says is one.
 """
 
 from __future__ import annotations
 
 import base64
-import logging
 import os
 import re
-import sys
 import traceback
 from collections.abc import Iterator, Mapping
-from types import TracebackType
-from typing import Any, TypeVar
+from typing import TypeVar
 from urllib.parse import quote, quote_plus, unquote, urlsplit
 
 HIDDEN = "***"
@@ -134,36 +132,3 @@ def without_secrets(error: BaseException) -> BaseException:
     if clean is error or str(clean) != text:
         clean = RuntimeError(f"{kind.__name__}: {text}")
     return clean.with_traceback(error.__traceback__)
-
-
-def guard_output() -> None:
-    """From here on, no log line and no traceback of this process shows a secret, whoever writes it."""
-    make = logging.getLogRecordFactory()
-    if not getattr(make, "is_guarded", False):
-
-        def made(*given: Any, **named: Any) -> logging.LogRecord:
-            record = make(*given, **named)
-            return _guarded(record)
-
-        made.is_guarded = True  # type: ignore[attr-defined]
-        logging.setLogRecordFactory(made)
-        sys.excepthook = _print_error
-
-
-def _guarded(record: logging.LogRecord) -> logging.LogRecord:
-    try:
-        text = record.getMessage()
-    except Exception:  # logging itself reports a message that does not fit its arguments
-        return record
-    if redacted(text) != text:
-        record.msg, record.args = redacted(text), ()
-    if record.exc_info and isinstance(record.exc_info, tuple) and record.exc_info[1] is not None:
-        whole = "".join(traceback.format_exception(record.exc_info[1]))
-        if redacted(whole) != whole:
-            record.exc_info, record.exc_text = None, redacted(whole).rstrip()
-    return record
-
-
-def _print_error(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-    whole = "".join(traceback.format_exception(kind, error, trace))
-    sys.stderr.write(redacted(whole))

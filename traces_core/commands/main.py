@@ -22,8 +22,7 @@ from traces_core.commands.evaluate import evaluate
 from traces_core.commands.probe import VideoStream, probe
 from traces_core.disk import storage_error, writable_folder
 from traces_core.errors import TracesError, VideoError
-from traces_core.printing import printable, styled
-from traces_core.redaction import guard_output
+from traces_core.printing import guard_output, printable, styled
 from traces_core.store.digest import digest
 from traces_core.streams.table import LATE, STREAMS, streams_of
 
