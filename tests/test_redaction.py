@@ -9,8 +9,11 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from traces_core.commands.main import main
 from traces_core.errors import TracesError, VideoError
@@ -38,6 +41,13 @@ SHOWN = [  # what a text says, what is shown of it
     ("x-api-key: abcdef", "x-api-key: ***"),
     ("Incorrect API key provided: sk-abcdefgh1.", "Incorrect API key provided: ***."),
     (r"{\"password\": \"abcdef\"}", r"{\"password\": \"***\"}"),
+    ('WWW-Authenticate: Digest realm="IP Camera", nonce="5fa3b"', "WWW-Authenticate: Digest ***"),
+    ("{'Authorization': 'Digest username=\"me\", uri=\"/1\"'}", "{'Authorization': 'Digest ***'}"),
+    ('{"cnonce": "0a4f113b0a4f113b", "nc": 1}', '{"cnonce": "***", "nc": 1}'),
+    ("no route to //me:pw@cam/1", "no route to //***@cam/1"),
+    ("http://proxy/?url=rtsp%3A%2F%2Fme%3Apw%40cam%2F1", "http://proxy/?url=rtsp%3A%2F%2F***%40cam%2F1"),
+    ("rtsp%253a%252f%252fme%253apw%2540cam", "rtsp%253a%252f%252f***%2540cam"),  # quoted twice
+    ("rtsp://me%3Apw%40cam/1", "rtsp://***%40cam/1"),
 ]
 PLAIN = [
     "http://127.0.0.1:8000/v1 has no model 'tiny'. Check OPENAI_API_KEY.",
@@ -46,6 +56,11 @@ PLAIN = [
     "a/b.py:12: max_tokens: 512, tokens 7",
     "sqlite:////srv/x@y/a.db",
     "basic settings: token budget",
+    "the digest of the response=ok, nonce=12",
+    "a // b: see x@y.org",
+    "/srv//a:b@c/d.mp4",
+    "http%3A%2F%2Fcam%3A554%2Fa%40b",
+    "videos%2Fgate%40north.mp4",
 ]
 
 
@@ -59,6 +74,52 @@ def test_a_text_is_shown_without_what_has_the_form_of_a_secret(text: str, shown:
 
 @pytest.mark.parametrize("text", PLAIN)
 def test_what_only_looks_like_one_is_shown_as_it_is(text: str) -> None:
+    assert redacted(text) == text
+
+
+PASSWORDS = st.text("abcXYZ019.!$*+~:@%é", min_size=1).map(lambda text: f"{text}s3cret{text}")
+
+
+@given(PASSWORDS, st.sampled_from(["rtsp://", "http:/", "//"]), st.integers(0, 3))
+def test_the_password_of_an_address_is_hidden_however_often_it_is_quoted(
+    password: str, begin: str, times: int
+) -> None:
+    address = f"{begin}me:{quote(password, safe='')}@cam:554/live"
+    for _ in range(times):
+        address = quote(address, safe="")
+    assert "s3cret" not in redacted(f"cannot open {address}: refused")
+
+
+@given(st.permutations(["username", "realm", "nonce", "uri", "response", "cnonce", "opaque"]), st.booleans())
+def test_a_digest_header_is_hidden_in_any_order_of_its_fields(names: list[str], is_quoted: bool) -> None:
+    mark = '"' if is_quoted else ""
+    fields = ", ".join(f"{name}={mark}s3cret{mark}" for name in names)
+    assert redacted(f"Authorization: Digest {fields}\nHost: cam") == "Authorization: Digest ***\nHost: cam"
+
+
+WORDS = st.sampled_from(
+    [
+        "a",
+        "/",
+        "//",
+        ": ",
+        ".mp4",
+        " ",
+        "%2F",
+        "%20",
+        "digest ",
+        "response ",
+        "gate",
+        "=",
+        "5",
+        ",",
+        "http://cam/",
+    ]
+)
+
+
+@given(st.lists(WORDS).map("".join))
+def test_a_text_without_an_at_or_the_name_of_a_secret_is_shown_as_it_is(text: str) -> None:
     assert redacted(text) == text
 
 
@@ -80,7 +141,8 @@ def test_the_password_of_an_address_in_the_environment_is_known_in_every_disguis
 
 
 def test_a_megabyte_without_a_space_is_read_in_a_moment() -> None:
-    for text in ("x" * 200_000, "a:" * 100_000, "token " * 30_000):
+    repeated = ("a:" * 100_000, "token " * 30_000, "%2f" * 70_000, "//a:" * 50_000)
+    for text in ("x" * 200_000, *repeated):
         assert redacted(text) == text
 
 

@@ -33,17 +33,28 @@ _SCHEME, _SAYS = r"(?<![a-z0-9+.-])([a-z][a-z0-9+.-]{0,20}:/{1,3})", r"\\?[\"']?
 _VALUE = r"[^\s\"',;&)}\\]{4,4096}"
 _PORT = r"\d{0,9}(?:[/?#\s\"'<>),;]|$)"
 _BEFORE_AT = rf"\1{HIDDEN}@"
+_QUOTED = r"(%(?P<q>(?:25){0,3})(?:3a|2f)(?:%(?P=q)2f){1,3})"
+"""What :// is in a parameter of another address, where it may have been quoted more than once."""
+_FIELD = (
+    r"(?:username\*?|userhash|realm|domain|uri|c?nonce|nc|response|opaque|qop|algorithm|stale|charset)\s?=\s?"
+    r"(?:\\{0,3}\"[^\"\\]{0,4096}\\{0,3}\"|[^\s\"',;]{1,4096})"
+)
+"""Of a Digest header: username="...", or response=..."""
 _FORMS = tuple(
     (re.compile(form, re.IGNORECASE), put)
     for form, put in (
         # user:password@ of an address, of which pathlib leaves one slash. To the last @ of all: a slash, ?, #
         # or @ within the password may not have been quoted. Then a token that stands alone.
         (
-            rf"{_SCHEME}[^\s/?#@:\"'<>]{{0,99}}:(?!\d{{0,9}}(?:[/?#\s\"'<>),;]|$))[^\s\"'<>]{{0,256}}@",
+            rf"{_SCHEME}[^\s/?#@:\"'<>]{{0,99}}:(?!{_PORT})[^\s\"'<>]{{0,256}}@",
             _BEFORE_AT,
         ),
         (rf"{_SCHEME}[^\s/?#\"'<>]{{0,512}}@", _BEFORE_AT),
+        # ... quoted: rtsp%3A%2F%2Fuser%3A...
+        (rf"{_QUOTED}(?:(?!%(?P=q)(?:2f|3f|23))[^\s/?#&\"'<>]){{1,512}}%(?P=q)40", rf"\1{HIDDEN}%\g<q>40"),
+        (rf"{_SCHEME}[^\s/?#@%\"'<>]{{0,99}}%3a[^\s/?#@\"'<>]{{1,256}}%40", rf"\1{HIDDEN}%40"),
         # ... and without a scheme.
+        (r"(?:(?<![\w:/.*%-])|(?<=%3a))(//)[^\s/?#@:\"'<>]{1,99}:[^\s/\"'<>]{1,256}@(?=[\w\[])", _BEFORE_AT),
         (r"(?<![\w/.*-])[^\s:/@'\"()<>\[\]]{1,99}:[^\s/@'\"<>]{1,256}@(?=[\w\[])", f"{HIDDEN}@"),
         # Parameters of an address, and settings written out: ?key=..., "password": "..."
         (
@@ -52,6 +63,8 @@ _FORMS = tuple(
         ),
         (rf"(?<!\w)((?:\w{{1,40}}[_-])?{_NAMED}{_SAYS})(?![\s*]){_VALUE}", rf"\1{HIDDEN}"),
         # Headers, and keys as the large hosts write them.
+        (rf"\b(digest\s{{1,9}}){_FIELD}(?:\s{{0,9}},\s{{0,9}}{_FIELD}){{0,20}}", rf"\1{HIDDEN}"),
+        (rf"\b((?:c?nonce|response){_SAYS})[a-f0-9]{{16,512}}\b", rf"\1{HIDDEN}"),
         (rf"(authorization{_SAYS}(?:[a-z]{{1,20}}\s{{1,9}})?+){_VALUE}", rf"\1{HIDDEN}"),
         (rf"((?:set-)?cookie{_SAYS})(?![\s*])[^\"'\r\n]{{4,4096}}", rf"\1{HIDDEN}"),
         (r"\b((?:bearer|basic)\s{1,9})(?=[a-z~+/]{0,200}[\d=._-])[a-z0-9._~+/=-]{8,4096}", rf"\1{HIDDEN}"),
