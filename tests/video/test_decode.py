@@ -75,6 +75,24 @@ def test_labels_out_of_order_are_sorted_and_none_is_lost(clips: dict[str, Clip])
     assert [number_of(picture) for picture in pixels] == [round(time * 25) for time in times_s]
 
 
+@pytest.mark.parametrize("b_frames", [0, 2])
+def test_the_last_picture_of_an_avi_whose_clock_is_finer_than_its_rate_comes_when_it_was_written(
+    tmp_path: Path, b_frames: int
+) -> None:
+    path = tmp_path / "fields.avi"  # as FFmpeg copies H.264 into AVI: 50 ticks a second for 25 pictures
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        stream.codec_context.max_b_frames = b_frames
+        stream.time_base = stream.codec_context.time_base = Fraction(1, 50)
+        for number in range(20):
+            frame = av.VideoFrame.from_ndarray(np.full((48, 64, 3), 9 * number, np.uint8))
+            frame.pts, frame.time_base = 2 * number, Fraction(1, 50)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    np.testing.assert_allclose(read_all(path)[1], np.arange(20) / 25, rtol=0, atol=1e-9)
+
+
 def test_a_phone_held_upright_gives_upright_pictures(clips: dict[str, Clip]) -> None:
     pixels, _ = read_all(clips["turned"].path)
     # drawn with a bright top left corner, shown turned clockwise

@@ -55,6 +55,9 @@ def pictures(
     """
     begun, zeros_are_damage = False, _is_length_prefixed(stream)
     for packet in packets(container, stream, damage, reading):
+        if container.format.name == "avi" and packet.dts is not None:
+            # It states one time a packet; FFmpeg makes another of the next one's, and guesses the last.
+            packet.pts = packet.dts
         try:
             with Capture() as said:
                 frames = packet.decode()
