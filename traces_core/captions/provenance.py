@@ -71,7 +71,8 @@ def read_provenance(path: Path | str) -> dict[str, Any]:
         If the file says nothing of the kind.
     """
     try:
-        recorded: dict[str, Any] = json.loads(pl.read_parquet_metadata(Path(path).absolute())[KEY])
+        with Path(path).open("rb") as source:  # to polars `file:` and `~/` are more than a name
+            recorded: dict[str, Any] = json.loads(pl.read_parquet_metadata(source)[KEY])
     except (OSError, KeyError, ValueError, pl.exceptions.PolarsError) as error:
         raise unreadable(path, error, f"it does not say what it was made from ({error!r})") from error
     return recorded

@@ -76,8 +76,9 @@ def read_text_table(
         if path.suffix == ".parquet":
             return read_parquet(path)
         # As text: a video may be called "007", and a wrong number must be reported with its row.
-        # Absolute: to polars `file:a.csv` is /a.csv, and `~/` is the home folder.
-        table = pl.read_csv(path.absolute(), infer_schema=False, glob=False)
+        # Opened here: to polars `file:a.csv` is /a.csv, and `~/` is the home folder.
+        with path.open("rb") as source:
+            table = pl.read_csv(source, infer_schema=False, glob=False)
     except (*UNREADABLE, pl.exceptions.PanicException) as error:
         raise error_class(
             f"{path}: cannot be read as a table ({error}). Check the path and the file."

@@ -61,7 +61,7 @@ class ScoreFolder:
     def __init__(self, folder: Path, detector: Detector) -> None:
         self.folder, self._detector = folder, detector
         writable_folder(folder)  # before anything is decoded
-        self._store = Store((folder / ".videos").absolute())  # polars takes `file:` and `~/` for more
+        self._store = Store(folder / ".videos")
         self._tables = {name: _read(folder / name, schema) for name, schema in TABLES.items()}
         self._made_with, self._code = digest(detector.identity), code_of(Detector)
         self._written_at, self._writing_s = 0.0, 0.0

@@ -51,6 +51,10 @@ class Store:
     log: list[Artifact] = field(default_factory=list, compare=False)
     """Every artifact asked for through this store, in order: who computed and who was found."""
 
+    def __post_init__(self) -> None:
+        """Whatever reads an artifact is given its whole path: polars takes `file:` and `~/` for more."""
+        object.__setattr__(self, "root", self.root.absolute())
+
     def aside(self) -> Store:
         """The same store, without making anything current: for variants and trials."""
         return replace(self, publishes=False)
