@@ -22,6 +22,7 @@ from traces_core.detector.saved import PARTS, SECTIONS, open_detector
 from traces_core.disk import temporary_folder
 from traces_core.errors import TracesError
 from traces_core.metrics.promotion import MEASURES, Row, Verdict, compare
+from traces_core.printing import visible
 from traces_core.project import Project
 from traces_core.steps.ablations import benchmark_with
 from traces_core.steps.benchmark import late_row
@@ -142,7 +143,7 @@ def _judge(tracker: Tracker, project: Project, row: Row, version: ModelVersion) 
         verdict = Verdict(False, str(error), {}, {})
     decided = {
         "gate": "passed" if verdict.is_passed else "kept aside",
-        "gate_reason": verdict.reason,
+        "gate_reason": visible(verdict.reason),
         **_measured(row),
     }
     if verdict.is_passed:

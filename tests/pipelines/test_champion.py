@@ -5,17 +5,20 @@ from __future__ import annotations
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import yaml
 from small_graph import made_bank
 
+from pipelines import champion
 from pipelines.champion import ALIAS, baseline, promote
 from pipelines.mlflow_model import NAME
 from pipelines.mlflow_runs import ablation_runs, benchmark_run
 from pipelines.tracking import TrackedRun, Tracker
 from traces_core.detector.saved import PARTS, SECTIONS, open_detector
+from traces_core.errors import TracesError
 from traces_core.metrics.promotion import MEASURES, TOLERANCE, compare
 from traces_core.project import Project
 from traces_core.steps import ablations
@@ -66,6 +69,30 @@ def test_every_digit_that_decided_is_told() -> None:
     verdict = compare(_row(auc=0.9 - 3e-4), _row(), "version 3")
     assert not verdict.is_passed
     assert f"auc {0.9 - 3e-4!r} against 0.9 of version 3" in verdict.reason
+
+
+def test_an_error_that_keeps_a_version_aside_stands_in_its_tags_as_text(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Client:
+        def __init__(self) -> None:
+            self.tags: dict[str, str] = {}
+
+        def set_model_version_tag(self, name: str, version: str, key: str, value: str) -> None:
+            self.tags[key] = value
+
+        def set_tag(self, run_id: str, key: str, value: str) -> None:
+            assert value == self.tags[key]
+
+    def fail(*_: Any) -> None:
+        raise TracesError("gate\x1b[2J\udcff.mp4: cannot be read")
+
+    client, version = Client(), SimpleNamespace(version="2", run_id="r")
+    monkeypatch.setattr(champion, "_champion", lambda _: SimpleNamespace(version="1", tags={}))
+    monkeypatch.setattr(champion, "_measured_today", fail)
+    champion._judge(SimpleNamespace(client=client), None, _row(), version)
+    assert client.tags["gate"] == "kept aside"
+    assert client.tags["gate_reason"] == "gate\\x1b[2J\\xff.mp4: cannot be read"
 
 
 def test_what_passed_a_little_lower_is_not_what_the_next_is_compared_with() -> None:
