@@ -22,7 +22,7 @@ from pipelines.automation import WHEN_OUT_OF_DATE
 from pipelines.declared import DECLARED, Body, Declared, Input
 from pipelines.graph import served
 from pipelines.plan import look, partitions_of
-from pipelines.public import public, showing_no_secret
+from pipelines.public import errors_visible, public
 from pipelines.resources import ProjectResource, TrackerResource
 from pipelines.sources import CATALOG, section_key
 from traces_core.errors import MixedVersionsError
@@ -111,7 +111,7 @@ def _opened(body: Body, declared: Declared) -> Body:
         }
         watched = opened["tracker"].system.sampled() if "tracker" in opened else nullcontext()
         try:
-            with showing_no_secret(), watched:
+            with errors_visible(), watched:
                 return public(body(**beside, **opened, **named))
         except MixedVersionsError:
             if "project" not in opened:
@@ -122,7 +122,7 @@ def _opened(body: Body, declared: Declared) -> Body:
             again = declared.arguments(
                 opened["project"].store, partition, lambda key: partitions_of(graph, key)
             )
-            with showing_no_secret():
+            with errors_visible():
                 return public(body(**beside, **opened, **again))
 
     annotations = {"context": dg.AssetExecutionContext, **kept, **dict.fromkeys(loaded, Any)}

@@ -12,19 +12,18 @@ from typing import Any, TypeVar
 
 import dagster as dg
 
-from traces_core.printing import visible
-from traces_core.redaction import without_secrets
+from traces_core.printing import visible, visible_error
 
 Result = TypeVar("Result", dg.MaterializeResult, dg.AssetCheckResult)
 
 
 @contextlib.contextmanager
-def showing_no_secret() -> Iterator[None]:
-    """Within, an error is raised without the secrets that it, or a library's error behind it, quotes."""
+def errors_visible() -> Iterator[None]:
+    """Within, an error is raised with `visible` text: its own, and that of a library's error behind it."""
     try:
         yield
     except Exception as error:
-        clean = without_secrets(error)
+        clean = visible_error(error)
         if clean is error:
             raise
         raise clean from None
@@ -44,7 +43,7 @@ def asset_check(**options: Any) -> Callable[[Callable[..., dg.AssetCheckResult]]
     def declare(body: Callable[..., dg.AssetCheckResult]) -> dg.AssetChecksDefinition:
         @functools.wraps(body)
         def checked(*given: Any, **named: Any) -> dg.AssetCheckResult:
-            with showing_no_secret():
+            with errors_visible():
                 return public(body(*given, **named))
 
         return dg.asset_check(**options)(checked)

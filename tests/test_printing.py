@@ -125,7 +125,7 @@ HOSTILE_WORDS = " ".join((*HOSTILE, "rtsp://me:s3cret-horse@cam/1"))
 
 
 def test_dagster_gets_no_text_of_a_stranger_as_it_is() -> None:
-    """In the description and the metadata of a check, the metadata of a step, and its log."""
+    """In the description, metadata and error of a check, the metadata of a step, and its log."""
 
     @dg.asset
     def thing(context):  # type: ignore[no-untyped-def]
@@ -137,12 +137,16 @@ def test_dagster_gets_no_text_of_a_stranger_as_it_is() -> None:
     def is_well() -> dg.AssetCheckResult:
         return dg.AssetCheckResult(passed=False, description=HOSTILE_WORDS, metadata={"found": HOSTILE_WORDS})
 
+    @asset_check(asset=thing)
+    def is_broken() -> dg.AssetCheckResult:
+        raise ValueError(HOSTILE_WORDS)
+
     with dg.DagsterInstance.ephemeral() as instance:
-        dg.materialize([thing, is_well], instance=instance)
+        dg.materialize([thing, is_well, is_broken], instance=instance, raise_on_error=False)
         [run] = instance.get_runs()
         logs = [json.loads(dg.serialize_value(one)) for one in instance.all_logs(run.run_id)]
     said = list(_texts(logs))
-    assert sum("traces-vad[vllm]" in one for one in said) >= 6
+    assert sum("traces-vad[vllm]" in one for one in said) >= 8
     for one in said:
         assert not CONTROLS.search(one)
         assert "s3cret" not in one

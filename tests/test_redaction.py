@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 
 from traces_core.commands.main import main
 from traces_core.errors import TracesError, VideoError
-from traces_core.printing import guard_output
-from traces_core.redaction import redacted, without_secrets
+from traces_core.printing import guard_output, visible_error
+from traces_core.redaction import redacted
 
 SECRET, KEY = "s3cret-horse", "sk-not-a-real-key-0123"
 SHOWN = [  # what a text says, what is shown of it
@@ -155,10 +155,10 @@ def test_an_error_loses_its_secret_and_what_led_to_it_but_not_its_kind() -> None
 
     with pytest.raises(ConnectionError) as raised:
         fail()
-    clean = without_secrets(raised.value)
+    clean = visible_error(raised.value)
     assert (type(clean), str(clean), clean.__cause__) == (ConnectionError, "nothing answers", None)
     harmless = ValueError("k is 0")
-    assert without_secrets(harmless) is harmless
+    assert visible_error(harmless) is harmless
 
 
 def test_no_log_line_shows_a_secret_whoever_writes_it(caplog: pytest.LogCaptureFixture) -> None:

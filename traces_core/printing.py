@@ -87,6 +87,27 @@ def visible(value: Any) -> Any:
     return [visible(one) for one in value] if type(value) in (list, tuple) else value
 
 
+def visible_error(error: BaseException) -> BaseException:
+    """An error as it may be kept by others: itself where all of its chain is `visible`.
+
+    Else one of the same kind, where that can be made of a text, that says the same visibly; Dagster and
+    Python print the chain of an error, and what a library says in its own may quote a header.
+    """
+    whole = "".join(traceback.format_exception(error))
+    if visible(whole) == whole:
+        return error
+    kind, text = type(error), visible(str(error))
+    try:
+        clean = kind.__new__(kind)
+        clean.__dict__.update(error.__dict__)
+        clean.args = (text,)
+    except TypeError:
+        clean = error
+    if clean is error or str(clean) != text:
+        clean = RuntimeError(f"{kind.__name__}: {text}")
+    return clean.with_traceback(error.__traceback__)
+
+
 def guard_output() -> None:
     """From here on, every log line and every traceback of this process is `visible`, whoever writes it."""
     make = logging.getLogRecordFactory()

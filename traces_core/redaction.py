@@ -10,7 +10,6 @@ from __future__ import annotations
 import base64
 import os
 import re
-import traceback
 from collections.abc import Iterator, Mapping
 from typing import TypeVar
 from urllib.parse import quote, quote_plus, unquote, urlsplit
@@ -124,24 +123,3 @@ def _of_address(address: str) -> list[str]:
     if not password:
         return [user]  # a token that stands alone
     return [password, unquote(password), base64.b64encode(f"{user}:{unquote(password)}".encode()).decode()]
-
-
-def without_secrets(error: BaseException) -> BaseException:
-    """An error as it may be kept by others: itself where its whole chain shows no secret.
-
-    Else one of the same kind, where that can be made of a text, that says the same without them; Dagster and
-    Python print the chain of an error, and what a library says in its own may quote a header.
-    """
-    whole = "".join(traceback.format_exception(error))
-    if redacted(whole) == whole:
-        return error
-    kind, text = type(error), redacted(str(error))
-    try:
-        clean = kind.__new__(kind)
-        clean.__dict__.update(error.__dict__)
-        clean.args = (text,)
-    except TypeError:
-        clean = error
-    if clean is error or str(clean) != text:
-        clean = RuntimeError(f"{kind.__name__}: {text}")
-    return clean.with_traceback(error.__traceback__)

@@ -337,6 +337,14 @@ def test_a_small_file_that_unpacks_to_very_much_is_refused_in_words(tmp_path, mo
     assert pa.total_allocated_bytes() - before < 2**26
 
 
+def test_a_footer_that_states_too_little_is_noticed_while_rows_come_out(tmp_path, monkeypatch):
+    monkeypatch.setattr("traces_core.datasets.table.MOST_BYTES", 2**24)
+    monkeypatch.setattr("traces_core.datasets.table._batch_rows", lambda file: 2)
+    pq.write_table(pa.table({"video": ["x" * 2**20] * 100}), tmp_path / "forged.parquet")
+    with pytest.raises(EvaluationError, match="unpacks to more than 16 MiB"):
+        read_scores(tmp_path / "forged.parquet", TRUTH)
+
+
 def test_the_values_of_a_list_are_not_read(tmp_path, monkeypatch):
     monkeypatch.setattr("traces_core.datasets.table.MOST_BYTES", 2**24)
     sound = pq.read_table(timed(tmp_path))
