@@ -6,6 +6,7 @@ sinks. When a score is an episode belongs in `traces_core.streams.episodes`, how
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from collections.abc import Callable, Mapping
 from datetime import datetime
@@ -37,6 +38,8 @@ WIDEST = 960
 """Pixels across of a frame that is kept, at most."""
 _REMEMBERED_S = 30.0
 """Windows and frames of so many seconds back can still be shown: an episode may open after its peak."""
+CLIP_WAIT_S = 30.0
+"""Sinks are told of the end of an alarm with its clip, or without it after so many seconds."""
 _EVERY_S = 1.0
 """An alarm that lasts is written again at most so often (seconds)."""
 
@@ -117,7 +120,12 @@ class AlarmLog:
             frame=frame,
         )
         is_told = event.kind != "grown" and self._camera.is_active(datetime.fromtimestamp(episode.start_s))
-        self._ledger.put_alarm(alarm, self._letters(alarm, event.kind) if is_told else ())
+        waits = event.kind == "closed" and self._camera.record > 0
+        self._ledger.put_alarm(
+            alarm,
+            self._letters(alarm, event.kind) if is_told else (),
+            due_s=time.time() + CLIP_WAIT_S if waits else 0.0,
+        )
         if event.kind == "closed":
             for by_episode in (self._peaks, self._written_s, self._reasons):
                 by_episode.pop(key, None)

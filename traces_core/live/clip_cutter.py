@@ -24,7 +24,7 @@ AFTER_S = 3.0
 """What a clip shows after its alarm (seconds)."""
 LONGEST_S = 600.0
 """Of an alarm that lasts, a clip shows the first so many seconds."""
-_WAIT_S = 45.0
+_WAIT_S = 24.0
 """How long after its end an alarm's last recording is waited for (seconds)."""
 _LOOK_S = 1.0
 

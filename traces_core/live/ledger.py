@@ -296,7 +296,13 @@ class Ledger:
 
     # Alarms and the outbox.
 
-    def put_alarm(self, alarm: Alarm, letters: Sequence[tuple[str, str, Mapping[str, Any]]] = ()) -> None:
+    def put_alarm(
+        self,
+        alarm: Alarm,
+        letters: Sequence[tuple[str, str, Mapping[str, Any]]] = (),
+        *,
+        due_s: float = 0.0,
+    ) -> None:
         """Write an alarm as it is now, and messages about it, in one transaction.
 
         What people said of it, and its clip and frame once they are there, stay.
@@ -307,6 +313,8 @@ class Ledger:
             The alarm.
         letters
             Sink, kind and message of each; one that is there already is not written twice.
+        due_s
+            When they are sent, unless the clip is there before (seconds since 1970).
         """
         row = {**asdict(alarm), "reasons": json.dumps(dict(alarm.reasons))}
         row["versions"] = json.dumps(dict(alarm.versions))
@@ -319,7 +327,7 @@ class Ledger:
                 "frame = COALESCE(:frame, frame), clip = COALESCE(:clip, clip)",
                 row,
             )
-            write_letters(put, alarm.id, alarm.camera, alarm.end_s, letters)
+            write_letters(put, alarm.id, alarm.camera, alarm.end_s, letters, due_s=due_s)
 
     def alarm(self, alarm_id: str) -> Alarm | None:
         """One alarm; None where there is none of this id."""
@@ -371,9 +379,12 @@ class Ledger:
         return [_alarm(row) for row in rows]
 
     def set_clip(self, alarm_id: str, path: str | None) -> None:
-        """The clip of an alarm is there, or is gone."""
+        """The clip of an alarm is there, or is gone; letters that waited for it need not any more."""
         with self.writing() as put:
             put.execute("UPDATE alarm SET clip = ? WHERE id = ?", (path, alarm_id))
+            put.execute(
+                "UPDATE outbox SET due_s = 0 WHERE alarm = ? AND kind = 'closed' AND tries = 0", (alarm_id,)
+            )
 
     def mark(self, alarm_id: str, mark: Mark | None, note: str, now_s: float) -> bool:
         """What a person said of an alarm; whether there is such an alarm."""
@@ -503,13 +514,15 @@ def write_letters(
     camera: str,
     created_s: float,
     letters: Sequence[tuple[str, str, Mapping[str, Any]]],
+    *,
+    due_s: float = 0.0,
 ) -> None:
     """Put letters into the outbox within a transaction: sink, kind and message of each."""
     put.executemany(
         "INSERT OR IGNORE INTO outbox (sink, alarm, kind, message, created_s, due_s, camera) "
-        "VALUES (?, ?, ?, ?, ?, 0, ?)",
+        "VALUES (?, ?, ?, ?, ?, ?, ?)",
         [
-            (sink, about, kind, json.dumps(dict(message)), created_s, camera)
+            (sink, about, kind, json.dumps(dict(message)), created_s, due_s, camera)
             for sink, kind, message in letters
         ],
     )
