@@ -187,10 +187,15 @@ def test_a_mistake_in_the_settings_stops_nothing(installed: Installation) -> Non
 def test_whoever_is_killed_is_running_again(installed: Installation, victim: str) -> None:
     waited_for(lambda: installed.states()["gate"] == "running")
     [doomed, *_] = installed.children()[victim]
-    scored = installed.ledger.cameras()[0].facts["scored"]
+    scored, killed_s = installed.ledger.cameras()[0].facts["scored"], time.time()
     os.kill(doomed, signal.SIGKILL)
     waited_for(lambda: doomed not in installed.children()[victim] and installed.children()[victim])
-    waited_for(lambda: installed.states()["gate"] == "running", 60)
+
+    def is_running() -> bool:
+        [gate] = [one for one in installed.ledger.cameras() if one.name == "gate"]
+        return gate.state == "running" and gate.updated_s > killed_s + 2
+
+    waited_for(is_running, 60)
     if victim == "decoder":
         waited_for(lambda: installed.ledger.cameras()[0].facts["scored"] > scored + 4)
     below = psutil.Process(installed.process.pid)
