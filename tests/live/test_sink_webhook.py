@@ -66,9 +66,11 @@ def test_the_signature_is_that_of_time_and_body() -> None:
 )
 def test_what_goes_wrong_is_told_apart(how: How, is_passing: bool) -> None:
     with hearing(lambda _: how) as server:
+        began = time.monotonic()
         with pytest.raises(SinkError) as failure:
             posted(server.url, timeout_s=0.3)
         assert failure.value.retry == is_passing
+        assert time.monotonic() - began < 5
         assert len(server.heard) == 1
         assert "s3cr3t-path" not in str(failure.value)
 
