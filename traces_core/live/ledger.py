@@ -373,14 +373,6 @@ class Ledger:
         with self.writing() as put:
             put.execute("UPDATE outbox SET delivered_s = ?, error = '' WHERE id = ?", (now_s, letter))
 
-    def postponed(self, letter: int, due_s: float, error: str = "") -> None:
-        """A message is to be sent again at a time: it did not arrive, for this reason, or it has to wait."""
-        with self.writing() as put:
-            put.execute(
-                "UPDATE outbox SET due_s = ?, error = ?, tries = tries + ? WHERE id = ?",
-                (due_s, error, bool(error), letter),
-            )
-
     # Scores.
 
     def put_scores(self, camera: str, stream: str, scores: Mapping[int, float]) -> None:
