@@ -57,6 +57,13 @@ class Recorder(LiveSink):
         self.sent.append(letter)
 
     @property
+    def by_alarm(self) -> dict[str, list[str]]:
+        told: dict[str, list[str]] = {}
+        for alarm, kind in self.kinds:
+            told.setdefault(alarm, []).append(kind)
+        return told
+
+    @property
     def kinds(self) -> list[tuple[str, str]]:
         return [(letter.alarm, letter.kind.partition(":")[0]) for letter in self.sent]
 
@@ -112,8 +119,10 @@ def test_a_sink_that_behaves_gets_every_letter_once_and_in_order(tmp_path: Path,
         write(ledger, an_alarm(number, is_open=False), "hook")
     with hearing() as server, sending(Sender(tmp_path, "hook", webhook(server), **FAST)):
         server.wait_for(lambda: len(server.heard) == 40)
-    assert [one.event["data"]["kind"] for one in server.heard] == ["opened", "closed"] * 20
-    assert [one.event["data"]["id"] for one in server.heard[::2]] == [f"gate-{n:05d}" for n in range(20)]
+    keys = [one.key for one in server.heard]
+    assert len(set(keys)) == 40
+    for kind in ("opened", "closed"):
+        assert [key for key in keys if key.endswith(kind)] == [f"gate-{n:05d}:{kind}" for n in range(20)]
 
 
 def test_no_alarm_is_lost_when_the_sending_process_is_killed_again_and_again(tmp_path: Path) -> None:
@@ -192,10 +201,14 @@ def test_what_is_refused_for_good_is_tried_within_a_day_then_given_up_where_peop
     write(ledger, an_alarm(), "s")
     sink, clock = Recorder(lambda one: SinkError("HTTP 403", retry=False)), Clock()
     sender = Sender(tmp_path, "s", sink, clock=clock)
-    for _ in range(40):
+    tried_s: list[float] = []
+    for _ in range(40 * 60):
+        count = len(sink.tried)
         sender.work(ledger)
-        clock.now_s += 3600
-    assert len(sink.tried) == 1 + len(REFUSED_S)
+        tried_s += [clock.now_s] * (len(sink.tried) - count)
+        clock.now_s += 60
+    assert len(tried_s) == 1 + len(REFUSED_S)
+    assert 20 * 3600 < tried_s[-1] - tried_s[0] < 25 * 3600
     (state,) = sink_states(ledger)
     assert (state.given_up, state.queued, state.error, state.is_fault) == (1, 0, "HTTP 403", True)
 
@@ -210,10 +223,34 @@ def test_a_letter_that_is_refused_holds_up_its_own_alarm_alone(tmp_path: Path, l
     for _ in range(4):
         sender.work(ledger)
         clock.now_s += 2
-    assert sink.kinds == [(f"gate-0000{n}", kind) for n in (0, 2) for kind in ("opened", "closed")]
+    assert sink.by_alarm == {f"gate-0000{n}": ["opened", "closed"] for n in (0, 2)}
     assert {(one.alarm, one.kind) for one in sink.tried if one.alarm.endswith("1")} == {
         ("gate-00001", "opened")
     }
+
+
+def test_letters_that_always_fail_let_all_others_through(tmp_path: Path, ledger: Ledger) -> None:
+    for number in range(8):
+        write(ledger, an_alarm(number), "s")
+    sink = Recorder(lambda one: SinkError("HTTP 500", retry=True) if one.alarm < "gate-00003" else None)
+    clock = Clock()
+    sender = Sender(tmp_path, "s", sink, clock=clock)
+    for _ in range(5):
+        clock.now_s += sender.work(ledger)
+    assert [one.alarm for one in sink.sent] == [f"gate-0000{n}" for n in range(3, 8)]
+
+
+def test_the_pause_begins_anew_after_something_arrived(tmp_path: Path, ledger: Ledger) -> None:
+    errors = [None, *[SinkError("away", retry=True)] * 3]
+    sink, clock = Recorder(lambda _: errors.pop() if errors else SinkError("away", retry=True)), Clock()
+    sender = Sender(tmp_path, "s", sink, clock=clock)
+    for number in range(5):
+        write(ledger, an_alarm(number), "s")
+    pauses = []
+    for _ in range(4):
+        pauses.append(sender.work(ledger))
+        clock.now_s += pauses[-1]
+    assert pauses == [1, 2, 4, 1]
 
 
 def test_whatever_a_library_raises_the_letter_stays_and_the_sender_lives(
@@ -245,7 +282,7 @@ def test_alarms_within_the_cooldown_become_one_summary_at_its_end(tmp_path: Path
     for _ in range(8):
         sender.work(ledger)
         clock.now_s += 5
-    assert sink.kinds == [("gate-00000", "opened"), ("gate-00000", "closed"), ("yard-00007", "opened")]
+    assert sink.by_alarm == {"gate-00000": ["opened", "closed"], "yard-00007": ["opened"]}
     clock.now_s += 60
     for _ in range(4):
         sender.work(ledger)

@@ -14,7 +14,8 @@ from certificates import certificate
 from hearing_server import How, hearing
 from letters_for_sinks import a_letter
 
-from traces_core.live.settings import Webhook
+from traces_core.errors import SettingsError
+from traces_core.live.settings import LiveSettings, Webhook
 from traces_core.live.sinks import sink_name, sink_of
 from traces_core.live.sinks.base import SinkError
 from traces_core.live.sinks.webhook import WebhookSink
@@ -66,9 +67,11 @@ def test_the_signature_is_that_of_time_and_body() -> None:
 )
 def test_what_goes_wrong_is_told_apart(how: How, is_passing: bool) -> None:
     with hearing(lambda _: how) as server:
+        began = time.monotonic()
         with pytest.raises(SinkError) as failure:
             posted(server.url, timeout_s=0.3)
         assert failure.value.retry == is_passing
+        assert time.monotonic() - began < 5
         assert len(server.heard) == 1
         assert "s3cr3t-path" not in str(failure.value)
 
@@ -116,6 +119,20 @@ def test_a_certificate_is_checked_against_the_name_though_its_address_is_connect
             posted(url.format("127.0.0.1"))
         posted(url.format("localhost"))
     assert [one.headers["host"] for one in server.heard] == [f"localhost:{server.http.server_port}"]
+
+
+@pytest.mark.parametrize(
+    "url", ["http://", "http://host:99999/", "mqtt://ann:pa55word@:1883", "mqtt://host:port"]
+)
+def test_an_address_without_a_host_or_with_an_odd_port_is_an_error_of_the_settings(
+    tmp_path: Path, url: str
+) -> None:
+    kind = "mqtt" if url.startswith("mqtt") else "webhook"
+    (tmp_path / "cameras.yaml").write_text(f'sinks:\n- kind: {kind}\n  url: "{url}"\n')
+    with pytest.raises(SettingsError, match="needs a host") as error:
+        LiveSettings.load(tmp_path / "cameras.yaml")
+    assert "cameras.yaml" in str(error.value)
+    assert "pa55word" not in str(error.value)
 
 
 def test_the_name_of_a_sink_stays_when_its_password_changes_and_shows_nothing() -> None:

@@ -6,6 +6,10 @@
 
     settings     cameras.yaml: cameras, sinks, what is kept
     ledger       what must survive a crash: states, alarms, the outbox, scores by the second
+    messages     what is said of an alarm or a camera, as JSON and as a sentence
+    outbox       gets every message to its sink at least once; `letters` are its rows
+    sinks        webhook, Apprise, MQTT with Home Assistant, a folder
+    prometheus   the ledger as numbers
     camera       one camera's child: opened, watched, restarted
     engine       frames of all cameras through the encoders, to scores and alarms
     supervisor   keeps the engine running

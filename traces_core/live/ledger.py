@@ -83,6 +83,7 @@ _VERSIONS = (
     ALTER TABLE outbox ADD COLUMN ended TEXT;
     ALTER TABLE outbox ADD COLUMN tried_s REAL NOT NULL DEFAULT 0;
     UPDATE outbox SET camera = COALESCE(json_extract(message, '$.camera'), '');
+    CREATE INDEX outbox_waiting ON outbox (sink, tries) WHERE delivered_s IS NULL AND ended IS NULL;
     CREATE INDEX outbox_by_camera ON outbox (sink, camera, delivered_s);
     CREATE TABLE sink (
         name TEXT PRIMARY KEY, title TEXT NOT NULL, error TEXT NOT NULL DEFAULT '');
@@ -396,20 +397,18 @@ class Ledger:
             return done.rowcount == 1
 
     def due_letters(self, sink: str, now_s: float, most: int = 100) -> list[Letter]:
-        """Messages to a sink that are to be sent now, in the order in which they were written.
+        """Messages to a sink that are to be sent now: of every alarm the first that waits, in their order.
 
-        None of an alarm of which an earlier one has to wait. What is due later than `LONGEST_WAIT_S` was
-        written before the clock was put back, and does not wait for it.
+        Those that failed come last, or a few that always fail would let no other through. What is due later
+        than `LONGEST_WAIT_S` was written before the clock was put back, and does not wait for it.
         """
         rows = self.read(
             "SELECT id, sink, alarm, kind, message, created_s, tries, camera, refused, held FROM outbox "
             "WHERE sink = ? AND delivered_s IS NULL AND ended IS NULL AND (due_s <= ? OR due_s > ?) "
             "AND NOT EXISTS (SELECT 1 FROM outbox AS earlier WHERE earlier.sink = outbox.sink "
             "AND earlier.alarm = outbox.alarm AND earlier.id < outbox.id "
-            "AND earlier.delivered_s IS NULL AND earlier.ended IS NULL AND earlier.due_s > ? "
-            "AND earlier.due_s <= ?) "
-            "ORDER BY id LIMIT ?",
-            (sink, now_s, now_s + LONGEST_WAIT_S, now_s, now_s + LONGEST_WAIT_S, most),
+            "AND earlier.delivered_s IS NULL AND earlier.ended IS NULL) ORDER BY tries, id LIMIT ?",
+            (sink, now_s, now_s + LONGEST_WAIT_S, most),
         )
         return [Letter(**{**row, "message": json.loads(row["message"])}) for row in map(dict, rows)]
 
@@ -417,14 +416,6 @@ class Ledger:
         """A message has arrived."""
         with self.writing() as put:
             put.execute("UPDATE outbox SET delivered_s = ?, error = '' WHERE id = ?", (now_s, letter))
-
-    def postponed(self, letter: int, due_s: float, error: str = "") -> None:
-        """A message is to be sent again at a time: it did not arrive, for this reason, or it has to wait."""
-        with self.writing() as put:
-            put.execute(
-                "UPDATE outbox SET due_s = ?, error = ?, tries = tries + ? WHERE id = ?",
-                (due_s, error, bool(error), letter),
-            )
 
     # Scores.
 

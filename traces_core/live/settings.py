@@ -13,8 +13,17 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime, time
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+    model_validator,
+)
 
 from traces_core.errors import SettingsError
 from traces_core.settings import explained, read_yaml
@@ -114,6 +123,21 @@ def _within(stretch: str, now: time) -> bool:
     return begin <= now < end if begin <= end else now >= begin or now < end
 
 
+def _address(url: str) -> str:
+    """An address with a host and, where it names one, a port that can be."""
+    try:
+        parts = urlsplit(url)
+        is_whole = bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        is_whole = False
+    if not is_whole:
+        raise ValueError("the address needs a host, and a port of 1 to 65535 where it names one")
+    return url
+
+
+Address = Annotated[str, AfterValidator(_address)]
+
+
 class Apprise(Section):
     """A message through one of the services of Apprise: mail, chat, push."""
 
@@ -129,7 +153,7 @@ class Webhook(Section):
     """An HTTP POST of a CloudEvent for every change of an alarm, signed where a secret is given."""
 
     kind: Literal["webhook"]
-    url: str = Field(pattern=r"^https?://", description="Where it is sent; redirects are not followed.")
+    url: Address = Field(pattern=r"^https?://", description="Where it is sent; redirects are not followed.")
     secret: str | None = Field(None, min_length=8, description="Key of the HMAC-SHA256 signature.")
     cooldown_s: float = Field(
         0, ge=0, description="Nothing more of a camera for so long after one (seconds)."
@@ -141,7 +165,9 @@ class Mqtt(Section):
     """Messages to a broker; Home Assistant finds the cameras by itself."""
 
     kind: Literal["mqtt"]
-    url: str = Field(pattern=r"^mqtts?://", description="mqtt://user:password@host:1883, mqtts:// for TLS.")
+    url: Address = Field(
+        pattern=r"^mqtts?://", description="mqtt://user:password@host:1883, mqtts:// for TLS."
+    )
     topic: str = Field("traces", pattern=r"^[^#+\s]+$", description="What topics begin with.")
     discovery: str | None = Field(
         "homeassistant", description="Prefix of Home Assistant's discovery; null for none."

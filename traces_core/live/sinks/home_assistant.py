@@ -36,8 +36,28 @@ def discovery_topic(prefix: str, topic: str, camera: str) -> str:
 
 def discovery(topic: str, camera: str) -> dict[str, Any]:
     """What is said of a camera: an alarm that is on or off, an event for every letter, state and score."""
-    device, base = device_id(topic, camera), f"{topic}/{camera}"
-    entities: dict[str, dict[str, Any]] = {
+    device = device_id(topic, camera)
+    software = version("traces-vad")
+    return {
+        "device": {
+            "identifiers": [device],
+            "name": f"TRACES {camera}",
+            "manufacturer": "TRACES",
+            "model": "Watched camera",
+            "sw_version": software,
+        },
+        "origin": {"name": "TRACES", "sw_version": software},
+        "availability_topic": f"{topic}/availability",
+        "qos": 1,
+        "components": {
+            name: {**entity, "unique_id": f"{device}_{name}"}
+            for name, entity in _entities(f"{topic}/{camera}").items()
+        },
+    }
+
+
+def _entities(base: str) -> dict[str, dict[str, Any]]:
+    return {
         "alarm": {
             "platform": "binary_sensor",
             "name": "Alarm",
@@ -67,21 +87,5 @@ def discovery(topic: str, camera: str) -> dict[str, Any]:
             "state_class": "measurement",
             "state_topic": f"{base}/status",
             "value_template": "{{ value_json.score }}",  # null is shown as unknown
-        },
-    }
-    software = version("traces-vad")
-    return {
-        "device": {
-            "identifiers": [device],
-            "name": f"TRACES {camera}",
-            "manufacturer": "TRACES",
-            "model": "Watched camera",
-            "sw_version": software,
-        },
-        "origin": {"name": "TRACES", "sw_version": software},
-        "availability_topic": f"{topic}/availability",
-        "qos": 1,
-        "components": {
-            name: {**entity, "unique_id": f"{device}_{name}"} for name, entity in entities.items()
         },
     }

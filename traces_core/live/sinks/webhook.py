@@ -47,11 +47,20 @@ class WebhookSink(LiveSink):
         See `LiveSink`.
     timeout_s : float
         Patience for one letter (seconds).
+
+    Raises
+    ------
+    SinkError
+        If the address cannot be read.
     """
 
     def __init__(self, settings: Webhook, name: str, title: str, *, timeout_s: float = TIMEOUT_S) -> None:
         self.name, self.title = name, title
-        self._url, self._secret, self._timeout_s = httpx.URL(settings.url), settings.secret, timeout_s
+        self._secret, self._timeout_s = settings.secret, timeout_s
+        try:
+            self._url = httpx.URL(settings.url)
+        except httpx.InvalidURL:
+            raise SinkError(f"{title}: its address cannot be read; write it anew", retry=False) from None
         path = self._url.raw_path.decode()
         hidden = (settings.url, path if len(path) > 1 else "", self._url.password, settings.secret or "")
         self.secrets = (*hidden, *map(unquote, hidden))
