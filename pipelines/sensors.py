@@ -19,7 +19,7 @@ from traces_core.detector.inbox import inbox_folder, look
 from traces_core.detector.saved import current_parts
 from traces_core.errors import MixedVersionsError
 from traces_core.printing import visible
-from traces_core.steps.live import cameras_known, history_stamp
+from traces_core.steps.live import cameras_known, forget_cameras, history_stamp
 from traces_core.store import Store
 
 AT_ONCE = 20
@@ -84,16 +84,21 @@ def inbox(context: dg.SensorEvaluationContext, project: ProjectResource) -> dg.S
 )
 def cameras(context: dg.SensorEvaluationContext, project: ProjectResource) -> dg.SensorResult:
     """A partition and a run for each camera whose past has changed."""
-    machine, now_s = project.open().machine, time.time()
+    opened, now_s = project.open(), time.time()
+    machine = opened.machine
     known = cameras_known(machine)
+    erased = sorted(set(context.instance.get_dynamic_partitions("cameras")) - set(known))
+    forget_cameras(opened.store, known)
+    gone = [CAMERAS.build_delete_request(erased)] if erased else []
     if not known:
-        return dg.SensorResult(skip_reason="No camera was watched here: `traces watch cameras.yaml`.")
+        reason = "No camera was watched here: `traces watch cameras.yaml`."
+        return dg.SensorResult(skip_reason=reason, dynamic_partitions_requests=gone)
     return dg.SensorResult(
         run_requests=[
             dg.RunRequest(run_key=f"{name}@{history_stamp(machine, name, now_s)}", partition_key=name)
             for name in known
         ],
-        dynamic_partitions_requests=[CAMERAS.build_add_request(known)],
+        dynamic_partitions_requests=[CAMERAS.build_add_request(known), *gone],
     )
 
 

@@ -107,7 +107,8 @@ def test_old_letters_go_with_what_they_are_about(tmp_path: Path) -> None:
     with closing(Ledger(tmp_path)) as ledger:
         write(ledger, an_alarm(is_open=False), "s")
         state = a_state()
-        ledger.say_state(state, [("s", health_kind(state), health_message(state, None))])
+        ledger.say_state(state)
+        ledger.tell_state(state, [("s", health_kind(state), health_message(state, None))])
         ledger.forget_before(START_S)
         assert sink_states(ledger)[-1].queued == 2
         ledger.forget_before(START_S + 86400)

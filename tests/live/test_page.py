@@ -14,11 +14,14 @@ from pathlib import Path
 from urllib.parse import quote
 
 import httpx
+import numpy as np
 import pytest
 import uvicorn
 from page_sample import STREAM, fill, settings
 from starlette.testclient import TestClient
 
+from traces_core.encoders.evidence import Evidence
+from traces_core.live.evidence import EvidenceStore
 from traces_core.live.ledger import Alarm, CameraState, Ledger
 from traces_core.live.page import page
 from traces_core.live.settings import LiveSettings
@@ -223,7 +226,11 @@ def test_a_camera_that_is_gone_is_erased_with_its_files_once_its_name_is_written
 ) -> None:
     folder, beside = ledger.folder, ledger.folder.parent / "not-ours.jpg"
     beside.write_bytes(b"x")
-    (folder / "evidence" / "old-shed").mkdir(parents=True)
+    kept, seen = EvidenceStore(folder), np.zeros((1, 4), np.float32)
+    for name in ("old-shed", "gate"):
+        nothing = np.zeros((0, 0, 0), np.float32)
+        evidence = Evidence(np.ones(1), seen, np.ones(1), nothing, nothing, seen)
+        kept.put(name, evidence, seen)
     (folder / "frames" / "old-shed.jpg").write_bytes(b"x")
     (folder / "clips" / "shed.mp4").write_bytes(b"x")
     mine = ledger.alarms(camera="old-shed")[0]
@@ -233,8 +240,9 @@ def test_a_camera_that_is_gone_is_erased_with_its_files_once_its_name_is_written
     assert post(ask, "/cameras/old-shed", "/cameras/old-shed/erase", confirm="old-shed").status_code == 303
     assert len(ledger.alarms()) == others
     assert not ledger.alarms(camera="old-shed")
-    for path in ("evidence/old-shed", "frames/old-shed.jpg", "clips/shed.mp4"):
+    for path in ("frames/old-shed.jpg", "clips/shed.mp4"):
         assert not (folder / path).exists()
+    assert set(kept.cameras()) == {"gate"}
     assert beside.exists()
     assert (folder / "frames" / "gate.jpg").exists()
     assert ask.get("/cameras/old-shed").status_code == 404

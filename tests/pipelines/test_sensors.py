@@ -28,7 +28,12 @@ def _tick(
     """What a sensor asks for, what it says where it asks for nothing, and its cursor."""
     result = _evaluated(sensor, site.instance, cursor)
     for request in result.dynamic_partitions_requests or []:
-        site.instance.add_dynamic_partitions(request.partitions_def_name, request.partition_keys)
+        name, keys = request.partitions_def_name, request.partition_keys
+        if isinstance(request, dg.AddDynamicPartitionsRequest):
+            site.instance.add_dynamic_partitions(name, keys)
+        else:
+            for key in keys:
+                site.instance.delete_dynamic_partition(name, key)
     return list(result.run_requests or []), result.skip_message or "", result.cursor
 
 
@@ -180,3 +185,6 @@ def test_a_camera_that_was_watched_is_a_partition_and_asked_for_once_a_day_and_m
     ledger.mark("a", "false", "", 7.0)
     [marked], _, _ = _tick(cameras, site)
     assert marked.run_key != first.run_key
+    ledger.forget_camera("gate")
+    _tick(cameras, site)
+    assert site.instance.get_dynamic_partitions("cameras") == []

@@ -31,7 +31,7 @@ from traces_core.live.grouped_calls import GroupedCalls
 from traces_core.live.ledger import Alarm, CameraState, Ledger, State
 from traces_core.live.messages import alarm_message, health_kind, health_message
 from traces_core.live.settings import Camera, LiveSettings
-from traces_core.live.sinks import sink_name
+from traces_core.live.sinks import addressed
 from traces_core.live.source import live_frames
 from traces_core.live.watch import CameraWatch
 from traces_core.printing import guard_output, printable
@@ -250,8 +250,7 @@ class Engine:
                 self._judge(channel)
 
     def _letters(self, alarm: Alarm, kind: str) -> list[tuple[str, str, Mapping[str, Any]]]:
-        message = alarm_message(alarm, self._page)
-        return [(sink_name(one), kind, message) for one in self.settings.sinks]
+        return addressed(self.settings.sinks, kind, alarm_message(alarm, self._page))
 
     # States.
 
@@ -318,9 +317,7 @@ class Engine:
         if is_fault != channel.is_fault_told:
             channel.is_fault_told = is_fault
             message = health_message(said, self._page)
-            self.ledger.tell_state(
-                said, [(sink_name(one), health_kind(said), message) for one in self.settings.sinks]
-            )
+            self.ledger.tell_state(said, addressed(self.settings.sinks, health_kind(said), message))
 
     @property
     def _page(self) -> str:

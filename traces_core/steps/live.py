@@ -4,12 +4,13 @@
 
 A camera's past is read up to its last finished day, so that what was read stays as it was until a day is over
 or somebody marks an alarm. What writes the ledger belongs in `traces_core.live`. Neither DVC nor MLflow gets
-any of it: a camera that is erased is gone once its artifacts are pruned.
+any of it; what was read of a camera that is erased is current no longer, and gone with `traces prune`.
 """
 
 from __future__ import annotations
 
 import os
+from collections.abc import Collection
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -19,11 +20,13 @@ import polars as pl
 from traces_core.live.ledger import Ledger
 from traces_core.project import Project
 from traces_core.settings import Machine
-from traces_core.store import Artifact
+from traces_core.store import Artifact, Store
 from traces_core.store.digest import digest
 from traces_core.store.running import step
 from traces_core.streams.episodes import EPISODES
 
+HISTORY = ("camera_scores", "camera_episodes", "camera_marks")
+"""What is read of a camera."""
 LIVE_VARIABLE = "TRACES_LIVE"
 DAY_S = 86400
 
@@ -71,6 +74,12 @@ def history_stamp(machine: Machine, camera: str, now_s: float) -> str:
     finally:
         ledger.close()
     return digest([until_s, marked])
+
+
+def forget_cameras(store: Store, known: Collection[str]) -> None:
+    """Make what was read of other cameras than these current no longer: they were erased."""
+    for name in HISTORY:
+        store.keep_only(name, known)
 
 
 @step

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 import time
+from contextlib import closing
 from typing import Any
 
 from starlette.exceptions import HTTPException
@@ -12,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from traces_core import disk
+from traces_core.live.evidence import EvidenceStore
 from traces_core.live.ledger import Alarm
 from traces_core.live.page.curves import Chart, chart
 from traces_core.live.page.site import Site, is_partial, note_look, render, site_of, who
@@ -151,19 +153,21 @@ def erase(request: Request) -> Response:
     if request.scope["form"].get("confirm") != name:
         raise HTTPException(400, f"Write {name} to confirm that all of it is to be deleted.")
     erase_files(site, name, site.ledger.alarms(camera=name, most=10**9))
+    with closing(EvidenceStore(site.folder)) as kept:
+        kept.forget(camera=name)
     site.ledger.forget_camera(name)
     site.ledger.note_look(who(request), f"erased camera {name}", time.time())
     return RedirectResponse("/", 303)
 
 
 def erase_files(site: Site, name: str, alarms: list[Alarm]) -> None:
-    """Delete the files of a camera: frames and clips of its alarms, recordings, evidence, newest frame."""
+    """Delete the files of a camera: frames and clips of its alarms, recordings, newest frame."""
     folder = site.folder.resolve()
     named = [path for one in alarms for path in (one.frame, one.clip) if path]
     if _NAME.fullmatch(name):
         named += [
             f"frames/{name}.jpg",
-            *(f"{kind}/{name}" for kind in ("recordings", "evidence", "clips", "frames")),
+            *(f"{kind}/{name}" for kind in ("recordings", "clips", "frames")),
         ]
     for path in named:
         if (folder / path).parent.resolve().is_relative_to(folder) and (folder / path) != folder:
