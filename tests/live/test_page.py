@@ -206,6 +206,18 @@ def test_a_threshold_is_set_told_and_taken_back(ask: TestClient, ledger: Ledger)
     assert ledger.thresholds("gate") == {}
 
 
+def test_the_handle_covers_every_score_and_moves_by_round_steps(ask: TestClient, ledger: Ledger) -> None:
+    found = re.search(
+        r'type="range" name="value" min="(.*?)" max="(.*?)" step="(.*?)"', ask.get("/cameras/gate").text
+    )
+    assert found
+    low, high, step = map(float, found.groups())
+    scores = [score for _, score in ledger.blocks("gate", STREAM, 0)]
+    assert low <= min(scores)
+    assert max(scores) <= high
+    assert step in (0.001, 0.002, 0.005)
+
+
 @pytest.mark.parametrize("value", ["", "nan", "inf", "much"])
 def test_a_threshold_that_is_no_number_is_refused(ask: TestClient, ledger: Ledger, value: str) -> None:
     form = {"stream": STREAM, "value": value, "do": "set"}
