@@ -75,7 +75,7 @@ def test_the_wall_shows_each_camera_its_state_and_an_unknown_score_as_unknown(as
 def test_the_wall_says_that_nobody_is_told_and_that_a_sink_fails(ask: TestClient) -> None:
     shown = text(ask.get("/"))
     assert "No sink is configured" in shown
-    assert "webhook fails, 1 message waits for it: HTTP 503" in shown
+    assert re.search(r"A sink fails, 1 message waits: webhook.*: HTTP 503", shown)
 
 
 def test_the_wall_says_that_the_engine_is_silent_and_health_does(ledger: Ledger) -> None:
@@ -96,6 +96,19 @@ def test_a_wall_without_cameras_says_how_to_name_one(tmp_path: Path) -> None:
 
 def test_a_camera_that_the_engine_has_not_reached_is_on_the_wall(tmp_path: Path) -> None:
     assert "The engine has not said anything of it yet." in text(client(Ledger(tmp_path)).get("/"))
+
+
+def test_what_all_who_look_are_shown_is_drawn_once_and_again_after_a_change(ledger: Ledger) -> None:
+    app = page(ledger.folder, settings)
+    one, other = (TestClient(app, base_url="http://127.0.0.1") for _ in range(2))
+    first = one.get("/wall").text
+    assert "csrf" not in first
+    drawn = app.state.site.drawn["wall"]
+    assert other.get("/wall").text == first
+    assert app.state.site.drawn["wall"] is drawn or time.monotonic() - drawn[1] > 1
+    gate = next(camera for camera in ledger.cameras() if camera.name == "gate")
+    ledger.say_state(replace(gate, state="frozen", detail="The picture stands still."))
+    assert "The picture stands still." in other.get("/wall").text
 
 
 # Alarms.

@@ -33,7 +33,8 @@ def page(folder: Path, settings: Callable[[], LiveSettings]) -> Starlette:
     folder
         The folder `live/`: the ledger and the files beside it. The page opens a connection of its own.
     settings
-        Gives cameras.yaml as it is now; asked at every request, since it may change meanwhile.
+        Gives cameras.yaml as it is now; asked at every request, since it may change meanwhile. What it gives
+        while the file is broken is the last one that was not: it must not raise.
 
     Returns
     -------

@@ -32,7 +32,7 @@ def health(request: Request) -> Response:
 
 def metrics(request: Request) -> Response:
     """The numbers in Prometheus' text format."""
-    if find_spec(_PROMETHEUS) is None:
+    if find_spec(_PROMETHEUS) is None:  # HOOK: a plain import, as soon as that module is there
         raise HTTPException(501, "This installation counts nothing for Prometheus.")
-    text = import_module(_PROMETHEUS).metrics_text(site_of(request).ledger)
+    text = import_module(_PROMETHEUS).prometheus_text(site_of(request).ledger)
     return PlainTextResponse(text, media_type="text/plain; version=0.0.4; charset=utf-8")

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from importlib import import_module
+from importlib.util import find_spec
 
 from traces_core.live.ledger import CameraState, Ledger
 from traces_core.live.page.site import Site, lasting
 from traces_core.live.settings import LiveSettings
 from traces_core.report.formatting import plural
 
+_LETTERS = "traces_core.live.letters"
 SILENT_S = 30
 """An engine that said nothing for so long is not alive (seconds)."""
 
@@ -36,13 +39,21 @@ def notices(site: Site, cameras: Sequence[CameraState], now_s: float) -> list[st
 
 
 def _failing(ledger: Ledger) -> list[str]:
-    """Sinks with messages that were tried in vain."""
+    """Sinks that do not take their messages."""
+    if find_spec(_LETTERS) is None:  # HOOK: a plain import of `sink_states`, as soon as that module is there
+        return _failing_rows(ledger)
+    states = import_module(_LETTERS).sink_states(ledger)
+    return [_sentence(one.title, one.queued, one.error) for one in states if one.name and one.is_fault]
+
+
+def _failing_rows(ledger: Ledger) -> list[str]:
     rows = ledger.read(
-        "SELECT sink, COUNT(*) AS waiting, MIN(created_s) AS since_s, error FROM outbox "
+        "SELECT sink, COUNT(*) AS waiting, error FROM outbox "
         "WHERE delivered_s IS NULL AND tries > 0 GROUP BY sink ORDER BY sink"
     )
-    return [
-        f"The sink {row['sink']} fails, {plural(row['waiting'], 'message')} "
-        f"{'waits' if row['waiting'] == 1 else 'wait'} for it: {row['error']}"
-        for row in rows
-    ]
+    return [_sentence(row["sink"], row["waiting"], row["error"]) for row in rows]
+
+
+def _sentence(sink: str, waiting: int, error: str) -> str:
+    wait = f"{plural(waiting, 'message')} {'waits' if waiting == 1 else 'wait'}"
+    return f"A sink fails, {wait}: {sink}{': ' if error else ''}{error}"

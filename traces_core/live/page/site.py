@@ -47,6 +47,8 @@ class Site:
     """Signs sessions."""
     attempts: Attempts = field(default_factory=Attempts)
     """Failed logins, by address."""
+    drawn: dict[str, tuple[object, float, bytes | memoryview]] = field(default_factory=dict)
+    """Parts of pages that are the same for everybody: what they were drawn from, when, and the part."""
 
     @property
     def settings(self) -> LiveSettings:

@@ -7,11 +7,12 @@ import json
 import time
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
+from threading import Lock
 from typing import Any
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import HTMLResponse, Response, StreamingResponse
 
 from traces_core.live.ledger import Alarm, CameraState
 from traces_core.live.page.curves import Chart, chart
@@ -22,6 +23,7 @@ LINE_S = 600
 """How much of its score a camera shows (seconds)."""
 _EVERY_S = 1.0
 _SIGN_OF_LIFE = 15
+_DRAWING = Lock()
 _OPEN_S = 86_400
 
 
@@ -52,8 +54,15 @@ def show(request: Request) -> Response:
 
 
 def fragment(request: Request) -> Response:
-    """What of the wall changes."""
-    return render(request, "_wall.html", **_values(site_of(request)))
+    """What of the wall changes: drawn once for all who look, as they all are told at the same time."""
+    site = site_of(request)
+    pulse = _pulse(site)
+    with _DRAWING:
+        drawn = site.drawn.get("wall")
+        if drawn is None or drawn[0] != pulse or time.monotonic() - drawn[1] > _EVERY_S:
+            drawn = (pulse, time.monotonic(), render(request, "_wall.html", **_values(site)).body)
+            site.drawn["wall"] = drawn
+    return HTMLResponse(drawn[2])
 
 
 def _values(site: Site) -> Mapping[str, Any]:
@@ -90,6 +99,8 @@ def score_of(state: CameraState | None) -> float | None:
 
 async def events(request: Request) -> Response:
     """Server-sent events: `cameras` where a state or a score is another, `alarms` where an alarm is."""
+    if request.method == "HEAD":  # which has no end to wait for
+        return Response(media_type="text/event-stream")
     headers = {"x-accel-buffering": "no"}
     return StreamingResponse(_events(site_of(request)), media_type="text/event-stream", headers=headers)
 
