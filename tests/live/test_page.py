@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import re
 import socket
@@ -423,12 +424,16 @@ def test_who_looked_at_what_is_logged(ask: TestClient, ledger: Ledger) -> None:
     for path in ("/alarms/a00", "/cameras/gate", "/clips/fight.mp4"):
         ask.get(path)
     ask.get("/alarms/a00", headers={"hx-request": "true"})
+    ask.get("/clips/fight.mp4", headers={"range": "bytes=9-"})
+    ask.get("/alarms/a03", headers={"hx-request": "true"})
+    ask.get("/frames/gate.jpg")
     post(ask, "/cameras/old-shed", "/cameras/old-shed/erase", confirm="old-shed")
     looked = [(row["who"], row["what"]) for row in ledger.read("SELECT * FROM looked ORDER BY at_s, rowid")]
     assert looked == [
         ("127.0.0.1", what)
         for what in (
-            *("alarm a00 of car-park", "camera gate", "clip fight.mp4"),
+            *("alarm a00 of car-park", "camera gate", "clip fight.mp4", "alarm a03 of yard"),
+            "picture gate.jpg",
             *("camera old-shed", "erased camera old-shed"),
         )
     ]
@@ -441,6 +446,7 @@ def test_who_looked_at_what_is_logged(ask: TestClient, ledger: Ledger) -> None:
 def served(ledger: Ledger) -> Iterator[str]:
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
+        listening.listen()
         app = page(ledger.folder, settings)
         server = uvicorn.Server(uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=1))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
@@ -466,6 +472,18 @@ def test_an_event_is_sent_when_a_score_changes_and_when_an_alarm_is_marked(
         ledger.mark("a00", "real", "", time.time())
         assert next(line for line in lines if line.startswith("event:")) == "event: alarms"
     assert "0.999" in text(httpx.get(f"{served}/wall", trust_env=False))
+
+
+@pytest.mark.parametrize(
+    "path", ["/frames/../live.sqlite", "/frames/..%2f..%2flive.sqlite", "/static/../page.key"]
+)
+def test_a_path_that_no_client_has_tidied_leads_nowhere(served: str, path: str) -> None:
+    connection = http.client.HTTPConnection(served.removeprefix("http://"), timeout=20)
+    connection.request("GET", path)
+    answer = connection.getresponse()
+    assert answer.status == 404
+    assert b"SQLite" not in answer.read()
+    connection.close()
 
 
 def test_health_counts_the_cameras_by_state(ask: TestClient) -> None:

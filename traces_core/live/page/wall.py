@@ -55,6 +55,7 @@ def show(request: Request) -> Response:
 
 def fragment(request: Request) -> Response:
     """What of the wall changes: drawn once for all who look, as they all are told at the same time."""
+    note_look(request, "wall")
     site = site_of(request)
     pulse = _pulse(site)
     with _DRAWING:
