@@ -86,6 +86,7 @@ def test_the_wall_says_that_the_engine_is_silent_and_health_does(ledger: Ledger)
     for one in ledger.cameras():
         ledger.say_state(replace(one, updated_s=NOW_S - 90))
     assert "engine has said nothing for" in text(ask.get("/"))
+    assert "score unknown" in text(ask.get("/")).split("gate", 1)[1].split("yard")[0]
     assert ask.get("/health").status_code == 503
 
 
@@ -394,7 +395,8 @@ def test_hostile_words_are_shown_as_words(tmp_path: Path) -> None:
             NOW_S,
         )
     )
-    reasons = {"anomalous": [[HOSTILE, 0.5, HOSTILE]], "normal": [], "because": [HOSTILE]}
+    ledger.say_state(CameraState(HOSTILE, HOSTILE, "running", NOW_S, HOSTILE, {"fps": HOSTILE}, NOW_S))
+    reasons = {"anomalous": [[HOSTILE, 0.5, HOSTILE], [HOSTILE], HOSTILE], "normal": 3, "because": [HOSTILE]}
     alarm = Alarm(
         "a1", "gate", HOSTILE, False, NOW_S, NOW_S, NOW_S, 0.9, 0.8, HOSTILE, reasons, {HOSTILE: HOSTILE}
     )

@@ -16,7 +16,7 @@ from starlette.responses import HTMLResponse, Response, StreamingResponse
 
 from traces_core.live.ledger import Alarm, CameraState
 from traces_core.live.page.curves import Chart, chart
-from traces_core.live.page.notices import notices
+from traces_core.live.page.notices import SILENT_S, notices
 from traces_core.live.page.site import KNOWS_A_SCORE, Site, note_look, render, site_of
 
 LINE_S = 600
@@ -37,6 +37,8 @@ class Tile:
     """How it is; None where the engine never said."""
     is_watched: bool
     """Whether cameras.yaml still names it."""
+    is_stale: bool
+    """Whether the engine has not said anything of it for `SILENT_S`."""
     score: float | None
     """The newest score; None where it is unknown."""
     chart: Chart
@@ -77,7 +79,8 @@ def _values(site: Site) -> Mapping[str, Any]:
 def _tile(site: Site, name: str, state: CameraState | None, now_s: float) -> Tile:
     stream = site.first_stream(name)
     points: list[tuple[float, float]] = [*site.ledger.scores(name, stream, now_s - LINE_S)]
-    score = score_of(state)
+    is_stale = state is not None and now_s - state.updated_s > SILENT_S
+    score = None if is_stale else score_of(state)
     if score is not None and state is not None and (not points or points[-1][0] < state.updated_s):
         points.append((state.updated_s, score))
     alarms = site.ledger.alarms(camera=name, since_s=now_s - _OPEN_S, most=1)
@@ -85,6 +88,7 @@ def _tile(site: Site, name: str, state: CameraState | None, now_s: float) -> Til
         name,
         state,
         site.camera(name) is not None,
+        is_stale,
         score,
         chart(points, now_s - LINE_S, now_s, site.threshold(name, stream, state), most=3),
         (site.folder / "frames" / f"{name}.jpg").is_file(),
