@@ -14,7 +14,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -28,17 +28,17 @@ from page_sample import draw_frame, fill, settings  # noqa: E402
 
 from traces_core.live.ledger import Ledger  # noqa: E402
 from traces_core.live.page import page as app_of  # noqa: E402
+from traces_core.live.settings import LiveSettings  # noqa: E402
+from traces_core.live.settings import Page as PageSettings  # noqa: E402
 
 PICTURES = ROOT / "reports" / "e2e" / "live"
 WIDTHS = {"wide": (1480, 980), "phone": (360, 740)}
 
 
 @contextlib.contextmanager
-def served(folder: Path) -> Iterator[str]:
+def served(folder: Path, given: Callable[[], LiveSettings] = settings) -> Iterator[str]:
     """The page of a folder at some port, until the block ends."""
-    config = uvicorn.Config(
-        app_of(folder, settings), port=0, log_level="warning", timeout_graceful_shutdown=1
-    )
+    config = uvicorn.Config(app_of(folder, given), port=0, log_level="warning", timeout_graceful_shutdown=1)
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run)
     thread.start()
@@ -187,6 +187,26 @@ def filter_alarms(page: Page, url: str) -> None:
     page.picture("filtered")
 
 
+TOKEN = "a token of the walk"
+
+
+def closed() -> LiveSettings:
+    """The same with a token."""
+    return settings().model_copy(update={"page": PageSettings(token=TOKEN)})
+
+
+def log_in(page: Page, url: str) -> None:
+    """Where a token is set, it is asked for; a wrong one is said to be wrong; then everything is open."""
+    ready(page, f"{url}/alarms/a00", "Token of this installation")
+    photograph(page, "login")
+    for token, expected in (("not this one at all", "That is not the token"), (TOKEN, "car-park")):
+        page.evaluate(f"document.querySelector('[name=token]').value = {token!r}")
+        page.click("Log in", within="button")
+        page.wait(expected, timeout_s=15)
+    page.click("Log out", within="button")
+    page.wait("Token of this installation", timeout_s=15)
+
+
 def walk(pictures: Path = PICTURES) -> None:
     """All of it."""
     shutil.rmtree(pictures, ignore_errors=True)
@@ -199,6 +219,8 @@ def walk(pictures: Path = PICTURES) -> None:
             mark_by_keys(page, url, ledger)
             try_a_threshold(page, url, ledger)
             filter_alarms(page, url)
+            with served(folder, closed) as other:
+                log_in(page, other)
         ledger.close()
 
 

@@ -78,6 +78,15 @@ def test_without_login_no_route_answers_but_the_open_ones(folder: Path) -> None:
             assert "gate" not in answer.text
 
 
+@pytest.mark.parametrize("host", ["x/static/", "x/login?", "x/health#", "x\\static", "127.0.0.1/static/"])
+def test_a_host_that_pretends_to_be_an_open_path_opens_nothing(folder: Path, host: str) -> None:
+    ask = client(folder, token=True)
+    for method, path in every_route(folder):
+        if path not in OPEN:
+            answer = ask.request(method, path, headers={"host": host})
+            assert answer.status_code in (401, 403), f"{method} {path}: {answer.status_code}"
+
+
 def test_without_login_a_wrong_bearer_opens_nothing_and_soon_has_to_wait(folder: Path) -> None:
     ask = client(folder, token=True)
     answers = [

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any, Literal, get_args
 from urllib.parse import urlencode
@@ -132,9 +132,15 @@ def _alarm(request: Request) -> Alarm:
 def _reasons(alarm: Alarm) -> dict[str, Any]:
     """The nearest traces of both sides, `(text, similarity, class)`, and the streams that mismatch."""
 
-    def near(rows: object) -> list[tuple[str, float, str]]:
-        rows = rows if isinstance(rows, Sequence) and not isinstance(rows, str) else ()
-        return [(str(text), float(similarity), str(label or "")) for text, similarity, label in rows]
+    def near(rows: object) -> list[tuple[str, float | None, str]]:
+        found = []
+        for row in rows if isinstance(rows, list | tuple) else ():
+            text, similarity, label = (
+                (*row, None, None)[:3] if isinstance(row, list | tuple) else (row, None, "")
+            )
+            known = float(similarity) if isinstance(similarity, int | float) else None
+            found.append((str(text), known, str(label or "")))
+        return found
 
     because = alarm.reasons.get("because") or ()
     return {

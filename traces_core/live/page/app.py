@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 from starlette.applications import Starlette
@@ -33,7 +34,8 @@ def page(folder: Path, settings: Callable[[], LiveSettings]) -> Starlette:
     folder
         The folder `live/`: the ledger and the files beside it. The page opens a connection of its own.
     settings
-        Gives cameras.yaml as it is now; asked at every request, since it may change meanwhile.
+        Gives cameras.yaml as it is now, or as it was before somebody broke it: it must not raise. Asked
+        several times a request, since it may change meanwhile.
 
     Returns
     -------
@@ -47,6 +49,12 @@ def page(folder: Path, settings: Callable[[], LiveSettings]) -> Starlette:
     """
     key = secret_key(folder)
     site = Site(folder, Ledger(folder), settings, key)
+
+    @asynccontextmanager
+    async def until_the_end(_: Starlette) -> AsyncIterator[None]:
+        yield
+        site.ledger.close()
+
     app = Starlette(
         routes=[*_routes(), Mount("/static", StaticFiles(directory=_STATIC), name="static")],
         middleware=[
@@ -61,6 +69,7 @@ def page(folder: Path, settings: Callable[[], LiveSettings]) -> Starlette:
             Middleware(Guard, site=site),
         ],
         exception_handlers={HTTPException: _refused},
+        lifespan=until_the_end,
     )
     app.state.site = site
     return app

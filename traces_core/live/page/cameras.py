@@ -93,11 +93,13 @@ def _tried(request: Request, site: Site, name: str, stream: str) -> dict[str, An
 
 
 def _handle(picture: Chart, value: float | None) -> dict[str, str]:
-    """Ends, step and place of the handle, as an input takes them."""
+    """Ends, step and place of the handle, as an input takes them; its steps are round numbers."""
     low, high = picture.up.low, picture.up.high
-    step = (high - low) / _STEPS
-    digits = max(0, 1 - math.floor(math.log10(step))) if step > 0 else 3
-    shown = {"low": low, "high": high, "step": step, "value": high if value is None else value}
+    power = 10.0 ** math.floor(math.log10((high - low) / _STEPS))
+    step = next(one * power for one in (1, 2, 5, 10) if (high - low) / (one * power) <= _STEPS)
+    ends = {"low": math.floor(low / step) * step, "high": math.ceil(high / step) * step}
+    digits = max(0, -math.floor(math.log10(step) + 1e-9))
+    shown = {**ends, "step": step, "value": ends["high"] if value is None else value}
     return {name: f"{one:.{digits}f}" for name, one in shown.items()}
 
 

@@ -25,6 +25,7 @@ _TYPES = {
 def picture(request: Request) -> Response:
     """A frame, read at once: the engine may replace it at any time."""
     path = _file(request, "frames")
+    note_look(request, f"picture {path.name}")
     try:
         return Response(path.read_bytes(), media_type=_TYPES[path.suffix])
     except OSError:
@@ -34,8 +35,7 @@ def picture(request: Request) -> Response:
 def clip(request: Request) -> Response:
     """A clip, or the part of it that a player asks for."""
     path = _file(request, "clips")
-    if request.headers.get("range", "bytes=0-").startswith("bytes=0-") and path.suffix == ".mp4":
-        note_look(request, f"clip {path.name}")
+    note_look(request, f"clip {path.name}")
     return FileResponse(path, media_type=_TYPES[path.suffix], stat_result=path.stat())
 
 

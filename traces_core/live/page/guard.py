@@ -83,7 +83,7 @@ class Guard:
             return PlainTextResponse(f"Ask by one of these names: {names}, or set page.token.", 400)
         if _came_from_elsewhere(request):
             return HTMLResponse(_AGAIN)
-        path = request.url.path
+        path = request.scope["path"]  # request.url is made with the host header: a stranger's words
         if token is None or path in _OPEN or path.startswith("/static/"):
             return None
         if same_secret(str(request.session.get("login", "")), self._site.seal(token)):

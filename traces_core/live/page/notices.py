@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from traces_core.live.ledger import CameraState, Ledger
+from traces_core.live.letters import sink_states
 from traces_core.live.page.site import Site, lasting
 from traces_core.live.settings import LiveSettings
 from traces_core.report.formatting import plural
@@ -36,13 +37,11 @@ def notices(site: Site, cameras: Sequence[CameraState], now_s: float) -> list[st
 
 
 def _failing(ledger: Ledger) -> list[str]:
-    """Sinks with messages that were tried in vain."""
-    rows = ledger.read(
-        "SELECT sink, COUNT(*) AS waiting, MIN(created_s) AS since_s, error FROM outbox "
-        "WHERE delivered_s IS NULL AND tries > 0 GROUP BY sink ORDER BY sink"
-    )
-    return [
-        f"The sink {row['sink']} fails, {plural(row['waiting'], 'message')} "
-        f"{'waits' if row['waiting'] == 1 else 'wait'} for it: {row['error']}"
-        for row in rows
-    ]
+    """Sinks that do not take their messages."""
+    states = sink_states(ledger)
+    return [_sentence(one.title, one.queued, one.error) for one in states if one.name and one.is_fault]
+
+
+def _sentence(sink: str, waiting: int, error: str) -> str:
+    wait = f"{plural(waiting, 'message')} {'waits' if waiting == 1 else 'wait'}"
+    return f"A sink fails, {wait}: {sink}{': ' if error else ''}{error}"

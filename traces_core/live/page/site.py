@@ -31,6 +31,8 @@ from traces_core.streams.table import LATE
 
 KNOWS_A_SCORE: tuple[State, ...] = ("running", "behind")
 """States in which a camera has a score."""
+_SAME_LOOK_S = 600
+_MOST_LOOKS = 2000
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,10 @@ class Site:
     """Signs sessions."""
     attempts: Attempts = field(default_factory=Attempts)
     """Failed logins, by address."""
+    looks: dict[tuple[str, str], float] = field(default_factory=dict)
+    """Who looked at what, and when that was logged last."""
+    drawn: dict[str, tuple[object, float, bytes | memoryview]] = field(default_factory=dict)
+    """Parts of pages that are the same for everybody: what they were drawn from, when, and the part."""
 
     @property
     def settings(self) -> LiveSettings:
@@ -111,9 +117,15 @@ def who(request: Request) -> str:
 
 
 def note_look(request: Request, what: str) -> None:
-    """Log that somebody looked; a part of a page that refreshes itself is no look."""
-    if not is_partial(request):
-        site_of(request).ledger.note_look(who(request), what, time.time())
+    """Log that somebody looked; the same within ten minutes, as a page that refreshes itself, is one look."""
+    site, now_s = site_of(request), time.time()
+    look = who(request), what
+    if now_s - site.looks.get(look, 0.0) > _SAME_LOOK_S:
+        site.looks.pop(look, None)
+        site.looks[look] = now_s
+        while len(site.looks) > _MOST_LOOKS:
+            site.looks.pop(next(iter(site.looks)), None)
+        site.ledger.note_look(*look, now_s)
 
 
 def is_partial(request: Request) -> bool:
@@ -133,7 +145,7 @@ def render(request: Request, template: str, *, status: int = 200, **values: Any)
     site = site_of(request)
     common = {
         "csrf": csrf(request),
-        "here": request.url.path,
+        "here": request.scope["path"],
         "has_login": site.token is not None,
         "now_s": time.time(),
         "status": status,

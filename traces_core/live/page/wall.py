@@ -7,21 +7,23 @@ import json
 import time
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
+from threading import Lock
 from typing import Any
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import HTMLResponse, Response, StreamingResponse
 
 from traces_core.live.ledger import Alarm, CameraState
 from traces_core.live.page.curves import Chart, chart
-from traces_core.live.page.notices import notices
+from traces_core.live.page.notices import SILENT_S, notices
 from traces_core.live.page.site import KNOWS_A_SCORE, Site, note_look, render, site_of
 
 LINE_S = 600
 """How much of its score a camera shows (seconds)."""
 _EVERY_S = 1.0
 _SIGN_OF_LIFE = 15
+_DRAWING = Lock()
 _OPEN_S = 86_400
 
 
@@ -35,6 +37,8 @@ class Tile:
     """How it is; None where the engine never said."""
     is_watched: bool
     """Whether cameras.yaml still names it."""
+    is_stale: bool
+    """Whether the engine has not said anything of it for `SILENT_S`."""
     score: float | None
     """The newest score; None where it is unknown."""
     chart: Chart
@@ -52,8 +56,16 @@ def show(request: Request) -> Response:
 
 
 def fragment(request: Request) -> Response:
-    """What of the wall changes."""
-    return render(request, "_wall.html", **_values(site_of(request)))
+    """What of the wall changes: drawn once for all who look, as they all are told at the same time."""
+    note_look(request, "wall")
+    site = site_of(request)
+    pulse = _pulse(site)
+    with _DRAWING:
+        drawn = site.drawn.get("wall")
+        if drawn is None or drawn[0] != pulse or time.monotonic() - drawn[1] > _EVERY_S:
+            drawn = (pulse, time.monotonic(), render(request, "_wall.html", **_values(site)).body)
+            site.drawn["wall"] = drawn
+    return HTMLResponse(drawn[2])
 
 
 def _values(site: Site) -> Mapping[str, Any]:
@@ -67,7 +79,8 @@ def _values(site: Site) -> Mapping[str, Any]:
 def _tile(site: Site, name: str, state: CameraState | None, now_s: float) -> Tile:
     stream = site.first_stream(name)
     points: list[tuple[float, float]] = [*site.ledger.scores(name, stream, now_s - LINE_S)]
-    score = score_of(state)
+    is_stale = state is not None and now_s - state.updated_s > SILENT_S
+    score = None if is_stale else score_of(state)
     if score is not None and state is not None and (not points or points[-1][0] < state.updated_s):
         points.append((state.updated_s, score))
     alarms = site.ledger.alarms(camera=name, since_s=now_s - _OPEN_S, most=1)
@@ -75,6 +88,7 @@ def _tile(site: Site, name: str, state: CameraState | None, now_s: float) -> Til
         name,
         state,
         site.camera(name) is not None,
+        is_stale,
         score,
         chart(points, now_s - LINE_S, now_s, site.threshold(name, stream, state), most=3),
         (site.folder / "frames" / f"{name}.jpg").is_file(),
@@ -90,6 +104,8 @@ def score_of(state: CameraState | None) -> float | None:
 
 async def events(request: Request) -> Response:
     """Server-sent events: `cameras` where a state or a score is another, `alarms` where an alarm is."""
+    if request.method == "HEAD":  # which has no end to wait for
+        return Response(media_type="text/event-stream")
     headers = {"x-accel-buffering": "no"}
     return StreamingResponse(_events(site_of(request)), media_type="text/event-stream", headers=headers)
 
