@@ -1,6 +1,6 @@
 # Every target installs what it needs. `make help` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help demo test faults test-full test-vllm e2e lint ui benchmark benchmark-real benchmark-ped2 benchmark-speed benchmark-bank benchmark-changes pretrain score clean
+.PHONY: help demo test faults test-full test-vllm e2e lint ui benchmark benchmark-real benchmark-ped2 benchmark-speed benchmark-bank benchmark-changes pretrain score watch clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -76,6 +76,9 @@ lint: $(STAMP)  ## lint, format, imports, types, definitions
 
 ui: $(STAMP)  ## Dagster on 127.0.0.1:3000 and MLflow on 127.0.0.1:5000
 	@$(BIN)/python -m pipelines.servers
+
+watch: demo  ## watch four looped practice cameras over RTSP: a page with alarms on 127.0.0.1:8080
+	@$(BIN)/traces watch --practice 4
 
 pretrain: $(STAMP)  ## pre-train the pocket encoders anew (about an hour)
 	@$(BIN)/python -m traces_core.practice.pretraining --seed 0 1 2

@@ -6,10 +6,7 @@ import logging
 import os
 import socket
 import sqlite3
-import subprocess
-import sys
 import time
-import urllib.request
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
@@ -20,6 +17,7 @@ import polars as pl
 import pytest
 from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
+from mlflow_server import tracking_server
 from sqlalchemy.exc import OperationalError
 
 from pipelines import tracking
@@ -190,35 +188,6 @@ def test_a_database_server_that_is_away_is_asked_for_its_runs_later(
     assert SECRET not in caplog.text
 
 
-@contextmanager
-def _server(folder: Path, port: int) -> Iterator[None]:
-    """A real tracking server."""
-    command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port)]
-    stores = ["--backend-store-uri", f"sqlite:///{folder / 'server.db'}", "--workers", "1"]
-    kept = ["--artifacts-destination", str(folder / "kept")]
-    environment = {**os.environ, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
-    environment = {name: value for name, value in environment.items() if not name.startswith("MLFLOW_TRACK")}
-    with (folder / "server.log").open("w") as log:
-        process = subprocess.Popen([*command, *stores, *kept], env=environment, stdout=log, stderr=log)
-        try:
-            _wait_for(f"http://127.0.0.1:{port}/health", process, folder / "server.log")
-            yield
-        finally:
-            process.terminate()
-            process.wait(timeout=60)
-
-
-def _wait_for(address: str, process: subprocess.Popen[bytes], log: Path) -> None:
-    until = time.monotonic() + 120
-    while time.monotonic() < until and process.poll() is None:
-        try:
-            urllib.request.urlopen(address, timeout=2).read()
-            return
-        except OSError:
-            time.sleep(0.2)
-    raise RuntimeError(log.read_text())
-
-
 def _contents(folder: Path) -> Iterator[tuple[Path, bytes]]:
     return ((path, path.read_bytes()) for path in folder.rglob("*") if path.is_file())
 
@@ -251,7 +220,7 @@ def test_a_graph_goes_on_without_its_server_and_no_file_or_log_has_the_password(
         assert first.success
         assert time.monotonic() - began < 20
         assert _metadata(first) == WAITS
-        with _server(tmp_path, port):
+        with tracking_server(tmp_path, port):
             assert tracker.log_waiting() == 2
             assert _runs(tracker) == EACH_ONCE
             second = dg.materialize([benchmark], instance=instance)

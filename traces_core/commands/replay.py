@@ -34,7 +34,7 @@ def replay(
 ) -> None:
     """Say what the last days would have raised by other sentences, beside what they did raise."""
     back_s = _seconds(since)
-    from traces_core.live.detectors import current_detector
+    from traces_core.live.detectors import ChosenDetector
     from traces_core.live.evidence import EvidenceStore
     from traces_core.live.ledger import Ledger
     from traces_core.live.replay import replay as judged
@@ -50,7 +50,7 @@ def replay(
             chosen = chosen.model_copy(update={"catalog": catalog.absolute(), "context": ()})
         place = folder or Path(os.environ.get(FOLDER_VARIABLE) or cameras.absolute().parent / "live")
         with err.status("loading encoders and bank"):
-            detector = current_detector(settings.detector)
+            detector, _ = ChosenDetector(settings.detector, place / "models").load()
         now_s = time.time()
         past = judged(detector, Ledger(place), EvidenceStore(place), chosen, now_s - back_s, now_s)
     except TracesError as error:

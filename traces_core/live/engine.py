@@ -24,7 +24,7 @@ from traces_core.errors import TracesError
 from traces_core.live import NOT_STARTED
 from traces_core.live.alarm_log import FRAMES, shrunk, write_picture
 from traces_core.live.clip_cutter import RECORDINGS, ClipCutter
-from traces_core.live.detectors import current_detector, is_current, sees_alike
+from traces_core.live.detectors import ChosenDetector, sees_alike
 from traces_core.live.evidence import EvidenceStore
 from traces_core.live.feed import CameraFeed, Taken, quiet_since_s
 from traces_core.live.grouped_calls import GroupedCalls
@@ -37,6 +37,8 @@ from traces_core.live.watch import CameraWatch
 from traces_core.printing import guard_output, printable
 from traces_core.redaction import redacted
 
+MODELS = "models"
+"""Folder, within that of the ledger, of detectors that were fetched from a registry."""
 MOST_FRAMES = 16
 """Frames of all cameras that go through the encoders in one round."""
 STALLED_S = 3.0
@@ -84,7 +86,8 @@ class Engine:
         self.ledger = Ledger(folder)
         self._kept = EvidenceStore(folder)
         self.settings = LiveSettings.load(settings_path)
-        self.detector = current_detector(self.settings.detector)
+        self._chosen = ChosenDetector(self.settings.detector, folder / MODELS)
+        self.detector, self._detector_stamp = self._chosen.load()
         self.stopping = threading.Event()
         self._ready = threading.Event()
         self._channels: dict[str, _Channel] = {}
@@ -232,9 +235,11 @@ class Engine:
     def _follow_detector(self, now_s: float) -> None:
         """A new bank, fusion or threshold of the graph is taken over between two frames."""
         try:
-            if is_current(self.detector):
+            chosen = ChosenDetector(self.settings.detector, self.folder / MODELS)
+            if chosen == self._chosen and chosen.stamp() == self._detector_stamp:
                 return
-            before, self.detector = self.detector, current_detector(self.settings.detector)
+            before, self._chosen = self.detector, chosen
+            self.detector, self._detector_stamp = chosen.load()
         except TracesError:
             return  # it is being rebuilt: the one that is in use is whole
         for name, channel in list(self._channels.items()):

@@ -228,7 +228,8 @@ class LiveSettings(Section):
     )
     detector: str = Field(
         "current",
-        description="`current` is what the graph of this checkout made; else a saved detector's folder.",
+        description="`current` is what the graph of this checkout made; else a saved detector's folder, or "
+        "a model of an MLflow server: models:/traces@champion.",
     )
 
     @model_validator(mode="after")
@@ -309,7 +310,8 @@ def _anchored(settings: LiveSettings, folder: Path) -> LiveSettings:
         one.model_copy(update={"path": folder / one.path}) if isinstance(one, Folder) else one
         for one in settings.sinks
     ]
-    detector = settings.detector if settings.detector == "current" else path_of(settings.detector)
+    is_path = settings.detector != "current" and not settings.detector.startswith("models:/")
+    detector = path_of(settings.detector) if is_path else settings.detector
     return settings.model_copy(
         update={"cameras": tuple(cameras), "sinks": tuple(sinks), "detector": detector}
     )
