@@ -1,4 +1,5 @@
-"""How assets are split: the text side by context, the footage side by shard, the inbox by video.
+"""How assets are split: the text side by context, the footage side by shard, the inbox by video, live by
+camera.
 
 The first two come from the settings, so that a bank regenerated for one site, or footage on another machine,
 is one partition. Inside a shard each video has a recipe of its own.
