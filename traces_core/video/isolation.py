@@ -43,6 +43,7 @@ LONGEST = 1 << 28
 """Bytes of a message at most, its arrays aside."""
 _INHERITED = ("HOME", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "PATH", "PYTHONPYCACHEPREFIX", "TMPDIR")
 _CONVERT = "Leave it out, or convert it: ffmpeg -i IN -c:v libx264 OUT.mp4"
+_OPEN_AGAIN = "Open it again"
 
 _in_process = False
 
@@ -154,7 +155,8 @@ class _Decoder:
                 yield item
                 del answer, item  # a batch that the caller let go must not live on here
         except (EOFError, ConnectionError) as error:
-            raise VideoError(path, self._cause(limits), do=_CONVERT) from error
+            do = _OPEN_AGAIN if "://" in str(path) else _CONVERT
+            raise VideoError(path, self._cause(limits), do=do) from error
 
     def _answer(self, path: Any) -> tuple[str, Any]:
         """What comes next: an item, an error or the end."""
