@@ -9,8 +9,9 @@ import pytest
 from odd_clips import copied, lying
 from tiny_clips import HEIGHT, WIDTH, Clip
 
-from traces_core.video import content_id, frame_at, frames_at, probe
+from traces_core.video import frame_at, frames_at, probe
 from traces_core.video.examination import examine
+from traces_core.video.identity import content_id
 
 MATRICES = {
     "mirrored left to right": ((-1, 0, 0, 1), np.fliplr),

@@ -245,7 +245,7 @@ def decoding_order(labels: list[int]) -> list[int]:
     Examples
     --------
     >>> decoding_order([0, 120, 40, 80])
-    [-80, -40, 0, 40]
+    [-40, 0, 40, 80]
     """
     rising: list[int] = []
     for label in sorted(labels):

@@ -43,7 +43,7 @@ Orientation = tuple[tuple[int, int], tuple[int, int]]
 def orientation_of(picture: av.VideoFrame) -> Orientation:
     """The nearest of the eight ways a rectangle can lie: four turns, each mirrored or not."""
     # `picture.side_data` keeps the container, a circle: the picture would live until garbage is collected.
-    stated = SideDataContainer(picture).get(Type.DISPLAYMATRIX)
+    stated = SideDataContainer(picture).get(Type.DISPLAYMATRIX)  # type: ignore[call-arg]
     if stated is None:
         return UPRIGHT
     a, b, _, c, d, *_ = np.frombuffer(bytes(stated), dtype=np.int32).tolist()
