@@ -11,7 +11,6 @@ from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import av
 
@@ -43,7 +42,7 @@ def opened_live(source: str, transport: str, opening_s: float, stall_s: float) -
     VideoError
         It does not answer in time, refuses, is of a kind that is not opened, or has no video.
     """
-    label, scheme = redacted(source), urlsplit(source).scheme.lower()
+    label, scheme = redacted(source), source.partition("://")[0].lower()
     options, kind = {"max_pixels": str(MAX_PIXELS)}, None
     if scheme in ("rtsp", "rtsps"):
         options |= {"rtsp_transport": transport, "timeout": str(round(1e6 * max(opening_s, stall_s)))}

@@ -178,7 +178,7 @@ class _Remuxed(_Writer):
     def __init__(self, film: OpenVideo, folder: Path, seconds: float) -> None:
         super().__init__(film, folder, seconds)
         self._packets: list[tuple[int | None, bool, bytes]] = []
-        self._bytes = self._begin = 0
+        self._bytes = 0
 
     def packet(self, packet: av.Packet) -> None:
         if packet.stream_index != self.film.stream.index:
@@ -187,12 +187,12 @@ class _Remuxed(_Writer):
         # FFmpeg takes its label from the first packet of RTSP; the first picture gets it back.
         if label is None and (self._packets or self.film.origin is not None):
             return
-        if packet.is_keyframe and self._packets and label is not None and label - self._begin >= self.length:
-            self._finish(label)
+        if packet.is_keyframe and self._packets and label is not None:
+            begin = self.film.origin if self._packets[0][0] is None else self._packets[0][0]
+            if begin is not None and label - begin >= self.length:
+                self._finish(label)
         if not self._packets and not packet.is_keyframe:
             return
-        if len(self._packets) < 2 and label is not None:
-            self._begin = label
         content = bytes(packet)
         self._packets.append((label, packet.is_keyframe, content))
         self._bytes += len(content)

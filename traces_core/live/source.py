@@ -11,6 +11,7 @@ opens it again. Pictures, their times and their choice are those of a file (`tra
 
 from __future__ import annotations
 
+import contextlib
 import math
 import re
 import time
@@ -224,7 +225,8 @@ def _videos(folder: Path) -> dict[Path, tuple[float, int]]:
     """The videos in a folder, each with when it was changed (seconds since 1970) and its bytes."""
     found = {}
     for path in folder.iterdir():
-        if path.suffix.lower() in SUFFIXES and not path.name.startswith(".") and path.is_file():
-            about = path.stat()
-            found[path] = (about.st_mtime, about.st_size)
+        with contextlib.suppress(FileNotFoundError):  # gone between two looks
+            if path.suffix.lower() in SUFFIXES and not path.name.startswith(".") and path.is_file():
+                about = path.stat()
+                found[path] = (about.st_mtime, about.st_size)
     return found
