@@ -12,6 +12,7 @@ opens it again. Pictures, their times and their choice are those of a file (`tra
 from __future__ import annotations
 
 import contextlib
+import gc
 import math
 import re
 import time
@@ -140,6 +141,7 @@ def live_frames(
         It does not answer, breaks off, ends, sends no picture, its clock jumps, or its decoder dies. Never
         shows a password.
     """
+    gc.collect()  # a connection that broke leaves its pictures in circles, half a MiB each time
     wishes = _Wishes(sample_fps, recordings, recording_s, Mask(ignore, watch))
     if re.match(r"[a-z][a-z0-9+.-]*://", source, re.IGNORECASE) or source.startswith("/dev/video"):
         with opened_live(source, transport, opening_s, stall_s) as film:

@@ -95,7 +95,7 @@ def _items(function: Callable[..., Any], *given: Any, **named: Any) -> Iterator[
     """What a function gives in a child, item by item; one item where it is no generator."""
     decoder, done = _POOL.lend(), False
     try:
-        yield from decoder.work(given[0], _limits(function, named), function, *given, **named)
+        yield from decoder.work(function, given, named)
         done = True
     except VideoError:
         done = decoder.lives
@@ -140,9 +140,10 @@ class _Decoder:
         return self._process.poll() is None
 
     def work(
-        self, path: Any, limits: Limits, function: Callable[..., Any], *given: Any, **named: Any
+        self, function: Callable[..., Any], given: tuple[Any, ...], named: dict[str, Any]
     ) -> Iterator[Any]:
         """The items of one call."""
+        path, limits = given[0], _limits(function, named)
         try:
             # A function goes by its name, which here stands for what `isolated` made of it.
             called = (function.__module__, function.__qualname__)
