@@ -333,3 +333,17 @@ def test_what_comes_over_the_network_opens_no_file(clips: dict[str, Path]) -> No
     for answers in (playlist, elsewhere):
         with _web(answers) as address, pytest.raises(VideoError, match="http://127"):
             list(live_frames(f"{address}/live.m3u8", **QUICK))
+
+
+def test_a_practice_camera_is_a_program_whose_clients_join_where_it_has_come_to(tmp_path: Path) -> None:
+    clip = write_clip(tmp_path / "gate.mp4", 250)
+    command = [sys.executable, "-m", "traces_core.practice.rtsp_server", "--port", "0", str(clip)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as program:
+        assert program.stdout is not None
+        address = program.stdout.readline().strip()
+        time.sleep(1.2)  # the film goes on, whether anybody watches or not
+        with closing(live_frames(address, **QUICK)) as one, closing(live_frames(address, **QUICK)) as other:
+            numbers = [number_of(_frames(messages, 1)[0].pixels[0]) for messages in (one, other)]
+        program.send_signal(signal.SIGINT)
+        assert program.wait(20) == 0
+    assert all(number > 0 and number % 25 == 0 for number in numbers)  # a key frame, and not the first

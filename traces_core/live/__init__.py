@@ -6,6 +6,9 @@
 
     settings     cameras.yaml: cameras, sinks, what is kept
     ledger       what must survive a crash: states, alarms, the outbox, scores by the second
+    source       one camera's pictures as its child gives them, over live_video (what a camera is, opened),
+                 masks (what nobody may see) and recording (the last minutes, in files of seconds)
+    clips        recordings joined into what an alarm shows
     camera       one camera's child: opened, watched, restarted
     engine       frames of all cameras through the encoders, to scores and alarms
     supervisor   keeps the engine running
