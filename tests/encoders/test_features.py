@@ -18,7 +18,8 @@ from traces_core.errors import CorruptArtifactError, VideoError
 from traces_core.project import Project
 from traces_core.steps import features as steps
 from traces_core.store import Store
-from traces_core.video import Gap, content_id, window_frames_of, write_video
+from traces_core.video import Gap, window_frames_of, write_video
+from traces_core.video.identity import content_id
 
 HOP = 2
 

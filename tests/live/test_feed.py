@@ -100,4 +100,5 @@ def test_a_clock_that_jumps_begins_another_segment_at_our_time(jump_s: float) ->
     assert first is not None
     assert second is not None
     assert second.segment.why == "its clock jumped"
+    assert feed.facts.jumped_s == 102.0
     assert second.frames.times_s == pytest.approx([102.0, 103.0])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import builtins
 import os
+import resource
 import signal
 import sys
 import time
@@ -16,7 +17,9 @@ from numpy.typing import NDArray
 
 from traces_core.errors import DamagedVideoError, VideoError
 from traces_core.video import deadline
-from traces_core.video.isolation import isolated
+from traces_core.video.isolation import Limits, isolated
+
+SOON = Limits(deadline_s=1, memory_mib=1024)
 
 
 @isolated
@@ -29,6 +32,16 @@ def crashes(path: Path, after: int) -> Iterator[int]:
 @isolated
 def hangs(path: Path) -> None:
     time.sleep(600)
+
+
+@isolated
+def hangs_soon(path: Path, *, limits: Limits = SOON) -> None:
+    time.sleep(600)
+
+
+@isolated
+def address_space_mib(path: Path, *, limits: Limits) -> int:
+    return resource.getrlimit(resource.RLIMIT_AS)[0] >> 20
 
 
 @isolated

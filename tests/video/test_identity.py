@@ -13,7 +13,8 @@ from tiny_clips import Clip, drawn, turn_clockwise
 
 from traces_core.errors import VideoError
 from traces_core.store.digest import file_digest
-from traces_core.video import content_id, read_frames, write_video
+from traces_core.video import read_frames, write_video
+from traces_core.video.identity import content_id
 
 
 def remuxed(source: Path, target: Path, *, title: str = "another title", factor: int = 1) -> Path:

@@ -57,6 +57,13 @@ def test_a_caller_who_takes_his_time_is_waited_for(monkeypatch: pytest.MonkeyPat
     isolation._POOL.end()
 
 
+def test_a_call_can_take_less_and_only_less() -> None:
+    with pytest.raises(VideoError, match=r"gate\.mp4: the decoder came no further for 1 s"):
+        hostile.hangs_soon(FILE)
+    for asked, given in ((700, 700), (isolation.MEMORY_MIB * 2, isolation.MEMORY_MIB)):
+        assert hostile.address_space_mib(FILE, limits=isolation.Limits(60, asked)) == given
+
+
 def test_memory_has_a_limit() -> None:
     with pytest.raises(VideoError, match=r"gate\.mp4: its pictures need more than the \d+ MiB"):
         hostile.swallows_memory(FILE)

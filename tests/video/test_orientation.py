@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import gc
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 from odd_clips import copied, lying
 from tiny_clips import HEIGHT, WIDTH, Clip
 
-from traces_core.video import content_id, frame_at, frames_at, probe
+from traces_core.video import frame_at, frames_at, probe
 from traces_core.video.examination import examine
+from traces_core.video.identity import content_id
+from traces_core.video.isolation import in_process
 
 MATRICES = {
     "mirrored left to right": ((-1, 0, 0, 1), np.fliplr),
@@ -87,3 +91,14 @@ def test_frames_for_a_page_have_no_more_pixels_than_asked_for(clips: dict[str, C
         whole = frames_at(clips[name].path, [0.0]).pixels
         small = frames_at(clips[name].path, [0.0, 0.4], most_pixels=HEIGHT * WIDTH // 4).pixels
         assert small.shape == (2, whole.shape[1] // 2, whole.shape[2] // 2, 3)
+
+
+def test_a_picture_lives_no_longer_than_it_is_looked_at(clips: dict[str, Clip]) -> None:
+    gc.collect()
+    gc.disable()
+    try:
+        with in_process():
+            frames_at(clips["cfr"].path, [0, 0.5, 1])
+        assert not [one for one in gc.get_objects() if isinstance(one, av.VideoFrame)]
+    finally:
+        gc.enable()

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 from tiny_clips import draw, drawn, packet_times
 
-from traces_core.video import content_id, write_video
+from traces_core.video import write_video
+from traces_core.video.identity import content_id
 
 
 @pytest.mark.parametrize("ending", [".mp4", ".mov", ".mkv"])

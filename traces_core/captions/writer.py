@@ -28,7 +28,8 @@ from traces_core.text.writers.openai_server import OpenAIModel
 from traces_core.text.writers.pairs import TRIES, Progress
 from traces_core.text.writers.replies import Reply
 from traces_core.text.writers.settings import Server, WritingSettings
-from traces_core.video import content_id, probe
+from traces_core.video import probe
+from traces_core.video.identity import content_id
 
 PROMPT = """\
 These pictures follow one another, from a fixed surveillance camera; between the first and the last lie \

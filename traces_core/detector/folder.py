@@ -32,7 +32,7 @@ from traces_core.store.digest import digest
 from traces_core.streams.episodes import EPISODES
 from traces_core.streams.table import LATE
 from traces_core.types import as_text
-from traces_core.video import content_id
+from traces_core.video.identity import content_id
 
 TABLES = {"scores.parquet": SCORES, "episodes.parquet": EPISODES}
 _PART = "scored_video"

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import av
 
-from traces_core.disk import aside, remove
+from traces_core.disk import aside, in_words, remove
 from traces_core.errors import VideoError
 from traces_core.live.recording import decoding_order, recorded_span
 from traces_core.video.ffmpeg_words import Capture
@@ -80,7 +80,8 @@ def cut_clip(
     StorageError
         If it cannot be written.
     """
-    out.parent.mkdir(parents=True, exist_ok=True)
+    with in_words(out):
+        out.parent.mkdir(parents=True, exist_ok=True)
     with aside(out) as half:
         _joined(out, list(recordings), half, start_s, end_s)
     return out
@@ -109,7 +110,8 @@ def _joined(
         packets += _following(packets, some)
     if model is None:
         raise VideoError(out, "no recording of it can be read", do="The alarm itself is not affected")
-    _write(half, model, packets)
+    with in_words(out):
+        _write(half, model, packets)
 
 
 def _write(half: Path, model: Path, packets: list[_Packet]) -> None:

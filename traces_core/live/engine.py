@@ -49,6 +49,8 @@ TOLD_S = 30.0
 """A camera's fault, or its end, is told once it has lasted for so many seconds."""
 WELL = ("starting", "running", "behind", "removed")
 """States that are no fault of the camera."""
+JUMPED_S = 10.0
+"""For so long a camera is said to have had its clock jump (seconds); it is scored meanwhile."""
 _SETTINGS_S = 2.0
 _DETECTOR_S = 20.0
 _STATES_S = 1.0
@@ -284,6 +286,8 @@ class Engine:
             return ("no picture", facts.error) if facts.error else ("starting", "")
         if quiet_since_s(facts, now_s) > STALLED_S:
             return "stalled", facts.error or "no frame comes"
+        if now_s - facts.jumped_s < JUMPED_S:
+            return "clock jumped", "its times leapt; what comes since is another segment"
         if watch.finding is not None:
             return watch.finding.fault, watch.finding.detail
         if channel.latencies_s and channel.latencies_s[-1] > BEHIND_S:

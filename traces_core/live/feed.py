@@ -17,6 +17,7 @@ import numpy as np
 
 from traces_core.encoders.base import Pixels
 from traces_core.errors import TracesError
+from traces_core.live.live_video import CLOCK_JUMPED
 from traces_core.live.source import LiveFrames, LiveMessage, Opened, Recorded, Trouble
 from traces_core.redaction import redacted
 from traces_core.video import FrameBatch
@@ -77,6 +78,7 @@ class FeedFacts:
     is_open: bool = False
     last_arrival_s: float = 0.0
     error: str = ""
+    jumped_s: float = 0.0
     trouble: str = ""
 
 
@@ -170,13 +172,15 @@ class CameraFeed:
 
     def _begin(self, at_s: float, why: str) -> None:
         """A new segment, whose first picture came at a time: never before the last one."""
+        if CLOCK_JUMPED in why:
+            self.facts.jumped_s = at_s
         self._offset_s = max(at_s, self._newest_s + 1e-3)
         self._segment = Segment(self._segment.number + 1, why)
 
     def _put_frames(self, some: LiveFrames) -> None:
         for pixels, time_s, arrived_s in zip(some.pixels, some.times_s, some.arrived_s, strict=True):
             if abs(self._offset_s + float(time_s) - float(arrived_s)) > JUMP_S:
-                self._begin(float(arrived_s), "its clock jumped")
+                self._begin(float(arrived_s), CLOCK_JUMPED)
                 self._offset_s -= float(time_s)
             at_s = self._offset_s + float(time_s)
             with self._lock:

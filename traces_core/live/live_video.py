@@ -11,7 +11,6 @@ from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import av
 
@@ -24,6 +23,8 @@ from traces_core.video.streams import Reading
 
 JUMP_S = 5.0
 """A picture that is so much further ahead of the one before than the wall clock says: the clock jumped."""
+CLOCK_JUMPED = "its clock jumped"
+"""What is said of a source whose times leap."""
 BACK_S = 1.0
 """A label so far behind the one before: the clock jumped back."""
 
@@ -43,12 +44,13 @@ def opened_live(source: str, transport: str, opening_s: float, stall_s: float) -
     VideoError
         It does not answer in time, refuses, is of a kind that is not opened, or has no video.
     """
-    label, scheme = redacted(source), urlsplit(source).scheme.lower()
+    label, scheme = redacted(source), source.partition("://")[0].lower()
     options, kind = {"max_pixels": str(MAX_PIXELS)}, None
     if scheme in ("rtsp", "rtsps"):
-        options |= {"rtsp_transport": transport, "timeout": str(round(stall_s * 1e6))}
+        options |= {"rtsp_transport": transport, "timeout": str(round(1e6 * max(opening_s, stall_s)))}
         options |= {"protocol_whitelist": _RTSP + ",udp,rtcp" * (transport == "udp")}
-        options |= {"allowed_media_types": "video"}
+        # Three pictures say what is shown; FFmpeg would look at twenty before it gives the first one.
+        options |= {"allowed_media_types": "video", "fpsprobesize": "3"}
     elif scheme in ("http", "https"):
         formats = av.formats_available - (LISTS - {"hls", "dash"})
         options |= {"protocol_whitelist": _HTTP, "format_whitelist": ",".join(sorted(formats))}
@@ -57,11 +59,12 @@ def opened_live(source: str, transport: str, opening_s: float, stall_s: float) -
     else:
         known = "rtsp, rtsps, http and https"
         raise VideoError(label, f"{scheme}:// is not opened, only {known}", do="Give another address")
+    begun = time.monotonic()
     try:
         with Capture():
             container = av.open(source, format=kind, options=options, timeout=(opening_s, stall_s))
     except (av.error.FFmpegError, OSError, ValueError) as error:
-        if isinstance(error, av.error.ExitError):
+        if time.monotonic() - begun > 0.9 * opening_s:
             raise VideoError(label, f"no answer for {opening_s:g} s", do=_CHECK) from None
         raise VideoError(label, f"it cannot be opened ({reason(error)})", do=_CHECK) from None
     with container:
@@ -92,7 +95,7 @@ class LiveVideo(OpenVideo):
         super().__init__(Path(label), container, stream)
         self._label, self._stall_s, self._patience_s = label, stall_s, 3 * opening_s
         self._has_times = container.format.name not in _UNTIMED
-        self._begun = self._moved = time.monotonic()
+        self._begun = self._moved = self._heard = time.monotonic()
         self.listeners.append(self._watch)
 
     @property
@@ -109,17 +112,19 @@ class LiveVideo(OpenVideo):
             Nothing came for a while, nothing more can be read, no picture came out of what was sent, or the
             clock jumped.
         """
-        before: int | None = None
+        before: tuple[int, float] | None = None
         credit_s = 0.0  # so much are pictures behind: somebody who was not listening is told it all at once
         for picture, at in super().pictures():
             now = time.monotonic()
             if before is not None:
-                ahead_s = float((at - before) * self.unit) - (now - self._moved)
-                if ahead_s > JUMP_S + credit_s and self._has_times and not self.is_paced:
+                passed_s = 0.0 if self.is_paced else now - before[1]
+                ahead_s = float((at - before[0]) * self.unit) - passed_s
+                if ahead_s > JUMP_S + credit_s:
                     raise self._jumped(f"{ahead_s:.1f} s ahead")
                 credit_s = max(0.0, credit_s - ahead_s)
-            before, self._moved, self._patience_s = at, now, self._stall_s
+            before, self._patience_s = (at, now), self._stall_s
             yield picture, at
+            self._moved = self._heard = time.monotonic()  # whoever asks may have taken his time
 
     def _decoded(self, reading: Reading) -> Iterator[av.VideoFrame]:
         """Pictures whose labels do not step back; FFmpeg takes its label from the first one of RTSP."""
@@ -142,6 +147,9 @@ class LiveVideo(OpenVideo):
     def _watch(self, packet: av.Packet) -> None:
         """Give up where packets come, but no picture; say when a packet came that does not say it itself."""
         now = time.monotonic()
+        silent_s, self._heard = now - self._heard, now
+        if silent_s > 0.9 * self._stall_s:  # what FFmpeg still held when it gave up waiting
+            raise self._silent()
         if now - self._moved > self._patience_s:
             problem = f"no picture for {self._patience_s:g} s, though it sends"
             raise VideoError(self._label, problem, do=_CHECK)
@@ -149,11 +157,13 @@ class LiveVideo(OpenVideo):
             packet.pts = packet.dts = round((now - self._begun) / Fraction(packet.time_base))
 
     def _jumped(self, how_far: str) -> VideoError:
-        return VideoError(self._label, f"its clock jumped {how_far}", do="It is opened again")
+        return VideoError(self._label, f"{CLOCK_JUMPED} {how_far}", do="It is opened again")
 
     def _judge(self, reading: Reading) -> None:
         """A camera does not end."""
-        why = reading.broke_off or "it ended"
-        if "mmediate exit" in why:
-            why = f"nothing came for {self._stall_s:g} s"
-        raise VideoError(self._label, why, do=_CHECK)
+        if "mmediate exit" in (reading.broke_off or ""):
+            raise self._silent()
+        raise VideoError(self._label, reading.broke_off or "it broke off", do=_CHECK)
+
+    def _silent(self) -> VideoError:
+        return VideoError(self._label, f"nothing came for {self._stall_s:g} s", do=_CHECK)

@@ -114,7 +114,6 @@ def recorder(film: OpenVideo, folder: Path | None, seconds: float, *, hides: boo
     """What keeps recordings of a video; nothing is kept where there is no folder."""
     if folder is None:
         return _Nothing()
-    folder.mkdir(parents=True, exist_ok=True)
     sweep(folder)
     if hides or film.stream.codec_context.name in NOT_KEPT:
         return _Encoded(film, folder, seconds)
@@ -159,6 +158,7 @@ class _Writer(_Nothing):
         path = self.folder / recording_name(self.at_s + start_s, end_s - start_s, suffix)
         half = path.with_name(litter_name(path.name))
         try:
+            self.folder.mkdir(parents=True, exist_ok=True)
             half.write_bytes(content)
             half.replace(path)
         except OSError as error:
@@ -178,23 +178,21 @@ class _Remuxed(_Writer):
     def __init__(self, film: OpenVideo, folder: Path, seconds: float) -> None:
         super().__init__(film, folder, seconds)
         self._packets: list[tuple[int | None, bool, bytes]] = []
-        self._bytes = self._begin = 0
+        self._bytes = 0
 
     def packet(self, packet: av.Packet) -> None:
         if packet.stream_index != self.film.stream.index:
             return
-        is_first = (
-            self.film.origin is None and not self._packets
-        )  # FFmpeg takes its label from it; see _finish
-        if packet.pts is None and not is_first:
-            return
         label = packet.pts
-        if packet.is_keyframe and self._packets and label is not None and label - self._begin >= self.length:
-            self._finish(label)
+        # FFmpeg takes its label from the first packet of RTSP; the first picture gets it back.
+        if label is None and (self._packets or self.film.origin is not None):
+            return
+        if packet.is_keyframe and self._packets and label is not None:
+            begin = self.film.origin if self._packets[0][0] is None else self._packets[0][0]
+            if begin is not None and label - begin >= self.length:
+                self._finish(label)
         if not self._packets and not packet.is_keyframe:
             return
-        if len(self._packets) < 2 and label is not None:
-            self._begin = label
         content = bytes(packet)
         self._packets.append((label, packet.is_keyframe, content))
         self._bytes += len(content)
@@ -247,7 +245,7 @@ def decoding_order(labels: list[int]) -> list[int]:
     Examples
     --------
     >>> decoding_order([0, 120, 40, 80])
-    [-80, -40, 0, 40]
+    [-40, 0, 40, 80]
     """
     rising: list[int] = []
     for label in sorted(labels):

@@ -11,6 +11,8 @@ opens it again. Pictures, their times and their choice are those of a file (`tra
 
 from __future__ import annotations
 
+import contextlib
+import gc
 import math
 import re
 import time
@@ -139,6 +141,7 @@ def live_frames(
         It does not answer, breaks off, ends, sends no picture, its clock jumps, or its decoder dies. Never
         shows a password.
     """
+    gc.collect()  # a connection that broke leaves its pictures in circles, half a MiB each time
     wishes = _Wishes(sample_fps, recordings, recording_s, Mask(ignore, watch))
     if re.match(r"[a-z][a-z0-9+.-]*://", source, re.IGNORECASE) or source.startswith("/dev/video"):
         with opened_live(source, transport, opening_s, stall_s) as film:
@@ -224,7 +227,8 @@ def _videos(folder: Path) -> dict[Path, tuple[float, int]]:
     """The videos in a folder, each with when it was changed (seconds since 1970) and its bytes."""
     found = {}
     for path in folder.iterdir():
-        if path.suffix.lower() in SUFFIXES and not path.name.startswith(".") and path.is_file():
-            about = path.stat()
-            found[path] = (about.st_mtime, about.st_size)
+        with contextlib.suppress(FileNotFoundError):  # gone between two looks
+            if path.suffix.lower() in SUFFIXES and not path.name.startswith(".") and path.is_file():
+                about = path.stat()
+                found[path] = (about.st_mtime, about.st_size)
     return found

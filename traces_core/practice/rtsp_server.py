@@ -359,13 +359,13 @@ def main() -> None:
     """Serve files until interrupted."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("files", nargs="+", type=Path, help="H.264 files, each under its name without ending")
-    parser.add_argument("--port", type=int, default=8554, help="where to listen on 127.0.0.1")
+    parser.add_argument("--port", type=int, default=8554, help="where to listen on 127.0.0.1; 0: any")
     given = parser.parse_args()
     server = RtspServer({path.stem: path for path in given.files}, port=given.port, joins="now")
-    for name in server.films:
-        print(server.address(name), flush=True)
-    with contextlib.suppress(KeyboardInterrupt):
-        asyncio.run(server.serve())
+    with server, contextlib.suppress(KeyboardInterrupt):
+        for name in server.films:
+            print(server.address(name), flush=True)
+        threading.Event().wait()
 
 
 if __name__ == "__main__":

@@ -19,10 +19,10 @@ from traces_core.store import Artifact
 from traces_core.store.code import code_of
 from traces_core.store.digest import digest, file_digest
 from traces_core.store.running import step
-from traces_core.video import content_id, probe
+from traces_core.video import probe
 from traces_core.video.clock import DEFAULT_RATE
 from traces_core.video.file_cache import FileCache
-from traces_core.video.identity import length_of
+from traces_core.video.identity import content_id, length_of
 from traces_core.video.sources import SUFFIXES
 
 SETS = ("training", "calibration", "benchmark")

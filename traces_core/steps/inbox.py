@@ -24,7 +24,7 @@ from traces_core.steps import features as features_step
 from traces_core.store import Artifact
 from traces_core.store.running import step
 from traces_core.streams.table import LATE
-from traces_core.video import content_id
+from traces_core.video.identity import content_id
 
 
 @step

@@ -43,6 +43,7 @@ LONGEST = 1 << 28
 """Bytes of a message at most, its arrays aside."""
 _INHERITED = ("HOME", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "PATH", "PYTHONPYCACHEPREFIX", "TMPDIR")
 _CONVERT = "Leave it out, or convert it: ffmpeg -i IN -c:v libx264 OUT.mp4"
+_OPEN_AGAIN = "Open it again"
 
 _in_process = False
 
@@ -94,7 +95,7 @@ def _items(function: Callable[..., Any], *given: Any, **named: Any) -> Iterator[
     """What a function gives in a child, item by item; one item where it is no generator."""
     decoder, done = _POOL.lend(), False
     try:
-        yield from decoder.work(given[0], _limits(function, named), function, *given, **named)
+        yield from decoder.work(function, given, named)
         done = True
     except VideoError:
         done = decoder.lives
@@ -139,9 +140,10 @@ class _Decoder:
         return self._process.poll() is None
 
     def work(
-        self, path: Any, limits: Limits, function: Callable[..., Any], *given: Any, **named: Any
+        self, function: Callable[..., Any], given: tuple[Any, ...], named: dict[str, Any]
     ) -> Iterator[Any]:
         """The items of one call."""
+        path, limits = given[0], _limits(function, named)
         try:
             # A function goes by its name, which here stands for what `isolated` made of it.
             called = (function.__module__, function.__qualname__)
@@ -154,7 +156,8 @@ class _Decoder:
                 yield item
                 del answer, item  # a batch that the caller let go must not live on here
         except (EOFError, ConnectionError) as error:
-            raise VideoError(path, self._cause(limits), do=_CONVERT) from error
+            do = _OPEN_AGAIN if "://" in str(path) else _CONVERT
+            raise VideoError(path, self._cause(limits), do=do) from error
 
     def _answer(self, path: Any) -> tuple[str, Any]:
         """What comes next: an item, an error or the end."""

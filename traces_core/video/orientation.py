@@ -9,7 +9,7 @@ from fractions import Fraction
 
 import av
 import numpy as np
-from av.sidedata.sidedata import Type
+from av.sidedata.sidedata import SideDataContainer, Type
 from numpy.typing import NDArray
 
 Pixels = NDArray[np.uint8]
@@ -42,7 +42,8 @@ Orientation = tuple[tuple[int, int], tuple[int, int]]
 
 def orientation_of(picture: av.VideoFrame) -> Orientation:
     """The nearest of the eight ways a rectangle can lie: four turns, each mirrored or not."""
-    stated = picture.side_data.get(Type.DISPLAYMATRIX)
+    # `picture.side_data` keeps the container, a circle: the picture would live until garbage is collected.
+    stated = SideDataContainer(picture).get(Type.DISPLAYMATRIX)  # type: ignore[call-arg]
     if stated is None:
         return UPRIGHT
     a, b, _, c, d, *_ = np.frombuffer(bytes(stated), dtype=np.int32).tolist()

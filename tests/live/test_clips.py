@@ -1,0 +1,132 @@
+"""Recordings are joined into one clip that shows what was seen; old ones go."""
+
+from __future__ import annotations
+
+import os
+import time
+from contextlib import closing
+from itertools import pairwise
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+from camera_clips import RATE, number_of, write_clip
+
+from traces_core.errors import StorageError, VideoError
+from traces_core.live import clips
+from traces_core.live.clips import cut_clip, expire_recordings, recordings_between
+from traces_core.live.recording import Recorded, decoding_order, recorded_span, recording_name
+from traces_core.live.source import Opened, live_frames
+from traces_core.practice.rtsp_server import RtspServer
+
+
+@pytest.fixture(scope="module", params=["file", "camera"])
+def recordings(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[list[Recorded], float]:
+    """Three recordings with B-frames, one behind the other, and when the first picture was there."""
+    folder = tmp_path_factory.mktemp("recorded")
+    source = write_clip(folder / "gate.mp4", 160, b_frames=2, key_every=20)
+    server = RtspServer({"gate": source})
+    if request.param == "camera":
+        server.__enter__()
+    address = server.address("gate") if request.param == "camera" else str(source)
+    kept: list[Recorded] = []
+    with closing(live_frames(address, sample_fps=1, recordings=folder / "kept", recording_s=1)) as messages:
+        opened = next(messages)
+        assert isinstance(opened, Opened)
+        while len(kept) < 3:
+            kept += [one for one in [next(messages)] if isinstance(one, Recorded)]
+    if request.param == "camera":
+        server.__exit__()
+    return kept, opened.at_s
+
+
+def _shown(clip: Path) -> tuple[list[int], list[float]]:
+    with av.open(str(clip)) as container:
+        assert container.streams.video[0].codec_context.name == "h264"
+        pictures = list(container.decode(video=0))
+    numbers = [number_of(one.to_ndarray(format="rgb24")) for one in pictures]
+    return numbers, [float(one.time) for one in pictures]
+
+
+def test_recordings_follow_each_other_and_say_when_they_were(
+    recordings: tuple[list[Recorded], float],
+) -> None:
+    kept, at_s = recordings
+    assert [one.start_s for one in kept] == pytest.approx([0, 1.6, 3.2])  # whole groups of 0.8 s
+    for one, following in pairwise(kept):
+        assert following.start_s == pytest.approx(one.end_s)
+    for one in kept:
+        span = recorded_span(one.path)
+        assert span == pytest.approx((at_s + one.start_s, at_s + one.end_s), abs=0.002)
+        numbers, _ = _shown(one.path)
+        assert numbers == [*range(round(one.start_s * RATE), round(one.end_s * RATE))]
+
+
+def test_a_clip_shows_every_picture_once_at_rising_times(
+    recordings: tuple[list[Recorded], float], tmp_path: Path
+) -> None:
+    kept, _ = recordings
+    clip = cut_clip([one.path for one in kept], tmp_path / "clips" / "alarm.mp4")
+    numbers, times_s = _shown(clip)
+    assert numbers == [*range(round(kept[-1].end_s * RATE))]
+    np.testing.assert_allclose(np.diff(times_s), 1 / RATE, atol=1e-4)
+    assert clip.read_bytes().index(b"moov") < clip.read_bytes().index(b"mdat")  # plays before it is loaded
+    assert list(clip.parent.iterdir()) == [clip]
+
+
+def test_a_clip_begins_at_the_key_frame_before_and_ends_behind_its_last_moment(
+    recordings: tuple[list[Recorded], float], tmp_path: Path
+) -> None:
+    kept, at_s = recordings
+    folder = kept[0].path.parent
+    chosen = recordings_between(folder, at_s + 1.3, at_s + 2.1)
+    numbers, _ = _shown(cut_clip(chosen, tmp_path / "alarm.mp4", start_s=at_s + 1.3, end_s=at_s + 2.1))
+    assert numbers[0] <= 1.3 * RATE < numbers[0] + 20
+    assert 2.0 * RATE <= numbers[-1] < 2.1 * RATE + 4
+    assert numbers[0] % 20 == 0
+
+
+def test_a_damaged_recording_is_left_out(recordings: tuple[list[Recorded], float], tmp_path: Path) -> None:
+    kept, _ = recordings
+    (tmp_path / "cut.mp4").write_bytes(kept[1].path.read_bytes()[:700])
+    paths = [kept[0].path, tmp_path / "cut.mp4", tmp_path / "expired.mp4", kept[2].path]
+    numbers, times_s = _shown(cut_clip(paths, tmp_path / "alarm.mp4"))
+    first, last = round(kept[0].end_s * RATE), round(kept[2].start_s * RATE)
+    assert numbers == [*range(first), *range(last, round(kept[2].end_s * RATE))]
+    np.testing.assert_allclose(np.diff(times_s), 1 / RATE, atol=1e-4)
+
+
+def test_without_a_picture_there_is_no_clip(tmp_path: Path) -> None:
+    (tmp_path / "rubbish.mp4").write_bytes(b"\0" * 500)
+    with pytest.raises(VideoError, match="no recording of it can be read"):
+        cut_clip([tmp_path / "rubbish.mp4"], tmp_path / "alarm.mp4")
+    assert not (tmp_path / "alarm.mp4").exists()
+
+
+def test_a_clip_that_cannot_be_written_says_why(tmp_path: Path) -> None:
+    source = write_clip(tmp_path / "gate.mp4", 30)
+    (tmp_path / "file").touch()
+    with pytest.raises(StorageError, match="Something else stands where it should be"):
+        cut_clip([source], tmp_path / "file" / "alarm.mp4")
+    with pytest.raises(StorageError, match="No space left on device"):
+        clips._joined(tmp_path / "alarm.mp4", [source], Path("/dev/full"), None, None)
+
+
+def test_recordings_that_ended_before_a_moment_go_and_nothing_else(tmp_path: Path) -> None:
+    now_s = time.time()
+    for age_s in (5, 100, 300):
+        (tmp_path / recording_name(now_s - age_s, 10, ".mp4")).touch()
+    (tmp_path / "holiday.mp4").touch()
+    os.utime(tmp_path / "holiday.mp4", (0, 0))
+    assert expire_recordings(tmp_path, now_s - 60) == 2
+    assert len(list(tmp_path.iterdir())) == 2
+    assert expire_recordings(tmp_path / "none", now_s) == 0
+
+
+def test_packets_are_decoded_before_they_are_shown_and_one_after_the_other() -> None:
+    order = decoding_order([0, 120, 40, 80, 120, 240])
+    assert order == sorted(set(order))
+    assert all(when <= label for when, label in zip(order, [0, 120, 40, 80, 120, 240], strict=True))
