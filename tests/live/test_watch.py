@@ -110,6 +110,7 @@ def test_an_alarm_is_one_row_updated_in_place_with_its_reasons_its_picture_and_i
     assert nearest[1] == pytest.approx(max(row[1] for row in alarm.reasons["anomalous"]))
     assert alarm.versions["bank"] == small_detector.judge.bank.fingerprint
     assert (tmp_path / str(alarm.frame)).read_bytes().startswith(b"\xff\xd8")
+    assert (tmp_path / alarm.reasons["map"]).read_bytes().startswith(b"\xff\xd8")
     watch.lose_sight(START_S + 10)
     watch.stay_blind(START_S + 60)
     [closed] = ledger.alarms()

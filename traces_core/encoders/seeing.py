@@ -138,6 +138,10 @@ class EvidenceBuilder:
                 calls.put(partial(block_grids, encoders.blocks, some.values), piece.grids.append)
         return piece
 
+    def newest_window(self) -> Pixels | None:
+        """uint8 (W, h, w, 3): the newest frames, of the window encoder's size; None where there are none."""
+        return self._windows.newest()
+
     def pause(self, message: Gap | End) -> Gap | End:
         """No window and no block reaches across a gap."""
         self._windows.reset()

@@ -18,11 +18,12 @@ import numpy as np
 
 from traces_core.detector.scored import ScoredVideo
 from traces_core.disk import litter_name, write_whole
-from traces_core.encoders.base import Pixels
+from traces_core.encoders.base import Pixels, WindowEncoder
 from traces_core.encoders.evidence import Evidence
 from traces_core.live.judging import label_of
 from traces_core.live.ledger import Alarm, Ledger
 from traces_core.live.settings import Camera
+from traces_core.report import attention_layer
 from traces_core.scoring import explain
 from traces_core.store.digest import digest
 from traces_core.streams.episodes import EpisodeEvent
@@ -58,6 +59,7 @@ class AlarmLog:
     versions : what raises them.
     thresholds : by stream, named in alarms.
     letters : who is told.
+    windows : says where it looked, of the frames that `newest_window` gives: (W, h, w, 3) of its size.
     """
 
     def __init__(
@@ -69,11 +71,14 @@ class AlarmLog:
         versions: Mapping[str, Any],
         thresholds: Mapping[str, float],
         letters: Letters,
+        windows: WindowEncoder,
+        newest_window: Callable[[], Pixels | None],
     ) -> None:
         self._ledger, self._camera, self._judge, self._context = ledger, camera, judge, context
         self._versions, self._thresholds, self._letters = versions, thresholds, letters
         self._windows: deque[tuple[float, Array, Array]] = deque()
         self._pictures: deque[tuple[float, Pixels]] = deque()
+        self._encoder, self._newest_window = windows, newest_window
         self._peaks: dict[str, float] = {}
         self._written_s: dict[str, float] = {}
         self._reasons: dict[str, dict[str, Any]] = {}
@@ -102,6 +107,7 @@ class AlarmLog:
         if is_higher:
             self._peaks[key], self._reasons[key] = episode.peak_score, self._why(episode.peak_s)
             frame = self._picture(alarm_id, episode.peak_s)
+            self._reasons[key]["map"] = self._map(alarm_id, episode.peak_s)
         self._written_s[key] = episode.end_s
         reasons = {**self._reasons.get(key, {}), "because": episode.because}
         alarm = Alarm(
@@ -159,6 +165,22 @@ class AlarmLog:
             return None
         path = Path(FRAMES) / self._camera.name / f"{alarm_id}.jpg"
         write_picture(self._ledger.folder / path, at[1])
+        return path.as_posix()
+
+    def _map(self, alarm_id: str, peak_s: float) -> str | None:
+        """Write where the model looked, over the frame of a time that is not long gone; None else."""
+        frames = self._newest_window()
+        if frames is None or peak_s < self._pictures[-1][0] - _EVERY_S:
+            return None
+        attention = self._encoder.encode_windows(frames[None], with_attention=True).attention
+        at = next((one for one in reversed(self._pictures) if one[0] <= peak_s + 1e-6), None)
+        if attention is None or at is None:
+            return None
+        layer = attention_layer(attention[0, -1], at[1].shape[:2])
+        weight = layer[..., 3:].astype(np.float32) / 255
+        shown = at[1] * (1 - weight) + layer[..., :3] * weight
+        path = Path(FRAMES) / self._camera.name / f"{alarm_id}-map.jpg"
+        write_picture(self._ledger.folder / path, shown.astype(np.uint8))
         return path.as_posix()
 
 

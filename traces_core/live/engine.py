@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 
+from traces_core.detector import own_footage
 from traces_core.encoders.seeing import WINDOW_BATCH, EncodedPart, Encoders, EvidenceBuilder
 from traces_core.errors import TracesError
 from traces_core.live import NOT_STARTED
@@ -311,9 +312,15 @@ class Engine:
             "thresholds": {name: value for name, (value, _) in watch.thresholds.items()},
             "threshold": watch.thresholds.get(channel.camera.streams[0], (None, ""))[0],
             "trouble": facts.trouble,
+            "notice": self._notice(channel.camera),
             "threshold_source": watch.thresholds.get(channel.camera.streams[0], (None, ""))[1],
             "latency_s": float(np.percentile(latencies_s, 95)) if latencies_s else None,
         }
+
+    def _notice(self, camera: Camera) -> str:
+        """What a reader must know of a camera's scores first; empty where nothing."""
+        settings = self.detector.project.settings
+        return " ".join(own_footage.notices(settings, camera.streams, of_practice=False))
 
     def _say_state(self, name: str, source: str, state: State, detail: str, facts: Mapping[str, Any]) -> None:
         channel, now_s = self._channels.get(name), time.time()

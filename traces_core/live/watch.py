@@ -76,7 +76,17 @@ class CameraWatch:
         self.thresholds = {name: (one.value, source) for name, (one, source) in found.items()}
         values = {name: value for name, (value, _) in self.thresholds.items()}
         versions = {**versions_of(detector, judge), "thresholds_of_camera": values}
-        self._log = AlarmLog(self._ledger, self.camera, judge, context, versions, values, self._letters)
+        self._log = AlarmLog(
+            self._ledger,
+            self.camera,
+            judge,
+            context,
+            versions,
+            values,
+            self._letters,
+            detector.project.windows,
+            self._builder.newest_window,
+        )
         stage = EpisodeStage(self.camera.name, {name: one for name, (one, _) in found.items()}, [self._log])
         self._pipeline = Pipeline([TraceSystem(judge, detector.calibration, context)], stage)
 

@@ -157,6 +157,10 @@ class WindowBuffer:
         self._tail: NDArray[Any] | None = None
         self._seen = 0
 
+    def newest(self) -> NDArray[Any] | None:
+        """The newest values as a window: the last W - 1 of them, the oldest twice; None before the first."""
+        return None if not self._seen or self._tail is None else np.concatenate([self._tail[:1], self._tail])
+
     def push(self, values: NDArray[Any], times_s: Times) -> Iterator[WindowBatch]:
         """Take the next frames, or one vector a frame; the windows that end among them, in the order of time.
 

@@ -13,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from traces_core.live.ledger import Alarm, Mark
+from traces_core.live.letters import sink_states
 from traces_core.live.page.curves import chart, clock_ticks
 from traces_core.live.page.site import Site, is_partial, note_look, render, site_of, who
 from traces_core.report.strips import Scale
@@ -78,7 +79,7 @@ def _cameras(site: Site) -> list[str]:
 def _timeline(site: Site, which: Mapping[str, Any]) -> dict[str, Any]:
     """A row for each camera with a mark for each alarm, over the day asked for or the last seven."""
     end_s = min(which.get("until_s", 1e12), time.time() + 1)
-    start_s = which.get("since_s", end_s - _DAYS * 86400)
+    start_s = which.get("since_s", site.days_back_s(_DAYS, end_s))
     end_s = which.get("until_s", end_s)
     alarms = site.ledger.alarms(**{**which, "since_s": start_s, "until_s": end_s}, most=_DRAWN)
     across = Scale(start_s, end_s)
@@ -118,8 +119,23 @@ def show(request: Request) -> Response:
         newer=_beside(site, alarm, which, "newer"),
         older=_beside(site, alarm, which, "older"),
         query=urlencode(filters),
+        told=_told(site, alarm),
         is_saved=False,
     )
+
+
+def _told(site: Site, alarm: Alarm) -> list[tuple[str, str, float | None, str]]:
+    """Who was told of it: the sink, what of it, when it arrived (None: not yet), what went wrong."""
+    titles = {one.name: one.title for one in sink_states(site.ledger)}
+    rows = site.ledger.read(
+        "SELECT sink, kind, delivered_s, COALESCE(ended, error) AS trouble FROM outbox "
+        "WHERE alarm = ? ORDER BY id",
+        (alarm.id,),
+    )
+    return [
+        (titles.get(row["sink"], row["sink"]), row["kind"], row["delivered_s"], row["trouble"])
+        for row in rows
+    ]
 
 
 def _alarm(request: Request) -> Alarm:

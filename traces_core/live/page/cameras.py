@@ -65,7 +65,7 @@ def tried(request: Request) -> Response:
 def _tried(request: Request, site: Site, name: str, stream: str) -> dict[str, Any]:
     """The picture of the last days, and the count for the threshold that is tried or in use."""
     end_s = time.time()
-    start_s = end_s - DAYS * 86400
+    start_s = site.days_back_s(DAYS, end_s)
     blocks = site.ledger.blocks(name, stream, start_s)
     alarms = [
         one

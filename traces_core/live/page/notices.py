@@ -33,7 +33,8 @@ def notices(site: Site, cameras: Sequence[CameraState], now_s: float) -> list[st
             "No sink is configured: alarms are shown here, and nobody is told. "
             "Add one under sinks: in cameras.yaml."
         )
-    return found + _failing(site.ledger)
+    said = dict.fromkeys(notice for one in cameras if (notice := str(one.facts.get("notice") or "")))
+    return [*found, *_failing(site.ledger), *said]
 
 
 def _failing(ledger: Ledger) -> list[str]:

@@ -72,6 +72,15 @@ class Site:
         """How a camera is; None where the engine never said."""
         return next((one for one in self.ledger.cameras() if one.name == name), None)
 
+    def days_back_s(self, days: float, end_s: float) -> float:
+        """Where a picture of the last days begins (seconds since 1970): not long before anything is known."""
+        [known] = self.ledger.read(
+            "SELECT MIN(start_s) AS first FROM "
+            "(SELECT start_s FROM health UNION ALL SELECT start_s FROM alarm)"
+        )
+        first_s = end_s if known["first"] is None else float(known["first"])
+        return max(end_s - days * 86400, min(end_s - 3600, first_s - 0.05 * (end_s - first_s)))
+
     def seal(self, token: str) -> str:
         """What a session holds once this token was given; a changed token ends it."""
         return hmac.new(self.key, token.encode(), hashlib.sha256).hexdigest()
