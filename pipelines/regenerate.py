@@ -148,4 +148,5 @@ def _changes(
         "sentences_added": len(change.added),
         "sentences_dropped": len(change.dropped),
         **({"classes": table(change.classes, columns)} if change.classes else {}),
+        **({"live_cameras": table(change.cameras, list(change.cameras[0]))} if change.cameras else {}),
     }

@@ -10,6 +10,8 @@ import dagster as dg
 import pytest
 
 from pipelines.definitions import defs
+from traces_core.detector.detector import Detector
+from traces_core.live.evidence import EvidenceStore
 from traces_core.live.ledger import Alarm, CameraState, Ledger
 from traces_core.project import Project
 from traces_core.steps import live
@@ -62,6 +64,24 @@ def test_a_mark_changes_the_marks_and_nothing_else(watched: tuple[Project, Ledge
     [row] = live.camera_marks(project, "gate", now_s=NOON).read().to_dicts()
     assert (row["alarm"], row["mark"], row["note"]) == ("a1", "real", "a fight indeed")
     assert live.camera_episodes(project, "gate", now_s=NOON).fingerprint == episodes.fingerprint
+
+
+def test_a_detector_is_tried_on_what_the_cameras_saw(
+    watched: tuple[Project, Ledger], small_detector: Detector, fights: dict[str, Path]
+) -> None:
+    project, ledger = watched
+    assert live.replayed(small_detector, project.machine, NOON) == []
+    features = small_detector.score(fights["whole"], "street").features
+    seen = features.evidence()
+    fused = small_detector.judge.fused_vectors(seen.window_frames, seen.tokens)
+    at_s = NOON - 3 * DAY
+    moved = replace(seen, frame_times_s=seen.frame_times_s + at_s, window_times_s=seen.window_times_s + at_s)
+    EvidenceStore(ledger.folder).put("gate", moved, fused)
+    ledger.set_threshold("gate", "late", -100.0, "everything", NOON)
+    facts = {"contexts": ["street"], "has_catalog": False}
+    ledger.say_state(CameraState("gate", "rtsp://h", "running", NOON, facts=facts))
+    [row] = live.replayed(small_detector, project.machine, NOON)
+    assert (row["camera"], row["would"]) == ("gate", 1)
 
 
 def test_where_nothing_was_watched_no_camera_is_known(

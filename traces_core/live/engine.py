@@ -312,6 +312,8 @@ class Engine:
             "thresholds": {name: value for name, (value, _) in watch.thresholds.items()},
             "threshold": watch.thresholds.get(channel.camera.streams[0], (None, ""))[0],
             "trouble": facts.trouble,
+            "contexts": [] if channel.camera.catalog else list(channel.camera.context),
+            "has_catalog": channel.camera.catalog is not None,
             "notice": self._notice(channel.camera),
             "threshold_source": watch.thresholds.get(channel.camera.streams[0], (None, ""))[1],
             "latency_s": float(np.percentile(latencies_s, 95)) if latencies_s else None,

@@ -11,13 +11,18 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
+from traces_core.detector.detector import Detector
+from traces_core.live.evidence import EvidenceStore
 from traces_core.live.ledger import Ledger
+from traces_core.live.replay import replay
+from traces_core.live.settings import Camera
 from traces_core.project import Project
 from traces_core.settings import Machine
 from traces_core.store import Artifact, Store
@@ -80,6 +85,43 @@ def forget_cameras(store: Store, known: Collection[str]) -> None:
     """Make what was read of other cameras than these current no longer: they were erased."""
     for name in HISTORY:
         store.keep_only(name, known)
+
+
+def replayed(detector: Detector, machine: Machine, now_s: float) -> list[dict[str, Any]]:
+    """What the evidence that is kept of each camera would have raised by another detector.
+
+    Parameters
+    ----------
+    detector
+        Such as the one with a new bank, before that is taken.
+    machine
+        Says where the ledger is.
+    now_s
+        The time (seconds since 1970).
+
+    Returns
+    -------
+    list of dict
+        A row for each camera that this bank would judge (one with a catalog of its own it would not):
+        `camera`, `hours`, `did`, `would`, and `real_kept` of `real`, `false_kept` of `false` alarms.
+    """
+    folder, rows = live_folder(machine), []
+    if not (folder / "evidence.sqlite").is_file():
+        return []
+    with closing(Ledger(folder)) as ledger, closing(EvidenceStore(folder)) as kept:
+        for state in ledger.cameras():
+            if state.facts.get("has_catalog"):
+                continue
+            contexts = tuple(one for one in state.facts.get("contexts", ()) if one in detector.contexts)
+            camera = Camera(name=state.name, source="replayed", context=contexts)
+            past = replay(detector, ledger, kept, camera, 0.0, now_s)
+            if past.hours:
+                row = {"camera": state.name, "hours": round(past.hours, 2)}
+                row |= {"did": len(past.did), "would": len(past.would)}
+                for mark in ("real", "false"):
+                    row[f"{mark}_kept"], row[mark] = past.count(mark)
+                rows.append(row)
+    return rows
 
 
 @step

@@ -7,7 +7,8 @@ What starts it, and when, is in `pipelines`.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+import time
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import polars as pl
 
 from traces_core.bank.bank import Bank
 from traces_core.bank.recall import recall_of_index
+from traces_core.detector.detector import Detector
 from traces_core.disk import locked, write_whole
 from traces_core.errors import SettingsError
 from traces_core.metrics.promotion import Row, Verdict, compare
@@ -22,6 +24,7 @@ from traces_core.project import Project
 from traces_core.settings import BASE_FILE, Settings
 from traces_core.steps import bank as bank_step
 from traces_core.steps.ablations import streams_of
+from traces_core.steps.live import replayed
 from traces_core.steps.wiring import Artifacts
 from traces_core.streams.table import LATE
 from traces_core.text.catalog import SIDES
@@ -64,6 +67,8 @@ class BankChange:
     classes: list[dict[str, Any]]
     """One row a class: `class`, `events`, and `found` (at the stated recall), `auc` and the same of the
     present bank, `..._before`. Empty where it was not measured."""
+    cameras: list[dict[str, Any]] = field(default_factory=list)
+    """What it would have raised of what the live cameras saw lately; see `steps.live.replayed`."""
 
 
 def change_of(project: Project, seed: int, *, is_measured: bool) -> BankChange:
@@ -80,8 +85,11 @@ def change_of(project: Project, seed: int, *, is_measured: bool) -> BankChange:
     """
     other = project.variant(writing__seed=seed)
     before, after = _sentences(project.variant()), _sentences(other)
-    classes = []
+    classes, cameras = [], []
     if is_measured:
+        made = Artifacts(other)
+        parts = (made["trace_index"], made["adapters"], made["thresholds"])
+        cameras = replayed(Detector.of(other, *parts), project.machine, time.time())
         was, now = present_row(project)["per_class"], present_row(other)["per_class"]
         classes = [
             {
@@ -94,7 +102,7 @@ def change_of(project: Project, seed: int, *, is_measured: bool) -> BankChange:
             }
             for name, row in sorted(now.items())
         ]
-    return BankChange(_without(after, before), _without(before, after), classes)
+    return BankChange(_without(after, before), _without(before, after), classes, cameras)
 
 
 def _sentences(project: Project) -> pl.DataFrame:
