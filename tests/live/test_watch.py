@@ -223,3 +223,21 @@ def test_the_past_judged_again_by_the_same_catalog_raises_what_it_did(
     assert len(silent.lost) == len(did)
     kept.forget(camera="gate")
     assert not kept.cameras()
+
+
+def test_another_detector_or_the_end_closes_what_is_on(
+    small_detector: Detector, fights: dict[str, Path], tmp_path: Path
+) -> None:
+    ledger = Ledger(tmp_path)
+    ledger.set_threshold("gate", "late", -100.0, "to see it", START_S)
+    watch = watched(small_detector, ledger, camera())
+    seen = frames_of(small_detector, fights["half"])
+    pushed({"gate": watch}, {"gate": seen}, [len(seen)])
+    assert len(ledger.open_alarms()) == 1
+    watch.judge_by(small_detector, START_S)
+    assert not ledger.open_alarms()
+    pushed({"gate": watch}, {"gate": FrameBatch(seen.pixels, seen.times_s + 60)}, [len(seen)])
+    assert len(ledger.open_alarms()) == 1
+    watch.end()
+    assert not ledger.open_alarms()
+    assert ledger.scores("gate", "late", 0)

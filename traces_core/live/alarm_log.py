@@ -37,7 +37,7 @@ CLIPS = "clips"
 """Folder, within that of the ledger, of the clip of each alarm."""
 WIDEST = 960
 """Pixels across of a frame that is kept, at most."""
-_REMEMBERED_S = 30.0
+_REMEMBERED_S = 8.0
 """Windows and frames of so many seconds back can still be shown: an episode may open after its peak."""
 CLIP_WAIT_S = 30.0
 """Sinks are told of the end of an alarm with its clip, or without it after so many seconds."""
@@ -78,6 +78,7 @@ class AlarmLog:
         self._versions, self._thresholds, self._letters = versions, thresholds, letters
         self._windows: deque[tuple[float, Array, Array]] = deque()
         self._pictures: deque[tuple[float, Pixels]] = deque()
+        self._now = FrameBatch(np.zeros((0, 0, 0, 3), np.uint8), np.zeros(0))
         self._encoder, self._newest_window = windows, newest_window
         self._peaks: dict[str, float] = {}
         self._written_s: dict[str, float] = {}
@@ -87,10 +88,10 @@ class AlarmLog:
         """What was seen just now: an alarm may have to be explained by it."""
         rows = zip(evidence.window_times_s.tolist(), evidence.window_frames, evidence.tokens, strict=True)
         self._windows.extend(rows)
-        for at_s, pixels in zip(frames.times_s.tolist(), frames.pixels, strict=True):
-            if not self._pictures or at_s - self._pictures[-1][0] >= _EVERY_S / 2:
-                self._pictures.append((at_s, shrunk(pixels)))
+        self._now = frames
         newest_s = float(frames.times_s[-1])
+        if not self._pictures or newest_s - self._pictures[-1][0] >= _EVERY_S:
+            self._pictures.append((newest_s, shrunk(frames.pixels[-1])))
         for kept in (self._windows, self._pictures):
             while kept and kept[0][0] < newest_s - _REMEMBERED_S:
                 kept.popleft()
@@ -160,25 +161,32 @@ class AlarmLog:
 
     def _picture(self, alarm_id: str, peak_s: float) -> str | None:
         """Write the picture at a time; its path within the folder of the ledger."""
-        at = next((one for one in reversed(self._pictures) if one[0] <= peak_s + 1e-6), None)
-        if at is None:
+        picture = self._at(peak_s)
+        if picture is None:
             return None
         path = Path(FRAMES) / self._camera.name / f"{alarm_id}.jpg"
-        write_picture(self._ledger.folder / path, at[1])
+        write_picture(self._ledger.folder / path, picture)
         return path.as_posix()
+
+    def _at(self, at_s: float) -> Pixels | None:
+        """The picture at a time: itself where it came just now, else the last one that was kept before."""
+        place = int(np.searchsorted(self._now.times_s, at_s + 1e-6)) - 1
+        if place >= 0:
+            return shrunk(self._now.pixels[place])
+        return next((pixels for kept_s, pixels in reversed(self._pictures) if kept_s <= at_s + 1e-6), None)
 
     def _map(self, alarm_id: str, peak_s: float) -> str | None:
         """Write where the model looked, over the frame of a time that is not long gone; None else."""
         frames = self._newest_window()
-        if frames is None or peak_s < self._pictures[-1][0] - _EVERY_S:
+        if frames is None or peak_s < self._now.times_s[0]:
             return None
         attention = self._encoder.encode_windows(frames[None], with_attention=True).attention
-        at = next((one for one in reversed(self._pictures) if one[0] <= peak_s + 1e-6), None)
-        if attention is None or at is None:
+        picture = self._at(peak_s)
+        if attention is None or picture is None:
             return None
-        layer = attention_layer(attention[0, -1], at[1].shape[:2])
+        layer = attention_layer(attention[0, -1], picture.shape[:2])
         weight = layer[..., 3:].astype(np.float32) / 255
-        shown = at[1] * (1 - weight) + layer[..., :3] * weight
+        shown = picture * (1 - weight) + layer[..., :3] * weight
         path = Path(FRAMES) / self._camera.name / f"{alarm_id}-map.jpg"
         write_picture(self._ledger.folder / path, shown.astype(np.uint8))
         return path.as_posix()

@@ -6,6 +6,7 @@ CAMERAS_YAML`. What it writes is in the ledger; it follows cameras.yaml and the 
 
 from __future__ import annotations
 
+import logging
 import signal
 import sys
 import threading
@@ -58,6 +59,9 @@ _STATES_S = 1.0
 _THRESHOLDS_S = 60.0
 _HOUSEKEEPING_S = 300.0
 _LATENCIES = 256
+
+
+log = logging.getLogger(__name__)
 
 
 @dataclass
@@ -130,7 +134,13 @@ class Engine:
             if part is not None:
                 parts.append((channel, some, part))
             self._picture(channel, some)
-        self._calls.run()
+        try:
+            self._calls.run()
+        except Exception:  # whatever an encoder meets in these pictures, the next ones are looked at
+            log.exception("the encoders failed on %d pictures", sum(len(some.frames) for _, some, _ in parts))
+            for channel, _, _ in parts:
+                channel.watch.interrupted(0.0)
+            return True
         for channel, some, part in parts:
             channel.watch.finished(part, some.frames)
             now_s = time.time()
@@ -225,8 +235,7 @@ class Engine:
 
     def _end(self, channel: _Channel) -> None:
         channel.feed.stop()
-        channel.watch.lose_sight(0.0)
-        channel.watch.flush()
+        channel.watch.end()
 
     def _judge(self, channel: _Channel) -> None:
         try:

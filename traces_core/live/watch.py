@@ -65,8 +65,7 @@ class CameraWatch:
 
     def judge_by(self, detector: Detector, now_s: float) -> None:
         """Score by a detector from now on; an episode that is on ends here."""
-        if self._pipeline is not None:
-            self._pipeline.gap(self._newest_s)
+        self._close_alarms()
         judge, context = scorer_of(detector, self.camera)
         self._judge = judge
         found = {
@@ -120,6 +119,16 @@ class CameraWatch:
         self._minute.flush()
         for blocks in self._blocks.values():
             blocks.interrupt()
+
+    def end(self) -> None:
+        """The camera is watched no longer: what was on ends, and what is known is written."""
+        self.lose_sight(0.0)
+        self._close_alarms()
+        self.flush()
+
+    def _close_alarms(self) -> None:
+        if self._pipeline is not None:
+            self._pipeline.close(self._newest_s)
 
     def stay_blind(self, now_s: float) -> None:
         """Time passes in which nothing is seen: an episode that could have gone on is over."""
