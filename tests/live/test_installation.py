@@ -183,6 +183,14 @@ def test_a_mistake_in_the_settings_stops_nothing(installed: Installation) -> Non
     installed.settings.write_text(good)
 
 
+def test_a_second_one_on_the_same_folder_is_refused(installed: Installation) -> None:
+    command = [sys.executable, "-m", "traces_core.commands.main", "watch", str(installed.settings)]
+    environment = {**os.environ, "GATE": "/dev/video9"}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 1
+    assert "is used by another `traces watch`" in done.stderr
+
+
 @pytest.mark.parametrize("victim", ["decoder", "engine"])
 def test_whoever_is_killed_is_running_again(installed: Installation, victim: str) -> None:
     waited_for(lambda: installed.states()["gate"] == "running")

@@ -69,6 +69,7 @@ class _Channel:
     """One camera in the engine."""
 
     camera: Camera
+    sample_fps: float
     feed: CameraFeed
     watch: CameraWatch
     segment: int = 0
@@ -130,7 +131,7 @@ class Engine:
             if some.segment.number != channel.segment:
                 channel.segment = some.segment.number
                 channel.watch.interrupted(0.0)
-            part = channel.watch.look(some.frames, self._calls)
+            part = None if channel.problem else channel.watch.look(some.frames, self._calls)
             if part is not None:
                 parts.append((channel, some, part))
             self._picture(channel, some)
@@ -201,7 +202,7 @@ class Engine:
         """Cameras that came, went or changed; the others go on."""
         wanted = {camera.name: camera for camera in self.settings.cameras}
         for name, channel in list(self._channels.items()):
-            if wanted.get(name) != channel.camera:
+            if wanted.get(name) != channel.camera or channel.sample_fps != self._sample_fps:
                 self._end(self._channels.pop(name))
         for name, camera in wanted.items():
             if name not in self._channels:
@@ -211,22 +212,26 @@ class Engine:
                 self._say_state(state.name, state.source, "removed", "no longer in cameras.yaml", {})
 
     def _begin(self, camera: Camera) -> _Channel:
-        sampling = self.detector.project.settings.sampling
         recordings = self.folder / RECORDINGS / camera.name
         messages = partial(
             live_frames,
             camera.source,
-            sample_fps=self.settings.sample_fps or sampling.sample_fps,
+            sample_fps=self._sample_fps,
             recordings=recordings if camera.record else None,
             ignore=camera.areas.ignore,
             watch=camera.areas.watch,
         )
         watch = CameraWatch(camera, self._builder(), self.ledger, self._kept, self._letters)
-        channel = _Channel(camera, CameraFeed(camera.name, messages), watch)
+        channel = _Channel(camera, self._sample_fps, CameraFeed(camera.name, messages), watch)
         self._judge(channel)
         self._cutter.watch(camera)
         channel.feed.start(self._ready)
         return channel
+
+    @property
+    def _sample_fps(self) -> float:
+        """Frames a second that are looked at."""
+        return self.settings.sample_fps or self.detector.project.settings.sampling.sample_fps
 
     def _builder(self) -> EvidenceBuilder:
         project = self.detector.project

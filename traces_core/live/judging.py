@@ -22,6 +22,7 @@ from traces_core.text.catalog import read_catalog
 from traces_core.text.corpus import write_corpus
 from traces_core.types import Place
 
+BY_HAND = "set by hand"
 WEEK_S = 7 * 86400.0
 """Blocks of so many seconds back make a camera's own threshold."""
 
@@ -69,7 +70,7 @@ def threshold_for(
     """
     known = detector.thresholds[stream]
     if (chosen := ledger.thresholds(camera.name).get(stream)) is not None:
-        return replace(known, value=chosen), "set by hand"
+        return replace(known, value=chosen), BY_HAND
     highest = _normal_blocks(ledger, camera.name, stream, now_s - WEEK_S)
     rate = camera.alarms_per_day / 24
     own = threshold_of(highest, stream, false_alarms_per_hour=rate, block_s=BLOCK_S, rules=known.rules)

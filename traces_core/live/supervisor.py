@@ -5,6 +5,7 @@ It loads neither torch nor a detector: what a camera or a model does to the engi
 
 from __future__ import annotations
 
+import fcntl
 import os
 import socket
 import subprocess
@@ -12,9 +13,11 @@ import sys
 import threading
 import time
 from pathlib import Path
+from typing import IO
 
 import uvicorn
 
+from traces_core.disk import writable_folder
 from traces_core.errors import TracesError
 from traces_core.live import NOT_STARTED
 from traces_core.live.outbox import Sender, senders
@@ -36,6 +39,19 @@ _HEAP = {
 
 class EngineError(TracesError, RuntimeError):
     """The engine or the page cannot be started."""
+
+
+def _locked(folder: Path) -> IO[str]:
+    """The folder, for this supervisor alone as long as the file is open."""
+    file = (writable_folder(folder) / "lock").open("w")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        file.close()
+        raise EngineError(
+            f"{folder} is used by another `traces watch`. Name another folder: --live"
+        ) from None
+    return file
 
 
 def _listening(where: Page) -> socket.socket:
@@ -66,6 +82,7 @@ class Supervisor:
         self._failed = False
         self._senders: list[Sender] = []
         self._stamp = 0
+        self._lock = _locked(folder)
         self._socket = _listening(self.settings.page)
         self._server = self._page_server()
 

@@ -16,7 +16,7 @@ from traces_core.encoders.seeing import Calls, EncodedPart, EvidenceBuilder
 from traces_core.live.alarm_log import AlarmLog, Letters
 from traces_core.live.evidence import EvidenceStore, MinuteOfEvidence
 from traces_core.live.health import Finding, PictureHealth
-from traces_core.live.judging import scorer_of, threshold_for, versions_of
+from traces_core.live.judging import BY_HAND, scorer_of, threshold_for, versions_of
 from traces_core.live.ledger import BLOCK_S, BUCKET_S, Ledger
 from traces_core.live.settings import Camera
 from traces_core.types import ScoreTrack
@@ -24,6 +24,8 @@ from traces_core.video import FrameBatch, Gap
 
 LATEST_S = 6.0
 """Frames do not come later than so many seconds after their time; see `feed.JUMP_S`."""
+RENEWED_S = 3600.0
+"""A camera's own threshold follows its minutes at most so often (seconds), and never while an alarm is on."""
 _SLACK_S = 1.5
 """Scores of a block that was seen whole are no further apart (seconds)."""
 
@@ -67,7 +69,7 @@ class CameraWatch:
         """Score by a detector from now on; an episode that is on ends here."""
         self._close_alarms()
         judge, context = scorer_of(detector, self.camera)
-        self._judge = judge
+        self._judge, self._judged_s = judge, now_s
         found = {
             name: threshold_for(detector, self._ledger, self.camera, name, now_s)
             for name in self.camera.streams
@@ -90,11 +92,18 @@ class CameraWatch:
         self._pipeline = Pipeline([TraceSystem(judge, detector.calibration, context)], stage)
 
     def needs_another_threshold(self, detector: Detector, now_s: float) -> bool:
-        """Whether one of its thresholds would be another by now."""
-        return any(
-            threshold_for(detector, self._ledger, self.camera, name, now_s)[0].value != value
-            for name, (value, _) in self.thresholds.items()
-        )
+        """Whether one of its thresholds is to be another: at once where a person said so, else once an hour."""
+        for name, (value, source) in self.thresholds.items():
+            found, now_from = threshold_for(detector, self._ledger, self.camera, name, now_s)
+            is_said = BY_HAND in (source, now_from)
+            is_due = is_said or now_s - self._judged_s > RENEWED_S
+            if (
+                found.value != value
+                and is_due
+                and (is_said or not self._ledger.open_alarms(self.camera.name))
+            ):
+                return True
+        return False
 
     def look(self, frames: FrameBatch, calls: Calls) -> EncodedPart | None:
         """Have frames encoded; None where they show that the camera does not see what it is meant to."""
