@@ -241,3 +241,20 @@ def test_another_detector_or_the_end_closes_what_is_on(
     watch.end()
     assert not ledger.open_alarms()
     assert ledger.scores("gate", "late", 0)
+
+
+def test_a_threshold_set_by_hand_counts_at_once_and_the_cameras_own_once_an_hour(
+    small_detector: Detector, tmp_path: Path
+) -> None:
+    ledger, one = Ledger(tmp_path), camera(alarms_per_day=144.0)
+    watch = watched(small_detector, ledger, one)
+    assert not watch.needs_another_threshold(small_detector, START_S + 7200)
+    ledger.put_blocks("gate", "late", {int(START_S) - 60 * (n + 1): float(n) for n in range(20)})
+    assert not watch.needs_another_threshold(small_detector, START_S + 60)
+    assert watch.needs_another_threshold(small_detector, START_S + 3700)
+    ledger.set_threshold("gate", "late", 0.5, "tried on the page", START_S)
+    assert watch.needs_another_threshold(small_detector, START_S + 60)
+    watch.judge_by(small_detector, START_S + 60)
+    assert not watch.needs_another_threshold(small_detector, START_S + 120)
+    ledger.set_threshold("gate", "late", None, "", START_S)
+    assert watch.needs_another_threshold(small_detector, START_S + 120)

@@ -92,16 +92,13 @@ class CameraWatch:
         self._pipeline = Pipeline([TraceSystem(judge, detector.calibration, context)], stage)
 
     def needs_another_threshold(self, detector: Detector, now_s: float) -> bool:
-        """Whether one of its thresholds is to be another: at once where a person said so, else once an hour."""
+        """Whether a threshold is to be another: at once where a person said so, else once an hour."""
         for name, (value, source) in self.thresholds.items():
             found, now_from = threshold_for(detector, self._ledger, self.camera, name, now_s)
-            is_said = BY_HAND in (source, now_from)
-            is_due = is_said or now_s - self._judged_s > RENEWED_S
-            if (
-                found.value != value
-                and is_due
-                and (is_said or not self._ledger.open_alarms(self.camera.name))
-            ):
+            if found.value == value:
+                continue
+            is_due = now_s - self._judged_s > RENEWED_S and not self._ledger.open_alarms(self.camera.name)
+            if is_due or BY_HAND in (source, now_from):
                 return True
         return False
 
