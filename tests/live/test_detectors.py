@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import socket
 from pathlib import Path
 
@@ -12,9 +13,11 @@ from mlflow_server import tracking_server
 
 from pipelines.mlflow_model import pack
 from traces_core.detector.detector import Detector
-from traces_core.detector.saved import save_detector
+from traces_core.detector.saved import PARTS, save_detector
 from traces_core.live.detectors import ChosenDetector, ModelError
+from traces_core.live.engine import Engine
 from traces_core.project import Project
+from traces_core.steps.wiring import Artifacts
 
 CHAMPION = "models:/traces@champion"
 pytestmark = pytest.mark.timeout(600)
@@ -28,6 +31,24 @@ def test_a_saved_folder_judges_as_the_checkout_does(
     assert stamp == [(part.name, part.recipe) for part in small_detector.parts]
     here, there = (one.score(fights["half"], "street") for one in (small_detector, detector))
     np.testing.assert_array_equal(here.tracks["late"].values, there.tracks["late"].values)
+
+
+def test_what_the_graph_makes_is_taken_over_while_cameras_are_watched(
+    small_project: Project, tmp_path: Path
+) -> None:
+    folder = save_detector(small_project, tmp_path / "saved")
+    settings = tmp_path / "cameras.yaml"
+    settings.write_text(f"detector: {folder}\n")
+    engine = Engine(tmp_path / "live", settings)
+    before = engine.detector.thresholds["late"].value
+    engine.keep_up(1e9)
+    assert engine.detector.thresholds["late"].value == before
+    other = Artifacts(small_project.variant(calibration__false_alarms_per_hour=500.0))
+    parts = [other[name] for name in PARTS]
+    shutil.rmtree(folder)
+    save_detector(small_project, folder, parts)
+    engine.keep_up(1e9 + 60)
+    assert engine.detector.thresholds["late"].false_alarms_per_hour == 500.0
 
 
 def test_the_champion_of_a_server_is_fetched_once_and_followed_when_its_alias_moves(

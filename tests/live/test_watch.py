@@ -221,6 +221,9 @@ def test_the_past_judged_again_by_the_same_catalog_raises_what_it_did(
     ledger.set_threshold("gate", "late", 1e6, "never", START_S)
     silent = replay(small_detector, ledger, kept, camera(), START_S + 500, START_S + 900)
     assert len(silent.lost) == len(did)
+    size = kept.cameras()["gate"][2]
+    assert kept.shrink(size) == size
+    assert kept.shrink(size - 1) < size
     kept.forget(camera="gate")
     assert not kept.cameras()
 

@@ -96,13 +96,13 @@ class ClipCutter:
                 self._recordings(name), max(since_s, now_s - LONGEST_S - 60 * camera.record - 120)
             )
 
-    def tidy(self, most_gib: float) -> None:
-        """Delete the oldest clips beyond a size, and recordings of an earlier run."""
+    def tidy(self, most_bytes: float) -> None:
+        """Delete the oldest clips beyond a size."""
         folder = self._ledger.folder / CLIPS
         clips = sorted(
             (path for path in folder.rglob("*.mp4")), key=lambda path: path.stat().st_mtime, reverse=True
         )
-        room = most_gib * 2**30
+        room = most_bytes
         for path in clips:
             room -= path.stat().st_size
             if room < 0:

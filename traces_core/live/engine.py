@@ -369,7 +369,8 @@ class Engine:
         old = self.ledger.forget_before(before_s)
         for path in old:
             (self.folder / path).unlink(missing_ok=True)
-        self._cutter.tidy(self.settings.keep.gib)
+        most = self.settings.keep.gib * 2**30
+        self._cutter.tidy(most - self._kept.shrink(most / 2))
 
 
 def _stamp(path: Path) -> tuple[int, int]:

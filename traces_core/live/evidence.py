@@ -1,7 +1,7 @@
 """What the encoders saw of each camera, kept for some days: last week can be judged by another catalog.
 
 Vectors, never pictures: the frames' and the fused windows' in half precision, and the action labels, a row a
-minute in an SQLite file of its own. In 128 dimensions at 8 frames a second a camera takes some 230 MB a day,
+minute in an SQLite file of its own. In 128 dimensions at 8 frames a second a camera takes some 240 MB a day,
 in 512 dimensions 900 MB. What it would have raised is told in `replay`.
 """
 
@@ -114,6 +114,22 @@ class EvidenceStore:
                 (before_s, camera, camera),
             )
             self._connection.execute("PRAGMA incremental_vacuum").fetchall()
+
+    def shrink(self, most_bytes: float) -> int:
+        """Delete the oldest minutes of all cameras beyond a size; what is left, in bytes."""
+        with self._lock:
+            rows = self._connection.execute(
+                "SELECT at_s, LENGTH(arrays) FROM evidence ORDER BY at_s DESC"
+            ).fetchall()
+        left, before_s = 0, -1.0
+        for at_s, size in rows:
+            if left + size > most_bytes:
+                before_s = at_s
+                break
+            left += size
+        if before_s >= 0:
+            self.forget(before_s=np.nextafter(before_s, np.inf))
+        return left
 
     def close(self) -> None:
         """Let go of the file."""
