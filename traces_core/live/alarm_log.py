@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -48,6 +49,25 @@ Letters = Callable[[Alarm, str], list[tuple[str, str, Mapping[str, Any]]]]
 """Sink, kind and message of each letter about an alarm that opened or closed."""
 
 
+@dataclass(frozen=True)
+class _Seen:
+    """What there is to show of a time."""
+
+    at_s: float
+    picture: Pixels | None
+    window: Pixels | None
+
+
+@dataclass
+class _Running:
+    """An episode that is on."""
+
+    peak_score: float = -np.inf
+    unwritten: _Seen | None = None
+    written_s: float = -np.inf
+    reasons: dict[str, Any] = field(default_factory=dict)
+
+
 class AlarmLog:
     """The sink of one camera's episodes.
 
@@ -80,9 +100,7 @@ class AlarmLog:
         self._pictures: deque[tuple[float, Pixels]] = deque()
         self._now = FrameBatch(np.zeros((0, 0, 0, 3), np.uint8), np.zeros(0))
         self._encoder, self._newest_window = windows, newest_window
-        self._peaks: dict[str, float] = {}
-        self._written_s: dict[str, float] = {}
-        self._reasons: dict[str, dict[str, Any]] = {}
+        self._running: dict[tuple[str, float], _Running] = {}
 
     def remember(self, evidence: Evidence, frames: FrameBatch) -> None:
         """What was seen just now: an alarm may have to be explained by it."""
@@ -98,19 +116,17 @@ class AlarmLog:
 
     def on_episode(self, event: EpisodeEvent) -> None:
         """Write what is known of it; say so where it opened or closed."""
-        episode, key = event.episode, f"{event.stream}:{event.episode.start_s:.6f}"
-        alarm_id = digest([self._camera.name, event.stream, episode.start_s])
-        is_higher = episode.peak_score > self._peaks.get(key, -np.inf)
-        is_due = episode.end_s - self._written_s.get(key, -np.inf) >= _EVERY_S
-        if event.kind == "grown" and not is_due:
+        episode = event.episode
+        key = (event.stream, episode.start_s)
+        alarm_id = digest([self._camera.name, *key])
+        running = self._running.setdefault(key, _Running())
+        if episode.peak_score > running.peak_score:
+            running.peak_score, running.unwritten = episode.peak_score, self._seen_at(episode.peak_s)
+        if event.kind == "grown" and episode.end_s - running.written_s < _EVERY_S:
             return
-        frame = None
-        if is_higher:
-            self._peaks[key], self._reasons[key] = episode.peak_score, self._why(episode.peak_s)
-            frame = self._picture(alarm_id, episode.peak_s)
-            self._reasons[key]["map"] = self._map(alarm_id, episode.peak_s)
-        self._written_s[key] = episode.end_s
-        reasons = {**self._reasons.get(key, {}), "because": episode.because}
+        frame = self._write_peak(alarm_id, running)
+        running.written_s = episode.end_s
+        reasons = {**running.reasons, "because": episode.because}
         alarm = Alarm(
             id=alarm_id,
             camera=self._camera.name,
@@ -134,8 +150,7 @@ class AlarmLog:
             due_s=time.time() + CLIP_WAIT_S if waits else 0.0,
         )
         if event.kind == "closed":
-            for by_episode in (self._peaks, self._written_s, self._reasons):
-                by_episode.pop(key, None)
+            del self._running[key]
 
     def on_end(self, scored: ScoredVideo) -> None:
         """Nothing: a camera does not end."""
@@ -159,37 +174,40 @@ class AlarmLog:
             for side, some in sides.items()
         }
 
-    def _picture(self, alarm_id: str, peak_s: float) -> str | None:
-        """Write the picture at a time; its path within the folder of the ledger."""
-        picture = self._at(peak_s)
-        if picture is None:
+    def _seen_at(self, peak_s: float) -> _Seen:
+        """What there is to show of a time: its picture itself where that came just now, else one before."""
+        place = int(np.searchsorted(self._now.times_s, peak_s + 1e-6)) - 1
+        if place >= 0:
+            return _Seen(peak_s, shrunk(self._now.pixels[place]), self._newest_window())
+        before = (pixels for at_s, pixels in reversed(self._pictures) if at_s <= peak_s + 1e-6)
+        return _Seen(peak_s, next(before, None), None)
+
+    def _write_peak(self, alarm_id: str, running: _Running) -> str | None:
+        """Write what was seen at a peak that is new: picture, map, reasons; the picture's path."""
+        seen, running.unwritten = running.unwritten, None
+        if seen is None:
             return None
-        path = Path(FRAMES) / self._camera.name / f"{alarm_id}.jpg"
+        running.reasons = self._why(seen.at_s)
+        if seen.picture is None:
+            return None
+        if seen.window is not None:
+            looked = self._encoder.encode_windows(seen.window[None], with_attention=True).attention
+            if looked is not None:
+                shown = _overlaid(seen.picture, attention_layer(looked[0, -1], seen.picture.shape[:2]))
+                running.reasons["map"] = self._written(f"{alarm_id}-map", shown)
+        return self._written(alarm_id, seen.picture)
+
+    def _written(self, name: str, picture: Pixels) -> str:
+        """The path of a picture, within the folder of the ledger, after it is there."""
+        path = Path(FRAMES) / self._camera.name / f"{name}.jpg"
         write_picture(self._ledger.folder / path, picture)
         return path.as_posix()
 
-    def _at(self, at_s: float) -> Pixels | None:
-        """The picture at a time: itself where it came just now, else the last one that was kept before."""
-        place = int(np.searchsorted(self._now.times_s, at_s + 1e-6)) - 1
-        if place >= 0:
-            return shrunk(self._now.pixels[place])
-        return next((pixels for kept_s, pixels in reversed(self._pictures) if kept_s <= at_s + 1e-6), None)
 
-    def _map(self, alarm_id: str, peak_s: float) -> str | None:
-        """Write where the model looked, over the frame of a time that is not long gone; None else."""
-        frames = self._newest_window()
-        if frames is None or peak_s < self._now.times_s[0]:
-            return None
-        attention = self._encoder.encode_windows(frames[None], with_attention=True).attention
-        picture = self._at(peak_s)
-        if attention is None or picture is None:
-            return None
-        layer = attention_layer(attention[0, -1], picture.shape[:2])
-        weight = layer[..., 3:].astype(np.float32) / 255
-        shown = picture * (1 - weight) + layer[..., :3] * weight
-        path = Path(FRAMES) / self._camera.name / f"{alarm_id}-map.jpg"
-        write_picture(self._ledger.folder / path, shown.astype(np.uint8))
-        return path.as_posix()
+def _overlaid(picture: Pixels, layer: Pixels) -> Pixels:
+    """A picture under a layer of shape (H, W, 4)."""
+    weight = layer[..., 3:].astype(np.float32) / 255
+    return (picture * (1 - weight) + layer[..., :3] * weight).astype(np.uint8)
 
 
 def shrunk(pixels: Pixels) -> Pixels:
