@@ -6,6 +6,7 @@ import json
 import sqlite3
 import time
 from contextlib import closing
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -101,6 +102,16 @@ def test_a_ledger_of_the_first_version_keeps_its_letters(
         assert (letter.camera, letter.tries, letter.key) == ("gate", 0, "gate-00000:opened")
         assert ledger.read("PRAGMA user_version")[0][0] == len(ledger_module._VERSIONS)
         assert sink_states(ledger)[-1].queued == 1
+
+
+def test_what_is_too_old_is_forgotten_with_its_pictures_and_clips(tmp_path: Path) -> None:
+    with closing(Ledger(tmp_path)) as ledger:
+        old = replace(an_alarm(is_open=False), frame="frames/a.jpg", clip="clips/a.mp4")
+        ledger.put_alarm(replace(old, reasons={"map": "frames/a-map.jpg"}))
+        ledger.put_alarm(replace(an_alarm(), id="still on"))
+        assert ledger.forget_before(START_S) == []
+        assert ledger.forget_before(START_S + 86400) == ["frames/a.jpg", "clips/a.mp4", "frames/a-map.jpg"]
+        assert [one.id for one in ledger.alarms()] == ["still on"]
 
 
 def test_old_letters_go_with_what_they_are_about(tmp_path: Path) -> None:

@@ -479,10 +479,12 @@ class Ledger:
             put.execute("INSERT INTO looked VALUES (?, ?, ?)", (now_s, who, what))
 
     def forget_before(self, before_s: float) -> list[str]:
-        """Delete what ended before a time; paths, within the folder, of frames and clips to delete."""
+        """Delete what ended before a time; paths, within the folder, of its pictures and clips."""
         with self.writing() as put:
             old = "is_open = 0 AND end_s < ?"
-            rows = put.execute(f"SELECT frame, clip FROM alarm WHERE {old}", (before_s,)).fetchall()
+            rows = put.execute(
+                f"SELECT frame, clip, json_extract(reasons, '$.map') FROM alarm WHERE {old}", (before_s,)
+            ).fetchall()
             put.execute(f"DELETE FROM outbox WHERE alarm IN (SELECT id FROM alarm WHERE {old})", (before_s,))
             put.execute(f"DELETE FROM alarm WHERE {old}", (before_s,))
             put.execute("DELETE FROM health WHERE end_s < ?", (before_s,))
