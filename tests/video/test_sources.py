@@ -22,6 +22,8 @@ class MeanColours:
     """Both encoders: the mean colour of a frame, and of each frame of a window."""
 
     window_frames = 4
+    dimensions = 3
+    labels = ("red", "green", "blue")
 
     def encode_images(self, pixels: Pixels) -> np.ndarray:
         return pixels.mean(axis=(1, 2)).astype(np.float32) / 256
