@@ -44,9 +44,18 @@ def made_project(tmp_path_factory: pytest.TempPathFactory) -> Project:
     return make_graph(tmp_path_factory.mktemp("made"), contexts, len(shards))
 
 
+@pytest.fixture(scope="session")
+def blank(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An instance that has heard of nothing: making its tables takes longer than most tests of it."""
+    folder = tmp_path_factory.mktemp("blank")
+    with dg.DagsterInstance.local_temp(str(folder), SILENT):
+        return folder
+
+
 @pytest.fixture
-def site(made_project: Project, tmp_path: Path) -> Iterator[Site]:
+def site(made_project: Project, blank: Path, tmp_path: Path) -> Iterator[Site]:
     """The graph with a catalog and an inbox of the test's own, as the environment names them."""
+    shutil.copytree(blank, tmp_path / "dagster")
     with _site(made_project, tmp_path, made_project.machine.data.parent / "data") as site:
         yield site
 

@@ -99,9 +99,8 @@ def checkout(root: Path) -> Clone:
     root.mkdir(parents=True)
     for name in CHECKOUT:
         if (ROOT / name).is_dir():
-            shutil.copytree(
-                ROOT / name, root / name, ignore=shutil.ignore_patterns("__pycache__", "tmp", "cache")
-            )
+            # With the bytecode, which else the first process there has to make again.
+            shutil.copytree(ROOT / name, root / name, ignore=shutil.ignore_patterns("tmp", "cache"))
         else:
             shutil.copy(ROOT / name, root / name)
     (root / ".dagster").mkdir()

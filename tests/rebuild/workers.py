@@ -90,12 +90,13 @@ def preload() -> None:
     import open_clip
     import transformers
 
+    from pipelines.dagster_storage import empty_run
     from pipelines.definitions import defs
     from pipelines.walk import selected
 
     transformers.TimesformerForVideoClassification  # noqa: B018  # imported when first named
     defs.resolve_implicit_global_asset_job_def()
-    assert all((mlflow.store, open_clip, selected(DEMO)))
+    assert all((mlflow.store, open_clip, selected(DEMO), empty_run()))
     with dg.DagsterInstance.ephemeral():  # it imports half of Dagster
         pass
     gc.freeze()  # else each of the forked looks through all of this, again and again

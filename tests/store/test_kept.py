@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import json
 import os
+import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -79,6 +80,16 @@ def test_a_process_that_finds_out_nothing_new_writes_nothing(folder: Path) -> No
     assert kept.known((PACKAGE,)) == {"one": ["one"]}
     kept.keep((PACKAGE,))
     assert (path.stat().st_mtime_ns, path.stat().st_ino) == written
+
+
+def test_packages_that_lie_otherwise_to_each_other_are_others(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = kept._path((PACKAGE,))
+    monkeypatch.setattr(kept, "_folders", lambda _: [folder.parent / "elsewhere" / PACKAGE])
+    shutil.copytree(folder, folder.parent / "elsewhere" / PACKAGE)
+    _forget()
+    assert kept._path((PACKAGE,)) != here
 
 
 def test_only_the_newest_state_is_kept(folder: Path) -> None:

@@ -7,6 +7,7 @@ have, and nothing was installed since. So it is never older than the code that r
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Iterator
 from functools import cache
@@ -53,8 +54,13 @@ def _path(packages: tuple[str, ...]) -> Path | None:
     folders = list(_folders(packages))
     if not folders:
         return None
-    state = [sys.version, [[str(folder), list(stamps(folder))] for folder in folders], _installed()]
+    state = [sys.version, [[_place(folder), list(stamps(folder))] for folder in folders], _installed()]
     return Path(cache_from_source(__file__)).with_name(f"closures.{digest(state)}.json")
+
+
+def _place(folder: Path) -> str:
+    """Where a package lies, seen from here: a checkout that is copied with its bytecode is the same one."""
+    return os.path.relpath(folder, Path(__file__).parents[2])
 
 
 def _folders(packages: tuple[str, ...]) -> Iterator[Path]:
