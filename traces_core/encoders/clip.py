@@ -21,7 +21,7 @@ from traces_core.encoders.clip_source import CONFIG_FILE, ClipSource, find_clip
 from traces_core.encoders.pixels import Preprocess
 from traces_core.encoders.settings import ClipSettings
 from traces_core.encoders.text_tower import encode_tokens
-from traces_core.encoders.torch_compat import mend_torchvision, quick_hub
+from traces_core.encoders.torch_compat import LOADING, mend_torchvision, quick_hub
 from traces_core.errors import NotFiniteError
 from traces_core.store.digest import digest, file_digest
 from traces_core.types import Array
@@ -45,8 +45,9 @@ class ClipEncoder:
     @cached_property
     def _model(self) -> Any:
         """The weights in memory: read at the first encoding, not for a space or a fingerprint."""
-        mend_torchvision()
-        import open_clip
+        with LOADING:
+            mend_torchvision()
+            import open_clip
 
         location, options = self._source.location, self._source.options
         named = {} if location.startswith("local-dir:") else {"pretrained": str(self._source.weights)}
@@ -57,8 +58,9 @@ class ClipEncoder:
 
     @cached_property
     def _tokenizer(self) -> Any:
-        mend_torchvision()
-        import open_clip
+        with LOADING:
+            mend_torchvision()
+            import open_clip
 
         with quick_hub():
             return open_clip.get_tokenizer(self._source.location)

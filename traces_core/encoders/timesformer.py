@@ -12,6 +12,9 @@ the time embedding to W (nearest neighbour), and the layers need W as well.
 
 from __future__ import annotations
 
+import contextlib
+import json
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -25,7 +28,7 @@ from traces_core.encoders.clip import DTYPES
 from traces_core.encoders.pixels import frames_tensor
 from traces_core.encoders.pocket_models import pocket_folder
 from traces_core.encoders.settings import TimesformerSettings
-from traces_core.encoders.torch_compat import mend_torchvision, no_loading_bars, quick_hub
+from traces_core.encoders.torch_compat import LOADING, mend_torchvision, no_loading_bars, quick_hub
 from traces_core.encoders.window_input import WindowInput
 from traces_core.errors import MissingWeightsError, NotFiniteError
 from traces_core.store.digest import digest, file_digest
@@ -35,6 +38,9 @@ CONFIG_FILE = "config.json"
 WEIGHT_FILES = ("model.safetensors", "pytorch_model.bin")
 """Names of weights in a folder; the first that exists is read."""
 
+_NEEDED = {"hidden_size", "image_size", "patch_size", "id2label"}
+"""What must be known of a model before it is loaded."""
+
 _Parts = tuple[Array, Array, Array | None, Array | None]
 
 
@@ -42,20 +48,27 @@ class TimesformerEncoder:
     """Windows to one token per frame, and to the probabilities of action labels."""
 
     def __init__(
-        self, folder: Path, window_input: WindowInput, config: Any, settings: TimesformerSettings, device: str
+        self,
+        folder: Path,
+        window_input: WindowInput,
+        config: Mapping[str, Any],
+        settings: TimesformerSettings,
+        device: str,
     ) -> None:
         self._folder = folder
         self._input = window_input
         self._config = config
         self._settings = settings
         self._device, self._dtype = torch.device(device), DTYPES[settings.precision]
-        self._labels = tuple(str(config.id2label[index]) for index in range(config.num_labels))
+        named = {int(index): str(label) for index, label in config["id2label"].items()}
+        self._labels = tuple(named[index] for index in range(len(named)))
 
     @cached_property
     def _model(self) -> Any:
         """The weights in memory: read at the first encoding, not for a space or a fingerprint."""
-        mend_torchvision()
-        from transformers import TimesformerForVideoClassification
+        with LOADING:
+            mend_torchvision()
+            from transformers import TimesformerForVideoClassification
 
         with no_loading_bars():
             model = TimesformerForVideoClassification.from_pretrained(self._folder, dtype=torch.float32)
@@ -87,17 +100,15 @@ class TimesformerEncoder:
         (2, 16, 128)
         """
         settings = settings or TimesformerSettings()
-        from transformers import TimesformerConfig  # now: two threads must not both be the first to import it
-
         folder = _find_folder(settings.model)
-        config = TimesformerConfig.from_pretrained(folder)
-        window_input = WindowInput.from_folder(folder, int(config.image_size))
+        config = _config_in(folder)
+        window_input = WindowInput.from_folder(folder, int(config["image_size"]))
         return cls(folder, window_input, config, settings, device)
 
     @property
     def dimensions(self) -> int:
         """D."""
-        return int(self._config.hidden_size)
+        return int(self._config["hidden_size"])
 
     @property
     def window_frames(self) -> int:
@@ -107,7 +118,7 @@ class TimesformerEncoder:
     @property
     def grid_edge(self) -> int:
         """G: a frame has G x G patches."""
-        return int(self._config.image_size) // int(self._config.patch_size)
+        return int(self._config["image_size"]) // int(self._config["patch_size"])
 
     @cached_property
     def fingerprint(self) -> str:
@@ -220,6 +231,17 @@ def _find_folder(model: str) -> Path:
         raise MissingWeightsError(model, str(folder / CONFIG_FILE), why=why)
     _weights_in(model, folder)
     return folder
+
+
+def _config_in(folder: Path) -> dict[str, Any]:
+    """What a model's folder says of it; `transformers`, which takes a second to import, fills in the rest."""
+    with contextlib.suppress(OSError, ValueError):
+        stated = json.loads((folder / CONFIG_FILE).read_text(encoding="utf-8"))
+        if isinstance(stated, dict) and stated.keys() >= _NEEDED:
+            return stated
+    with LOADING:
+        from transformers import TimesformerConfig
+    return dict(TimesformerConfig.from_pretrained(folder).to_dict())
 
 
 def _weights_in(model: str, folder: Path) -> Path:

@@ -22,11 +22,14 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
+from threading import RLock
 from urllib.parse import urlsplit
 
 import torch
 
 _BOXES = "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor"
+LOADING = RLock()
+"""Held while a library of models is imported: two threads must not both be the first to import one."""
 _kept: list[torch.library.Library] = []
 HUB_TIMEOUT_S = 3.0
 """How long the hub may take to accept a connection before it counts as out of reach, in seconds."""
