@@ -1,6 +1,6 @@
 # Every target installs what it needs. `make help` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help demo test faults test-full test-vllm e2e lint ui benchmark benchmark-real benchmark-ped2 benchmark-speed benchmark-bank benchmark-changes pretrain score watch clean
+.PHONY: help demo test faults test-full test-vllm e2e lint ui benchmark benchmark-real benchmark-ped2 benchmark-speed benchmark-bank benchmark-changes benchmark-live pretrain score watch clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -48,6 +48,9 @@ benchmark-changes: $(STAMP)  ## what the commonest changes cost: seconds, and wh
 
 benchmark-bank: $(STAMP)  ## a million traces: the index against exact search, and a changed context
 	@$(BIN)/python -m benchmarks.bank
+
+benchmark-live: $(STAMP)  ## looped cameras through traces watch: what is scored, how late, what it takes
+	@$(BIN)/python -m benchmarks.live
 
 test: $(STAMP)  ## run the tests, two files at a time
 	@$(PYTEST)
