@@ -46,6 +46,11 @@ REFUSED = {
     "two of one name": ("cameras: [{name: a, source: x}, {name: a, source: y}]", "two cameras are named 'a'"),
     "a kind of sink that there is not": ("sinks: [{kind: pager}]", "apprise"),
     "hours that are none": ("cameras: [{name: a, source: x, active: 7-9}]", "active"),
+    "hours of some days": ("cameras: [{name: a, source: x, active: 'Mo-Fr 19:00-07:00'}]", "active"),
+    "two stretches in one": (
+        "sinks: [{kind: folder, path: x, quiet: ['22:00-06:00, 12:00-13:00']}]",
+        "quiet",
+    ),
     "a corner outside of the picture": (
         "cameras: [{name: a, source: x, areas: {ignore: [[[0, 0], [2, 0], [0, 1]]]}}]",
         "less than or equal to 1",

@@ -246,7 +246,7 @@ class Engine:
         try:
             channel.watch.judge_by(self.detector, time.time())
             channel.problem = ""
-        except TracesError as error:
+        except (TracesError, OSError) as error:
             channel.problem = redacted(str(error))
 
     def _follow_detector(self, now_s: float) -> None:
