@@ -283,7 +283,8 @@ class Engine:
                 channel.since = (state, now_s)
             if state == "stalled":
                 channel.watch.interrupted(0.0)
-            channel.watch.stay_blind(now_s)
+            if not channel.feed.waiting:
+                channel.watch.stay_blind(now_s)
             channel.watch.flush()
             self._say_state(
                 channel.camera.name,
