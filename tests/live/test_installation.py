@@ -213,6 +213,20 @@ def test_a_page_that_is_open_to_others_keeps_its_token_when_its_settings_lose_it
         assert supervisor.settings.page.token == "a-long-token-indeed"
 
 
+def test_an_engine_that_is_killed_while_the_settings_have_a_mistake_is_back_once_it_is_mended(
+    installed: Installation,
+) -> None:
+    good = installed.settings.read_text()
+    installed.settings.write_text("cameras: [{name: gate}]")
+    [doomed] = installed.children()["engine"]
+    os.kill(doomed, signal.SIGKILL)
+    time.sleep(10)
+    installed.settings.write_text(good)
+    at_s = time.time()
+    waited_for(lambda: installed.ledger.cameras()[0].updated_s > at_s)
+    assert installed.process.poll() is None
+
+
 @pytest.mark.parametrize("victim", ["decoder", "engine"])
 def test_whoever_is_killed_is_running_again(installed: Installation, victim: str) -> None:
     waited_for(lambda: installed.states()["gate"] == "running")

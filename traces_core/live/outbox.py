@@ -214,7 +214,7 @@ def _fresh(ledger: Ledger, letter: Letter) -> Letter:
 def senders(settings: LiveSettings, folder: Path) -> list[Sender]:
     """A sender for every sink of cameras.yaml, none of them started; the ledger learns which there are.
 
-    A sink whose address is of no known kind has none: what is wrong is kept and shown, the others are sent to.
+    A sink whose address is of no known kind has none: what is wrong is kept and shown.
 
     Parameters
     ----------

@@ -123,14 +123,15 @@ class Supervisor:
 
     def _keep_engine(self) -> None:
         """Start the engine, and again whenever it ends."""
-        failures = 0
+        failures, has_started = 0, False
         while not self.stopping.is_set():
             began_s = time.monotonic()
             self.engine = self._start_engine()
             status = self.engine.wait()
             if self.stopping.is_set():
                 return
-            if status == NOT_STARTED:
+            has_started = has_started or status != NOT_STARTED
+            if not has_started:  # later on, what it says is mended while the page goes on
                 self._failed = True
                 self._server.should_exit = True
                 return
