@@ -290,4 +290,6 @@ def explained(error: ValidationError, files: Mapping[Path, YamlText], *, quotes:
 def _where(place: tuple[str | int, ...], files: Mapping[Path, YamlText]) -> str:
     """File and line of a setting: of the last file that says it, for that one counts."""
     found = [(file, *read.find(place)) for file, read in files.items()]
+    if len(found) == 1 and found[0][1]:  # what is missing is missing from the part that it belongs in
+        return f"{found[0][0].name}:{found[0][1]}: "
     return next((f"{file.name}:{line}: " for file, line, is_there in reversed(found) if is_there), "")

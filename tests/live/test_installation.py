@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,8 +20,11 @@ import psutil
 import pytest
 import yaml
 from small_graph import street_fight
+from typer.testing import CliRunner
 
+from traces_core.commands.main import app
 from traces_core.live.ledger import Ledger
+from traces_core.live.supervisor import Supervisor, locked
 from traces_core.practice.rtsp_server import RtspServer
 from traces_core.project import Project
 from traces_core.video import read_frames, write_video
@@ -189,6 +193,38 @@ def test_a_second_one_on_the_same_folder_is_refused(installed: Installation) -> 
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
     assert done.returncode == 1
     assert "is used by another `traces watch`" in done.stderr
+
+
+def test_a_second_one_with_sources_changes_nothing_of_the_first(tmp_path: Path) -> None:
+    (tmp_path / "sources.yaml").write_text("cameras: []\n")
+    with closing(locked(tmp_path)):
+        done = CliRunner().invoke(app, ["watch", "rtsp://127.0.0.1:9/x", "--live", str(tmp_path)])
+    assert done.exit_code == 1
+    assert (tmp_path / "sources.yaml").read_text() == "cameras: []\n"
+
+
+def test_a_page_that_is_open_to_others_keeps_its_token_when_its_settings_lose_it(tmp_path: Path) -> None:
+    settings = tmp_path / "cameras.yaml"
+    settings.write_text("page: {host: 0.0.0.0, port: 0, token: a-long-token-indeed}\n")
+    with closing(locked(tmp_path / "live")) as lock:
+        supervisor = Supervisor(tmp_path / "live", settings, lock)
+        settings.write_text("page: {port: 8081}\n")
+        supervisor.follow()
+        assert supervisor.settings.page.token == "a-long-token-indeed"
+
+
+def test_an_engine_that_is_killed_while_the_settings_have_a_mistake_is_back_once_it_is_mended(
+    installed: Installation,
+) -> None:
+    good = installed.settings.read_text()
+    installed.settings.write_text("cameras: [{name: gate}]")
+    [doomed] = installed.children()["engine"]
+    os.kill(doomed, signal.SIGKILL)
+    time.sleep(10)
+    installed.settings.write_text(good)
+    at_s = time.time()
+    waited_for(lambda: installed.ledger.cameras()[0].updated_s > at_s)
+    assert installed.process.poll() is None
 
 
 @pytest.mark.parametrize("victim", ["decoder", "engine"])

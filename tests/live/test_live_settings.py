@@ -45,7 +45,16 @@ REFUSED = {
     "a page that is open to others": ("page: {host: 0.0.0.0}", "token"),
     "two of one name": ("cameras: [{name: a, source: x}, {name: a, source: y}]", "two cameras are named 'a'"),
     "a kind of sink that there is not": ("sinks: [{kind: pager}]", "apprise"),
-    "hours that are none": ("cameras: [{name: a, source: x, active: 7-9}]", "active"),
+    "hours that are none": (
+        "cameras: [{name: a, source: x, active: 7-9}]",
+        "cameras.yaml:1: cameras.0.active",
+    ),
+    "a part that is missing": ("cameras:\n  - {name: a, source: x}\n  - {name: b}", ":3: cameras.1.source"),
+    "hours of some days": ("cameras: [{name: a, source: x, active: 'Mo-Fr 19:00-07:00'}]", "active"),
+    "two stretches in one": (
+        "sinks: [{kind: folder, path: x, quiet: ['22:00-06:00, 12:00-13:00']}]",
+        "quiet",
+    ),
     "a corner outside of the picture": (
         "cameras: [{name: a, source: x, areas: {ignore: [[[0, 0], [2, 0], [0, 1]]]}}]",
         "less than or equal to 1",

@@ -430,3 +430,12 @@ def test_no_secret_is_in_the_ledger_the_log_or_an_error(
     assert b"HTTP 500" in kept
     for secret in (b"pa55word", b"s3cr3t-path", b"hmac-secret-1"):
         assert secret not in kept
+
+
+def test_a_sink_of_no_known_kind_is_shown_and_keeps_nothing_from_the_others(tmp_path: Path) -> None:
+    sinks = [{"kind": "apprise", "url": "nosuch://hunter2"}, {"kind": "folder", "path": tmp_path / "told"}]
+    [made] = senders(LiveSettings.model_validate({"sinks": sinks}), tmp_path)
+    assert made.name.startswith("folder")
+    states = {one.title: one.error for one in sink_states(Ledger(tmp_path))}
+    assert states["apprise nosuch://..."]
+    assert "hunter2" not in str(states)

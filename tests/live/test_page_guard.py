@@ -229,3 +229,7 @@ def test_a_link_on_another_site_is_asked_for_again_so_that_the_session_is_sent_a
 
 def test_a_form_without_end_is_refused(folder: Path) -> None:
     assert client(folder).post("/alarms/a00/mark", content=b"x" * 100_000).status_code == 413
+
+
+def test_a_form_of_too_many_fields_is_refused(folder: Path) -> None:
+    assert client(folder).post("/alarms/a00/mark", content=b"a=1&" * 60).status_code == 413

@@ -70,7 +70,14 @@ def test_nothing_is_made_up_where_nothing_is_kept(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "query", ["camera=gate&at=teatime", "camera=gate&at=9e99", "camera=x&at=14:03", "camera=gate&at=-1"]
+    "query",
+    [
+        "camera=gate&at=teatime",
+        "camera=gate&at=9e99",
+        "camera=gate&at=9999-12-31T23:59:59",
+        "camera=x&at=14:03",
+        "camera=gate&at=-1",
+    ],
 )
 def test_a_question_that_makes_no_sense_is_said_to_make_none(tmp_path: Path, query: str) -> None:
     _, ask, _ = quiet(tmp_path)

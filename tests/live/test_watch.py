@@ -119,6 +119,17 @@ def test_an_alarm_is_one_row_updated_in_place_with_its_reasons_its_picture_and_i
     assert letters == [(alarm.id, "opened"), (alarm.id, "closed")]
 
 
+def test_frames_of_before_what_was_given_up_are_not_scored_and_end_nothing(
+    small_detector: Detector, fights: dict[str, Path], tmp_path: Path
+) -> None:
+    watch = watched(small_detector, Ledger(tmp_path), camera())
+    watch.stay_blind(START_S + 60)
+    late, in_time = (frames_of(small_detector, fights["half"], START_S + one) for one in (0, 60))
+    assert watch.look(late, GroupedCalls(16)) is None
+    pushed({"gate": watch}, {"gate": in_time}, [len(in_time)])
+    assert watch.scored == len(in_time)
+
+
 def test_a_black_picture_is_no_anomaly_and_its_score_is_unknown(
     small_detector: Detector, fights: dict[str, Path], tmp_path: Path
 ) -> None:

@@ -11,10 +11,12 @@ import typer
 import yaml
 
 from traces_core.commands.consoles import fail, say, warn
-from traces_core.disk import writable_folder, write_whole
+from traces_core.disk import write_whole
 from traces_core.errors import TracesError
 
 FOLDER_VARIABLE = "TRACES_LIVE"
+MADE = "sources.yaml"
+"""In the live folder: sources that were named on the command line, written as cameras.yaml has them."""
 
 
 def watch(
@@ -44,7 +46,7 @@ def watch(
 ) -> None:
     """Watch cameras: a page on 127.0.0.1:8080, alarms as cameras.yaml says."""
     from traces_core.live.settings import LiveSettings
-    from traces_core.live.supervisor import Supervisor
+    from traces_core.live.supervisor import Supervisor, locked
 
     given = list(sources or [])
     try:
@@ -64,15 +66,17 @@ def watch(
             path = Path(given[0]).absolute() if cameras is None else None
             beside = path.parent / "live" if path else Path("live")
             place = (folder or Path(os.environ.get(FOLDER_VARIABLE) or beside)).absolute()
+            if path is not None:
+                LiveSettings.load(path)  # a mistake in it makes no folder
+            lock = locked(place)
             if path is None:
-                path = writable_folder(place) / "cameras.yaml"
+                path = place / MADE
                 made = {"cameras": cameras, "page": {"port": port}}
                 write_whole(path, yaml.safe_dump(made, sort_keys=False))
-            settings = LiveSettings.load(path)
-            say(f"{len(settings.cameras)} cameras of {path}; what is kept lies in {place}")
-            supervisor = Supervisor(place, path)
+            supervisor = Supervisor(place, path, lock)
+            say(f"{len(supervisor.settings.cameras)} cameras of {path}; what is kept lies in {place}")
             say(supervisor.address, title="page")
-            if not settings.sinks:
+            if not supervisor.settings.sinks:
                 warn("note", "no sink is configured: alarms reach nobody but the page", style="bold yellow")
             supervisor.run()
     except TracesError as error:

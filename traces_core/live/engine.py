@@ -246,7 +246,7 @@ class Engine:
         try:
             channel.watch.judge_by(self.detector, time.time())
             channel.problem = ""
-        except TracesError as error:
+        except (TracesError, OSError) as error:
             channel.problem = redacted(str(error))
 
     def _follow_detector(self, now_s: float) -> None:
@@ -283,7 +283,8 @@ class Engine:
                 channel.since = (state, now_s)
             if state == "stalled":
                 channel.watch.interrupted(0.0)
-            channel.watch.stay_blind(now_s)
+            if not channel.feed.waiting:
+                channel.watch.stay_blind(now_s)
             channel.watch.flush()
             self._say_state(
                 channel.camera.name,

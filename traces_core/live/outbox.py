@@ -21,7 +21,7 @@ from traces_core.live import letters
 from traces_core.live.ledger import LONGEST_WAIT_S, Ledger, Letter
 from traces_core.live.letters import SinkState, declare_sinks, sink_states
 from traces_core.live.settings import LiveSettings, in_hours
-from traces_core.live.sinks import sink_of
+from traces_core.live.sinks import sink_name, sink_of, sink_title
 from traces_core.live.sinks.base import LiveSink, SinkError, safe
 
 __all__ = ["Sender", "SinkState", "declare_sinks", "senders", "sink_states"]
@@ -214,23 +214,28 @@ def _fresh(ledger: Ledger, letter: Letter) -> Letter:
 def senders(settings: LiveSettings, folder: Path) -> list[Sender]:
     """A sender for every sink of cameras.yaml, none of them started; the ledger learns which there are.
 
+    A sink whose address is of no known kind has none: what is wrong is kept and shown.
+
     Parameters
     ----------
     settings
         All of cameras.yaml.
     folder
         Folder of the ledger.
-
-    Raises
-    ------
-    SinkError
-        If a sink's address is of no known kind.
     """
-    sinks = [(one, sink_of(one, folder)) for one in settings.sinks]
+    titles, made, faults = dict[str, str](), dict[str, Sender](), dict[str, str]()
+    for one in settings.sinks:
+        name = sink_name(one)
+        titles[name] = sink_title(one)
+        try:
+            sink = sink_of(one, folder)
+        except SinkError as error:
+            faults[name] = safe(error, ())
+            log.warning("%s", faults[name])
+        else:
+            made[name] = Sender(folder, name, sink, cooldown_s=one.cooldown_s, quiet=one.quiet)
     with closing(Ledger(folder)) as ledger:
-        declare_sinks(ledger, {sink.name: sink.title for _, sink in sinks})
-    made = {
-        sink.name: Sender(folder, sink.name, sink, cooldown_s=one.cooldown_s, quiet=one.quiet)
-        for one, sink in sinks
-    }
+        declare_sinks(ledger, titles)
+        for name, fault in faults.items():
+            letters.note_error(ledger, name, fault)
     return list(made.values())

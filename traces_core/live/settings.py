@@ -30,11 +30,11 @@ from traces_core.settings import explained, read_yaml
 from traces_core.streams.table import LATE, STREAMS
 
 _SECRET = re.compile(r"\$\{([^}]*)\}")
-_HOURS = re.compile(r"([01]\d|2[0-3]):([0-5]\d)-([01]\d|2[0-3]):([0-5]\d)")
+_HOURS = r"^([01]\d|2[0-3]):([0-5]\d)-([01]\d|2[0-3]):([0-5]\d)$"
 Name = Annotated[str, StringConstraints(strict=True, pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
 Share = Annotated[float, Field(ge=0, le=1)]
 Polygon = Annotated[tuple[tuple[Share, Share], ...], Field(min_length=3, max_length=64)]
-Hours = Annotated[str, StringConstraints(strict=True, pattern=_HOURS.pattern)]
+Hours = Annotated[str, StringConstraints(strict=True, pattern=_HOURS)]
 
 
 class Section(BaseModel):
@@ -259,7 +259,7 @@ class LiveSettings(Section):
             raise SettingsError(path, str(error)) from None
         settings = _anchored(settings, path.absolute().parent)
         for camera in settings.cameras:
-            if not camera.as_live and "://" not in camera.source and Path(camera.source).is_file():
+            if not camera.as_live and "://" not in camera.source and os.path.isfile(camera.source):
                 raise SettingsError(
                     path,
                     f"camera {camera.name!r}: {camera.source} is a file, not a camera. To play it again and "

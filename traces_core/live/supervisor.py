@@ -41,7 +41,7 @@ class EngineError(TracesError, RuntimeError):
     """The engine or the page cannot be started."""
 
 
-def _locked(folder: Path) -> IO[str]:
+def locked(folder: Path) -> IO[str]:
     """The folder, for this supervisor alone as long as the file is open."""
     file = (writable_folder(folder) / "lock").open("w")
     try:
@@ -72,9 +72,10 @@ class Supervisor:
     ----------
     folder : of the ledger and what lies beside it.
     settings_path : cameras.yaml.
+    lock : of the folder, see `locked`.
     """
 
-    def __init__(self, folder: Path, settings_path: Path) -> None:
+    def __init__(self, folder: Path, settings_path: Path, lock: IO[str]) -> None:
         self.folder, self._path = folder, settings_path
         self.settings = LiveSettings.load(settings_path)
         self.engine: subprocess.Popen[bytes] | None = None
@@ -82,7 +83,7 @@ class Supervisor:
         self._failed = False
         self._senders: list[Sender] = []
         self._stamp = 0
-        self._lock = _locked(folder)
+        self._lock = lock
         self._socket = _listening(self.settings.page)
         self._server = self._page_server()
 
@@ -122,14 +123,15 @@ class Supervisor:
 
     def _keep_engine(self) -> None:
         """Start the engine, and again whenever it ends."""
-        failures = 0
+        failures, has_started = 0, False
         while not self.stopping.is_set():
             began_s = time.monotonic()
             self.engine = self._start_engine()
             status = self.engine.wait()
             if self.stopping.is_set():
                 return
-            if status == NOT_STARTED:
+            has_started = has_started or status != NOT_STARTED
+            if not has_started:  # later on, what it says is mended while the page goes on
                 self._failed = True
                 self._server.should_exit = True
                 return
@@ -155,17 +157,26 @@ class Supervisor:
             engine.wait()
 
     def _follow(self) -> None:
-        """Have a sender for each sink of cameras.yaml, as it is now."""
         while not self.stopping.is_set():
-            try:
-                stamp = self._path.stat().st_mtime_ns
-                if stamp != self._stamp:
-                    self._stamp = stamp
-                    self.settings = LiveSettings.load(self._path)
-                    self._set_senders()
-            except (OSError, TracesError):
-                pass  # the engine says so; what was read before stays
+            self.follow()
             self.stopping.wait(_LOOK_S)
+
+    def follow(self) -> None:
+        """Have a sender for each sink of cameras.yaml, as it is now."""
+        try:
+            stamp = self._path.stat().st_mtime_ns
+            if stamp != self._stamp:
+                self._stamp = stamp
+                self.settings = self._as_served(LiveSettings.load(self._path))
+                self._set_senders()
+        except (OSError, TracesError):
+            pass  # the engine says so; what was read before stays
+
+    def _as_served(self, settings: LiveSettings) -> LiveSettings:
+        """Settings with the address that is served since the start; what has a token keeps one."""
+        page, now = settings.page, self.settings.page
+        held = {"host": now.host, "port": now.port, "token": page.token or now.token}
+        return settings.model_copy(update={"page": page.model_copy(update=held)})
 
     def _set_senders(self) -> None:
         for sender in self._senders:

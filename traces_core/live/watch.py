@@ -59,7 +59,7 @@ class CameraWatch:
         """Of each stream that raises alarms: its value, and where it comes from."""
         self._builder, self._ledger, self._letters = builder, ledger, letters
         self._is_blind = True
-        self._newest_s = 0.0
+        self._newest_s = self._passed_s = 0.0
         self._pipeline: Pipeline | None = None
         self._buckets: dict[str, dict[int, float]] = defaultdict(dict)
         self._minute = MinuteOfEvidence(kept, camera.name)
@@ -106,6 +106,8 @@ class CameraWatch:
         """Have frames encoded; None where they show that the camera does not see what it is meant to."""
         for pixels, at_s in zip(frames.pixels, frames.times_s.tolist(), strict=True):
             self.finding = self.health.look(pixels, at_s)
+        if frames.times_s[0] <= self._passed_s:  # too late: what was on then is over
+            return None
         if self.finding is not None:
             self.lose_sight(self.finding.since_s)
             return None
@@ -137,9 +139,10 @@ class CameraWatch:
             self._pipeline.close(self._newest_s)
 
     def stay_blind(self, now_s: float) -> None:
-        """Time passes in which nothing is seen: an episode that could have gone on is over."""
+        """Time passes in which nothing is seen, nor waits: an episode that could have gone on is over."""
         if self._is_blind and self._pipeline is not None:
-            self._pipeline.gap(now_s - LATEST_S)
+            self._passed_s = now_s - LATEST_S
+            self._pipeline.gap(self._passed_s)
 
     def interrupted(self, since_s: float) -> None:
         """The source was away: other than `lose_sight`, what froze or moved is unknown as well."""

@@ -116,7 +116,11 @@ class Guard:
             body += piece
             if len(body) > _LONGEST_FORM:
                 return PlainTextResponse("That is too long.", 413)
-        form = dict(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=50))
+        try:
+            fields = parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=50)
+        except ValueError:
+            return PlainTextResponse("That has too many fields.", 413)
+        form = dict(fields)
         request.scope["form"] = form
         expected = str(request.session.get("csrf", ""))
         if request.scope.get("is_program") or (expected and same_secret(form.get("csrf", ""), expected)):

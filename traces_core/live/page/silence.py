@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -20,6 +19,8 @@ from traces_core.report.formatting import number
 NEAR_S = 60
 """How far around the time the highest score is looked for (seconds)."""
 _SHOWN_S = 600
+_LATEST_S = 250e9
+"""A time in the year 9892: what is shown around a later one has no date."""
 
 
 @dataclass(frozen=True)
@@ -169,16 +170,18 @@ def moment(text: str, now_s: float) -> float | None:
     >>> moment("1764338580", 0.0), moment("teatime", 0.0)
     (1764338580.0, None)
     """
-    text = text.strip()
     try:
-        if text.replace(".", "", 1).isascii() and text.replace(".", "", 1).isdigit():
-            value = float(text)
-            datetime.fromtimestamp(value)
-            return value if math.isfinite(value) else None
-        if len(text) in (5, 8) and text[2] == ":":
-            now = datetime.fromtimestamp(now_s)
-            today = datetime.combine(now.date(), day_time.fromisoformat(text))
-            return (today if today <= now else today - timedelta(days=1)).timestamp()
-        return datetime.fromisoformat(text).timestamp()
+        value = _seconds(text.strip(), now_s)
     except (ValueError, OverflowError, OSError):
         return None
+    return value if 0 <= value < _LATEST_S else None
+
+
+def _seconds(text: str, now_s: float) -> float:
+    if text.replace(".", "", 1).isascii() and text.replace(".", "", 1).isdigit():
+        return float(text)
+    if len(text) in (5, 8) and text[2] == ":":
+        now = datetime.fromtimestamp(now_s)
+        today = datetime.combine(now.date(), day_time.fromisoformat(text))
+        return (today if today <= now else today - timedelta(days=1)).timestamp()
+    return datetime.fromisoformat(text).timestamp()
