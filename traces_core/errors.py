@@ -141,10 +141,13 @@ class MissingWeightsError(TracesError, FileNotFoundError):
 class SettingsError(TracesError, ValueError):
     """The settings file holds something that no setting is, or a value out of its bounds."""
 
-    def __init__(self, path: Path | str, problem: str) -> None:
-        super().__init__(
-            f"{path}: {problem}. `traces settings` lists every setting with its unit and bounds."
-        )
+    def __init__(
+        self,
+        path: Path | str,
+        problem: str,
+        do: str = "`traces settings` lists every setting with its unit and bounds",
+    ) -> None:
+        super().__init__(f"{path}: {problem}. {do}.")
 
 
 class MissingArtifactError(TracesError, FileNotFoundError):

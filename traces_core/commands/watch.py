@@ -49,6 +49,8 @@ def watch(
     from traces_core.live.supervisor import Supervisor, locked
 
     given = list(sources or [])
+    if practice and given:
+        raise typer.BadParameter("it brings its own cameras; name no others", param_hint="--practice")
     try:
         with ExitStack() as serving:
             if practice:
@@ -72,6 +74,7 @@ def watch(
             if path is None:
                 path = place / MADE
                 made = {"cameras": cameras, "page": {"port": port}}
+                path.touch(mode=0o600)  # addresses may hold passwords
                 write_whole(path, yaml.safe_dump(made, sort_keys=False))
             supervisor = Supervisor(place, path, lock)
             say(f"{len(supervisor.settings.cameras)} cameras of {path}; what is kept lies in {place}")

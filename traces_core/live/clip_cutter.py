@@ -96,6 +96,13 @@ class ClipCutter:
                 self._recordings(name), max(since_s, now_s - LONGEST_S - 60 * camera.record - 120)
             )
 
+    def forget_others(self, before_s: float) -> None:
+        """Delete what was recorded before a time (seconds) of cameras that are watched no longer."""
+        folder = self._ledger.folder / RECORDINGS
+        for place in folder.iterdir() if folder.is_dir() else ():
+            if place.name not in self._cameras:
+                expire_recordings(place, before_s)
+
     def tidy(self, most_bytes: float) -> None:
         """Delete the oldest clips beyond a size."""
         folder = self._ledger.folder / CLIPS

@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 
 from traces_core.detector import own_footage
+from traces_core.disk import storage_error
 from traces_core.encoders.seeing import WINDOW_BATCH, EncodedPart, Encoders, EvidenceBuilder
 from traces_core.errors import TracesError
 from traces_core.live import NOT_STARTED
@@ -78,6 +79,7 @@ class _Channel:
     pictured_s: float = 0.0
     problem: str = ""
     is_fault_told: bool = False
+    sentences: Any = None
 
 
 class Engine:
@@ -102,7 +104,7 @@ class Engine:
         self._calls = GroupedCalls(MOST_FRAMES)
         self._turn = 0
         self._due = dict.fromkeys(("settings", "detector", "states", "thresholds", "housekeeping"), 0.0)
-        self._stamp = _stamp(settings_path)
+        self._stamp, self._said = _stamp(settings_path), ""
         self._cutter = ClipCutter(self.ledger)
 
     def run(self) -> None:
@@ -243,6 +245,7 @@ class Engine:
         channel.watch.end()
 
     def _judge(self, channel: _Channel) -> None:
+        channel.sentences = _sentences(channel.camera)
         try:
             channel.watch.judge_by(self.detector, time.time())
             channel.problem = ""
@@ -257,8 +260,12 @@ class Engine:
                 return
             before, self._chosen = self.detector, chosen
             self.detector, self._detector_stamp = chosen.load()
-        except TracesError:
-            return  # it is being rebuilt: the one that is in use is whole
+            self._said = ""
+        except TracesError as error:  # it is being rebuilt, or is none: the one that is in use is whole
+            if str(error) != self._said:
+                _say(f"the detector is left as it was: {error}")
+                self._said = str(error)
+            return
         for name, channel in list(self._channels.items()):
             if sees_alike(before, self.detector):
                 self._judge(channel)
@@ -268,7 +275,8 @@ class Engine:
 
     def _follow_thresholds(self, now_s: float) -> None:
         for channel in self._channels.values():
-            if channel.problem or channel.watch.needs_another_threshold(self.detector, now_s):
+            is_edited = channel.sentences != _sentences(channel.camera)
+            if channel.problem or is_edited or channel.watch.needs_another_threshold(self.detector, now_s):
                 self._judge(channel)
 
     def _letters(self, alarm: Alarm, kind: str) -> list[tuple[str, str, Mapping[str, Any]]]:
@@ -370,6 +378,7 @@ class Engine:
         old = self.ledger.forget_before(before_s)
         for path in old:
             (self.folder / path).unlink(missing_ok=True)
+        self._cutter.forget_others(now_s - 3600)
         most = self.settings.keep.gib * 2**30
         self._cutter.tidy(most - self._kept.shrink(most / 2))
 
@@ -380,6 +389,13 @@ def _stamp(path: Path) -> tuple[int, int]:
     except OSError:
         return (0, 0)
     return about.st_mtime_ns, about.st_size
+
+
+def _sentences(camera: Camera) -> Any:
+    """Changes when somebody edits a camera's own catalog."""
+    if camera.catalog is None or not camera.catalog.is_dir():
+        return None
+    return sorted((path.name, _stamp(path)) for path in camera.catalog.iterdir())
 
 
 def _say(text: str) -> None:
@@ -403,7 +419,14 @@ def main(folder: str, settings_path: str) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: engine.stopping.set())
     threading.Thread(target=_stop_with_the_supervisor, args=(engine,), daemon=True).start()
-    engine.run()
+    try:
+        engine.run()
+    except Exception as error:
+        known = storage_error(error, engine.folder)
+        if known is None:
+            raise
+        _say(str(known))
+        sys.exit(1)
 
 
 if __name__ == "__main__":

@@ -105,7 +105,9 @@ def replay(
     pipeline.close(last_s)
     did = [
         one
-        for one in ledger.alarms(camera=camera.name, since_s=first_s, until_s=now_s, most=100_000)
+        for one in ledger.alarms(
+            camera=camera.name, since_s=first_s, until_s=(last_s or now_s) + 1e-3, most=100_000
+        )
         if one.stream == stream
     ]
     return _compared(seconds / 3600, closed.episodes, did[::-1])

@@ -29,6 +29,7 @@ from traces_core.errors import SettingsError
 from traces_core.settings import explained, read_yaml
 from traces_core.streams.table import LATE, STREAMS
 
+_SHOWN = "cameras.example.yaml shows every part, docs/live.md says what it does"
 _SECRET = re.compile(r"\$\{([^}]*)\}")
 _HOURS = r"^([01]\d|2[0-3]):([0-5]\d)-([01]\d|2[0-3]):([0-5]\d)$"
 Name = Annotated[str, StringConstraints(strict=True, pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
@@ -254,9 +255,9 @@ class LiveSettings(Section):
         try:
             settings = cls.model_validate(_filled(read.values, path.parent, environment))
         except ValidationError as error:
-            raise SettingsError(path, explained(error, {path: read}, quotes=False)) from None
+            raise SettingsError(path, explained(error, {path: read}, quotes=False), do=_SHOWN) from None
         except _SecretError as error:
-            raise SettingsError(path, str(error)) from None
+            raise SettingsError(path, str(error), do=_SHOWN) from None
         settings = _anchored(settings, path.absolute().parent)
         for camera in settings.cameras:
             if not camera.as_live and "://" not in camera.source and os.path.isfile(camera.source):
@@ -264,6 +265,7 @@ class LiveSettings(Section):
                     path,
                     f"camera {camera.name!r}: {camera.source} is a file, not a camera. To play it again and "
                     f"again at its own speed, say as_live: true; to score it, `traces score {camera.source}`",
+                    do=_SHOWN,
                 )
         return settings
 
