@@ -16,7 +16,6 @@ from __future__ import annotations
 import glob
 import os
 import sqlite3
-import tempfile
 from collections.abc import Sequence
 from contextlib import closing, suppress
 from functools import cache, lru_cache
@@ -31,6 +30,8 @@ from dagster._core.storage.schedules.sqlite import sqlite_schedule_storage
 from dagster._core.storage.sqlite import SQLITE_BUSY_TIMEOUT_SECONDS
 from dagster_shared.yaml_utils import load_yaml_from_globs
 from sqlalchemy import URL, Engine, NullPool, create_engine
+
+from traces_core.disk import litter_name, remove, temporary_folder
 
 
 class QuotedInstance(dg.DagsterInstance):
@@ -87,20 +88,23 @@ def _initdb(
 
 def _is_linked(content: bytes, path: Path) -> bool:
     """Whether a file is there, by us or by a process that was first; False where there are no hard links."""
-    with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".new") as made:
-        made.write(content)
-        made.flush()
+    made = path.with_name(litter_name(path.name))
+    try:
+        made.write_bytes(content)
         with suppress(OSError):
-            os.link(made.name, path)
+            os.link(made, path)
+    finally:
+        remove(made)
     return path.exists()
 
 
 @cache
 def empty_run() -> bytes:
     """The database of a run without events, as Dagster makes it."""
-    with tempfile.TemporaryDirectory() as folder:
-        _make_tables(None, create_engine(_address(folder, "run"), poolclass=NullPool))  # it asks for no more
-        path = Path(folder, "run.db")
+    with temporary_folder() as folder:
+        address = _address(str(folder), "run")
+        _make_tables(None, create_engine(address, poolclass=NullPool))  # it asks for no more
+        path = folder / "run.db"
         with closing(sqlite3.connect(path)) as connection:
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         return path.read_bytes()
