@@ -108,8 +108,12 @@ def _units(stream: bytes) -> list[bytes]:
 
 
 def _fragments(nal: bytes) -> list[bytes]:
-    """One unit as it is, or in fragments (RFC 6184, FU-A)."""
-    if len(nal) <= _LARGEST:
+    """One unit as it is, or in two fragments or more (RFC 6184, FU-A).
+
+    >>> [len(_fragments(bytes(size))) for size in (_LARGEST, _LARGEST + 1, _LARGEST + 2)]
+    [1, 1, 2]
+    """
+    if len(nal) <= _LARGEST + 1:
         return [nal]
     head, body = nal[0], nal[1:]
     pieces = [body[at : at + _LARGEST] for at in range(0, len(body), _LARGEST)]
