@@ -13,8 +13,8 @@ import typer
 from rich.table import Table
 
 from traces_core.commands.consoles import err, fail, out, say
-from traces_core.commands.watch import FOLDER_VARIABLE
 from traces_core.errors import TracesError
+from traces_core.live import FOLDER_VARIABLE
 
 _UNITS_S = {"m": 60.0, "h": 3600.0, "d": 86400.0}
 

@@ -13,8 +13,8 @@ import yaml
 from traces_core.commands.consoles import fail, say, warn
 from traces_core.disk import write_whole
 from traces_core.errors import TracesError
+from traces_core.live import FOLDER_VARIABLE
 
-FOLDER_VARIABLE = "TRACES_LIVE"
 MADE = "sources.yaml"
 """In the live folder: sources that were named on the command line, written as cameras.yaml has them."""
 

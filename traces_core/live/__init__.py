@@ -25,5 +25,7 @@ What a score is belongs in `traces_core.streams`, the push pipeline in `traces_c
 
 from __future__ import annotations
 
+FOLDER_VARIABLE = "TRACES_LIVE"
+"""Environment variable that names the folder of the ledger and what lies beside it."""
 NOT_STARTED = 3
 """Exit status of an engine whose settings or detector cannot be used: there is no point in another try."""

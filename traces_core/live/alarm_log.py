@@ -20,7 +20,6 @@ import numpy as np
 from traces_core.detector.scored import ScoredVideo
 from traces_core.disk import litter_name, write_whole
 from traces_core.encoders.base import Pixels, WindowEncoder
-from traces_core.encoders.evidence import Evidence
 from traces_core.live.judging import label_of
 from traces_core.live.ledger import Alarm, Ledger
 from traces_core.live.settings import Camera
@@ -29,7 +28,7 @@ from traces_core.scoring import explain
 from traces_core.store.digest import digest
 from traces_core.streams.episodes import EpisodeEvent
 from traces_core.streams.scorer import BankScorer
-from traces_core.types import Array, Place
+from traces_core.types import Array, Place, Times
 from traces_core.video import FrameBatch
 
 FRAMES = "frames"
@@ -96,16 +95,22 @@ class AlarmLog:
     ) -> None:
         self._ledger, self._camera, self._judge, self._context = ledger, camera, judge, context
         self._versions, self._thresholds, self._letters = versions, thresholds, letters
-        self._windows: deque[tuple[float, Array, Array]] = deque()
+        self._windows: deque[tuple[float, Array]] = deque()
         self._pictures: deque[tuple[float, Pixels]] = deque()
         self._now = FrameBatch(np.zeros((0, 0, 0, 3), np.uint8), np.zeros(0))
         self._encoder, self._newest_window = windows, newest_window
         self._running: dict[tuple[str, float], _Running] = {}
 
-    def remember(self, evidence: Evidence, frames: FrameBatch) -> None:
-        """What was seen just now: an alarm may have to be explained by it."""
-        rows = zip(evidence.window_times_s.tolist(), evidence.window_frames, evidence.tokens, strict=True)
-        self._windows.extend(rows)
+    def remember(self, window_times_s: Times, fused: Array, frames: FrameBatch) -> None:
+        """What was seen just now: an alarm may have to be explained by it.
+
+        Parameters
+        ----------
+        window_times_s : float64 (T,), when each window ends.
+        fused : float32 (T, D), the fused vector of each window.
+        frames : the pictures.
+        """
+        self._windows.extend(zip(window_times_s.tolist(), fused, strict=True))
         self._now = frames
         newest_s = float(frames.times_s[-1])
         if not self._pictures or newest_s - self._pictures[-1][0] >= _EVERY_S:
@@ -162,7 +167,7 @@ class AlarmLog:
             return {}
         judge = self._judge
         why = explain(
-            judge.fused_vectors(at[1][None], at[2][None])[0],
+            at[1],
             judge.bank,
             k=judge.k,
             space=judge.space,

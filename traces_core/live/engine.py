@@ -132,7 +132,7 @@ class Engine:
         for channel, some in taken:
             if some.segment.number != channel.segment:
                 channel.segment = some.segment.number
-                channel.watch.interrupted(0.0)
+                channel.watch.interrupted()
             part = None if channel.problem else channel.watch.look(some.frames, self._calls)
             if part is not None:
                 parts.append((channel, some, part))
@@ -142,7 +142,7 @@ class Engine:
         except Exception:  # whatever an encoder meets in these pictures, the next ones are looked at
             log.exception("the encoders failed on %d pictures", sum(len(some.frames) for _, some, _ in parts))
             for channel, _, _ in parts:
-                channel.watch.interrupted(0.0)
+                channel.watch.interrupted()
             return True
         for channel, some, part in parts:
             channel.watch.finished(part, some.frames)
@@ -290,7 +290,7 @@ class Engine:
             if channel.since[0] != state:
                 channel.since = (state, now_s)
             if state == "stalled":
-                channel.watch.interrupted(0.0)
+                channel.watch.interrupted()
             if not channel.feed.waiting:
                 channel.watch.stay_blind(now_s)
             channel.watch.flush()

@@ -144,16 +144,17 @@ class CameraWatch:
             self._passed_s = now_s - LATEST_S
             self._pipeline.gap(self._passed_s)
 
-    def interrupted(self, since_s: float) -> None:
+    def interrupted(self) -> None:
         """The source was away: other than `lose_sight`, what froze or moved is unknown as well."""
-        self.lose_sight(since_s)
+        self.lose_sight(0.0)
         self.health.restart()
 
     def finished(self, part: EncodedPart, frames: FrameBatch) -> dict[str, ScoreTrack]:
         """Scores of what was encoded, and what became of episodes; the tracks by stream."""
         evidence = self._builder.evidence(part)
-        self._log.remember(evidence, frames)
-        self._minute.push(evidence, self._judge.fused_vectors(evidence.window_frames, evidence.tokens))
+        fused = self._judge.fused_vectors(evidence.window_frames, evidence.tokens)
+        self._log.remember(evidence.window_times_s, fused, frames)
+        self._minute.push(evidence, fused)
         tracks = {} if self._pipeline is None else self._pipeline.push(evidence)[0]
         self._newest_s = float(frames.times_s[-1])
         self.scored += len(frames)

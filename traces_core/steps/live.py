@@ -19,6 +19,7 @@ from typing import Any
 import polars as pl
 
 from traces_core.detector.detector import Detector
+from traces_core.live import FOLDER_VARIABLE
 from traces_core.live.evidence import EvidenceStore
 from traces_core.live.ledger import Ledger
 from traces_core.live.replay import replay
@@ -32,7 +33,6 @@ from traces_core.streams.episodes import EPISODES
 
 HISTORY = ("camera_scores", "camera_episodes", "camera_marks")
 """What is read of a camera."""
-LIVE_VARIABLE = "TRACES_LIVE"
 DAY_S = 86400
 
 BLOCKS = pl.Schema({"day": pl.Date(), "stream": pl.String(), "at_s": pl.Int64(), "highest": pl.Float64()})
@@ -53,7 +53,7 @@ MARKS = pl.Schema(
 
 def live_folder(machine: Machine) -> Path:
     """Where the ledger of this machine lies: TRACES_LIVE, else `live` beside the store."""
-    return Path(os.environ.get(LIVE_VARIABLE, "") or machine.data.parent / "live")
+    return Path(os.environ.get(FOLDER_VARIABLE, "") or machine.data.parent / "live")
 
 
 def cameras_known(machine: Machine) -> list[str]:
