@@ -139,7 +139,16 @@ def _address(url: str) -> str:
 Address = Annotated[str, AfterValidator(_address)]
 
 
-class Apprise(Section):
+class Paced(Section):
+    """What every sink has: when it is left in peace."""
+
+    cooldown_s: float = Field(
+        0, ge=0, description="Nothing more of a camera for so long after one (seconds)."
+    )
+    quiet: tuple[Hours, ...] = Field((), description="Hours in which nothing is sent; it is sent afterwards.")
+
+
+class Apprise(Paced):
     """A message through one of the services of Apprise: mail, chat, push."""
 
     kind: Literal["apprise"]
@@ -147,22 +156,17 @@ class Apprise(Section):
     cooldown_s: float = Field(
         60, ge=0, description="Nothing more of a camera for so long after one (seconds)."
     )
-    quiet: tuple[Hours, ...] = Field((), description="Hours in which nothing is sent; it is sent afterwards.")
 
 
-class Webhook(Section):
+class Webhook(Paced):
     """An HTTP POST of a CloudEvent for every change of an alarm, signed where a secret is given."""
 
     kind: Literal["webhook"]
     url: Address = Field(pattern=r"^https?://", description="Where it is sent; redirects are not followed.")
     secret: str | None = Field(None, min_length=8, description="Key of the HMAC-SHA256 signature.")
-    cooldown_s: float = Field(
-        0, ge=0, description="Nothing more of a camera for so long after one (seconds)."
-    )
-    quiet: tuple[Hours, ...] = Field((), description="Hours in which nothing is sent; it is sent afterwards.")
 
 
-class Mqtt(Section):
+class Mqtt(Paced):
     """Messages to a broker; Home Assistant finds the cameras by itself."""
 
     kind: Literal["mqtt"]
@@ -173,21 +177,13 @@ class Mqtt(Section):
     discovery: str | None = Field(
         "homeassistant", description="Prefix of Home Assistant's discovery; null for none."
     )
-    cooldown_s: float = Field(
-        0, ge=0, description="Nothing more of a camera for so long after one (seconds)."
-    )
-    quiet: tuple[Hours, ...] = Field((), description="Hours in which nothing is sent; it is sent afterwards.")
 
 
-class Folder(Section):
+class Folder(Paced):
     """A folder that gets a JSON file, the frame and the clip of every alarm."""
 
     kind: Literal["folder"]
     path: Path = Field(description="The folder; it is made where it is missing.")
-    cooldown_s: float = Field(
-        0, ge=0, description="Nothing more of a camera for so long after one (seconds)."
-    )
-    quiet: tuple[Hours, ...] = Field((), description="Hours in which nothing is sent; it is sent afterwards.")
 
 
 Sink = Annotated[Apprise | Webhook | Mqtt | Folder, Field(discriminator="kind")]
