@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from traces_core.encoders.base import Pixels
-from traces_core.live.health import FROZEN_S, SETTLED_S, PictureHealth
+from traces_core.live.health import FROZEN_S, MOVED_S, SETTLED_S, PictureHealth
 
 RNG = np.random.default_rng(5)
 
@@ -78,6 +78,13 @@ def test_another_view_is_moved_until_it_has_settled() -> None:
     assert set(found) == {"moved"}
     faults(health, lambda _: noisy(place(2)), 60 + SETTLED_S, 5)
     assert faults(health, lambda _: noisy(place(2)), 70 + SETTLED_S, 20) == []
+
+
+def test_a_train_that_fills_the_picture_for_some_seconds_is_no_move() -> None:
+    health = PictureHealth()
+    assert faults(health, lambda _: noisy(place(1)), 0, 2) == []
+    assert faults(health, lambda _: noisy(place(2)), 2, MOVED_S - 1) == []
+    assert faults(health, lambda _: noisy(place(1)), 1 + MOVED_S, 20) == []
 
 
 def test_a_source_that_was_away_has_not_frozen_meanwhile() -> None:

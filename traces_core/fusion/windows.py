@@ -5,6 +5,9 @@ The modules themselves belong in `fusion.py`.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -58,6 +61,18 @@ def _tensors(fusion: WindowFusion, frames: Array, tokens: Array, where: str) -> 
     return torch.from_numpy(np.asarray(frames, np.float32)), torch.from_numpy(np.asarray(tokens, np.float32))
 
 
+@contextmanager
+def _inferring(fusion: WindowFusion) -> Iterator[None]:
+    """Without dropout and gradients; a module that is trained is left as it was."""
+    is_training = fusion.training
+    if is_training:  # switching walks through every module: longer than fusing one window
+        fusion.eval()
+    with torch.inference_mode():
+        yield
+    if is_training:
+        fusion.train()
+
+
 def fuse_windows(fusion: WindowFusion, frames: Array, tokens: Array, *, batch: int = 512) -> Array:
     """Give the fused vector of every window.
 
@@ -93,13 +108,10 @@ def fuse_windows(fusion: WindowFusion, frames: Array, tokens: Array, *, batch: i
     """
     x, y = _tensors(fusion, frames, tokens, "fuse_windows")
     fused = np.zeros((len(x), fusion.dimensions), np.float32)
-    training = fusion.training
-    fusion.eval()
-    with torch.inference_mode():
+    with _inferring(fusion):
         for start in range(0, len(x), batch):
             part = slice(start, start + batch)
             fused[part] = fusion(x[part], y[part]).numpy()
-    fusion.train(training)
     return fused
 
 
@@ -129,9 +141,6 @@ def attention_maps(fusion: WindowFusion, frames: Array, tokens: Array) -> Array 
     True
     """
     x, y = _tensors(fusion, frames, tokens, "attention_maps")
-    training = fusion.training
-    fusion.eval()
-    with torch.inference_mode():
+    with _inferring(fusion):
         weights = fusion.attention(x, y)
-    fusion.train(training)
     return None if weights is None else weights.numpy()

@@ -43,6 +43,8 @@ CLIP_WAIT_S = 30.0
 """Sinks are told of the end of an alarm with its clip, or without it after so many seconds."""
 _EVERY_S = 1.0
 """An alarm that lasts is written again at most so often (seconds)."""
+_PICTURED_S = 5.0
+"""What is shown of an alarm that lasts follows its peak at most so often (seconds): a map costs a window."""
 
 Letters = Callable[[Alarm, str], list[tuple[str, str, Mapping[str, Any]]]]
 """Sink, kind and message of each letter about an alarm that opened or closed."""
@@ -64,6 +66,7 @@ class _Running:
     peak_score: float = -np.inf
     unwritten: _Seen | None = None
     written_s: float = -np.inf
+    pictured_s: float = -np.inf
     reasons: dict[str, Any] = field(default_factory=dict)
 
 
@@ -129,7 +132,9 @@ class AlarmLog:
             running.peak_score, running.unwritten = episode.peak_score, self._seen_at(episode.peak_s)
         if event.kind == "grown" and episode.end_s - running.written_s < _EVERY_S:
             return
-        frame = self._write_peak(alarm_id, running)
+        frame = None
+        if event.kind == "closed" or episode.end_s - running.pictured_s >= _PICTURED_S:
+            frame, running.pictured_s = self._write_peak(alarm_id, running), episode.end_s
         running.written_s = episode.end_s
         reasons = {**running.reasons, "because": episode.because}
         alarm = Alarm(

@@ -7,6 +7,7 @@ CAMERAS_YAML`. What it writes is in the ledger; it follows cameras.yaml and the 
 from __future__ import annotations
 
 import logging
+import os
 import signal
 import sys
 import threading
@@ -22,6 +23,7 @@ import numpy as np
 
 from traces_core.detector import own_footage
 from traces_core.disk import storage_error
+from traces_core.encoders.parallel_calls import MAX_PARALLEL
 from traces_core.encoders.seeing import WINDOW_BATCH, EncodedPart, Encoders, EvidenceBuilder
 from traces_core.errors import TracesError
 from traces_core.live import NOT_STARTED
@@ -78,6 +80,7 @@ class _Channel:
     since: tuple[str, float] = ("", 0.0)
     pictured_s: float = 0.0
     problem: str = ""
+    notice: str = ""
     is_fault_told: bool = False
     sentences: Any = None
 
@@ -101,7 +104,7 @@ class Engine:
         self.stopping = threading.Event()
         self._ready = threading.Event()
         self._channels: dict[str, _Channel] = {}
-        self._calls = GroupedCalls(MOST_FRAMES)
+        self._calls = GroupedCalls(MOST_FRAMES, lanes=min(MAX_PARALLEL, os.cpu_count() or 1))
         self._turn = 0
         self._due = dict.fromkeys(("settings", "detector", "states", "thresholds", "housekeeping"), 0.0)
         self._stamp, self._said = _stamp(settings_path), ""
@@ -246,6 +249,8 @@ class Engine:
 
     def _judge(self, channel: _Channel) -> None:
         channel.sentences = _sentences(channel.camera)
+        settings = self.detector.project.settings
+        channel.notice = " ".join(own_footage.notices(settings, channel.camera.streams, of_practice=False))
         try:
             channel.watch.judge_by(self.detector, time.time())
             channel.problem = ""
@@ -285,22 +290,21 @@ class Engine:
     # States.
 
     def _say_states(self, now_s: float) -> None:
-        for channel in self._channels.values():
-            state, detail = self._state_of(channel, now_s)
-            if channel.since[0] != state:
-                channel.since = (state, now_s)
-            if state == "stalled":
-                channel.watch.interrupted()
-            if not channel.feed.waiting:
-                channel.watch.stay_blind(now_s)
-            channel.watch.flush()
-            self._say_state(
-                channel.camera.name,
-                redacted(channel.camera.source),
-                state,
-                detail,
-                self._facts(channel),
-            )
+        with self.ledger.writing():
+            for channel in self._channels.values():
+                self._say_state_of(channel, now_s)
+
+    def _say_state_of(self, channel: _Channel, now_s: float) -> None:
+        state, detail = self._state_of(channel, now_s)
+        if channel.since[0] != state:
+            channel.since = (state, now_s)
+        if state == "stalled":
+            channel.watch.interrupted()
+        if not channel.feed.waiting:
+            channel.watch.stay_blind(now_s)
+        channel.watch.flush()
+        facts = self._facts(channel)
+        self._say_state(channel.camera.name, redacted(channel.camera.source), state, detail, facts)
 
     def _state_of(self, channel: _Channel, now_s: float) -> tuple[State, str]:
         facts, watch = channel.feed.facts, channel.watch
@@ -337,15 +341,10 @@ class Engine:
             "trouble": facts.trouble,
             "contexts": [] if channel.camera.catalog else list(channel.camera.context),
             "has_catalog": channel.camera.catalog is not None,
-            "notice": self._notice(channel.camera),
+            "notice": channel.notice,
             "threshold_source": watch.thresholds.get(channel.camera.streams[0], (None, ""))[1],
             "latency_s": float(np.percentile(latencies_s, 95)) if latencies_s else None,
         }
-
-    def _notice(self, camera: Camera) -> str:
-        """What a reader must know of a camera's scores first; empty where nothing."""
-        settings = self.detector.project.settings
-        return " ".join(own_footage.notices(settings, camera.streams, of_practice=False))
 
     def _say_state(self, name: str, source: str, state: State, detail: str, facts: Mapping[str, Any]) -> None:
         channel, now_s = self._channels.get(name), time.time()

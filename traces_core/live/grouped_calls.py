@@ -1,12 +1,15 @@
 """Calls of one kind put together: frames of many cameras go through an encoder at once.
 
 An encoder that is asked for two frames at a time by sixteen cameras spends most of its time on being asked.
-What the calls compute does not matter here; who computes side by side is `encoders.parallel_calls`.
+What comes together is then parted among the cores: two calls side by side do not wait for each other within
+an operation. What the calls compute does not matter here; files are seen by `encoders.parallel_calls`.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import fields, is_dataclass, replace
 from functools import partial
 from itertools import groupby
@@ -23,6 +26,7 @@ class GroupedCalls:
     Parameters
     ----------
     most_rows : rows of one computation at most.
+    lanes : computations side by side, each on a thread of its own.
 
     Examples
     --------
@@ -34,8 +38,9 @@ class GroupedCalls:
     [[-1.0], [-2.0, -2.0], [-3.0, -3.0, -3.0]]
     """
 
-    def __init__(self, most_rows: int) -> None:
-        self._most = most_rows
+    def __init__(self, most_rows: int, lanes: int = 1) -> None:
+        self._most, self._count = most_rows, lanes
+        self._lanes = ThreadPoolExecutor(lanes, "lane")
         self._waiting: list[Call] = []
 
     def put(self, compute: Callable[[], Any], keep: Callable[[Any], None]) -> None:
@@ -45,27 +50,34 @@ class GroupedCalls:
     def run(self) -> None:
         """Compute all that waits; then `keep` is called with each result, in the order of the calls."""
         waiting, self._waiting = self._waiting, []
-        results: dict[int, Any] = {}
         order = sorted(range(len(waiting)), key=lambda place: _kind(waiting[place][0]))
-        for _, places in groupby(order, key=lambda place: _kind(waiting[place][0])):
-            some = list(places)
-            results |= zip(some, self._together([waiting[place][0] for place in some]), strict=True)
+        groups = [list(some) for _, some in groupby(order, key=lambda place: _kind(waiting[place][0]))]
+        begun = [self._begun([waiting[place][0] for place in group]) for group in groups]
+        results: dict[int, Any] = {}
+        for group, finish in zip(groups, begun, strict=True):
+            results |= zip(group, finish(), strict=True)
         for place, (_, keep) in enumerate(waiting):
             keep(results[place])
 
-    def _together(self, calls: list[Any]) -> list[Any]:
-        """The results of calls of one kind."""
+    def _begun(self, calls: list[Any]) -> Callable[[], list[Any]]:
+        """Begin calls of one kind; what waits for their results."""
         first: Any = calls[0]
         if not isinstance(first, partial) or not isinstance(first.args[-1], np.ndarray):
-            return [call() for call in calls]
+            each = [self._lanes.submit(call) for call in calls]
+            return lambda: [one.result() for one in each]
         rows = np.concatenate([call.args[-1] for call in calls]) if len(calls) > 1 else first.args[-1]
+        size = min(self._most, max(1, math.ceil(len(rows) / self._count)))
         parts = [
-            first.func(*first.args[:-1], rows[start : start + self._most], **first.keywords)
-            for start in range(0, max(1, len(rows)), self._most)
+            self._lanes.submit(first.func, *first.args[:-1], rows[start : start + size], **first.keywords)
+            for start in range(0, max(1, len(rows)), size)
         ]
         ends = np.cumsum([len(call.args[-1]) for call in calls]).tolist()
-        whole = _joined(parts)
-        return [_rows(whole, slice(start, end)) for start, end in zip([0, *ends], ends, strict=False)]
+
+        def results() -> list[Any]:
+            whole = _joined([part.result() for part in parts])
+            return [_rows(whole, slice(start, end)) for start, end in zip([0, *ends], ends, strict=False)]
+
+        return results
 
 
 def _kind(call: Any) -> tuple[Any, ...]:

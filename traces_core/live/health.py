@@ -25,13 +25,17 @@ DARK = 16.0
 FLAT = 2.5
 """Grey levels: a picture that varies less shows nothing; a covered lens, a test picture of one colour."""
 PATIENCE_S = 3.0
-"""Seconds for which a picture must be black or moved before it is said."""
+"""Seconds for which a picture must be black before it is said."""
+MOVED_S = 10.0
+"""Seconds of another view before it is said: a lorry or a train that passes fills a picture for less."""
 FROZEN_S = 60.0
 """Seconds of equal pictures before a camera counts as frozen: the noise of a sensor never repeats."""
 STRANGE = 0.35
 """Correlation of edges with the reference below which the view is another one."""
 SETTLED_S = 30.0
 """Seconds after which another view is the reference."""
+LOOKED_S = 0.45
+"""Pictures that follow sooner than so many seconds are not looked at: what is wrong lasts for seconds."""
 _MEMORY_S = 60.0
 """Time constant of the reference (seconds)."""
 
@@ -66,20 +70,26 @@ class PictureHealth:
         self._last: Grey | None = None
         self._reference: Grey | None = None
         self._last_s = 0.0
+        self._finding: Finding | None = None
 
     def restart(self) -> None:
         """The source was away: nothing has frozen since; the view stays the reference."""
         self._since.clear()
-        self._last = None
+        self._last = self._finding = None
 
     def look(self, pixels: Pixels, at_s: float) -> Finding | None:
-        """What is wrong, by the frames so far.
+        """What is wrong, by the frames so far; of those within `LOOKED_S` the first is looked at.
 
         Parameters
         ----------
         pixels : uint8 array of shape (H, W, 3)
         at_s : its time, rising from call to call (seconds).
         """
+        if self._last is None or at_s - self._last_s >= LOOKED_S:
+            self._finding = self._looked(pixels, at_s)
+        return self._finding
+
+    def _looked(self, pixels: Pixels, at_s: float) -> Finding | None:
         grey = cv2.resize(pixels, _SIZE, interpolation=cv2.INTER_AREA).mean(axis=2, dtype=np.float32)
         is_dark, is_flat = bool(grey.mean() < DARK), bool(grey.std() < FLAT)
         is_same = self._last is not None and bool(np.array_equal(grey, self._last))
@@ -93,7 +103,7 @@ class PictureHealth:
         elif is_strange and at_s - self._since["moved"] > SETTLED_S:
             self._reference = edges
         self._last, self._last_s = grey, at_s
-        return self._finding(at_s, is_dark)
+        return self._found(at_s, is_dark)
 
     def _is_strange(self, edges: Grey) -> bool:
         return self._reference is not None and _correlation(edges, self._reference) < STRANGE
@@ -111,14 +121,14 @@ class PictureHealth:
             weight = 1 - np.exp(-(at_s - self._last_s) / _MEMORY_S)
             self._reference = self._reference + np.float32(weight) * (edges - self._reference)
 
-    def _finding(self, at_s: float, is_dark: bool) -> Finding | None:
+    def _found(self, at_s: float, is_dark: bool) -> Finding | None:
         words: dict[Fault, tuple[float, str]] = {
             "black": (
                 PATIENCE_S,
                 "the picture is dark" if is_dark else "the picture shows nothing: covered?",
             ),
             "frozen": (FROZEN_S, "the same picture again and again"),
-            "moved": (PATIENCE_S, "the view is another one: moved, turned or blocked?"),
+            "moved": (MOVED_S, "the view is another one: moved, turned or blocked?"),
         }
         for fault, (patience_s, detail) in words.items():
             since_s = self._since.get(fault)

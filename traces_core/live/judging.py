@@ -6,7 +6,7 @@ Scores and thresholds themselves belong in `traces_core.streams`.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 import numpy as np
@@ -20,11 +20,29 @@ from traces_core.streams.scorer import BankScorer
 from traces_core.streams.thresholds import Threshold, threshold_of
 from traces_core.text.catalog import read_catalog
 from traces_core.text.corpus import write_corpus
-from traces_core.types import Place
+from traces_core.types import Array, Place
 
 BY_HAND = "set by hand"
 WEEK_S = 7 * 86400.0
 """Blocks of so many seconds back make a camera's own threshold."""
+
+
+@dataclass(frozen=True)
+class RememberingScorer(BankScorer):
+    """Fuses the windows that it is asked for twice, by a stream and for what is kept of them, once."""
+
+    _last: list[Array] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, judge: BankScorer) -> RememberingScorer:
+        """As a scorer, with a memory."""
+        return cls(**{one.name: getattr(judge, one.name) for one in fields(BankScorer)})
+
+    def fused_vectors(self, window_frames: Array, tokens: Array) -> Array:
+        """float32 (T, D): one fused unit vector a window, from (T, W, D) and (T, W, D_time)."""
+        if not self._last or self._last[0] is not tokens:
+            self._last[:] = tokens, super().fused_vectors(window_frames, tokens)
+        return self._last[1]
 
 
 def scorer_of(detector: Detector, camera: Camera) -> tuple[BankScorer, Place]:

@@ -29,11 +29,12 @@ _WAITS_S = (0.5, 1, 2, 5, 10, 30)
 _LASTED_S = 60.0
 """An engine that ran for so long has started well (seconds)."""
 _LOOK_S = 2.0
-# Frames of many sizes come and go: without these the heap of glibc grows with them.
+# Of glibc: one heap for all threads, which keeps what is freed. A threshold of 64 KiB, so that every tensor
+# is mapped and unmapped on its own, took as much processor time again as the encoders themselves.
 _HEAP = {
     "MALLOC_ARENA_MAX": "1",
-    "MALLOC_MMAP_THRESHOLD_": "65536",
-    "MALLOC_TRIM_THRESHOLD_": "65536",
+    "MALLOC_MMAP_THRESHOLD_": str(32 << 20),
+    "MALLOC_TRIM_THRESHOLD_": str(128 << 20),
 }
 
 

@@ -16,7 +16,7 @@ from traces_core.encoders.seeing import Calls, EncodedPart, EvidenceBuilder
 from traces_core.live.alarm_log import AlarmLog, Letters
 from traces_core.live.evidence import EvidenceStore, MinuteOfEvidence
 from traces_core.live.health import Finding, PictureHealth
-from traces_core.live.judging import BY_HAND, scorer_of, threshold_for, versions_of
+from traces_core.live.judging import BY_HAND, RememberingScorer, scorer_of, threshold_for, versions_of
 from traces_core.live.ledger import BLOCK_S, BUCKET_S, Ledger
 from traces_core.live.settings import Camera
 from traces_core.types import ScoreTrack
@@ -69,7 +69,8 @@ class CameraWatch:
         """Score by a detector from now on; an episode that is on ends here."""
         self._close_alarms()
         judge, context = scorer_of(detector, self.camera)
-        self._judge, self._judged_s = judge, now_s
+        judge = self._judge = RememberingScorer.of(judge)
+        self._judged_s = now_s
         found = {
             name: threshold_for(detector, self._ledger, self.camera, name, now_s)
             for name in self.camera.streams
