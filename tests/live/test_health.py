@@ -82,9 +82,16 @@ def test_another_view_is_moved_until_it_has_settled() -> None:
 
 def test_a_train_that_fills_the_picture_for_some_seconds_is_no_move() -> None:
     health = PictureHealth()
-    assert faults(health, lambda _: noisy(place(1)), 0, 2) == []
-    assert faults(health, lambda _: noisy(place(2)), 2, MOVED_S - 1) == []
-    assert faults(health, lambda _: noisy(place(1)), 1 + MOVED_S, 20) == []
+    assert faults(health, lambda _: noisy(place(1)), 0, 60) == []
+    assert faults(health, lambda _: noisy(place(2)), 60, MOVED_S - 1) == []
+    assert faults(health, lambda _: noisy(place(1)), 59 + MOVED_S, 20) == []
+
+
+def test_a_camera_that_begins_behind_a_train_has_not_moved_once_that_is_gone() -> None:
+    health = PictureHealth()
+    assert faults(health, lambda _: noisy(place(2)), 0, 6) == []
+    assert faults(health, lambda _: noisy(place(1)), 6, 90) == []
+    assert set(faults(health, lambda _: noisy(place(2)), 96, SETTLED_S)) == {"moved"}
 
 
 def test_a_source_that_was_away_has_not_frozen_meanwhile() -> None:

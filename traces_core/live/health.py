@@ -33,7 +33,8 @@ FROZEN_S = 60.0
 STRANGE = 0.35
 """Correlation of edges with the reference below which the view is another one."""
 SETTLED_S = 30.0
-"""Seconds after which another view is the reference."""
+"""Seconds after which another view is the reference, and that it takes to know one: the first picture may
+show a lorry."""
 LOOKED_S = 0.45
 """Pictures that follow sooner than so many seconds are not looked at: what is wrong lasts for seconds."""
 _MEMORY_S = 60.0
@@ -69,6 +70,9 @@ class PictureHealth:
         self._since: dict[Fault, float] = {}
         self._last: Grey | None = None
         self._reference: Grey | None = None
+        self._known_s = 0.0
+        """From then on the reference is one: until then it is the mean of what was seen."""
+        self._learned = 0
         self._last_s = 0.0
         self._finding: Finding | None = None
 
@@ -94,19 +98,22 @@ class PictureHealth:
         is_dark, is_flat = bool(grey.mean() < DARK), bool(grey.std() < FLAT)
         is_same = self._last is not None and bool(np.array_equal(grey, self._last))
         edges = _edges(grey)
-        is_strange = not (is_dark or is_flat) and self._is_strange(edges)
+        is_strange = not (is_dark or is_flat) and at_s >= self._known_s and self._is_strange(edges)
         self._follow("black", is_dark or is_flat, at_s)
         self._follow("frozen", is_same, at_s)
         self._follow("moved", is_strange, at_s)
         if not (is_dark or is_flat or is_strange):
             self._learn(edges, at_s)
         elif is_strange and at_s - self._since["moved"] > SETTLED_S:
-            self._reference = edges
+            self._begin(edges, at_s)
         self._last, self._last_s = grey, at_s
         return self._found(at_s, is_dark)
 
     def _is_strange(self, edges: Grey) -> bool:
         return self._reference is not None and _correlation(edges, self._reference) < STRANGE
+
+    def _begin(self, edges: Grey, at_s: float) -> None:
+        self._reference, self._known_s, self._learned = edges, at_s + SETTLED_S, 1
 
     def _follow(self, fault: Fault, is_there: bool, at_s: float) -> None:
         if is_there:
@@ -116,10 +123,11 @@ class PictureHealth:
 
     def _learn(self, edges: Grey, at_s: float) -> None:
         if self._reference is None:
-            self._reference = edges
-        else:
-            weight = 1 - np.exp(-(at_s - self._last_s) / _MEMORY_S)
-            self._reference = self._reference + np.float32(weight) * (edges - self._reference)
+            self._begin(edges, at_s)
+            return
+        self._learned += 1
+        weight = max(1 - np.exp(-(at_s - self._last_s) / _MEMORY_S), (at_s < self._known_s) / self._learned)
+        self._reference = self._reference + np.float32(weight) * (edges - self._reference)
 
     def _found(self, at_s: float, is_dark: bool) -> Finding | None:
         words: dict[Fault, tuple[float, str]] = {

@@ -101,7 +101,7 @@ def live_frames(
     watch: Polygons = (),
     transport: str = "tcp",
     opening_s: float = 15.0,
-    stall_s: float = 10.0,
+    stall_s: float = 8.0,
     newer_than_s: float | None = None,
     limits: Limits = LIVE,
 ) -> Iterator[LiveMessage]:
