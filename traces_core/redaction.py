@@ -11,6 +11,7 @@ import base64
 import os
 import re
 from collections.abc import Iterator, Mapping
+from functools import cache
 from typing import TypeVar
 from urllib.parse import quote, quote_plus, unquote, urlsplit
 
@@ -73,6 +74,12 @@ _FORMS = tuple(
 )
 
 
+_MAY_BE = re.compile(
+    r"[@=:%]|(?:bearer|basic)\s|(?:sk|pk|hf|ghp|gho|github_pat|glpat|xox[abp])[_-]|AIza|eyJ", re.IGNORECASE
+)
+"""What a text that holds nothing of cannot have any of these forms: most are names and numbers."""
+
+
 def redacted(value: _Anything) -> _Anything:
     """A text without its secrets; the same of every text within dicts, lists and tuples.
 
@@ -95,9 +102,10 @@ def redacted(value: _Anything) -> _Anything:
 
 
 def _without_secrets(text: str) -> str:
-    for secret in sorted(set(_of_environment()), key=len, reverse=True):
+    secrets = set(_of_environment()) if len(text) >= _SHORTEST else ()
+    for secret in sorted(secrets, key=len, reverse=True):
         text = text.replace(secret, HIDDEN)
-    for form, put in _FORMS:
+    for form, put in _FORMS if _MAY_BE.search(text) else ():
         text = form.sub(put, text)
     return text
 
@@ -105,13 +113,18 @@ def _without_secrets(text: str) -> str:
 def _of_environment() -> Iterator[str]:
     """Every secret that the environment holds, in every way in which a text may quote it."""
     for name, value in os.environ.items():
-        found = [value] if _SECRET_VARIABLE.search(name) and not os.path.exists(value) else []
+        found = [value] if _names_a_secret(name) and not os.path.exists(value) else []
         if "://" in value and "@" in value:
             found += _of_address(value)
         for secret in found:
             for one in (secret, quote(secret, safe=""), quote_plus(secret), repr(secret)[1:-1]):
                 if len(one) >= _SHORTEST:
                     yield one
+
+
+@cache
+def _names_a_secret(variable: str) -> bool:
+    return _SECRET_VARIABLE.search(variable) is not None
 
 
 def _of_address(address: str) -> list[str]:
