@@ -1,12 +1,12 @@
 # Every target installs what it needs. `make help` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help demo test faults test-full test-vllm e2e lint ui benchmark benchmark-real benchmark-ped2 benchmark-speed benchmark-bank benchmark-changes benchmark-live pretrain score watch clean
+.PHONY: help demo test test-whole faults test-full test-vllm e2e lint ui benchmark benchmark-real benchmark-ped2 benchmark-speed benchmark-bank benchmark-changes benchmark-live pretrain score watch clean
 
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 # Two files at a time, with one thread each: two that share their cores wait for each other.
-PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 export DAGSTER_HOME := $(CURDIR)/.dagster
 export DAGSTER_DISABLE_TELEMETRY := 1
@@ -52,8 +52,11 @@ benchmark-bank: $(STAMP)  ## a million traces: the index against exact search, a
 benchmark-live: $(STAMP)  ## looped cameras through traces watch: what is scored, how late, what it takes
 	@$(BIN)/python -m benchmarks.live
 
-test: $(STAMP)  ## run the tests, two files at a time
+test: $(STAMP)  ## run the tests, three files at a time: some wait for others
 	@$(PYTEST)
+
+test-whole: $(STAMP)  ## whole runs of the graph and of an installation of cameras, minutes each
+	@$(PYTEST) -m whole
 
 faults: $(STAMP)  ## strangers' files, full disks, kills, servers away: thousands, as a table (a quarter of an hour)
 	@PYTHONPATH=tests:. $(BIN)/python -m faults

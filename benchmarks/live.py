@@ -17,7 +17,7 @@ import multiprocessing
 import statistics
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -59,9 +59,9 @@ def enlarged(path: Path, folder: Path) -> Path:
 
 
 @contextmanager
-def cameras(count: int, folder: Path) -> Iterator[list[dict[str, Any]]]:
-    """So many cameras, as cameras.yaml has them, served by a process of its own."""
-    videos = [(enlarged(path, folder), context) for path, context in benchmark_videos()[:count]]
+def cameras(videos: Sequence[tuple[Path, str]], count: int, folder: Path) -> Iterator[list[dict[str, Any]]]:
+    """So many cameras, as cameras.yaml has them, of videos in turn, served by a process of its own."""
+    videos = [(enlarged(path, folder), context) for path, context in videos[:count]]
     chosen = {f"camera-{number + 1:02d}": videos[number % len(videos)] for number in range(count)}
     here, there = multiprocessing.Pipe()
     context = multiprocessing.get_context("spawn")
@@ -78,9 +78,11 @@ def cameras(count: int, folder: Path) -> Iterator[list[dict[str, Any]]]:
         process.join(30)
 
 
-def watched(count: int, fps: float, minutes: float, folder: Path) -> dict[str, Any]:
+def watched(
+    videos: Sequence[tuple[Path, str]], count: int, fps: float, minutes: float, folder: Path
+) -> dict[str, Any]:
     """So many cameras for so long, once all of them run."""
-    with cameras(count, folder) as some:
+    with cameras(videos, count, folder) as some:
         site = Site(folder, {"cameras": some, "sample_fps": fps})
         site.start()
         try:
@@ -157,7 +159,7 @@ def taken(stock: list[list[dict[str, Any]]]) -> dict[str, Any]:
 
 def until_behind(count: int, fps: float, folder: Path) -> dict[str, Any]:
     """One camera more every half minute, until under 95 % is scored or a camera says that it is behind."""
-    with cameras(MOST, folder) as some:
+    with cameras(benchmark_videos(), MOST, folder) as some:
         site = Site(folder, {"cameras": some[:count], "sample_fps": fps})
         site.start()
         try:
@@ -194,7 +196,7 @@ def main() -> None:
         else:
             count, minutes = (4, 2.0) if given.quick else (given.cameras, given.minutes)
             name = f"{count} cameras at {given.fps:g} fps for {minutes:g} minutes"
-            about = watched(count, given.fps, minutes, folder)
+            about = watched(benchmark_videos(), count, given.fps, minutes, folder)
     for key, value in about.items():
         print(f"{key:24}{value}")
     file = Machine.here().reports / "live.json"

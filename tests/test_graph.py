@@ -22,6 +22,7 @@ import yaml
 
 from traces_core.streams.table import ACTION, APPEARANCE, FUSED, streams_of
 
+pytestmark = pytest.mark.whole
 ROOT = Path(__file__).parents[1]
 TINY = {
     "practice": {

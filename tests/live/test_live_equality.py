@@ -51,17 +51,9 @@ def over_rtsp(path: Path, sample_fps: float) -> FrameBatch:
 
 
 @pytest.mark.parametrize("b_frames", [0, 2])
-@pytest.mark.parametrize(
-    ("pieces", "most"),
-    [
-        ([16], 1e-5),
-        # Convolutions of other batches differ in the seventh digit, and now and then a value of a vector
-        # rounds to its neighbour in half precision.
-        ([3, 1] * 10, 1e-4),
-    ],
-)
+@pytest.mark.parametrize("pieces", [[16], [1] * 16, [3, 1] * 4, [7, 2, 7]], ids=str)
 def test_a_camera_that_shows_a_file_has_its_frames_its_scores_and_its_episodes(
-    small_detector: Detector, tmp_path: Path, b_frames: int, pieces: list[int], most: float
+    small_detector: Detector, tmp_path: Path, b_frames: int, pieces: list[int]
 ) -> None:
     path = h264(tmp_path / "fight.mp4", b_frames)
     scored = small_detector.score(path, "street")
@@ -77,9 +69,7 @@ def test_a_camera_that_shows_a_file_has_its_frames_its_scores_and_its_episodes(
     tracks = pushed({"gate": watch}, {"gate": seen}, pieces)["gate"]
     for stream, track in scored.tracks.items():
         np.testing.assert_allclose(tracks[stream].times_s - START_S, track.times_s, atol=1e-4)
-        apart = np.abs(np.asarray(tracks[stream].values) - np.asarray(track.values))
-        assert apart.max() <= most
-        assert np.mean(apart <= 1e-5) >= 0.9
+        np.testing.assert_allclose(tracks[stream].values, track.values, rtol=0, atol=1e-5)
     watch.lose_sight(START_S + scored.end_s)
     watch.stay_blind(START_S + 60)
     rules = small_detector.thresholds["late"].rules

@@ -11,7 +11,8 @@ from dvc_clone import ROOT, Clone, checkout
 import pipelines.definitions  # noqa: F401  the graph
 from pipelines.stages import followed, stages, write_stages
 
-pytestmark = pytest.mark.timeout(1800)  # the story is told within the first test that asks for it
+# The story is told within the first test that asks for it.
+pytestmark = [pytest.mark.whole, pytest.mark.timeout(1800)]
 
 PROFILE = "site"
 

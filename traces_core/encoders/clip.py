@@ -6,6 +6,7 @@ Which files a model is made of belongs in `clip_source`, how frames are resized 
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
@@ -28,6 +29,10 @@ from traces_core.types import Array
 
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
 """Number formats of the forward pass by their name in the settings."""
+TOGETHER_ON_CPU = 8
+"""Frames in a forward pass on a CPU at most. oneDNN computes a convolution of one picture, of 2 to 15 and of
+16 in three ways that differ in the seventh digit, which half precision may make the fourth; a frame of a
+camera must have the vector that it has in a file, whatever comes with it."""
 
 
 class ClipEncoder:
@@ -139,7 +144,7 @@ class ClipEncoder:
         Parameters
         ----------
         pixels : uint8 array of shape (F, H, W, 3), RGB; any size.
-        batch : frames in a forward pass; changes memory and speed only.
+        batch : frames in a forward pass at most, `TOGETHER_ON_CPU` there; changes memory and speed only.
 
         Returns
         -------
@@ -152,9 +157,10 @@ class ClipEncoder:
         NotFiniteError
             The model gave NaN or infinity.
         """
-        vectors = [
-            self._unit(self._image(pixels[start : start + batch])) for start in range(0, len(pixels), batch)
-        ]
+        if self._device.type == "cpu":
+            batch = min(batch, TOGETHER_ON_CPU)
+        count = math.ceil(len(pixels) / batch)  # of nearly equal size: none is of one frame beside others
+        vectors = [self._unit(self._image(some)) for some in np.array_split(pixels, count or 1)[:count]]
         return _finite(vectors, self._dimensions, self._space)
 
     @torch.inference_mode()
@@ -201,7 +207,15 @@ class ClipEncoder:
         words = [word for word, _ in backend.pre_tokenizer.pre_tokenize_str(plain)]
         return tuple(word for word in words if backend.token_to_id(word) is None)
 
+    @cached_property
+    def _must_have_company(self) -> bool:
+        """Whether a frame alone is computed in another way than among others: by convolutions on a CPU."""
+        convolutions = sum(isinstance(one, torch.nn.Conv2d) for one in self._model.visual.modules())
+        return self._device.type == "cpu" and convolutions > 1
+
     def _image(self, pixels: Pixels) -> Tensor:
+        if len(pixels) == 1 and self._must_have_company:
+            return self._image(np.repeat(pixels, 2, axis=0))[:1]
         frames = self.preprocess.resize(pixels).to(self._device)
         images = self.preprocess.normalise(frames).to(DTYPES[self._precision])
         return self._model.encode_image(images)  # type: ignore[no-any-return]
