@@ -28,8 +28,9 @@ from numpy.typing import NDArray
 
 from benchmarks.live_site import Site, benchmark_videos, waited_s
 from traces_core.detector.detector import Detector
-from traces_core.live.evidence import EvidenceStore
+from traces_core.live.clip_cutter import RECORDINGS
 from traces_core.live.ledger import Alarm
+from traces_core.live.recording import recorded_span
 from traces_core.practice.rtsp_server import CLOCK_HZ, RtspServer
 from traces_core.settings import Machine
 from traces_core.store.packs import opened
@@ -77,6 +78,7 @@ def watched(
         try:
             if waited_s(lambda: len(site.states()) == len(films), 120) is None:
                 raise SystemExit(f"not all cameras run: {folder}/watch.log")
+            began_s = {name: _began_s(folder / "live" / RECORDINGS / name) for name in films}
             time.sleep(loops * max(lengths_s.values()) + 20)
             states = site.states().values()
         finally:
@@ -84,11 +86,20 @@ def watched(
         lost = {one.name: one.facts["dropped"] + one.facts["restarts"] for one in states}
         if any(lost.values()):
             print(f"frames dropped or connections lost, times may differ: {lost}", flush=True)
-    store = EvidenceStore(folder / "live")
-    began_s = {name: first for name, (first, _, _) in store.cameras().items()}
     return {
         name: (began_s[name], lengths_s[name], site.ledger.alarms(camera=name, most=10_000)) for name in films
     }
+
+
+def _began_s(recordings: Path) -> float:
+    """When a camera's first picture came (seconds since 1970): what is recorded begins with it."""
+
+    def spans() -> list[tuple[float, float]]:
+        return [span for path in recordings.glob("*.mp4") if (span := recorded_span(path)) is not None]
+
+    if waited_s(spans, 60) is None:
+        raise SystemExit(f"nothing is recorded in {recordings}")
+    return min(begin_s for begin_s, _ in spans())
 
 
 def picture_at(path: Path, at_s: float) -> NDArray[np.uint8]:

@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 
 from traces_core.detector import own_footage
+from traces_core.detector.detector import Detector
 from traces_core.disk import storage_error
 from traces_core.encoders.parallel_calls import MAX_PARALLEL
 from traces_core.encoders.seeing import WINDOW_BATCH, EncodedPart, Encoders, EvidenceBuilder
@@ -101,6 +102,7 @@ class Engine:
         self.settings = LiveSettings.load(settings_path)
         self._chosen = ChosenDetector(self.settings.detector, folder / MODELS)
         self.detector, self._detector_stamp = self._chosen.load()
+        _warm_up(self.detector)
         self.stopping = threading.Event()
         self._ready = threading.Event()
         self._channels: dict[str, _Channel] = {}
@@ -263,9 +265,11 @@ class Engine:
             chosen = ChosenDetector(self.settings.detector, self.folder / MODELS)
             if chosen == self._chosen and chosen.stamp() == self._detector_stamp:
                 return
-            before, self._chosen = self.detector, chosen
-            self.detector, self._detector_stamp = chosen.load()
-            self._said = ""
+            detector, stamp = chosen.load()
+            if not sees_alike(self.detector, detector):
+                _warm_up(detector)
+            before, self.detector = self.detector, detector
+            self._chosen, self._detector_stamp, self._said = chosen, stamp, ""
         except TracesError as error:  # it is being rebuilt, or is none: the one that is in use is whole
             if str(error) != self._said:
                 _say(f"the detector is left as it was: {error}")
@@ -380,6 +384,13 @@ class Engine:
         self._cutter.forget_others(now_s - 3600)
         most = self.settings.keep.gib * 2**30
         self._cutter.tidy(most - self._kept.shrink(most / 2))
+
+
+def _warm_up(detector: Detector) -> None:
+    """Read the weights, which takes seconds, before a camera's first frames wait for them."""
+    clip, windows = detector.project.clip, detector.project.windows
+    clip.encode_images(np.zeros((1, 64, 64, 3), np.uint8))
+    windows.encode_windows(np.zeros((1, windows.window_frames, 64, 64, 3), np.uint8))
 
 
 def _stamp(path: Path) -> tuple[int, int]:
