@@ -59,7 +59,8 @@ class Site:
         (self.folder / "cameras.yaml").write_text(yaml.safe_dump(self.content), encoding="utf-8")
 
     def start(self) -> None:
-        """Start it; its output goes to watch.log."""
+        """Start it; its output goes to watch.log. Whoever ends the benchmark ends it, too."""
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
         command = [sys.executable, "-P", "-m", "traces_core.commands.main", "watch", "cameras.yaml"]
         paths = str(Path(__file__).resolve().parents[1])
         with (self.folder / "watch.log").open("a", encoding="utf-8") as log:
