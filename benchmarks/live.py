@@ -43,6 +43,7 @@ def _serve(films: dict[str, Path], said: Connection) -> None:
 
 def enlarged(path: Path, folder: Path) -> Path:
     """A video at `SIZE` in H.264, a key frame every two seconds."""
+    folder.mkdir(parents=True, exist_ok=True)
     larger = folder / path.name
     with av.open(str(path)) as source, av.open(str(larger), "w") as target:
         given = source.streams.video[0]
@@ -61,7 +62,7 @@ def enlarged(path: Path, folder: Path) -> Path:
 @contextmanager
 def cameras(videos: Sequence[tuple[Path, str]], count: int, folder: Path) -> Iterator[list[dict[str, Any]]]:
     """So many cameras, as cameras.yaml has them, of videos in turn, served by a process of its own."""
-    videos = [(enlarged(path, folder), context) for path, context in videos[:count]]
+    videos = [(enlarged(path, folder / "films"), context) for path, context in videos[:count]]
     chosen = {f"camera-{number + 1:02d}": videos[number % len(videos)] for number in range(count)}
     here, there = multiprocessing.Pipe()
     context = multiprocessing.get_context("spawn")
