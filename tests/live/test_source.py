@@ -39,6 +39,7 @@ def clips(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     return {
         "plain": write_clip(folder / "plain.mp4", 60),
         "reordered": write_clip(folder / "reordered.mp4", 60, b_frames=3),
+        "uneven": write_clip(folder / "uneven.mp4", 60, is_uneven=True),
     }
 
 
@@ -75,7 +76,7 @@ def _until(condition: Callable[[], bool], seconds: float = 20) -> None:
 
 
 @pytest.mark.parametrize("fps", [4, 8])
-@pytest.mark.parametrize("name", ["plain", "reordered"])
+@pytest.mark.parametrize("name", ["plain", "reordered", "uneven"])
 def test_the_same_frames_are_sampled_from_a_file_and_from_a_camera(
     clips: dict[str, Path], name: str, fps: int
 ) -> None:

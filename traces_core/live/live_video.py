@@ -127,7 +127,11 @@ class LiveVideo(OpenVideo):
             self._moved = self._heard = time.monotonic()  # whoever asks may have taken his time
 
     def _decoded(self, reading: Reading) -> Iterator[av.VideoFrame]:
-        """Pictures whose labels do not step back; FFmpeg takes its label from the first one of RTSP."""
+        """Pictures whose labels do not step back; FFmpeg takes its label from the first one of RTSP.
+
+        Those of RTSP are counted from the first packet, so the first picture is at 0; where a server says
+        that it begins elsewhere, it is one nominal picture before the next.
+        """
         label: int | None = None
         first: av.VideoFrame | None = None
         for picture in super()._decoded(reading):
@@ -135,7 +139,8 @@ class LiveVideo(OpenVideo):
                 first = picture
                 continue
             if first is not None and picture.pts is not None:
-                first.pts = picture.pts - self.shown_for(first.duration)
+                is_counted_from_it = 0 < picture.pts * self.unit <= 1
+                first.pts = 0 if is_counted_from_it else picture.pts - self.shown_for(first.duration)
                 yield first
                 first = None
             if picture.pts is not None:
