@@ -28,6 +28,8 @@ JUMP_S = 5.0
 """The source's clock may run away from ours by so much (seconds) before it is set again."""
 _WAITS_S = (0.5, 1.0, 2.0, 4.0)
 """Before each attempt to open a source that worked before; the last one from then on (seconds)."""
+_WORKED_S = 5.0
+"""A source that ran for so long is opened again at once (seconds)."""
 _NEVER_WORKED_S = 15.0
 """Before each attempt to open a source that never gave a picture (seconds)."""
 
@@ -145,7 +147,7 @@ class CameraFeed:
             except Exception as error:  # whatever it does, the camera is tried again
                 self._why = redacted(f"{type(error).__name__}: {error}")
             self.facts.is_open, self.facts.error = False, self._why
-            failures = 0 if time.monotonic() - began_s > 30 else failures + 1
+            failures = 0 if time.monotonic() - began_s > _WORKED_S else failures + 1
             self._stopping.wait(self._pause_s(failures))
             self.facts.restarts += 1
 

@@ -80,8 +80,8 @@ class LiveVideo(OpenVideo):
     label
         What errors call it.
     opening_s, stall_s
-        Seconds without a picture at most: before the first one three times `opening_s`, for key frames may be
-        far apart; then `stall_s`.
+        Seconds without a picture at most: before the first one `opening_s`, for key frames may be far apart;
+        then `stall_s`.
     """
 
     def __init__(
@@ -93,7 +93,7 @@ class LiveVideo(OpenVideo):
         stall_s: float,
     ) -> None:
         super().__init__(Path(label), container, stream)
-        self._label, self._stall_s, self._patience_s = label, stall_s, 3 * opening_s
+        self._label, self._stall_s, self._patience_s = label, stall_s, opening_s
         self._has_times = container.format.name not in _UNTIMED
         self._begun = self._moved = self._heard = time.monotonic()
         self.listeners.append(self._watch)
