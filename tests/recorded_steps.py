@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib
 import pkgutil
 import sys
@@ -41,9 +42,14 @@ def recording() -> Iterator[Recorded]:
         _import_all(package)
     recorded, current = Recorded(), [""]
     main = threading.get_ident()
+    collecting = False
+
+    def watch(phase: str, _: dict[str, int]) -> None:
+        nonlocal collecting
+        collecting = phase == "start"
 
     def note(frame: FrameType, event: str, argument: Any) -> None:
-        if event not in ("call", "c_call"):
+        if collecting or event not in ("call", "c_call"):  # what ends with a collection belongs to whoever began it
             return
         if threading.get_ident() == main:
             step = running._running.get()
@@ -67,6 +73,7 @@ def recording() -> Iterator[Recorded]:
         if caller is not None and _follows(caller):
             recorded.libraries[step].add(str(frame.f_globals.get("__name__")).partition(".")[0])
 
+    gc.callbacks.append(watch)
     threading.setprofile(note)
     sys.setprofile(note)
     try:
@@ -75,6 +82,7 @@ def recording() -> Iterator[Recorded]:
     finally:
         sys.setprofile(None)
         threading.setprofile(None)
+        gc.callbacks.remove(watch)
 
 
 def _follows(frame: FrameType) -> bool:
