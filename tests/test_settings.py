@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, get_args
@@ -11,7 +12,10 @@ import yaml
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from experiments.ped2.settings import Ped2Settings
+from experiments.real_captions.settings import RealCaptionsSettings
 from traces_core.errors import SettingsError
+from traces_core.live.settings import Section as LiveSection
 from traces_core.settings import BASE_FILE, Machine, Settings, project_root
 from traces_core.store.digest import digest
 
@@ -36,6 +40,16 @@ def _leaves(
 
 
 LEAVES = {".".join(path): (path, field) for path, field in _leaves(Settings)}
+
+
+READ = {
+    node.attr
+    for folder in ("traces_core", "pipelines", "assets", "experiments")
+    for path in (ROOT / folder).rglob("*.py")
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+    if isinstance(node, ast.Attribute)
+}
+"""Every attribute that is taken of anything in the code."""
 
 
 def _value(tree: Any, path: tuple[str, ...]) -> Any:
@@ -80,6 +94,20 @@ def test_every_setting_changes_the_digest_of_the_settings(name: str) -> None:
     after = before.with_values(**{"__".join(path): other})
     assert _value(after, path) == other
     assert digest(after.model_dump()) != digest(before.model_dump())
+
+
+def _subclasses(section: type[BaseModel]) -> Iterator[type[BaseModel]]:
+    for one in section.__subclasses__():
+        yield from (one, *_subclasses(one))
+
+
+@pytest.mark.parametrize(
+    "section",
+    [Settings, RealCaptionsSettings, Ped2Settings, *_subclasses(LiveSection)],
+    ids=lambda one: one.__name__,
+)
+def test_every_setting_is_read_somewhere(section: type[BaseModel]) -> None:
+    assert {path[-1] for path, _ in _leaves(section)} - READ == set()
 
 
 @pytest.mark.parametrize("name", sorted(LEAVES))
