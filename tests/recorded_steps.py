@@ -49,7 +49,7 @@ def recording() -> Iterator[Recorded]:
         collecting = phase == "start"
 
     def note(frame: FrameType, event: str, argument: Any) -> None:
-        if collecting or event not in ("call", "c_call"):  # what ends with a collection belongs to whoever began it
+        if collecting or event not in ("call", "c_call"):  # what a collection ends is not the step's
             return
         if threading.get_ident() == main:
             step = running._running.get()
