@@ -25,7 +25,8 @@ from typing import Any
 
 import av
 
-from benchmarks.live_site import Site, benchmark_videos, counted, waited_s
+from benchmarks.live_site import Site, counted, waited_s
+from traces_core.commands.practice_cameras import benchmark_videos
 from traces_core.practice.rtsp_server import RtspServer
 from traces_core.settings import Machine
 

@@ -26,7 +26,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from benchmarks.live_site import Site, benchmark_videos, waited_s
+from benchmarks.live_site import Site, waited_s
+from traces_core.commands.practice_cameras import benchmark_videos
 from traces_core.detector.detector import Detector
 from traces_core.live.clip_cutter import RECORDINGS
 from traces_core.live.ledger import Alarm

@@ -30,7 +30,8 @@ from typing import Any
 import psutil
 
 from benchmarks.live import running
-from benchmarks.live_site import Site, benchmark_videos, counted, waited_s
+from benchmarks.live_site import Site, counted, waited_s
+from traces_core.commands.practice_cameras import benchmark_videos
 from traces_core.live.ledger import CameraState
 from traces_core.practice.rtsp_server import Fault, RtspServer
 from traces_core.settings import Machine

@@ -13,31 +13,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import polars as pl
 import psutil
 import yaml
 
 from traces_core.live.ledger import CameraState, Ledger
-from traces_core.settings import Machine
-from traces_core.store.packs import opened
 
 _ANONYMOUS = re.compile(r"^Anonymous:\s+(\d+) kB", re.MULTILINE)
-
-
-def benchmark_videos() -> list[tuple[Path, str]]:
-    """The practice world's videos of the benchmark with their contexts, of contexts in turn.
-
-    Raises
-    ------
-    MissingArtifactError
-        If the practice world has not been drawn: `make demo` draws it.
-    """
-    store = opened(Machine.here().data)
-    footage = store.current("practice_footage").path / "benchmark"
-    table = store.current("videos").read().filter(pl.col("set") == "benchmark")
-    turn = pl.int_range(pl.len()).over("context")
-    table = table.sort("video").with_columns(turn=turn).sort("turn", "context", maintain_order=True)
-    return [(footage / row["video"], row["context"]) for row in table.iter_rows(named=True)]
 
 
 class Site:

@@ -2,15 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from pathlib import Path
 
 import polars as pl
 
 from traces_core.practice.rtsp_server import RtspServer
 from traces_core.settings import Machine
 from traces_core.store.packs import opened
+
+
+def benchmark_videos() -> list[tuple[Path, str]]:
+    """The practice world's videos of the benchmark with their contexts, of contexts in turn.
+
+    Raises
+    ------
+    MissingArtifactError
+        If the practice world has not been drawn: `make demo` draws it.
+    """
+    store = opened(Machine.here().data)
+    footage = store.current("practice_footage").path / "benchmark"
+    table = store.current("videos").read().filter(pl.col("set") == "benchmark")
+    turn = pl.int_range(pl.len()).over("context")
+    table = table.sort("video").with_columns(turn=turn).sort("turn", "context", maintain_order=True)
+    return [(footage / row["video"], row["context"]) for row in table.iter_rows(named=True)]
 
 
 @contextmanager
@@ -22,20 +39,13 @@ def serve_practice(count: int) -> Iterator[list[dict[str, object]]]:
     MissingArtifactError
         If the practice world has not been drawn: `make demo` draws it.
     """
-    store = opened(Machine.here().data)
-    footage = store.current("practice_footage").path / "benchmark"
-    table = store.current("videos").read().filter(pl.col("set") == "benchmark")
-    turn = pl.int_range(pl.len()).over("context")
-    chosen = (
-        table.sort("video").with_columns(turn=turn).sort("turn", "context", maintain_order=True).head(count)
-    )
-    films = {_name(row): footage / row["video"] for row in chosen.iter_rows(named=True)}
+    films, contexts, seen = {}, {}, Counter[str]()
+    for film, context in benchmark_videos()[:count]:
+        seen[context] += 1
+        name = f"{context.replace('_', '-')}-{seen[context]}"
+        films[name], contexts[name] = film, context
     with RtspServer(films) as server:
         yield [
-            {"name": _name(row), "source": server.address(_name(row)), "context": row["context"]}
-            for row in chosen.iter_rows(named=True)
+            {"name": name, "source": server.address(name), "context": context}
+            for name, context in contexts.items()
         ]
-
-
-def _name(row: Mapping[str, Any]) -> str:
-    return f"{row['context'].replace('_', '-')}-{row['turn'] + 1}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Annotated
+from typing import IO, Annotated
 
 import typer
 import yaml
@@ -45,45 +45,61 @@ def watch(
     ] = 0,
 ) -> None:
     """Watch cameras: a page on 127.0.0.1:8080, alarms as cameras.yaml says."""
-    from traces_core.live.settings import LiveSettings
-    from traces_core.live.supervisor import Supervisor, locked
-
     given = list(sources or [])
     if practice and given:
         raise typer.BadParameter("it brings its own cameras; name no others", param_hint="--practice")
+    if not practice and not given:
+        raise typer.BadParameter("name cameras.yaml, or one source or more", param_hint="SOURCES")
+    kept = folder or (Path(named) if (named := os.environ.get(FOLDER_VARIABLE)) else None)
     try:
+        if len(given) == 1 and given[0].endswith((".yaml", ".yml")):
+            _watch_file(Path(given[0]).absolute(), kept)
+            return
         with ExitStack() as serving:
             if practice:
                 from traces_core.commands.practice_cameras import serve_practice
 
                 cameras = serving.enter_context(serve_practice(practice))
-            elif len(given) == 1 and given[0].endswith((".yaml", ".yml")):
-                cameras = None
-            elif given:
+            else:
                 cameras = [
                     _camera(number, one, context or [], as_live) for number, one in enumerate(given, 1)
                 ]
-            else:
-                raise typer.BadParameter("name cameras.yaml, or one source or more", param_hint="SOURCES")
-            path = Path(given[0]).absolute() if cameras is None else None
-            beside = path.parent / "live" if path else Path("live")
-            place = (folder or Path(os.environ.get(FOLDER_VARIABLE) or beside)).absolute()
-            if path is not None:
-                LiveSettings.load(path)  # a mistake in it makes no folder
-            lock = locked(place)
-            if path is None:
-                path = place / MADE
-                made = {"cameras": cameras, "page": {"port": port}}
-                path.touch(mode=0o600)  # addresses may hold passwords
-                write_whole(path, yaml.safe_dump(made, sort_keys=False))
-            supervisor = Supervisor(place, path, lock)
-            say(f"{len(supervisor.settings.cameras)} cameras of {path}; what is kept lies in {place}")
-            say(supervisor.address, title="page")
-            if not supervisor.settings.sinks:
-                warn("note", "no sink is configured: alarms reach nobody but the page", style="bold yellow")
-            supervisor.run()
+            _watch_cameras(cameras, port, kept or Path("live"))
     except TracesError as error:
         fail(str(error))
+
+
+def _watch_file(path: Path, folder: Path | None) -> None:
+    """Watch what cameras.yaml says; a mistake in it makes no folder."""
+    from traces_core.live.settings import LiveSettings
+    from traces_core.live.supervisor import locked
+
+    LiveSettings.load(path)
+    folder = (folder or path.parent / "live").absolute()
+    _supervise(path, folder, locked(folder))
+
+
+def _watch_cameras(cameras: list[dict[str, object]], port: int, folder: Path) -> None:
+    """Watch cameras that no file names: one is written beside what is kept."""
+    from traces_core.live.supervisor import locked
+
+    folder = folder.absolute()
+    lock = locked(folder)
+    path = folder / MADE
+    path.touch(mode=0o600)  # addresses may hold passwords
+    write_whole(path, yaml.safe_dump({"cameras": cameras, "page": {"port": port}}, sort_keys=False))
+    _supervise(path, folder, lock)
+
+
+def _supervise(path: Path, folder: Path, lock: IO[str]) -> None:
+    from traces_core.live.supervisor import Supervisor
+
+    supervisor = Supervisor(folder, path, lock)
+    say(f"{len(supervisor.settings.cameras)} cameras of {path}; what is kept lies in {folder}")
+    say(supervisor.address, title="page")
+    if not supervisor.settings.sinks:
+        warn("note", "no sink is configured: alarms reach nobody but the page", style="bold yellow")
+    supervisor.run()
 
 
 def _camera(number: int, source: str, context: list[str], as_live: bool) -> dict[str, object]:
