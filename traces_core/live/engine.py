@@ -12,7 +12,6 @@ import signal
 import sys
 import threading
 import time
-from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
@@ -36,6 +35,7 @@ from traces_core.live.feed import CameraFeed, Taken, quiet_since_s
 from traces_core.live.grouped_calls import GroupedCalls
 from traces_core.live.ledger import Alarm, CameraState, Ledger, State
 from traces_core.live.messages import alarm_message, health_kind, health_message
+from traces_core.live.pace import Pace
 from traces_core.live.settings import Camera, LiveSettings
 from traces_core.live.sinks import addressed
 from traces_core.live.source import live_frames
@@ -49,12 +49,10 @@ MOST_FRAMES = 16
 """Frames of all cameras that go through the encoders in one round."""
 STALLED_S = 3.0
 """Seconds without a frame after which a camera has stalled, and its score is unknown."""
-BEHIND_S = 3.0
-"""Seconds from a frame's arrival to its score beyond which a camera is behind."""
 TOLD_S = 30.0
 """A camera's fault, or its end, is told once it has lasted for so many seconds."""
-WELL = ("starting", "running", "behind", "removed")
-"""States that are no fault of the camera."""
+WELL = ("starting", "running", "removed")
+"""States that nobody has to do anything about."""
 JUMPED_S = 10.0
 """For so long a camera is said to have had its clock jump (seconds); it is scored meanwhile."""
 _SETTINGS_S = 2.0
@@ -62,7 +60,6 @@ _DETECTOR_S = 20.0
 _STATES_S = 1.0
 _THRESHOLDS_S = 60.0
 _HOUSEKEEPING_S = 300.0
-_LATENCIES = 256
 
 
 log = logging.getLogger(__name__)
@@ -77,7 +74,7 @@ class _Channel:
     feed: CameraFeed
     watch: CameraWatch
     segment: int = 0
-    latencies_s: deque[float] = field(default_factory=lambda: deque(maxlen=_LATENCIES))
+    pace: Pace = field(default_factory=Pace)
     since: tuple[str, float] = ("", 0.0)
     pictured_s: float = 0.0
     problem: str = ""
@@ -152,7 +149,7 @@ class Engine:
         for channel, some, part in parts:
             channel.watch.finished(part, some.frames)
             now_s = time.time()
-            channel.latencies_s.extend(now_s - arrived_s for arrived_s in some.arrived_s)
+            channel.pace.scored(now_s - arrived_s for arrived_s in some.arrived_s)
         return bool(taken)
 
     def _take(self) -> list[tuple[_Channel, Taken]]:
@@ -299,6 +296,7 @@ class Engine:
                 self._say_state_of(channel, now_s)
 
     def _say_state_of(self, channel: _Channel, now_s: float) -> None:
+        channel.pace.look(channel.feed.facts.sampled, channel.feed.facts.dropped)
         state, detail = self._state_of(channel, now_s)
         if channel.since[0] != state:
             channel.since = (state, now_s)
@@ -322,13 +320,10 @@ class Engine:
             return "clock jumped", "its times leapt; what comes since is another segment"
         if watch.finding is not None:
             return watch.finding.fault, watch.finding.detail
-        if channel.latencies_s and channel.latencies_s[-1] > BEHIND_S:
-            return "behind", f"frames wait {channel.latencies_s[-1]:.1f} s for the encoders"
-        return "running", ""
+        return ("behind", channel.pace.behind) if channel.pace.behind else ("running", "")
 
     def _facts(self, channel: _Channel) -> dict[str, Any]:
         facts, watch = channel.feed.facts, channel.watch
-        latencies_s = list(channel.latencies_s)
         return {
             "width": facts.width,
             "height": facts.height,
@@ -347,7 +342,7 @@ class Engine:
             "has_catalog": channel.camera.catalog is not None,
             "notice": channel.notice,
             "threshold_source": watch.thresholds.get(channel.camera.streams[0], (None, ""))[1],
-            "latency_s": float(np.percentile(latencies_s, 95)) if latencies_s else None,
+            "latency_s": channel.pace.latency_s,
         }
 
     def _say_state(self, name: str, source: str, state: State, detail: str, facts: Mapping[str, Any]) -> None:
