@@ -254,3 +254,9 @@ def test_the_readers_are_found() -> None:
 def test_yaml_that_people_edit_has_one_reader(path: Path) -> None:
     found = re.findall(r"yaml\.(?:safe_)?(?:load|compose)\w*\(", path.read_text(encoding="utf-8"))
     assert not found or path.name == "strict_yaml.py", f"{_name(path)}: {found}: use strict_yaml.parse_yaml"
+
+
+def test_the_glossary_is_short_and_in_order() -> None:
+    terms = re.findall(r"^\*\*(.+?)\.\*\*", (ROOT / "docs" / "glossary.md").read_text(encoding="utf-8"), re.M)
+    assert terms == sorted(set(terms), key=str.lower)
+    assert 20 < len(terms) <= 35
