@@ -20,6 +20,7 @@ from traces_core.commands import main as cli
 from traces_core.commands.consoles import fail
 from traces_core.detector.detector import Detector
 from traces_core.detector.folder import ScoreFolder
+from traces_core.detector.saved import open_detector
 from traces_core.detector.scored import ScoredVideo
 from traces_core.errors import MissingArtifactError
 from traces_core.project import Project
@@ -378,6 +379,16 @@ def test_the_small_graph_is_what_the_command_line_uses(small_project: Project, t
     assert here.store.root == small_project.store.root
     with pytest.raises(MissingArtifactError):
         here.store.current("benchmark_report")
+
+
+def test_the_detector_is_saved_to_a_new_folder_and_to_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "gates" / "detector"
+    assert _run("save", folder).exit_code == 0
+    assert Detector.load(open_detector(folder)).identity == Detector.load().identity
+    assert _main(monkeypatch, "save", folder) == 1
+    assert "Name an empty folder" in capsys.readouterr().err
 
 
 def test_prune_lists_what_it_would_free_and_frees_it_when_told_so(

@@ -21,6 +21,7 @@ from packaging.requirements import Requirement
 from pipelines.mlflow_model import CONSTRAINTS, REQUIRED, pack, requirements
 from traces_core.detector.detector import Detector
 from traces_core.detector.saved import open_detector, save_detector
+from traces_core.errors import StorageError
 from traces_core.project import Project
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -149,6 +150,8 @@ def test_a_saved_detector_is_the_same_detector(
 
 
 def test_a_detector_does_not_overwrite_another(small_project: Project, tmp_path: Path) -> None:
-    save_detector(small_project, tmp_path)
-    with pytest.raises(FileExistsError, match="Name an empty folder"):
-        save_detector(small_project, tmp_path)
+    save_detector(small_project, tmp_path / "one")
+    before = sorted(tmp_path.rglob("*"))
+    with pytest.raises(StorageError, match="Name an empty folder"):
+        save_detector(small_project, tmp_path / "one")
+    assert sorted(tmp_path.rglob("*")) == before

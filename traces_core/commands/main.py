@@ -1,4 +1,4 @@
-"""The command line: `traces score | explain | watch | evaluate | captions | bank | make | prune | ...`.
+"""The command line: `traces score | explain | watch | evaluate | captions | bank | make | save | ...`.
 
 Words and exit statuses only: what is computed is computed elsewhere. Status 0: done; 1: something could
 not be read or made, and is named; 2: the command was not understood.
@@ -166,6 +166,17 @@ def make(
 ) -> None:
     """Make assets of the graph, every part of them; what is stored under its recipe is not computed again."""
     _run_graph("assets", "--select", selection)
+
+
+@app.command()
+def save(
+    folder: Annotated[Path, typer.Argument(help="A new folder; `detector:` of cameras.yaml names it.")],
+) -> None:
+    """Copy the detector that the graph made last to a folder, for a machine without this checkout."""
+    from traces_core.detector.saved import save_detector
+    from traces_core.project import Project
+
+    say(f"the detector lies in {save_detector(Project.here(), folder)}")
 
 
 @app.command()

@@ -15,6 +15,8 @@ from pathlib import Path
 
 import yaml
 
+from traces_core.disk import aside, writable_folder
+from traces_core.errors import StorageError
 from traces_core.project import Project
 from traces_core.settings import BASE_FILE, Machine, Settings
 from traces_core.store import Artifact, Store
@@ -28,7 +30,7 @@ SECTIONS = ("sampling", "clip", "timesformer", "corpus", "bank", "scoring", "cal
 
 
 def save_detector(project: Project, folder: Path, parts: Sequence[Artifact] | None = None) -> Path:
-    """Copy a detector to a new folder; its path.
+    """Copy a detector to a new folder, which is whole as soon as it is there; its path.
 
     Parameters
     ----------
@@ -41,19 +43,24 @@ def save_detector(project: Project, folder: Path, parts: Sequence[Artifact] | No
         If the graph has not made a part yet.
     MixedVersionsError
         If the current parts do not belong together.
-    FileExistsError
-        If the folder holds a detector already.
+    StorageError
+        If the folder is not empty, or cannot be written.
     """
-    for artifact in parts or current_parts(project.store):
-        place = folder / artifact.path.parent.relative_to(project.store.root)
-        if place.exists():
-            raise FileExistsError(f"{folder}: holds a {artifact.name} already. Name an empty folder.")
-        place.mkdir(parents=True)
-        for source in (artifact.path, artifact.path.with_name(f"{artifact.recipe}.recipe.json")):
-            (shutil.copytree if source.is_dir() else shutil.copyfile)(source, place / source.name)
-        (place / "current").write_text(artifact.recipe, encoding="utf-8")
-    followed = project.settings.model_dump(mode="json", include=set(SECTIONS))
-    (folder / BASE_FILE).write_text(yaml.safe_dump(followed, sort_keys=False), encoding="utf-8")
+    parts = parts or current_parts(project.store)
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise StorageError(
+            folder, "it is not empty", do="Name an empty folder, or one that is not there yet."
+        )
+    writable_folder(folder.parent)
+    with aside(folder) as whole:
+        for artifact in parts:
+            place = whole / artifact.path.parent.relative_to(project.store.root)
+            place.mkdir(parents=True)
+            for source in (artifact.path, artifact.path.with_name(f"{artifact.recipe}.recipe.json")):
+                (shutil.copytree if source.is_dir() else shutil.copyfile)(source, place / source.name)
+            (place / "current").write_text(artifact.recipe, encoding="utf-8")
+        followed = project.settings.model_dump(mode="json", include=set(SECTIONS))
+        (whole / BASE_FILE).write_text(yaml.safe_dump(followed, sort_keys=False), encoding="utf-8")
     return folder
 
 

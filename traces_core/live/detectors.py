@@ -1,6 +1,6 @@
 """Which detector judges the cameras, and whether there is another one by now.
 
-What the graph of this checkout made last, a folder that `save_detector` wrote, or a version of a model that
+What the graph of this checkout made last, a folder that `traces save` wrote, or a version of a model that
 an MLflow server keeps, such as `models:/traces@champion`: to roll back, its alias is moved.
 """
 
