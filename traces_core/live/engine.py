@@ -414,7 +414,8 @@ def _say(text: str) -> None:
 
 def _stop_with_the_supervisor(engine: Engine) -> None:
     """Its end of our input closes when it ends, however that came."""
-    sys.stdin.buffer.read()
+    while os.read(0, 4096):  # sys.stdin has a lock, without which Python cannot end: it aborts
+        pass
     engine.stopping.set()
 
 
