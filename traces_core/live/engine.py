@@ -210,7 +210,9 @@ class Engine:
         wanted = {camera.name: camera for camera in self.settings.cameras}
         for name, channel in list(self._channels.items()):
             if wanted.get(name) != channel.camera or channel.sample_fps != self._sample_fps:
-                self._end(self._channels.pop(name))
+                self._end(ended := self._channels.pop(name))
+                if name in wanted and wanted[name].areas != ended.camera.areas:
+                    self._cutter.forget(name)  # it shows what is to be hidden now
         for name, camera in wanted.items():
             if name not in self._channels:
                 self._channels[name] = self._begin(camera)
