@@ -247,3 +247,8 @@ def test_a_camera_that_is_gone_is_erased_with_its_files_once_its_name_is_written
     assert beside.exists()
     assert (folder / "frames" / "gate.jpg").exists()
     assert ask.get("/cameras/old-shed").status_code == 404
+
+
+@pytest.mark.parametrize("page", ["9" * 5000, "0", "-1", "x"])
+def test_a_page_of_the_list_that_there_is_not_is_no_error(ask: TestClient, page: str) -> None:
+    assert ask.get(f"/alarms?page={page}").status_code == 200
