@@ -269,10 +269,12 @@ def test_a_detector_that_was_never_made_ends_the_command_with_what_to_do(tmp_pat
 
 def test_an_engine_that_is_told_to_end_ends_without_being_aborted() -> None:
     waits = (
-        "import threading, time, types; from traces_core.live.engine import _stop_with_the_supervisor as wait;"
+        "import threading, time, types;"
+        "from traces_core.live.engine import _stop_with_the_supervisor as wait;"
         "engine = types.SimpleNamespace(stopping=threading.Event());"
         "threading.Thread(target=wait, args=(engine,), daemon=True).start(); time.sleep(0.5)"
     )
-    with subprocess.Popen([sys.executable, "-c", waits], stdin=subprocess.PIPE, stderr=subprocess.PIPE) as one:
+    command = [sys.executable, "-c", waits]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE) as one:
         assert one.stderr is not None
         assert (one.wait(60), one.stderr.read()) == (0, b"")
