@@ -110,8 +110,8 @@ def live_frames(
     Parameters
     ----------
     source
-        `rtsp://`, `rtsps://`, `http://` or `https://` address, a device below `/dev`, a video file (played at its
-        own speed, again and again), or a folder (every video that arrives is a segment, played at its own
+        `rtsp://`, `rtsps://`, `http://` or `https://` address, a device below `/dev`, a video file (played at
+        its own speed, again and again), or a folder (every video that arrives is a segment, played at its own
         speed).
     sample_fps
         Frames a second that are kept: the first at or after each tick, as of a file.
