@@ -213,6 +213,23 @@ def test_a_page_that_is_open_to_others_keeps_its_token_when_its_settings_lose_it
         assert supervisor.settings.page.token == "a-long-token-indeed"
 
 
+def test_the_page_says_why_the_settings_were_left_as_they_were(tmp_path: Path) -> None:
+    settings = tmp_path / "cameras.yaml"
+    settings.write_text("page: {port: 0}\n")
+    with closing(locked(tmp_path / "live")) as lock:
+        supervisor = Supervisor(tmp_path / "live", settings, lock)
+        for content, said in (
+            ("cameras: [{name: gate}]\n", "cameras.yaml:1: cameras.0.source"),
+            ("page: {port: 8081}\n", "count from the next start on"),
+            ("page: {port: 0}\n", ""),
+        ):
+            settings.write_text(content)
+            os.utime(settings, ns=(time.time_ns(), time.time_ns()))
+            supervisor.follow()
+            assert said in supervisor.problem
+            assert bool(said) == bool(supervisor.problem)
+
+
 def test_an_engine_that_is_killed_while_the_settings_have_a_mistake_is_back_once_it_is_mended(
     installed: Installation,
 ) -> None:

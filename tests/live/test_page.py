@@ -252,3 +252,14 @@ def test_a_camera_that_is_gone_is_erased_with_its_files_once_its_name_is_written
 @pytest.mark.parametrize("page", ["9" * 5000, "0", "-1", "x"])
 def test_a_page_of_the_list_that_there_is_not_is_no_error(ask: TestClient, page: str) -> None:
     assert ask.get(f"/alarms?page={page}").status_code == 200
+
+
+def test_a_recording_that_is_not_kept_and_settings_with_a_mistake_are_said(ledger: Ledger) -> None:
+    gate = next(one for one in ledger.cameras() if one.name == "gate")
+    trouble = "a recording is not kept: it cannot be written (No space left on device)"
+    ledger.say_state(replace(gate, facts={**gate.facts, "trouble": trouble}))
+    app = page(ledger.folder, settings, lambda: "cameras.yaml is left as it was: cameras.yaml:7")
+    ask = TestClient(app, base_url="http://127.0.0.1")
+    assert trouble in text(ask.get("/"))
+    assert trouble in text(ask.get("/cameras/gate"))
+    assert "cameras.yaml:7" in text(ask.get("/"))

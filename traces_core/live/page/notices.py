@@ -28,6 +28,8 @@ def notices(site: Site, cameras: Sequence[CameraState], now_s: float) -> list[st
         newest = max((one.updated_s for one in cameras), default=None)
         since = f"for {lasting(now_s - newest)}" if newest else "yet"
         found.append(f"The engine has said nothing {since}: nothing below is up to date. Look at its log.")
+    if problem := site.problem():
+        found.append(problem)
     if not settings.sinks:
         found.append(
             "No sink is configured: alarms are shown here, and nobody is told. "

@@ -47,6 +47,8 @@ class Site:
     """Gives cameras.yaml as it is now."""
     key: bytes
     """Signs sessions."""
+    problem: Callable[[], str] = str
+    """Says why cameras.yaml was left as it was; empty where it was not."""
     attempts: Attempts = field(default_factory=Attempts)
     """Failed logins, by address."""
     looks: dict[tuple[str, str], float] = field(default_factory=dict)
