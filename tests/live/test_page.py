@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import re
+import shutil
+import sqlite3
 import time
+from collections import namedtuple
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime
@@ -263,3 +266,17 @@ def test_a_recording_that_is_not_kept_and_settings_with_a_mistake_are_said(ledge
     assert trouble in text(ask.get("/"))
     assert trouble in text(ask.get("/cameras/gate"))
     assert "cameras.yaml:7" in text(ask.get("/"))
+
+
+def test_a_full_disk_is_said_on_a_page_that_still_answers(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise sqlite3.OperationalError("database or disk is full")
+
+    monkeypatch.setattr(Ledger, "note_look", full)
+    usage = namedtuple("usage", "total used free")
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage(2**30, 2**30, 3 * 2**20))
+    shown = client(ledger).get("/")
+    assert shown.status_code == 200
+    assert "is full (3 MiB free)" in text(shown)

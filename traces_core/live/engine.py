@@ -176,7 +176,10 @@ class Engine:
         if at_s - channel.pictured_s >= 1:
             channel.pictured_s = at_s
             path = self.folder / FRAMES / f"{channel.camera.name}.jpg"
-            write_picture(path, shrunk(some.frames.pixels[-1]), lasting=False)
+            try:
+                write_picture(path, shrunk(some.frames.pixels[-1]), lasting=False)
+            except OSError as error:  # it is for the page alone: what is seen is scored without it
+                channel.feed.facts.trouble = f"its newest picture cannot be written ({error.strerror})"
 
     # What changes while it runs.
 
@@ -426,8 +429,11 @@ def main(folder: str, settings_path: str) -> None:
     guard_output()
     try:
         engine = Engine(Path(folder), Path(settings_path))
-    except TracesError as error:
-        _say(str(error))
+    except Exception as error:
+        known = error if isinstance(error, TracesError) else storage_error(error, Path(folder))
+        if known is None:
+            raise
+        _say(str(known))
         sys.exit(NOT_STARTED)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: engine.stopping.set())
