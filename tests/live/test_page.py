@@ -238,6 +238,8 @@ def test_a_camera_that_is_gone_is_erased_with_its_files_once_its_name_is_written
     (folder / "frames" / "old-shed.jpg").write_bytes(b"x")
     (folder / "clips" / "shed.mp4").write_bytes(b"x")
     mine = ledger.alarms(camera="old-shed")[0]
+    ledger.mark(mine.id, "real", "it was the neighbour", NOW_S)
+    assert any(b"the neighbour" in path.read_bytes() for path in folder.glob("live.sqlite*"))
     ledger.put_alarm(replace(mine, clip="clips/shed.mp4", frame="../not-ours.jpg"))
     others = len(ledger.alarms()) - len(ledger.alarms(camera="old-shed"))
     assert post(ask, "/cameras/old-shed", "/cameras/old-shed/erase", confirm="shed").status_code == 400
@@ -246,6 +248,8 @@ def test_a_camera_that_is_gone_is_erased_with_its_files_once_its_name_is_written
     assert not ledger.alarms(camera="old-shed")
     for path in ("frames/old-shed.jpg", "clips/shed.mp4"):
         assert not (folder / path).exists()
+    assert not any(b"the neighbour" in path.read_bytes() for path in folder.glob("live.sqlite*"))
+    assert not any(b"old-shed" in path.read_bytes() for path in folder.glob("evidence.sqlite*"))
     assert set(kept.cameras()) == {"gate"}
     assert beside.exists()
     assert (folder / "frames" / "gate.jpg").exists()

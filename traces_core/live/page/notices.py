@@ -1,4 +1,4 @@
-"""Faults of the installation that must not be overlooked: no sink, a failing sink, a silent engine, a full disk."""
+"""Faults of the installation that must not be overlooked: silence, a full disk, no sink, a failing sink."""
 
 from __future__ import annotations
 
