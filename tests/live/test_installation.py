@@ -213,6 +213,16 @@ def test_a_page_that_is_open_to_others_keeps_its_token_when_its_settings_lose_it
         assert supervisor.settings.page.token == "a-long-token-indeed"
 
 
+@pytest.mark.parametrize("option", [["--as-live"], ["--context", "street"]])
+def test_what_is_said_of_sources_is_not_silently_dropped_beside_a_file(
+    tmp_path: Path, option: list[str]
+) -> None:
+    (tmp_path / "cameras.yaml").write_text("cameras: [{name: a}]\n")  # it would be refused as well
+    done = CliRunner().invoke(app, ["watch", str(tmp_path / "cameras.yaml"), *option])
+    assert done.exit_code == 2
+    assert "says it of each camera" in re.sub(r"[│\s]+", " ", done.output)
+
+
 def test_the_page_says_why_the_settings_were_left_as_they_were(tmp_path: Path) -> None:
     settings = tmp_path / "cameras.yaml"
     settings.write_text("page: {port: 0}\n")

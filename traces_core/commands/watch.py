@@ -51,13 +51,17 @@ def watch(
     given = list(sources or [])
     if practice and given:
         raise typer.BadParameter("it brings its own cameras; name no others", param_hint="--practice")
+    if (as_live or context) and (practice or _names_settings(given)):
+        raise typer.BadParameter(
+            "it is said of each camera in cameras.yaml", param_hint="--context, --as-live"
+        )
     try:
         with ExitStack() as serving:
             if practice:
                 from traces_core.commands.practice_cameras import serve_practice
 
                 cameras = serving.enter_context(serve_practice(practice))
-            elif len(given) == 1 and given[0].endswith((".yaml", ".yml")):
+            elif _names_settings(given):
                 cameras = None
             elif given:
                 cameras = [
@@ -84,6 +88,10 @@ def watch(
             supervisor.run()
     except TracesError as error:
         fail(str(error))
+
+
+def _names_settings(given: list[str]) -> bool:
+    return len(given) == 1 and given[0].endswith((".yaml", ".yml"))
 
 
 def _camera(number: int, source: str, context: list[str], as_live: bool) -> dict[str, object]:
