@@ -52,9 +52,7 @@ def watch(
     if practice and given:
         raise typer.BadParameter("it brings its own cameras; name no others", param_hint="--practice")
     if (as_live or context) and (practice or _names_settings(given)):
-        raise typer.BadParameter(
-            "it is said of each camera in cameras.yaml", param_hint="--context, --as-live"
-        )
+        raise typer.BadParameter("cameras.yaml says it of each camera", param_hint="--context, --as-live")
     try:
         with ExitStack() as serving:
             if practice:
