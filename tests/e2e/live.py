@@ -24,7 +24,7 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "live"), str(Path(__file__).parent)]
 
 from browser import MissingError, Page, browser  # noqa: E402
-from page_sample import draw_frame, fill, settings  # noqa: E402
+from page_sample import draw_frame, fill, settings, write_clip  # noqa: E402
 
 from traces_core.live.ledger import Ledger  # noqa: E402
 from traces_core.live.page import page as app_of  # noqa: E402
@@ -113,6 +113,19 @@ def look_at_every_page(page: Page, url: str) -> None:
     ):
         ready(page, url + path, *texts)
         photograph(page, name)
+
+
+def see_what_no_browser_plays(page: Page, url: str, ledger: Ledger, folder: Path) -> None:
+    """A clip is kept as the camera sent it; where the browser has no decoder for it the page says so."""
+    ready(page, f"{url}/alarms/a00", "Was it real?")
+    said = "This browser cannot play the clip"
+    if said in page.evaluate("document.body.innerText"):
+        raise MissingError("a clip that plays is said not to")
+    write_clip(folder / "clips" / "old.mp4", codec="mpeg4")
+    ledger.set_clip("a00", "clips/old.mp4")
+    ready(page, f"{url}/alarms/a00", said)
+    photograph(page, "unplayable")
+    ledger.set_clip("a00", "clips/fight.mp4")
 
 
 def see_the_wall_move(page: Page, url: str, ledger: Ledger, folder: Path) -> None:
@@ -215,6 +228,7 @@ def walk(pictures: Path = PICTURES) -> None:
         ledger = fill(folder, time.time())
         with served(folder) as url, browser(pictures) as page:
             look_at_every_page(page, url)
+            see_what_no_browser_plays(page, url, ledger, folder)
             see_the_wall_move(page, url, ledger, folder)
             mark_by_keys(page, url, ledger)
             try_a_threshold(page, url, ledger)

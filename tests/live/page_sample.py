@@ -146,10 +146,10 @@ def draw_frame(path: Path, hue: int, at: float = 0.5) -> None:
     picture.save(path, quality=85)
 
 
-def write_clip(path: Path, seconds: int = 6, rate: int = 10) -> None:
-    """A clip that any browser plays."""
+def write_clip(path: Path, seconds: int = 6, rate: int = 10, codec: str = "libx264") -> None:
+    """A clip that any browser plays, or none, by its codec."""
     with av.open(str(path), "w", options={"movflags": "faststart"}) as container:
-        stream = container.add_stream("libx264", rate=rate)
+        stream = container.add_stream(codec, rate=rate)
         stream.width, stream.height, stream.pix_fmt = 320, 240, "yuv420p"
         for index in range(seconds * rate):
             pixels = np.full((240, 320, 3), 120, np.uint8)

@@ -15,8 +15,11 @@ from camera_clips import RATE, number_of, write_clip
 
 from traces_core.errors import StorageError, VideoError
 from traces_core.live import clips
+from traces_core.live.clip_cutter import RECORDINGS, ClipCutter
 from traces_core.live.clips import cut_clip, expire_recordings, recordings_between
+from traces_core.live.ledger import Alarm, Ledger
 from traces_core.live.recording import Recorded, decoding_order, recorded_span, recording_name
+from traces_core.live.settings import Camera
 from traces_core.live.source import Opened, live_frames
 from traces_core.practice.rtsp_server import RtspServer
 
@@ -99,6 +102,48 @@ def test_a_damaged_recording_is_left_out(recordings: tuple[list[Recorded], float
     np.testing.assert_allclose(np.diff(times_s), 1 / RATE, atol=1e-4)
 
 
+def recorded(folder: Path, start_s: float, pictures: int, *, b_frames: int = 0) -> Path:
+    path = folder / recording_name(start_s, pictures / RATE, ".mp4")
+    folder.mkdir(parents=True, exist_ok=True)
+    return write_clip(path, pictures, b_frames=b_frames)
+
+
+def test_a_clip_shows_what_it_is_cut_for_though_the_camera_had_sent_another_codec_before(
+    tmp_path: Path,
+) -> None:
+    before, since = recorded(tmp_path, 1000.0, 100), recorded(tmp_path, 1004.0, 50, b_frames=2)
+    numbers, _ = _shown(cut_clip([before, since], tmp_path / "alarm.mp4", about_s=1005.0))
+    assert numbers == [*range(50)]
+    numbers, _ = _shown(cut_clip([before, since], tmp_path / "alarm.mp4", about_s=1001.0))
+    assert numbers == [*range(100)]
+
+
+def test_an_alarm_whose_recording_is_not_finished_waits_for_it_and_is_not_shown_what_came_before(
+    tmp_path: Path,
+) -> None:
+    ledger = Ledger(tmp_path)
+    alarm = Alarm("a1", "gate", "late", False, 1010.0, 1012.0, 1011.0, 2.0, 1.0)
+    ledger.put_alarm(alarm)
+    cutter = ClipCutter(ledger)
+    cutter.watch(Camera(name="gate", source="rtsp://h/s"))
+    folder = tmp_path / RECORDINGS / "gate"
+    recorded(folder, 1004.0, 100)  # up to 1008; the next key frame comes a minute later
+
+    def clip_at(now_s: float) -> str | None:
+        cutter._try(alarm, now_s)
+        found = ledger.alarm("a1")
+        assert found is not None
+        return found.clip
+
+    assert clip_at(1060.0) is None
+    late = recorded(folder, 1008.0, 200)
+    assert clip_at(1069.0) is not None
+    late.unlink()
+    ledger.set_clip("a1", None)
+    assert clip_at(1300.0) is None
+    ledger.close()
+
+
 def test_without_a_picture_there_is_no_clip(tmp_path: Path) -> None:
     (tmp_path / "rubbish.mp4").write_bytes(b"\0" * 500)
     with pytest.raises(VideoError, match="no recording of it can be read"):
@@ -112,7 +157,7 @@ def test_a_clip_that_cannot_be_written_says_why(tmp_path: Path) -> None:
     with pytest.raises(StorageError, match="Something else stands where it should be"):
         cut_clip([source], tmp_path / "file" / "alarm.mp4")
     with pytest.raises(StorageError, match="No space left on device"):
-        clips._joined(tmp_path / "alarm.mp4", [source], Path("/dev/full"), None, None)
+        clips._joined(tmp_path / "alarm.mp4", [source], Path("/dev/full"), None, None, None)
 
 
 def test_recordings_that_ended_before_a_moment_go_and_nothing_else(tmp_path: Path) -> None:

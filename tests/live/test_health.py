@@ -9,6 +9,7 @@ import pytest
 
 from traces_core.encoders.base import Pixels
 from traces_core.live.health import FROZEN_S, MOVED_S, SETTLED_S, PictureHealth
+from traces_core.live.masks import Mask
 
 RNG = np.random.default_rng(5)
 
@@ -99,3 +100,34 @@ def test_a_source_that_was_away_has_not_frozen_meanwhile() -> None:
     faults(health, lambda _: still, 0, 50)
     health.restart()
     assert faults(health, lambda _: still, 50, 50) == []
+
+
+CORNER = Mask(watch=[[(0, 0), (0.3, 0), (0.3, 0.3), (0, 0.3)]])
+
+
+def masked(mask: Mask, picture: Pixels) -> Pixels:
+    return mask.applied(noisy(picture))
+
+
+def test_a_camera_of_which_little_is_watched_is_not_black() -> None:
+    health = PictureHealth(CORNER)
+    assert faults(health, lambda _: masked(CORNER, place(1)), 0, 20) == []
+
+
+def test_a_lens_is_covered_though_a_part_of_the_picture_was_hidden_before() -> None:
+    health = PictureHealth(CORNER)
+    assert faults(health, lambda _: masked(CORNER, place(1)), 0, 10) == []
+    cover = np.full((180, 320, 3), 140, np.uint8)
+    assert set(faults(health, lambda _: CORNER.applied(cover), 10, 10)) == {"black"}
+
+
+def test_a_view_has_moved_behind_a_mask_whose_border_stays() -> None:
+    bars = Mask(ignore=[[(x / 10, 0), (x / 10 + 0.03, 0), (x / 10 + 0.03, 1), (x / 10, 1)] for x in (1, 3)])
+    health = PictureHealth(bars)
+    assert faults(health, lambda _: masked(bars, place(1)), 0, SETTLED_S + 10) == []
+    assert "moved" in faults(health, lambda _: masked(bars, place(2)), 60, MOVED_S + 10)
+
+
+def test_a_camera_of_which_all_is_hidden_is_black() -> None:
+    everything = Mask(ignore=[[(0, 0), (1, 0), (1, 1), (0, 1)]])
+    assert set(faults(PictureHealth(everything), lambda _: masked(everything, place(1)), 4, 5)) == {"black"}

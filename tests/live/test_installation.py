@@ -213,6 +213,33 @@ def test_a_page_that_is_open_to_others_keeps_its_token_when_its_settings_lose_it
         assert supervisor.settings.page.token == "a-long-token-indeed"
 
 
+@pytest.mark.parametrize("option", [["--as-live"], ["--context", "street"]])
+def test_what_is_said_of_sources_is_not_silently_dropped_beside_a_file(
+    tmp_path: Path, option: list[str]
+) -> None:
+    (tmp_path / "cameras.yaml").write_text("cameras: [{name: a}]\n")  # it would be refused as well
+    done = CliRunner().invoke(app, ["watch", str(tmp_path / "cameras.yaml"), *option])
+    assert done.exit_code == 2
+    assert "says it of each camera" in re.sub(r"[│\s]+", " ", done.output)
+
+
+def test_the_page_says_why_the_settings_were_left_as_they_were(tmp_path: Path) -> None:
+    settings = tmp_path / "cameras.yaml"
+    settings.write_text("page: {port: 0}\n")
+    with closing(locked(tmp_path / "live")) as lock:
+        supervisor = Supervisor(tmp_path / "live", settings, lock)
+        for content, said in (
+            ("cameras: [{name: gate}]\n", "cameras.yaml:1: cameras.0.source"),
+            ("page: {port: 8081}\n", "count from the next start on"),
+            ("page: {port: 0}\n", ""),
+        ):
+            settings.write_text(content)
+            os.utime(settings, ns=(time.time_ns(), time.time_ns()))
+            supervisor.follow()
+            assert said in supervisor.problem
+            assert bool(said) == bool(supervisor.problem)
+
+
 def test_an_engine_that_is_killed_while_the_settings_have_a_mistake_is_back_once_it_is_mended(
     installed: Installation,
 ) -> None:
@@ -265,3 +292,16 @@ def test_a_detector_that_was_never_made_ends_the_command_with_what_to_do(tmp_pat
     assert done.returncode == 1
     assert "make demo" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_an_engine_that_is_told_to_end_ends_without_being_aborted() -> None:
+    waits = (
+        "import threading, time, types;"
+        "from traces_core.live.engine import _stop_with_the_supervisor as wait;"
+        "engine = types.SimpleNamespace(stopping=threading.Event());"
+        "threading.Thread(target=wait, args=(engine,), daemon=True).start(); time.sleep(0.5)"
+    )
+    command = [sys.executable, "-c", waits]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE) as one:
+        assert one.stderr is not None
+        assert (one.wait(60), one.stderr.read()) == (0, b"")

@@ -60,6 +60,15 @@ REFUSED = {
         "less than or equal to 1",
     ),
     "a file, which is no camera": ("cameras: [{name: a, source: cameras.yaml}]", "as_live: true"),
+    "hours that are empty": ("cameras: [{name: a, source: x, active: '07:00-07:00'}]", "the whole day"),
+    "an address of no known kind": ("cameras: [{name: a, source: 'rtps://h/s'}]", "cameras.0.source"),
+    "an address with one slash": ("cameras: [{name: a, source: 'rtsp:/h/s'}]", "begins with rtsp://"),
+    "an address without a host": ("cameras: [{name: a, source: 'rtsp://'}]", "needs a host"),
+    "a password with a slash": (
+        "cameras: [{name: a, source: 'rtsp://me:hun/ter#2@10.0.0.1/s'}]",
+        "/ is written %2F",
+    ),
+    "a secret that is nowhere, and its line": ("cameras:\n  - name: a\n    source: ${NO_SUCH}", "yaml:3: "),
     "a key twice": ("cameras: []\ncameras: []", ":2"),
 }
 

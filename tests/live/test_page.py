@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import re
+import shutil
+import sqlite3
 import time
+from collections import namedtuple
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime
@@ -235,6 +238,8 @@ def test_a_camera_that_is_gone_is_erased_with_its_files_once_its_name_is_written
     (folder / "frames" / "old-shed.jpg").write_bytes(b"x")
     (folder / "clips" / "shed.mp4").write_bytes(b"x")
     mine = ledger.alarms(camera="old-shed")[0]
+    ledger.mark(mine.id, "real", "it was the neighbour", NOW_S)
+    assert any(b"the neighbour" in path.read_bytes() for path in folder.glob("live.sqlite*"))
     ledger.put_alarm(replace(mine, clip="clips/shed.mp4", frame="../not-ours.jpg"))
     others = len(ledger.alarms()) - len(ledger.alarms(camera="old-shed"))
     assert post(ask, "/cameras/old-shed", "/cameras/old-shed/erase", confirm="shed").status_code == 400
@@ -243,7 +248,39 @@ def test_a_camera_that_is_gone_is_erased_with_its_files_once_its_name_is_written
     assert not ledger.alarms(camera="old-shed")
     for path in ("frames/old-shed.jpg", "clips/shed.mp4"):
         assert not (folder / path).exists()
+    assert not any(b"the neighbour" in path.read_bytes() for path in folder.glob("live.sqlite*"))
+    assert not any(b"old-shed" in path.read_bytes() for path in folder.glob("evidence.sqlite*"))
     assert set(kept.cameras()) == {"gate"}
     assert beside.exists()
     assert (folder / "frames" / "gate.jpg").exists()
     assert ask.get("/cameras/old-shed").status_code == 404
+
+
+@pytest.mark.parametrize("page", ["9" * 5000, "0", "-1", "x"])
+def test_a_page_of_the_list_that_there_is_not_is_no_error(ask: TestClient, page: str) -> None:
+    assert ask.get(f"/alarms?page={page}").status_code == 200
+
+
+def test_a_recording_that_is_not_kept_and_settings_with_a_mistake_are_said(ledger: Ledger) -> None:
+    gate = next(one for one in ledger.cameras() if one.name == "gate")
+    trouble = "a recording is not kept: it cannot be written (No space left on device)"
+    ledger.say_state(replace(gate, facts={**gate.facts, "trouble": trouble}))
+    app = page(ledger.folder, settings, lambda: "cameras.yaml is left as it was: cameras.yaml:7")
+    ask = TestClient(app, base_url="http://127.0.0.1")
+    assert trouble in text(ask.get("/"))
+    assert trouble in text(ask.get("/cameras/gate"))
+    assert "cameras.yaml:7" in text(ask.get("/"))
+
+
+def test_a_full_disk_is_said_on_a_page_that_still_answers(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise sqlite3.OperationalError("database or disk is full")
+
+    monkeypatch.setattr(Ledger, "note_look", full)
+    usage = namedtuple("usage", "total used free")
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage(2**30, 2**30, 3 * 2**20))
+    shown = client(ledger).get("/")
+    assert shown.status_code == 200
+    assert "is full (3 MiB free)" in text(shown)

@@ -348,3 +348,30 @@ def test_a_practice_camera_is_a_program_whose_clients_join_where_it_has_come_to(
         program.send_signal(signal.SIGINT)
         assert program.wait(20) == 0
     assert all(number > 0 and number % 25 == 0 for number in numbers)  # a key frame, and not the first
+
+
+def test_a_device_by_its_lasting_name_is_opened_as_a_device() -> None:
+    with pytest.raises(VideoError, match="name0: it cannot be opened"):
+        next(live_frames("/dev/v4l/by-id/name0", sample_fps=1))
+
+
+def test_a_camera_that_sends_over_udp_alone_is_said_to_be_that() -> None:
+    class Refuses(socketserver.StreamRequestHandler):
+        def handle(self) -> None:
+            sdp = "v=0\r\ns=x\r\nt=0 0\r\nm=video 0 RTP/AVP 96\r\na=rtpmap:96 H264/90000\r\na=control:t\r\n"
+            while asked := self.rfile.readline().decode():
+                lines = list(iter(lambda: self.rfile.readline().decode().strip(), ""))
+                answer = {"OPTIONS": "200 OK", "DESCRIBE": "200 OK"}.get(asked.split()[0], "461 Unsupported")
+                order = next(line for line in lines if line.startswith("CSeq"))
+                body = sdp if asked.startswith("DESCRIBE") else ""
+                kind = "Content-Type: application/sdp\r\n" * bool(body)
+                head = f"RTSP/1.0 {answer}\r\n{order}\r\n{kind}Content-Length: {len(body)}\r\n\r\n"
+                self.wfile.write((head + body).encode())
+
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Refuses) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        address = f"rtsp://me:hunter2@127.0.0.1:{server.server_address[1]}/x"
+        with pytest.raises(VideoError, match="does not send RTSP over TCP") as caught:
+            next(live_frames(address, sample_fps=1))
+        server.shutdown()
+    assert "hunter2" not in str(caught.value)

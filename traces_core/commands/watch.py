@@ -50,9 +50,11 @@ def watch(
         raise typer.BadParameter("it brings its own cameras; name no others", param_hint="--practice")
     if not practice and not given:
         raise typer.BadParameter("name cameras.yaml, or one source or more", param_hint="SOURCES")
+    if (as_live or context) and (practice or _names_settings(given)):
+        raise typer.BadParameter("cameras.yaml says it of each camera", param_hint="--context, --as-live")
     kept = folder or (Path(named) if (named := os.environ.get(FOLDER_VARIABLE)) else None)
     try:
-        if len(given) == 1 and given[0].endswith((".yaml", ".yml")):
+        if _names_settings(given):
             _watch_file(Path(given[0]).absolute(), kept)
             return
         with ExitStack() as serving:
@@ -100,6 +102,10 @@ def _supervise(path: Path, folder: Path, lock: IO[str]) -> None:
     if not supervisor.settings.sinks:
         warn("note", "no sink is configured: alarms reach nobody but the page", style="bold yellow")
     supervisor.run()
+
+
+def _names_settings(given: list[str]) -> bool:
+    return len(given) == 1 and given[0].endswith((".yaml", ".yml"))
 
 
 def _camera(number: int, source: str, context: list[str], as_live: bool) -> dict[str, object]:

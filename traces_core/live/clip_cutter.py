@@ -7,13 +7,14 @@ from before its begin to after its end, as one file. How files are joined is in 
 from __future__ import annotations
 
 import logging
+import math
 import threading
 import time
 from pathlib import Path
 
 from traces_core.errors import TracesError
 from traces_core.live.alarm_log import CLIPS
-from traces_core.live.clips import cut_clip, expire_recordings, recordings_between
+from traces_core.live.clips import cut_clip, expire_recordings, recordings_between, shows
 from traces_core.live.ledger import Alarm, Ledger
 from traces_core.live.recording import recorded_span
 from traces_core.live.settings import Camera
@@ -26,6 +27,9 @@ LONGEST_S = 600.0
 """Of an alarm that lasts, a clip shows the first so many seconds."""
 _WAIT_S = 24.0
 """How long after its end an alarm's last recording is waited for (seconds)."""
+_LONGEST_WAIT_S = 120.0
+"""So long (seconds) where none of them shows it yet: a recording ends with a key frame, and some cameras send
+one a minute."""
 _LOOK_S = 1.0
 
 log = logging.getLogger(__name__)
@@ -73,16 +77,25 @@ class ClipCutter:
         end_s = min(alarm.end_s + AFTER_S, alarm.start_s + LONGEST_S)
         some = recordings_between(self._recordings(alarm.camera), start_s, end_s)
         is_whole = bool(some) and (recorded_span(some[-1]) or (0.0, 0.0))[1] >= end_s
-        if not is_whole and now_s < end_s + _WAIT_S:
+        is_shown = any(shows(one, alarm.peak_s) for one in some)
+        if not is_whole and now_s < end_s + (_WAIT_S if is_shown else _LONGEST_WAIT_S):
+            return
+        if not is_shown:
+            log.warning("no clip of the alarm %s at %s: nothing recorded shows it", alarm.id, alarm.camera)
+            self._given_up.add(alarm.id)
             return
         path = Path(CLIPS) / alarm.camera / f"{alarm.id}.mp4"
         try:
-            cut_clip(some, self._ledger.folder / path, start_s=start_s, end_s=end_s)
+            cut_clip(some, self._ledger.folder / path, start_s=start_s, end_s=end_s, about_s=alarm.peak_s)
         except (TracesError, OSError) as error:
             log.warning("no clip of the alarm %s at %s: %s", alarm.id, alarm.camera, error)
             self._given_up.add(alarm.id)
             return
         self._ledger.set_clip(alarm.id, path.as_posix())
+
+    def forget(self, camera: str) -> None:
+        """Delete what was recorded of a camera so far."""
+        expire_recordings(self._recordings(camera), math.inf)
 
     def _recordings(self, camera: str) -> Path:
         return self._ledger.folder / RECORDINGS / camera
@@ -91,7 +104,7 @@ class ClipCutter:
         """Delete recordings that no alarm can need any more."""
         for name, camera in self._cameras.items():
             opened = [one.start_s for one in self._ledger.open_alarms(name)]
-            since_s = min([now_s - _WAIT_S, *opened]) - 60 * camera.record - 60
+            since_s = min([now_s - _LONGEST_WAIT_S, *opened]) - 60 * camera.record - 60
             expire_recordings(
                 self._recordings(name), max(since_s, now_s - LONGEST_S - 60 * camera.record - 120)
             )

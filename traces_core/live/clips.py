@@ -41,6 +41,12 @@ def recordings_between(folder: Path, start_s: float, end_s: float) -> list[Path]
     return sorted(shown, key=lambda path: spans[path])
 
 
+def shows(recording: Path, at_s: float) -> bool:
+    """Whether a recording shows a moment (seconds since 1970), by its name."""
+    begins_s, ends_s = recorded_span(recording) or (math.inf, -math.inf)
+    return begins_s <= at_s < ends_s
+
+
 def expire_recordings(folder: Path, before_s: float) -> int:
     """Delete the recordings in a folder that ended before a moment (seconds since 1970); how many."""
     old = [path for path in _names(folder) if (span := recorded_span(path)) and span[1] < before_s]
@@ -54,19 +60,27 @@ def _names(folder: Path) -> list[Path]:
 
 
 def cut_clip(
-    recordings: Sequence[Path], out: Path, *, start_s: float | None = None, end_s: float | None = None
+    recordings: Sequence[Path],
+    out: Path,
+    *,
+    start_s: float | None = None,
+    end_s: float | None = None,
+    about_s: float | None = None,
 ) -> Path:
     """Join recordings into one MP4 whose times rise without a break.
 
     Parameters
     ----------
     recordings
-        In the order of time; those that are damaged, or of another codec than the first, are left out.
+        In the order of time. Those that are damaged are left out, and those of another codec or size than
+        the one that shows `about_s`.
     out
         The clip; appears under its name when it is whole.
     start_s, end_s
         What it must show (seconds since 1970): it begins at the last key frame before, and ends behind the
         first picture after. None takes all.
+    about_s
+        What it is cut for (seconds since 1970); None is what the first recording shows.
 
     Returns
     -------
@@ -83,33 +97,38 @@ def cut_clip(
     with in_words(out):
         out.parent.mkdir(parents=True, exist_ok=True)
     with aside(out) as half:
-        _joined(out, list(recordings), half, start_s, end_s)
+        _joined(out, list(recordings), half, start_s, end_s, about_s)
     return out
 
 
 @isolated
 def _joined(
-    out: Path, recordings: list[Path], half: Path, start_s: float | None, end_s: float | None
+    out: Path,
+    recordings: list[Path],
+    half: Path,
+    start_s: float | None,
+    end_s: float | None,
+    about_s: float | None,
 ) -> None:
     """Write the packets of recordings to `half`, one behind the other."""
-    packets: list[_Packet] = []
-    model: Path | None = None
-    kind: tuple[object, ...] = ()
+    parts: list[tuple[Path, tuple[object, ...], list[_Packet]]] = []
     for path in recordings:
         begins_s = (recorded_span(path) or (0.0, 0.0))[0]
         wanted = (-math.inf if start_s is None else start_s, math.inf if end_s is None else end_s)
         try:
             with Capture(), opened(path) as (container, stream):
-                if model is not None and _kind(stream) != kind:
-                    continue
                 some = _between(list(_packets(container, stream)), *(one - begins_s for one in wanted))
-                if some and model is None:
-                    model, kind = path, _kind(stream)
+                if some:
+                    parts.append((path, _kind(stream), some))
         except (VideoError, av.error.FFmpegError, OSError):  # damaged, or expired in between
             continue
-        packets += _following(packets, some)
-    if model is None:
+    if not parts:
         raise VideoError(out, "no recording of it can be read", do="The alarm itself is not affected")
+    about = (one for one in parts if about_s is not None and shows(one[0], about_s))
+    model, kind, _ = next(about, parts[0])
+    packets: list[_Packet] = []
+    for _, same, some in parts:
+        packets += _following(packets, some) if same == kind else []
     with in_words(out):
         _write(half, model, packets)
 

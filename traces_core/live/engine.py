@@ -173,7 +173,10 @@ class Engine:
         if at_s - channel.pictured_s >= 1:
             channel.pictured_s = at_s
             path = self.folder / FRAMES / f"{channel.camera.name}.jpg"
-            write_picture(path, shrunk(some.frames.pixels[-1]), lasting=False)
+            try:
+                write_picture(path, shrunk(some.frames.pixels[-1]), lasting=False)
+            except OSError as error:  # it is for the page alone: what is seen is scored without it
+                channel.feed.facts.trouble = f"its newest picture cannot be written ({error.strerror})"
 
     # What changes while it runs.
 
@@ -207,7 +210,9 @@ class Engine:
         wanted = {camera.name: camera for camera in self.settings.cameras}
         for name, channel in list(self._channels.items()):
             if wanted.get(name) != channel.camera or channel.sample_fps != self._sample_fps:
-                self._end(self._channels.pop(name))
+                self._end(ended := self._channels.pop(name))
+                if name in wanted and wanted[name].areas != ended.camera.areas:
+                    self._cutter.forget(name)  # it shows what is to be hidden now
         for name, camera in wanted.items():
             if name not in self._channels:
                 self._channels[name] = self._begin(camera)
@@ -409,7 +414,8 @@ def _say(text: str) -> None:
 
 def _stop_with_the_supervisor(engine: Engine) -> None:
     """Its end of our input closes when it ends, however that came."""
-    sys.stdin.buffer.read()
+    while os.read(0, 4096):  # sys.stdin has a lock, without which Python cannot end: it aborts
+        pass
     engine.stopping.set()
 
 
@@ -418,8 +424,11 @@ def main(folder: str, settings_path: str) -> None:
     guard_output()
     try:
         engine = Engine(Path(folder), Path(settings_path))
-    except TracesError as error:
-        _say(str(error))
+    except Exception as error:
+        known = error if isinstance(error, TracesError) else storage_error(error, Path(folder))
+        if known is None:
+            raise
+        _say(str(known))
         sys.exit(NOT_STARTED)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: engine.stopping.set())

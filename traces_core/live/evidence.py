@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
@@ -19,6 +20,7 @@ from numpy.typing import NDArray
 from safetensors.numpy import load, save
 
 from traces_core.encoders.evidence import Evidence
+from traces_core.live.ledger import overwriting
 from traces_core.streams.scorer import BankScorer
 from traces_core.types import Array
 
@@ -108,7 +110,8 @@ class EvidenceStore:
 
     def forget(self, *, camera: str | None = None, before_s: float = 1e12) -> None:
         """Delete what was seen before a time, of one camera or of all; the file shrinks."""
-        with self._lock:
+        erasing = nullcontext() if camera is None else overwriting(self._connection)
+        with self._lock, erasing:
             self._connection.execute(
                 "DELETE FROM evidence WHERE at_s < ? AND (? IS NULL OR camera = ?)",
                 (before_s, camera, camera),

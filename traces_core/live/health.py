@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from traces_core.encoders.base import Pixels
+from traces_core.live.masks import Mask
 
 Fault = Literal["black", "frozen", "moved"]
 """What may be wrong with a picture."""
@@ -37,6 +38,8 @@ SETTLED_S = 30.0
 show a lorry."""
 LOOKED_S = 0.45
 """Pictures that follow sooner than so many seconds are not looked at: what is wrong lasts for seconds."""
+_EDGE = 3
+"""Small pixels to which an edge reaches, smoothed."""
 _MEMORY_S = 60.0
 """Time constant of the reference (seconds)."""
 
@@ -58,6 +61,10 @@ class Finding:
 class PictureHealth:
     """The pictures of one camera, frame by frame.
 
+    Parameters
+    ----------
+    mask : what is hidden of them, which says nothing of the camera.
+
     Examples
     --------
     >>> health = PictureHealth()
@@ -66,7 +73,10 @@ class PictureHealth:
     (None, 'black')
     """
 
-    def __init__(self) -> None:
+    def __init__(self, mask: Mask | None = None) -> None:
+        width, height = _SIZE
+        shown = ~(mask or Mask()).hidden(height, width)
+        self._shown, self._inside = _within(shown, 1), _within(shown, _EDGE)
         self._since: dict[Fault, float] = {}
         self._last: Grey | None = None
         self._reference: Grey | None = None
@@ -95,9 +105,10 @@ class PictureHealth:
 
     def _looked(self, pixels: Pixels, at_s: float) -> Finding | None:
         grey = cv2.resize(pixels, _SIZE, interpolation=cv2.INTER_AREA).mean(axis=2, dtype=np.float32)
-        is_dark, is_flat = bool(grey.mean() < DARK), bool(grey.std() < FLAT)
+        shown = grey[self._shown]
+        is_dark, is_flat = bool(shown.mean() < DARK), bool(shown.std() < FLAT)
         is_same = self._last is not None and bool(np.array_equal(grey, self._last))
-        edges = _edges(grey)
+        edges = _edges(grey)[self._inside]
         is_strange = not (is_dark or is_flat) and at_s >= self._known_s and self._is_strange(edges)
         self._follow("black", is_dark or is_flat, at_s)
         self._follow("frozen", is_same, at_s)
@@ -143,6 +154,16 @@ class PictureHealth:
             if since_s is not None and at_s - since_s >= patience_s:
                 return Finding(fault, detail, since_s)
         return None
+
+
+def _within(shown: NDArray[np.bool_], margin: int) -> NDArray[np.bool_]:
+    """What is shown without a margin of so many pixels, where the black around it mixes in.
+
+    A narrow part is taken whole, and where all is hidden, all: it is black.
+    """
+    square = np.ones((2 * margin + 1, 2 * margin + 1), np.uint8)
+    inner = cv2.erode(shown.astype(np.uint8), square).astype(np.bool_)
+    return next((one for one in (inner, shown) if one.any()), ~shown)
 
 
 def _edges(grey: Grey) -> Grey:

@@ -292,7 +292,7 @@ class Ledger:
 
     def forget_camera(self, name: str) -> None:
         """Remove all that is known of a camera, its alarms among it; files are the caller's."""
-        with self.writing() as put:
+        with overwriting(self._connection), self.writing() as put:
             put.execute("DELETE FROM outbox WHERE alarm IN (SELECT id FROM alarm WHERE camera = ?)", (name,))
             for table in ("health", "alarm", "score", "block", "threshold", "outbox"):
                 put.execute(f"DELETE FROM {table} WHERE camera = ?", (name,))
@@ -497,6 +497,17 @@ class Ledger:
             for table in ("score", "block", "looked"):
                 put.execute(f"DELETE FROM {table} WHERE at_s < ?", (before_s,))
         return [path for row in rows for path in row if path]
+
+
+@contextmanager
+def overwriting(connection: sqlite3.Connection) -> Iterator[None]:
+    """What is deleted within is overwritten: SQLite else leaves it in free pages and in its log."""
+    connection.execute("PRAGMA secure_delete=ON")
+    try:
+        yield
+    finally:
+        connection.execute("PRAGMA secure_delete=OFF")
+    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
 def about_camera(camera: str) -> str:

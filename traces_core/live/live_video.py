@@ -6,6 +6,7 @@ progress and a clock that jumps are errors. Playing files is `source`.
 
 from __future__ import annotations
 
+import errno
 import time
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
@@ -32,6 +33,7 @@ _RTSP = "rtsp,rtsps,rtp,tcp,tls"
 _HTTP = "http,https,httpproxy,tcp,tls,crypto"
 _UNTIMED = frozenset({"mpjpeg", "mjpeg", "h264", "hevc", "m4v"})
 """Formats that state no times: arrival is what there is."""
+_NOT_TCP = "Switch TCP on in the camera, or put go2rtc or MediaMTX in between"
 _CHECK = "Check that the camera is on, and its address, name and password"
 
 
@@ -54,7 +56,7 @@ def opened_live(source: str, transport: str, opening_s: float, stall_s: float) -
     elif scheme in ("http", "https"):
         formats = av.formats_available - (LISTS - {"hls", "dash"})
         options |= {"protocol_whitelist": _HTTP, "format_whitelist": ",".join(sorted(formats))}
-    elif source.startswith("/dev/video"):
+    elif source.startswith("/dev/"):  # such as /dev/v4l/by-id/..., which stays when another is plugged in
         kind = "v4l2"
     else:
         known = "rtsp, rtsps, http and https"
@@ -64,6 +66,8 @@ def opened_live(source: str, transport: str, opening_s: float, stall_s: float) -
         with Capture():
             container = av.open(source, format=kind, options=options, timeout=(opening_s, stall_s))
     except (av.error.FFmpegError, OSError, ValueError) as error:
+        if getattr(error, "errno", None) == errno.EPROTONOSUPPORT and transport == "tcp":
+            raise VideoError(label, "it does not send RTSP over TCP, as is asked for", do=_NOT_TCP) from None
         if time.monotonic() - begun > 0.9 * opening_s:
             raise VideoError(label, f"no answer for {opening_s:g} s", do=_CHECK) from None
         raise VideoError(label, f"it cannot be opened ({reason(error)})", do=_CHECK) from None

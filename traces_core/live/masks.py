@@ -44,10 +44,11 @@ class Mask:
             return pixels
         height, width = pixels.shape[:2]
         if self._hidden is None or self._hidden.shape != (height, width):
-            self._hidden = self._drawn(height, width)
+            self._hidden = self.hidden(height, width)
         return np.where(self._hidden[:, :, None], np.uint8(0), pixels)
 
-    def _drawn(self, height: int, width: int) -> NDArray[np.bool_]:
+    def hidden(self, height: int, width: int) -> NDArray[np.bool_]:
+        """Which pixels of a picture of that size are hidden: a bool array of shape (H, W)."""
         hidden = Image.new("1", (width, height), 1 if self._watch else 0)
         draw = ImageDraw.Draw(hidden)
         for polygons, value in ((self._watch, 0), (self._ignore, 1)):

@@ -35,13 +35,52 @@ _HOURS = r"^([01]\d|2[0-3]):([0-5]\d)-([01]\d|2[0-3]):([0-5]\d)$"
 Name = Annotated[str, StringConstraints(strict=True, pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
 Share = Annotated[float, Field(ge=0, le=1)]
 Polygon = Annotated[tuple[tuple[Share, Share], ...], Field(min_length=3, max_length=64)]
-Hours = Annotated[str, StringConstraints(strict=True, pattern=_HOURS)]
+
+
+def _stretch(hours: str) -> str:
+    """Hours that are not empty."""
+    begin, end = hours.split("-")
+    if begin == end:
+        raise ValueError("it begins when it ends: leave it out where it is meant to be the whole day")
+    return hours
+
+
+Hours = Annotated[str, StringConstraints(strict=True, pattern=_HOURS), AfterValidator(_stretch)]
+SCHEMES = ("rtsp", "rtsps", "http", "https")
+"""Of addresses that are watched."""
 
 
 class Section(BaseModel):
     """A part of cameras.yaml: refuses what it does not know and never changes."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+def _address(url: str) -> str:
+    """An address with a host and, where it names one, a port that can be."""
+    try:
+        parts = urlsplit(url)
+        is_whole = bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        is_whole = False
+    if not is_whole:
+        raise ValueError(
+            "the address needs a host, and a port of 1 to 65535 where it names one. "
+            "Within a name or password, / is written %2F, # is %23, ? is %3F and @ is %40"
+        )
+    return url
+
+
+Address = Annotated[str, AfterValidator(_address)]
+
+
+def _source(source: str) -> str:
+    """A path, or an address of a kind that is watched."""
+    if (found := re.match(r"([a-z][a-z0-9+.-]+):/", source, re.IGNORECASE)) is None:
+        return source
+    if found[1].lower() not in SCHEMES or "://" not in source:
+        raise ValueError(f"an address begins with {'://, '.join(SCHEMES)}://")
+    return _address(source)
 
 
 class Areas(Section):
@@ -57,7 +96,7 @@ class Camera(Section):
     """One camera, or what stands in for one."""
 
     name: Name = Field(description="Its name on pages and in alarms: lower-case letters, digits, - and _.")
-    source: str = Field(
+    source: Annotated[str, AfterValidator(_source)] = Field(
         min_length=1,
         description="rtsp://..., http(s)://..., /dev/video0, a folder that fills, or a video file.",
     )
@@ -122,21 +161,6 @@ def in_hours(stretches: Iterable[str], at: datetime) -> bool:
 def _within(stretch: str, now: time) -> bool:
     begin, end = (time.fromisoformat(one) for one in stretch.split("-"))
     return begin <= now < end if begin <= end else now >= begin or now < end
-
-
-def _address(url: str) -> str:
-    """An address with a host and, where it names one, a port that can be."""
-    try:
-        parts = urlsplit(url)
-        is_whole = bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        is_whole = False
-    if not is_whole:
-        raise ValueError("the address needs a host, and a port of 1 to 65535 where it names one")
-    return url
-
-
-Address = Annotated[str, AfterValidator(_address)]
 
 
 class Paced(Section):
@@ -253,7 +277,8 @@ class LiveSettings(Section):
         except ValidationError as error:
             raise SettingsError(path, explained(error, {path: read}, quotes=False), do=_SHOWN) from None
         except _SecretError as error:
-            raise SettingsError(path, str(error), do=_SHOWN) from None
+            where = f"{path}:{read.find(error.place)[0] or 1}"
+            raise SettingsError(where, str(error), do=_SHOWN) from None
         settings = _anchored(settings, path.absolute().parent)
         for camera in settings.cameras:
             if not camera.as_live and "://" not in camera.source and os.path.isfile(camera.source):
@@ -267,18 +292,26 @@ class LiveSettings(Section):
 
 
 class _SecretError(Exception):
-    """A secret that is nowhere."""
+    """A secret that is nowhere, and the setting that needs it."""
+
+    place: tuple[str | int, ...] = ()
 
 
-def _filled(value: Any, folder: Path, environment: Mapping[str, str]) -> Any:
+def _filled(
+    value: Any, folder: Path, environment: Mapping[str, str], place: tuple[str | int, ...] = ()
+) -> Any:
     """Values with `${NAME}` and `${file:PATH}` put in."""
     if isinstance(value, dict):
-        return {name: _filled(one, folder, environment) for name, one in value.items()}
+        return {name: _filled(one, folder, environment, (*place, name)) for name, one in value.items()}
     if isinstance(value, list):
-        return [_filled(one, folder, environment) for one in value]
-    if isinstance(value, str):
+        return [_filled(one, folder, environment, (*place, at)) for at, one in enumerate(value)]
+    if not isinstance(value, str):
+        return value
+    try:
         return _SECRET.sub(lambda found: _secret(found[1], folder, environment), value)
-    return value
+    except _SecretError as error:
+        error.place = place
+        raise
 
 
 def _secret(name: str, folder: Path, environment: Mapping[str, str]) -> str:

@@ -110,8 +110,9 @@ def live_frames(
     Parameters
     ----------
     source
-        `rtsp://`, `rtsps://`, `http://` or `https://` address, `/dev/video*`, a video file (played at its own
-        speed, again and again), or a folder (every video that arrives is a segment, played at its own speed).
+        `rtsp://`, `rtsps://`, `http://` or `https://` address, a device below `/dev`, a video file (played at
+        its own speed, again and again), or a folder (every video that arrives is a segment, played at its own
+        speed).
     sample_fps
         Frames a second that are kept: the first at or after each tick, as of a file.
     recordings
@@ -143,7 +144,7 @@ def live_frames(
     """
     gc.collect()  # a connection that broke leaves its pictures in circles, half a MiB each time
     wishes = _Wishes(sample_fps, recordings, recording_s, Mask(ignore, watch))
-    if re.match(r"[a-z][a-z0-9+.-]*://", source, re.IGNORECASE) or source.startswith("/dev/video"):
+    if re.match(r"[a-z][a-z0-9+.-]*://", source, re.IGNORECASE) or source.startswith("/dev/"):
         with opened_live(source, transport, opening_s, stall_s) as film:
             yield from _segment(film, wishes, is_paced=film.is_paced)
     elif Path(source).is_dir():

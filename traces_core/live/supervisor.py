@@ -23,6 +23,7 @@ from traces_core.live import NOT_STARTED
 from traces_core.live.outbox import Sender, senders
 from traces_core.live.page import page
 from traces_core.live.settings import LiveSettings, Page
+from traces_core.redaction import redacted
 
 _WAITS_S = (0.5, 1, 2, 5, 10, 30)
 """Before each start of an engine that ended, the last one from then on (seconds)."""
@@ -84,6 +85,8 @@ class Supervisor:
         self._failed = False
         self._senders: list[Sender] = []
         self._stamp = 0
+        self.problem = ""
+        """What is wrong with cameras.yaml, for the page."""
         self._lock = lock
         self._socket = _listening(self.settings.page)
         self._server = self._page_server()
@@ -118,7 +121,7 @@ class Supervisor:
         return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
     def _page_server(self) -> uvicorn.Server:
-        app = page(self.folder, lambda: self.settings)
+        app = page(self.folder, lambda: self.settings, lambda: self.problem)
         config = uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=1, server_header=False)
         return uvicorn.Server(config)
 
@@ -168,14 +171,17 @@ class Supervisor:
             stamp = self._path.stat().st_mtime_ns
             if stamp != self._stamp:
                 self._stamp = stamp
+                self.problem = ""
                 self.settings = self._as_served(LiveSettings.load(self._path))
                 self._set_senders()
-        except (OSError, TracesError):
-            pass  # the engine says so; what was read before stays
+        except (OSError, TracesError) as error:  # what was read before stays; the engine says so, too
+            self.problem = redacted(f"cameras.yaml is left as it was: {error}")
 
     def _as_served(self, settings: LiveSettings) -> LiveSettings:
         """Settings with the address that is served since the start; what has a token keeps one."""
         page, now = settings.page, self.settings.page
+        if (page.host, page.port) != (now.host, now.port):
+            self.problem = "page.host and page.port of cameras.yaml count from the next start on."
         held = {"host": now.host, "port": now.port, "token": page.token or now.token}
         return settings.model_copy(update={"page": page.model_copy(update=held)})
 

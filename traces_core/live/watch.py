@@ -18,6 +18,7 @@ from traces_core.live.evidence import EvidenceStore, MinuteOfEvidence
 from traces_core.live.health import Finding, PictureHealth
 from traces_core.live.judging import BY_HAND, RememberingScorer, scorer_of, threshold_for, versions_of
 from traces_core.live.ledger import BLOCK_S, BUCKET_S, Ledger
+from traces_core.live.masks import Mask
 from traces_core.live.settings import Camera
 from traces_core.types import ScoreTrack
 from traces_core.video import FrameBatch, Gap
@@ -49,7 +50,8 @@ class CameraWatch:
         kept: EvidenceStore,
         letters: Letters,
     ) -> None:
-        self.camera, self.health = camera, PictureHealth()
+        areas = camera.areas
+        self.camera, self.health = camera, PictureHealth(Mask(areas.ignore, areas.watch))
         self.finding: Finding | None = None
         self.scores: dict[str, float] = {}
         """The newest score of each stream."""

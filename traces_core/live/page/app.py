@@ -26,7 +26,7 @@ _STATIC = Path(__file__).parent / "static"
 _SESSION_S = 7 * 86400
 
 
-def page(folder: Path, settings: Callable[[], LiveSettings]) -> Starlette:
+def page(folder: Path, settings: Callable[[], LiveSettings], problem: Callable[[], str] = str) -> Starlette:
     """The page of one installation, to be served by uvicorn.
 
     Parameters
@@ -36,6 +36,8 @@ def page(folder: Path, settings: Callable[[], LiveSettings]) -> Starlette:
     settings
         Gives cameras.yaml as it is now, or as it was before somebody broke it: it must not raise. Asked
         several times a request, since it may change meanwhile.
+    problem
+        Says what is wrong with cameras.yaml, where it was left as it was; empty where nothing is.
 
     Returns
     -------
@@ -48,7 +50,7 @@ def page(folder: Path, settings: Callable[[], LiveSettings]) -> Starlette:
         If the ledger cannot be used.
     """
     key = secret_key(folder)
-    site = Site(folder, Ledger(folder), settings, key)
+    site = Site(folder, Ledger(folder), settings, key, problem)
 
     @asynccontextmanager
     async def until_the_end(_: Starlette) -> AsyncIterator[None]:

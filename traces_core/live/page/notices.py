@@ -1,7 +1,8 @@
-"""Faults of the installation that must not be overlooked: no sink, a failing sink, a silent engine."""
+"""Faults of the installation that must not be overlooked: silence, a full disk, no sink, a failing sink."""
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Sequence
 
 from traces_core.live.ledger import CameraState, Ledger
@@ -12,6 +13,8 @@ from traces_core.report.formatting import plural
 
 SILENT_S = 30
 """An engine that said nothing for so long is not alive (seconds)."""
+FULL_BYTES = 64 * 2**20
+"""A disk with less room than this is said to be full: a few minutes of recordings of one camera."""
 
 
 def engine_is_silent(cameras: Sequence[CameraState], settings: LiveSettings, now_s: float) -> bool:
@@ -28,6 +31,14 @@ def notices(site: Site, cameras: Sequence[CameraState], now_s: float) -> list[st
         newest = max((one.updated_s for one in cameras), default=None)
         since = f"for {lasting(now_s - newest)}" if newest else "yet"
         found.append(f"The engine has said nothing {since}: nothing below is up to date. Look at its log.")
+    free = shutil.disk_usage(site.folder).free
+    if free < FULL_BYTES:
+        found.append(
+            f"The disk of {site.folder} is full ({free >> 20} MiB free): nothing more can be kept, and the "
+            "engine ends where it cannot write. Free some space, or lower keep: in cameras.yaml."
+        )
+    if problem := site.problem():
+        found.append(problem)
     if not settings.sinks:
         found.append(
             "No sink is configured: alarms are shown here, and nobody is told. "

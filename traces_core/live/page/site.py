@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import logging
 import secrets
+import sqlite3
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -29,6 +31,8 @@ from traces_core.redaction import redacted
 from traces_core.report.formatting import number, plural, words
 from traces_core.streams.table import LATE
 
+log = logging.getLogger(__name__)
+
 KNOWS_A_SCORE: tuple[State, ...] = ("running", "behind")
 """States in which a camera has a score."""
 _SAME_LOOK_S = 600
@@ -47,6 +51,8 @@ class Site:
     """Gives cameras.yaml as it is now."""
     key: bytes
     """Signs sessions."""
+    problem: Callable[[], str] = str
+    """Says why cameras.yaml was left as it was; empty where it was not."""
     attempts: Attempts = field(default_factory=Attempts)
     """Failed logins, by address."""
     looks: dict[tuple[str, str], float] = field(default_factory=dict)
@@ -134,7 +140,11 @@ def note_look(request: Request, what: str) -> None:
         site.looks[look] = now_s
         while len(site.looks) > _MOST_LOOKS:
             site.looks.pop(next(iter(site.looks)), None)
-        site.ledger.note_look(*look, now_s)
+        try:
+            site.ledger.note_look(*look, now_s)
+        except sqlite3.OperationalError as error:  # a full disk: who is to mend it has to see the page
+            site.looks.pop(look, None)
+            log.warning("%s looked at %s, which cannot be written: %s", *look, error)
 
 
 def is_partial(request: Request) -> bool:

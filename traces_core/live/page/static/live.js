@@ -32,6 +32,14 @@
   window.addEventListener("pageshow", listen);
   listen();
 
+  // A clip is what the camera sent: not every browser plays every codec.
+  const unplayable = (one) => {
+    const said = one.parentElement.querySelector("[data-unplayable]");
+    if (said) said.hidden = false;
+  };
+  document.addEventListener("error", (event) => event.target.matches?.("video") && unplayable(event.target), true);
+  document.querySelectorAll("video").forEach((one) => one.error && unplayable(one));
+
   // Keys: what carries data-key is clicked; in a list j and k move.
   const isTyping = (one) => one.closest("input:not([type=range]), textarea, select, [contenteditable]");
   const step = (by) => {
