@@ -144,6 +144,53 @@ def test_an_alarm_whose_recording_is_not_finished_waits_for_it_and_is_not_shown_
     ledger.close()
 
 
+def test_what_was_recorded_before_more_of_it_is_hidden_is_in_no_clip(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path)
+    alarm = Alarm("a1", "gate", "late", False, 1007.0, 1009.0, 1008.5, 2.0, 1.0)
+    ledger.put_alarm(alarm)
+    cutter = ClipCutter(ledger)
+    cutter.watch(Camera(name="gate", source="rtsp://h/s", record=0.1))
+    folder = tmp_path / RECORDINGS / "gate"
+    recorded(folder, 1000.0, 100)
+    cutter.forget("gate", 1006.0)
+    assert not list(folder.iterdir())
+    recorded(folder, 1004.0, 100)  # by the child that was to end
+    recorded(folder, 1008.0, 150)
+    cutter._try(alarm, 1100.0)
+    found = ledger.alarm("a1")
+    assert found is not None
+    assert found.clip is not None
+    numbers, _ = _shown(tmp_path / found.clip)
+    assert numbers == [*range(len(numbers))]
+    assert [path.name for path in folder.iterdir()] == [recording_name(1008.0, 150 / RATE, ".mp4")]
+    ledger.close()
+
+
+def test_a_clip_that_there_is_no_room_for_is_not_cut_again(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path)
+    now_s = time.time()
+    alarm = Alarm("a1", "gate", "late", False, now_s - 100, now_s - 98, now_s - 99, 2.0, 1.0)
+    ledger.put_alarm(alarm)
+    cutter = ClipCutter(ledger)
+    cutter.watch(Camera(name="gate", source="rtsp://h/s", record=0.1))
+    recorded(tmp_path / RECORDINGS / "gate", now_s - 110, 500)
+
+    def has_clip(within_s: float) -> bool:
+        until_s = time.time() + within_s
+        while time.time() < until_s and not ledger.read("SELECT 1 FROM alarm WHERE clip IS NOT NULL"):
+            time.sleep(0.1)
+        return bool(ledger.read("SELECT 1 FROM alarm WHERE clip IS NOT NULL"))
+
+    cutter.start()
+    try:
+        assert has_clip(within_s=20)
+        cutter.tidy(0)
+        assert not has_clip(within_s=3)
+    finally:
+        cutter.stop()
+        ledger.close()
+
+
 def test_without_a_picture_there_is_no_clip(tmp_path: Path) -> None:
     (tmp_path / "rubbish.mp4").write_bytes(b"\0" * 500)
     with pytest.raises(VideoError, match="no recording of it can be read"):

@@ -12,6 +12,7 @@ import threading
 import time
 from pathlib import Path
 
+from traces_core.disk import remove
 from traces_core.errors import TracesError
 from traces_core.live.alarm_log import CLIPS
 from traces_core.live.clips import cut_clip, expire_recordings, recordings_between, shows
@@ -49,6 +50,8 @@ class ClipCutter:
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="clips", daemon=True)
         self._given_up: set[str] = set()
+        self._hidden_s: dict[str, float] = {}
+        """By camera: what was recorded before is not to be seen (seconds since 1970)."""
 
     def start(self) -> None:
         """Begin."""
@@ -66,7 +69,9 @@ class ClipCutter:
     def _run(self) -> None:
         while not self._stopping.wait(_LOOK_S):
             now_s = time.time()
-            for alarm in self._ledger.alarms_without_clip(now_s - 3600):
+            waiting = self._ledger.alarms_without_clip(now_s - 3600)
+            self._given_up &= {alarm.id for alarm in waiting}
+            for alarm in waiting:
                 if alarm.camera in self._cameras and alarm.id not in self._given_up:
                     self._try(alarm, now_s)
             self._forget_recordings(now_s)
@@ -75,6 +80,7 @@ class ClipCutter:
         """Cut the clip of an alarm if what it shows is there."""
         start_s = alarm.start_s - 60 * self._cameras[alarm.camera].record
         end_s = min(alarm.end_s + AFTER_S, alarm.start_s + LONGEST_S)
+        self._hide(alarm.camera)
         some = recordings_between(self._recordings(alarm.camera), start_s, end_s)
         is_whole = bool(some) and (recorded_span(some[-1]) or (0.0, 0.0))[1] >= end_s
         is_shown = any(shows(one, alarm.peak_s) for one in some)
@@ -93,9 +99,15 @@ class ClipCutter:
             return
         self._ledger.set_clip(alarm.id, path.as_posix())
 
-    def forget(self, camera: str) -> None:
-        """Delete what was recorded of a camera so far."""
-        expire_recordings(self._recordings(camera), math.inf)
+    def forget(self, camera: str, now_s: float) -> None:
+        """Delete what was recorded of a camera so far, and what its child still writes of that time."""
+        self._hidden_s[camera] = now_s
+        self._hide(camera)
+
+    def _hide(self, camera: str) -> None:
+        hidden_s = self._hidden_s.get(camera, -math.inf)
+        for path in recordings_between(self._recordings(camera), -math.inf, hidden_s):
+            remove(path)
 
     def _recordings(self, camera: str) -> Path:
         return self._ledger.folder / RECORDINGS / camera
@@ -103,6 +115,7 @@ class ClipCutter:
     def _forget_recordings(self, now_s: float) -> None:
         """Delete recordings that no alarm can need any more."""
         for name, camera in self._cameras.items():
+            self._hide(name)
             opened = [one.start_s for one in self._ledger.open_alarms(name)]
             since_s = min([now_s - _LONGEST_WAIT_S, *opened]) - 60 * camera.record - 60
             expire_recordings(
@@ -128,3 +141,4 @@ class ClipCutter:
             if room < 0:
                 path.unlink(missing_ok=True)
                 self._ledger.set_clip(path.stem, None)
+                self._given_up.add(path.stem)  # or it is cut again as long as its recordings are there

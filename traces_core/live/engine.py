@@ -42,6 +42,7 @@ from traces_core.live.source import live_frames
 from traces_core.live.watch import CameraWatch
 from traces_core.printing import guard_output, printable
 from traces_core.redaction import redacted
+from traces_core.store.digest import digest
 
 MODELS = "models"
 """Folder, within that of the ledger, of detectors that were fetched from a registry."""
@@ -210,13 +211,15 @@ class Engine:
         wanted = {camera.name: camera for camera in self.settings.cameras}
         for name, channel in list(self._channels.items()):
             if wanted.get(name) != channel.camera or channel.sample_fps != self._sample_fps:
-                self._end(ended := self._channels.pop(name))
-                if name in wanted and wanted[name].areas != ended.camera.areas:
-                    self._cutter.forget(name)  # it shows what is to be hidden now
+                self._end(self._channels.pop(name))
+        states = self.ledger.cameras()
+        for state in states:
+            if state.name in wanted and state.facts.get("areas") != _areas(wanted[state.name]):
+                self._cutter.forget(state.name, time.time())  # it shows what is to be hidden now
         for name, camera in wanted.items():
             if name not in self._channels:
                 self._channels[name] = self._begin(camera)
-        for state in self.ledger.cameras():
+        for state in states:
             if state.name not in wanted and state.state != "removed":
                 self._say_state(state.name, state.source, "removed", "no longer in cameras.yaml", {})
 
@@ -345,6 +348,7 @@ class Engine:
             "trouble": facts.trouble,
             "contexts": [] if channel.camera.catalog else list(channel.camera.context),
             "has_catalog": channel.camera.catalog is not None,
+            "areas": _areas(channel.camera),
             "notice": channel.notice,
             "threshold_source": watch.thresholds.get(channel.camera.streams[0], (None, ""))[1],
             "latency_s": channel.pace.latency_s,
@@ -399,6 +403,11 @@ def _stamp(path: Path) -> tuple[int, int]:
     except OSError:
         return (0, 0)
     return about.st_mtime_ns, about.st_size
+
+
+def _areas(camera: Camera) -> str:
+    """Changes with what is hidden of the picture."""
+    return digest(camera.areas.model_dump())
 
 
 def _sentences(camera: Camera) -> Any:
