@@ -23,7 +23,9 @@ from small_graph import street_fight
 from typer.testing import CliRunner
 
 from traces_core.commands.main import app
+from traces_core.live.clip_cutter import RECORDINGS
 from traces_core.live.ledger import Ledger
+from traces_core.live.recording import recorded_span
 from traces_core.live.supervisor import Supervisor, locked
 from traces_core.practice.rtsp_server import RtspServer
 from traces_core.project import Project
@@ -176,6 +178,20 @@ def test_a_camera_that_is_added_does_not_restart_the_others(installed: Installat
     del content["cameras"][-1]
     installed.settings.write_text(yaml.safe_dump(content))
     waited_for(lambda: installed.states()["yard"] == "removed")
+
+
+def test_what_was_recorded_before_a_mask_is_gone_with_it(installed: Installation) -> None:
+    def begins_s() -> list[float]:
+        paths = (installed.folder / RECORDINGS / "gate").glob("*.mp4")
+        return [span[0] for path in paths if (span := recorded_span(path)) is not None]
+
+    waited_for(begins_s)
+    content = yaml.safe_load(installed.settings.read_text())
+    content["cameras"][0]["areas"] = {"ignore": [[[0, 0], [1, 0], [1, 0.2]]]}
+    masked_s = time.time()
+    installed.settings.write_text(yaml.safe_dump(content))
+    waited_for(lambda: min(begins_s(), default=masked_s) >= masked_s)
+    waited_for(lambda: installed.states()["gate"] == "running")
 
 
 def test_a_mistake_in_the_settings_stops_nothing(installed: Installation) -> None:
