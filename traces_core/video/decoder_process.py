@@ -92,7 +92,7 @@ def _answer(answers: _Answers, function: Callable[..., Any], given: Any, named: 
         limit_mib = resource.getrlimit(resource.RLIMIT_AS)[0] >> 20
         problem = f"its pictures need more than the {limit_mib} MiB that a decoder may take"
         return "error", VideoError(given[0], problem, do="Leave it out, or convert it to a smaller size")
-    except (TracesError, TypeError, ValueError) as error:
+    except TracesError as error:
         return "error", error
     except Exception as error:
         problem = f"the decoder failed on it ({type(error).__name__}: {error})"
