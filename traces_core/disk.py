@@ -114,7 +114,7 @@ def _about(place: Path, code: int) -> str:
         if code in (errno.EACCES, errno.EPERM):
             about = there.stat()
             return (
-                f" ({there} is of user {about.st_uid}, mode {about.st_mode & 0o777:o}; this is {os.getuid()})"
+                f" ({there} is of user {about.st_uid}, mode {about.st_mode & 0o777:o}; this is {os.geteuid()})"
             )
         if code in (errno.ENOSPC, errno.EDQUOT):
             return f" ({shutil.disk_usage(there).free / 2**20:.0f} MiB free)"
