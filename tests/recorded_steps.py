@@ -49,7 +49,8 @@ def recording() -> Iterator[Recorded]:
         collecting = phase == "start"
 
     def note(frame: FrameType, event: str, argument: Any) -> None:
-        if collecting or event not in ("call", "c_call"):  # what ends with a collection belongs to whoever began it
+        # What ends with a collection belongs to whoever began it.
+        if collecting or event not in ("call", "c_call"):
             return
         if threading.get_ident() == main:
             step = running._running.get()
