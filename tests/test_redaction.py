@@ -45,6 +45,7 @@ SHOWN = [  # what a text says, what is shown of it
     ("{'Authorization': 'Digest username=\"me\", uri=\"/1\"'}", "{'Authorization': 'Digest ***'}"),
     ('{"cnonce": "0a4f113b0a4f113b", "nc": 1}', '{"cnonce": "***", "nc": 1}'),
     ("no route to //me:pw@cam/1", "no route to //***@cam/1"),
+    ("no route to //token@cam/1", "no route to //***@cam/1"),  # a token alone
     ("http://proxy/?url=rtsp%3A%2F%2Fme%3Apw%40cam%2F1", "http://proxy/?url=rtsp%3A%2F%2F***%40cam%2F1"),
     ("rtsp%253a%252f%252fme%253apw%2540cam", "rtsp%253a%252f%252f***%2540cam"),  # quoted twice
     ("rtsp://me%3Apw%40cam/1", "rtsp://***%40cam/1"),
@@ -55,6 +56,7 @@ PLAIN = [
     "git@github.com:owner/name",
     "a/b.py:12: max_tokens: 512, tokens 7",
     "sqlite:////srv/x@y/a.db",
+    "//cdn.x/npm/a@1.2/b.js and //npm/@scope/x",
     "basic settings: token budget",
     "the digest of the response=ok, nonce=12",
     "a // b: see x@y.org",

@@ -113,9 +113,8 @@ def _about(place: Path, code: int) -> str:
         there = next(one for one in (place, *place.absolute().parents) if one.exists())
         if code in (errno.EACCES, errno.EPERM):
             about = there.stat()
-            return (
-                f" ({there} is of user {about.st_uid}, mode {about.st_mode & 0o777:o}; this is {os.getuid()})"
-            )
+            mode = f"{about.st_mode & 0o777:o}"
+            return f" ({there} is of user {about.st_uid}, mode {mode}; this is {os.geteuid()})"
         if code in (errno.ENOSPC, errno.EDQUOT):
             return f" ({shutil.disk_usage(there).free / 2**20:.0f} MiB free)"
     return ""

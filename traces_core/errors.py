@@ -25,7 +25,7 @@ class StorageError(TracesError, OSError):
 
     def __init__(self, path: Path | str, problem: str, *, do: str, code: int | None = None) -> None:
         super().__init__(f"{Path(path)}: {problem}. {do}")
-        self.errno = code
+        self.errno, self.problem, self.do = code, problem, do
 
 
 class VideoError(TracesError, ValueError):

@@ -64,6 +64,11 @@ def stumbles(path: Path, over: str) -> None:
 
 
 @isolated
+def finds_no_room(path: Path, number: int) -> None:
+    raise OSError(number, os.strerror(number))
+
+
+@isolated
 def refuses(path: Path) -> Iterator[int]:
     yield 1
     raise DamagedVideoError(path, "two bytes were swapped", at_s=1.5, frames=7)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
 import sys
@@ -70,10 +71,16 @@ def test_memory_has_a_limit() -> None:
     assert hostile.who(FILE)
 
 
-@pytest.mark.parametrize("over", ["IndexError", "OSError", "RuntimeError", "KeyError", "MemoryError"])
+@pytest.mark.parametrize("over", ["IndexError", "OSError", "ValueError", "TypeError", "MemoryError"])
 def test_an_error_that_nobody_expects_names_the_file(over: str) -> None:
     with pytest.raises(VideoError, match=r"gate\.mp4: "):
         hostile.stumbles(FILE, over)
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EFBIG])
+def test_a_full_disk_is_no_fault_of_the_video(number: int) -> None:
+    with pytest.raises(VideoError, match=r"gate\.mp4: its decoder has no room to write .* Free some space"):
+        hostile.finds_no_room(FILE, number)
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+import os
+from collections.abc import Callable
 from pathlib import Path
 
 import av
@@ -14,6 +17,7 @@ from tiny_clips import HEIGHT, WIDTH, Clip, draw
 from traces_core.errors import VideoError
 from traces_core.video import opening, probe, read_frames
 from traces_core.video.examination import examine
+from traces_core.video.identity import content_id
 from traces_core.video.isolation import in_process
 
 
@@ -103,3 +107,37 @@ def test_pictures_beyond_the_budget_are_refused_with_their_size(
     monkeypatch.setattr(opening, "MAX_PIXELS", WIDTH * HEIGHT - 1)
     with in_process(), pytest.raises(VideoError, match=f"{WIDTH} x {HEIGHT}"):
         probe(clips["cfr"].path)
+
+
+def _refuses(kind: type[OSError], number: int) -> Callable[..., object]:
+    def opening(path: Path, *_: object, **__: object) -> object:
+        raise kind(number, "as the system says it", str(path))
+
+    return opening
+
+
+@pytest.mark.parametrize(
+    ("number", "says"),
+    [(errno.EACCES, "Ask its owner for the right"), (errno.EIO, "the file may be sound")],
+)
+def test_a_file_that_the_system_refuses_is_not_called_damaged(
+    clips: dict[str, Clip], monkeypatch: pytest.MonkeyPatch, number: int, says: str
+) -> None:
+    kind = type(OSError(number, ""))
+    monkeypatch.setattr(Path, "open", _refuses(kind, number))
+    with in_process():
+        for look in (probe, content_id):
+            with pytest.raises(VideoError, match=says) as caught:
+                look(clips["cfr"].path)
+            assert "Copy it" not in str(caught.value)
+        assert not examine(clips["cfr"].path)[0].readable
+
+
+def test_what_is_no_file_is_called_what_it_is(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.mp4")
+    (tmp_path / "folder.mp4").mkdir()
+    (tmp_path / "link.mp4").symlink_to("nowhere")
+    for name, says in (("pipe", "a pipe"), ("folder", "this is a folder"), ("link", "no such file")):
+        for look in (probe, content_id):
+            with pytest.raises(VideoError, match=says):
+                look(tmp_path / f"{name}.mp4")

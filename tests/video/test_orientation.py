@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import gc
+import io
 from pathlib import Path
 
 import av
 import numpy as np
 import pytest
 from odd_clips import copied, lying
+from PIL import Image
 from tiny_clips import HEIGHT, WIDTH, Clip
 
 from traces_core.video import frame_at, frames_at, probe
@@ -102,3 +104,19 @@ def test_a_picture_lives_no_longer_than_it_is_looked_at(clips: dict[str, Clip]) 
         assert not [one for one in gc.get_objects() if isinstance(one, av.VideoFrame)]
     finally:
         gc.enable()
+
+
+@pytest.mark.parametrize(("turned", "size"), [(1, (160, 120)), (6, (120, 160))])
+def test_pictures_with_notes_that_pyav_has_no_name_for_are_read(
+    tmp_path: Path, turned: int, size: tuple[int, int]
+) -> None:
+    """Cameras write EXIF into each picture of Motion JPEG; FFmpeg 8.1 hands it over as side data."""
+    exif, jpeg = Image.Exif(), io.BytesIO()
+    exif[0x112], exif[0x10F] = turned, "a camera"
+    Image.new("RGB", (160, 120), "blue").save(jpeg, "JPEG", exif=exif)
+    path = tmp_path / "camera.mjpeg"
+    path.write_bytes(jpeg.getvalue() * 5)
+    report, picture = examine(path)
+    assert (report.frames, report.lost, (report.width, report.height)) == (5, 0, size)
+    assert picture is not None
+    assert abs(picture.reshape(-1, 3).mean(0) - (0, 0, 255)).max() < 6

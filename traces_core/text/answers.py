@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import re
 
-_THOUGHTS = r"(?:[a-z]{1,20}[:_])?(?:think(?:ing)?|thoughts?|reason(?:ing)?|reflection|scratchpad)"
+_THOUGHTS = (
+    r"(?:[a-z]{1,20}[:_])?"
+    r"(?:think(?:ing)?|thoughts?|reason(?:ing)?|reflection|scratchpad|analysis|monologue|rationale)"
+)
 """Some models put their name before it: `<seed:think>`, `<longcat_think>`."""
 _PLAIN = re.compile(r"(?!analysis)[^<\[◁`~\\]*")
 """Text without any mark: most of it."""
@@ -25,10 +28,11 @@ _CHANNEL = re.compile(
 _CHANNEL_END = re.compile(r"<channel\|>|<\|(?:end|return|start|call)\|>")
 _BARE_CHANNELS = re.compile(r"\Aanalysis(?=\S).*assistantfinal", re.S)
 """Harmony where the server left its special tokens out."""
-_ANSWER = r"(?:final_)?(?:answer|response|solution|conclusion)"
+_ANSWER = r"(?:final|(?:final_)?(?:answer|response|solution|conclusion|caption|output))"
 _BOX = re.compile(
     rf"<{_ANSWER}>(.*?)(?:</{_ANSWER}>|\Z)"
-    r"|<\|begin_of_(?:box|solution)\|>(.*?)(?:<\|end_of_(?:box|solution)\|>|\Z)",
+    r"|<\|begin_of_(?:box|solution)\|>(.*?)(?:<\|end_of_(?:box|solution)\|>|\Z)"
+    r"|\[BEGIN FINAL RESPONSE\](.*?)(?:\[END FINAL RESPONSE\]|\Z)",
     re.I | re.S,
 )
 _BOXED = re.compile(r"\\boxed\s*\{")
@@ -37,6 +41,7 @@ _TOKEN = re.compile(
     r"(?:<\|im_start\|>|<start_of_turn>)(?:assistant|model)\n"
     r"|<\|start_header_id\|>assistant(?=<\|end_header_id\|>)"
     r"|<\|[^<>|\s]{1,40}\|>|</?s>|<(?:start|end)_of_turn>|<(?:bos|eos|pad)>|\[/?INST\]"
+    rf"|(?i:<{_THOUGHTS}\s*/>)"
 )
 _FENCE = re.compile(r"(?:```|~~~)(?:[\w+-]*[ \t]*(?:\n|\Z))?")
 
@@ -117,7 +122,7 @@ def _without_thoughts(text: str) -> str:
 def _unboxed(text: str) -> str:
     """What stands in the last box, where there is one."""
     if boxes := list(_BOX.finditer(text)):
-        text = boxes[-1][1] or boxes[-1][2] or ""
+        text = next(filter(None, boxes[-1].groups()), "")
     if not (starts := list(_BOXED.finditer(text))):
         return text
     depth, start = 1, starts[-1].end()

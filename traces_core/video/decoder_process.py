@@ -17,6 +17,7 @@ from multiprocessing.connection import Connection
 from threading import Thread
 from typing import Any
 
+from traces_core.disk import OF_WRITING, storage_error
 from traces_core.errors import TracesError, VideoError
 from traces_core.video import deadline
 from traces_core.video.isolation import Exchange, in_process
@@ -92,9 +93,13 @@ def _answer(answers: _Answers, function: Callable[..., Any], given: Any, named: 
         limit_mib = resource.getrlimit(resource.RLIMIT_AS)[0] >> 20
         problem = f"its pictures need more than the {limit_mib} MiB that a decoder may take"
         return "error", VideoError(given[0], problem, do="Leave it out, or convert it to a smaller size")
-    except (TracesError, TypeError, ValueError) as error:
+    except TracesError as error:
         return "error", error
     except Exception as error:
+        refused = storage_error(error, given[0])
+        if refused is not None and refused.errno in OF_WRITING:  # of the memory that frames go through
+            problem = f"its decoder has no room to write ({refused.problem})"
+            return "error", VideoError(given[0], problem, do=refused.do)
         problem = f"the decoder failed on it ({type(error).__name__}: {error})"
         return "error", VideoError(given[0], problem, do="Copy it again from its source, or leave it out")
 

@@ -17,6 +17,7 @@ from traces_core.store.digest import LENGTH, Stamp, canonical_json, file_digest,
 from traces_core.video.clock import JOINED_S
 from traces_core.video.isolation import isolated
 from traces_core.video.open_video import OpenVideo
+from traces_core.video.opening import head_of
 from traces_core.video.orientation import SQUARE, UPRIGHT, orientation_of
 from traces_core.video.streams import Reading, packets
 from traces_core.video.wholeness import missing_bytes
@@ -39,7 +40,7 @@ def content_id(path: Path | str) -> str:
     Raises
     ------
     VideoError
-        No such file.
+        No such file, or none that can be read.
 
     Notes
     -----
@@ -47,8 +48,7 @@ def content_id(path: Path | str) -> str:
     costs little more than reading the file.
     """
     path = Path(path)
-    if not path.is_file():
-        raise VideoError(path, "there is no such file", do="Check the name and the folder")
+    head_of(path)
     stamp = file_stamp(path)
     return _content_id(path) if stamp is None else _known_id(path, stamp)
 

@@ -6,6 +6,7 @@ Decoding is in `streams`. Nothing is fetched and no other file is read: a video 
 from __future__ import annotations
 
 import re
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import islice
@@ -13,6 +14,7 @@ from pathlib import Path
 
 import av
 
+from traces_core.disk import storage_error
 from traces_core.errors import VideoError
 from traces_core.video.ffmpeg_words import Capture
 from traces_core.video.wholeness import missing_bytes
@@ -49,10 +51,10 @@ def opened(
     Raises
     ------
     VideoError
-        There is no such file, it is empty, a playlist, no video or a still picture, its codec is unknown,
-        its pictures are too large, or it has no such stream.
+        There is no such file or none that may be read, it is empty, a playlist, no video or a still picture,
+        its codec is unknown, its pictures are too large, or it has no such stream.
     """
-    _refuse_what_is_no_file(path)
+    _refuse_what_is_no_video(path)
     with _container(path) as container:
         stream = prepared(container, path, number)
         if not stills and is_still(path, container):
@@ -85,13 +87,33 @@ def is_still(path: Path, container: av.container.InputContainer) -> bool:
         return len(list(islice((packet for packet in other.demux() if packet.size), 2))) < 2
 
 
-def _refuse_what_is_no_file(path: Path) -> None:
-    if path.is_dir():
-        raise VideoError(path, "this is a folder", do="Name the files in it")
-    if not path.is_file():
-        raise VideoError(path, "there is no such file", do="Check the name and the folder")
-    with path.open("rb") as file:
-        head = file.read(4096)
+def head_of(path: Path) -> bytes:
+    """The first bytes of a file.
+
+    Raises
+    ------
+    VideoError
+        There is no such file, it is a folder, a pipe or a device, or the system does not let it be read.
+    """
+    try:
+        mode = path.stat().st_mode
+        if stat.S_ISDIR(mode):
+            raise VideoError(path, "this is a folder", do="Name the files in it")
+        if not stat.S_ISREG(mode):  # to open a pipe is to wait for whoever writes into it
+            odd = "this is a pipe, a socket or a device, no file"
+            raise VideoError(path, odd, do="Write what comes from it into a file first")
+        with path.open("rb") as file:
+            return file.read(4096)
+    except FileNotFoundError:
+        raise VideoError(path, "there is no such file", do="Check the name and the folder") from None
+    except OSError as error:
+        if refused := storage_error(error, path):
+            raise VideoError(path, refused.problem, do=refused.do) from error
+        raise
+
+
+def _refuse_what_is_no_video(path: Path) -> None:
+    head = head_of(path)
     if not head:
         raise VideoError(path, "the file is empty (0 bytes)", do="Copy it again from its source")
     if _LIST_HEADS.match(head.removeprefix(b"\xef\xbb\xbf")):

@@ -36,6 +36,17 @@ _NAMES = {
     ((0, -1), (-1, 0)): "mirrored left to right and turned by 90 degrees clockwise",
 }
 
+
+@classmethod  # type: ignore[misc]
+def _unnamed(cls: type[Type], number: int) -> Type:
+    """A member without a name: FFmpeg 8.1 knows more kinds of side data (EXIF, views) than PyAV 18 names."""
+    kind = object.__new__(cls)
+    vars(kind).update(_name_=f"UNNAMED_{number}", _value_=number)
+    return kind
+
+
+Type._missing_ = _unnamed  # type: ignore[assignment]  # else no side data of such a picture can be read
+
 Orientation = tuple[tuple[int, int], tuple[int, int]]
 """The matrix that takes (x, y) of the coded picture to (x', y') of the displayed one, without offset."""
 
