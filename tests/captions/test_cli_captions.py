@@ -1,4 +1,7 @@
-"""`traces captions`: what it writes, what `traces evaluate` makes of it, how it ends."""
+"""`traces captions`: what it writes, what `traces evaluate` makes of it, how it ends.
+
+Nothing stands behind the catalog here, which takes most of the time: that is in `test_background`.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +22,8 @@ from traces_core.errors import CorruptArtifactError
 PARAMS = """\
 corpus: {contexts: [street]}
 captions:
-  {scoring: {scorer: difference, k: 3}, trailing_s: [4.0, 16.0], contexts: [corridor], classes: [fall]}
+  {background: 0, scoring: {scorer: difference, k: 3}, trailing_s: [4.0, 16.0],
+   contexts: [corridor], classes: [fall]}
 """
 
 

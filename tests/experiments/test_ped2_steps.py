@@ -34,7 +34,7 @@ TINY = SHIPPED.model_copy(
         ),
         "crop_rows": 16,
         "crop_columns": 16,
-        "foreground": SMALL.model_copy(update={"epochs": 2}),
+        "foreground": SMALL.model_copy(update={"epochs": 1}),
         "seeds": (0, 1),
     }
 )
@@ -52,7 +52,7 @@ def real_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for part in ("train", "test"):
         (folder / part).mkdir(parents=True)
     for number in range(5):
-        _write(folder / "train" / f"Train{number:03d}.mp4", normal_video(number))
+        _write(folder / "train" / f"Train{number:03d}.mp4", normal_video(number, frames=24))
     walker = Walker(row=45, start=60, speed=0.7, seed=11)
     late = np.concatenate([draw([walker], 15), draw([walker, Walker(65, 10, 3.0, seed=13)], 15)])
     _write(folder / "test" / "Test001.mp4", late)

@@ -316,11 +316,11 @@ def test_a_damaged_table_is_read_or_refused_and_never_ends_the_process(tmp_path,
 
 
 BOMBS = [
-    # columns that unpack to 100 MiB and more of a file of kilobytes, as they are written
-    ("a text that repeats", {"video": ["x" * 2**20] * 100}, {}),
-    ("the same, as a category", {"video": pa.array(["x" * 2**20] * 100).dictionary_encode()}, {}),
-    ("the same, compressed", {"video": ["x" * 2**20] * 100}, {"use_dictionary": False}),
-    ("a number that repeats", {"score": pa.array(np.zeros(2**24))}, {}),
+    # columns that unpack to 100 MiB and more of a file of kilobytes, as they are written (not at import)
+    ("a text that repeats", lambda: {"video": ["x" * 2**20] * 100}, {}),
+    ("the same, as a category", lambda: {"video": pa.array(["x" * 2**20] * 100).dictionary_encode()}, {}),
+    ("the same, compressed", lambda: {"video": ["x" * 2**20] * 100}, {"use_dictionary": False}),
+    ("a number that repeats", lambda: {"score": pa.array(np.zeros(2**24))}, {}),
 ]
 
 
@@ -329,7 +329,7 @@ def test_a_small_file_that_unpacks_to_very_much_is_refused_in_words(tmp_path, mo
     _, columns, how = what
     monkeypatch.setattr("traces_core.datasets.table.MOST_BYTES", 2**24)
     path = tmp_path / "bomb.parquet"
-    pq.write_table(pa.table(columns), path, compression="zstd", **how)
+    pq.write_table(pa.table(columns()), path, compression="zstd", **how)
     assert path.stat().st_size < 2**18
     before = pa.total_allocated_bytes()
     with pytest.raises(EvaluationError, match=r"bomb.parquet: .*unpacks to more than 16 MiB.*divide it"):

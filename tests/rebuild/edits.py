@@ -48,8 +48,8 @@ def edited_code(site: Site, edit: tuple[str, str, str]) -> How:
     """A copy of the library with one edit, to be imported in place of the checkout's."""
     file, old, new = edit
     package = site.folder / "code" / "traces_core"
-    weights = shutil.ignore_patterns("pocket", "__pycache__")
-    shutil.copytree(ROOT / "traces_core", package, ignore=weights)
+    # With the bytecode, which else each process there makes again.
+    shutil.copytree(ROOT / "traces_core", package, ignore=shutil.ignore_patterns("pocket"))
     (package / "encoders" / "pocket").symlink_to(ROOT / "traces_core" / "encoders" / "pocket")
     source = (package / file).read_text()
     assert source.count(old) == 1, f"{file} says {old!r} {source.count(old)} times"

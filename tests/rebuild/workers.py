@@ -82,7 +82,11 @@ class Job:
 def preload() -> None:
     """Import what every run needs; nothing is computed and no thread is started here."""
     import dagster as dg
+    import databases  # noqa: F401  theirs are of tests, too
+    import matplotlib.backends.backend_agg
+    import matplotlib.figure
     import mlflow.store.tracking.sqlalchemy_store
+    import upath
 
     from traces_core.encoders.torch_compat import mend_torchvision
 
@@ -93,10 +97,12 @@ def preload() -> None:
     from pipelines.dagster_storage import empty_run
     from pipelines.definitions import defs
     from pipelines.walk import selected
+    from traces_core.store.code import release
 
     transformers.TimesformerForVideoClassification  # noqa: B018  # imported when first named
     defs.resolve_implicit_global_asset_job_def()
-    assert all((mlflow.store, open_clip, selected(DEMO), empty_run()))
+    assert all((mlflow.store, matplotlib.figure, open_clip, upath, selected(DEMO), empty_run()))
+    assert release("numpy")  # it looks through everything that is installed
     with dg.DagsterInstance.ephemeral():  # it imports half of Dagster
         pass
     gc.freeze()  # else each of the forked looks through all of this, again and again
