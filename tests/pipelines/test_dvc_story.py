@@ -19,7 +19,7 @@ PROFILE = "site"
 
 @pytest.fixture(scope="module")
 def clone(tmp_path_factory: pytest.TempPathFactory) -> Clone:
-    """The story of a profile: make it, try another k. Going back and sharing is in `test_dvc`."""
+    """The story of a profile: make it, try another k. Going back and sharing is in `test_dvc_clone`."""
     here = checkout(tmp_path_factory.mktemp("dvc") / "clone")
     (here.root / f"params.{PROFILE}.yaml").write_text(yaml.safe_dump({"scoring": {"k": 2}}))
     here.output["make"] = here.make(TRACES_PROFILE=PROFILE)
