@@ -25,6 +25,8 @@ from traces_core.types import ScoreTrack
 from traces_core.video import FrameBatch, read_frames
 
 START_S = 1_700_000_040.0  # a whole minute
+MINUTES = {int(START_S) - 60 * (n + 1): float(17 * n % 40) for n in range(40)}
+"""Highest scores of minutes, of which neighbours are not alike."""
 
 
 def camera(name: str = "gate", **how: Any) -> Camera:
@@ -193,17 +195,19 @@ def test_a_camera_of_a_context_that_the_bank_does_not_know_is_refused(small_dete
 def test_the_threshold_is_the_persons_then_the_cameras_own_then_the_graphs(
     small_detector: Detector, tmp_path: Path
 ) -> None:
-    ledger, one = Ledger(tmp_path), camera(alarms_per_day=144.0)  # one in ten minutes: nine blocks are enough
+    ledger, one = Ledger(tmp_path), camera(alarms_per_day=144.0)  # one in ten minutes
     graphs = small_detector.thresholds["late"].value
-    assert threshold_for(small_detector, ledger, one, "late", START_S)[0].value == graphs
-    ledger.put_blocks("gate", "late", {int(START_S) - 60 * (n + 1): float(n) for n in range(20)})
+    found, why = threshold_for(small_detector, ledger, one, "late", START_S)
+    assert found.value == graphs
+    assert "0 blocks of 60 s" in why
+    ledger.put_blocks("gate", "late", MINUTES)
     own, why = threshold_for(small_detector, ledger, one, "late", START_S)
-    assert own.value == 18.0
-    assert "its own 20 minutes" in why
-    at_s = START_S - 60 * 20 + 5
-    ledger.put_alarm(Alarm("x", "gate", "late", False, at_s, at_s + 1, at_s, 19.0, 1.0))
+    assert own.value == 38.0  # the second of forty: P(Bin(40, 0.1) >= 2) is 0.92
+    assert "at most 144 alarms a day with 90 % confidence, by 40 blocks of 60 s" in why
+    at_s = next(at_s for at_s, value in MINUTES.items() if value == 39.0)
+    ledger.put_alarm(Alarm("x", "gate", "late", False, at_s + 5, at_s + 6, at_s + 5, 39.0, 1.0))
     ledger.mark("x", "real", "", START_S)
-    assert threshold_for(small_detector, ledger, one, "late", START_S)[0].value == 17.0
+    assert threshold_for(small_detector, ledger, one, "late", START_S)[0].value == 37.0
     ledger.set_threshold("gate", "late", 0.5, "tried on the page", START_S)
     assert threshold_for(small_detector, ledger, one, "late", START_S)[0].value == 0.5
 
@@ -262,10 +266,12 @@ def test_a_threshold_set_by_hand_counts_at_once_and_the_cameras_own_once_an_hour
 ) -> None:
     ledger, one = Ledger(tmp_path), camera(alarms_per_day=144.0)
     watch = watched(small_detector, ledger, one)
-    assert not watch.needs_another_threshold(small_detector, START_S + 7200)
-    ledger.put_blocks("gate", "late", {int(START_S) - 60 * (n + 1): float(n) for n in range(20)})
+    assert not watch.needs_another_threshold(small_detector, START_S - 60)
+    ledger.put_blocks("gate", "late", MINUTES)
     assert not watch.needs_another_threshold(small_detector, START_S + 60)
     assert watch.needs_another_threshold(small_detector, START_S + 3700)
+    watch.judge_by(small_detector, START_S + 3700)
+    assert not watch.needs_another_threshold(small_detector, START_S + 7500)
     ledger.set_threshold("gate", "late", 0.5, "tried on the page", START_S)
     assert watch.needs_another_threshold(small_detector, START_S + 60)
     watch.judge_by(small_detector, START_S + 60)

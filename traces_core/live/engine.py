@@ -33,6 +33,7 @@ from traces_core.live.detectors import ChosenDetector, sees_alike
 from traces_core.live.evidence import EvidenceStore
 from traces_core.live.feed import CameraFeed, Taken, quiet_since_s
 from traces_core.live.grouped_calls import GroupedCalls
+from traces_core.live.judging import REMEMBERED_S
 from traces_core.live.ledger import Alarm, CameraState, Ledger, State
 from traces_core.live.messages import alarm_message, health_kind, health_message
 from traces_core.live.pace import Pace
@@ -382,7 +383,7 @@ class Engine:
         """Delete what is older than is to be kept, and the oldest clips beyond the limit of size."""
         before_s = now_s - self.settings.keep.days * 86400
         self._kept.forget(before_s=before_s)
-        old = self.ledger.forget_before(before_s)
+        old = self.ledger.forget_before(before_s, min(before_s, now_s - REMEMBERED_S))
         for path in old:
             (self.folder / path).unlink(missing_ok=True)
         self._cutter.forget_others(now_s - 3600)

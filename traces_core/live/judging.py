@@ -16,14 +16,15 @@ from traces_core.detector.detector import Detector
 from traces_core.live.ledger import BLOCK_S, Ledger
 from traces_core.live.settings import Camera
 from traces_core.store.digest import digest
+from traces_core.streams.promise import DAY_S, promise
 from traces_core.streams.scorer import BankScorer
-from traces_core.streams.thresholds import Threshold, threshold_of
+from traces_core.streams.thresholds import Threshold
 from traces_core.text.catalog import read_catalog
 from traces_core.text.corpus import write_corpus
 from traces_core.types import Array, Place
 
 BY_HAND = "set by hand"
-WEEK_S = 7 * 86400.0
+REMEMBERED_S = 28 * DAY_S
 """Blocks of so many seconds back make a camera's own threshold."""
 
 
@@ -83,35 +84,45 @@ def threshold_for(
 ) -> tuple[Threshold, str]:
     """The threshold of one stream of a camera, and where it comes from, in words.
 
-    The one that a person set for it; else, once it has been watched for long enough to support the alarms a
-    day that are accepted, the order statistic of its own blocks of the last week; else the detector's.
+    The one that a person set for it; else the one that keeps the promise of `alarms_per_day` by its own
+    blocks of the last four weeks, once there are enough of them; else the detector's.
     """
     known = detector.thresholds[stream]
     if (chosen := ledger.thresholds(camera.name).get(stream)) is not None:
         return replace(known, value=chosen), BY_HAND
-    highest = _normal_blocks(ledger, camera.name, stream, now_s - WEEK_S)
-    rate = camera.alarms_per_day / 24
-    own = threshold_of(highest, stream, false_alarms_per_hour=rate, block_s=BLOCK_S, rules=known.rules)
-    if own is not None:
-        return own, f"from its own {len(highest)} minutes of the last week"
-    per_hour = f"{known.false_alarms_per_hour:g} false alarms an hour"
-    return (
+    begins_s, highest = _normal_blocks(ledger, camera.name, stream, now_s - REMEMBERED_S)
+    own = promise(
+        begins_s,
+        highest,
+        alarms_per_day=camera.alarms_per_day,
+        confidence=camera.confidence,
+        block_s=BLOCK_S,
+    )
+    if own.value is None:
+        rate = f"{known.false_alarms_per_hour:g} false alarms an hour"
+        return known, f"of the graph's normal footage, made for {rate}; of its own, {own}"
+    made = replace(
         known,
-        f"of the graph's normal footage, made for {per_hour}; {len(highest)} minutes of its own so far",
+        value=own.value,
+        false_alarms_per_hour=camera.alarms_per_day / 24,
+        expected_false_alarms_per_hour=own.rank / (own.blocks + 1) * 3600 / BLOCK_S,
+        blocks=own.blocks,
+        block_s=BLOCK_S,
+        resolution=1 / (own.blocks + 1),
     )
+    return made, f"its own: {own}"
 
 
-def _normal_blocks(ledger: Ledger, camera: str, stream: str, since_s: float) -> NDArray[np.float64]:
-    """The highest score of each block since a time (seconds), but of those with an alarm marked as real."""
-    real = [one for one in ledger.alarms(camera=camera, since_s=since_s - BLOCK_S) if one.mark == "real"]
-    return np.array(
-        [
-            value
-            for at_s, value in ledger.blocks(camera, stream, since_s)
-            if not any(one.start_s < at_s + BLOCK_S and at_s <= one.end_s for one in real)
-        ],
-        dtype=np.float64,
-    )
+def _normal_blocks(
+    ledger: Ledger, camera: str, stream: str, since_s: float
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """When each block since a time (seconds) began, and its highest score; those of real alarms left out."""
+    rows = np.array(ledger.blocks(camera, stream, since_s), dtype=np.float64).reshape(-1, 2)
+    begins_s, highest = rows.T
+    is_real = np.zeros(len(rows), dtype=bool)
+    for one in ledger.alarms(camera=camera, since_s=since_s - BLOCK_S, mark="real", most=100_000):
+        is_real |= (begins_s > one.start_s - BLOCK_S) & (begins_s <= one.end_s)
+    return begins_s[~is_real], highest[~is_real]
 
 
 def label_of(reasons: Mapping[str, Any]) -> str | None:

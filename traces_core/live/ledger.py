@@ -481,10 +481,18 @@ class Ledger:
         with self.writing() as put:
             put.execute("INSERT INTO looked VALUES (?, ?, ?)", (now_s, who, what))
 
-    def forget_before(self, before_s: float) -> list[str]:
-        """Delete what ended before a time; paths, within the folder, of its pictures and clips."""
+    def forget_before(self, before_s: float, blocks_before_s: float | None = None) -> list[str]:
+        """Delete what ended before a time; paths, within the folder, of its pictures and clips.
+
+        The highest scores of blocks may be kept longer, but for those of alarms that were real.
+        """
         with self.writing() as put:
             old = "is_open = 0 AND end_s < ?"
+            put.execute(
+                "DELETE FROM block WHERE at_s < ? OR EXISTS (SELECT 1 FROM alarm WHERE mark = 'real' AND "
+                f"alarm.camera = block.camera AND start_s < at_s + {BLOCK_S} AND at_s <= end_s AND {old})",
+                (before_s if blocks_before_s is None else blocks_before_s, before_s),
+            )
             rows = put.execute(
                 f"SELECT frame, clip, json_extract(reasons, '$.map') FROM alarm WHERE {old}", (before_s,)
             ).fetchall()
@@ -494,7 +502,7 @@ class Ledger:
             put.execute("DELETE FROM outbox WHERE delivered_s < ?", (before_s,))
             gone = "ended IS NOT NULL OR alarm NOT IN (SELECT id FROM alarm)"
             put.execute(f"DELETE FROM outbox WHERE created_s < ? AND ({gone})", (before_s,))
-            for table in ("score", "block", "looked"):
+            for table in ("score", "looked"):
                 put.execute(f"DELETE FROM {table} WHERE at_s < ?", (before_s,))
         return [path for row in rows for path in row if path]
 

@@ -111,6 +111,9 @@ class Camera(Section):
     alarms_per_day: float = Field(
         4.0, gt=0, le=1000, description="False alarms that are accepted (per day of this camera)."
     )
+    confidence: float = Field(
+        0.9, ge=0.5, le=0.999, description="With which they are to be no more, by its own minutes (share)."
+    )
     active: tuple[Hours, ...] = Field(
         (), description='Hours of the day in which alarms are sent, such as "19:00-07:00"; none is always.'
     )

@@ -20,6 +20,7 @@ from traces_core.live.judging import BY_HAND, RememberingScorer, scorer_of, thre
 from traces_core.live.ledger import BLOCK_S, BUCKET_S, Ledger
 from traces_core.live.masks import Mask
 from traces_core.live.settings import Camera
+from traces_core.streams.thresholds import Threshold
 from traces_core.types import ScoreTrack
 from traces_core.video import FrameBatch, Gap
 
@@ -73,10 +74,7 @@ class CameraWatch:
         judge, context = scorer_of(detector, self.camera)
         judge = self._judge = RememberingScorer.of(judge)
         self._judged_s = now_s
-        found = {
-            name: threshold_for(detector, self._ledger, self.camera, name, now_s)
-            for name in self.camera.streams
-        }
+        found = self._found_thresholds(detector, now_s)
         self.thresholds = {name: (one.value, source) for name, (one, source) in found.items()}
         values = {name: value for name, (value, _) in self.thresholds.items()}
         versions = {**versions_of(detector, judge), "thresholds_of_camera": values}
@@ -96,14 +94,22 @@ class CameraWatch:
 
     def needs_another_threshold(self, detector: Detector, now_s: float) -> bool:
         """Whether a threshold is to be another: at once where a person said so, else once an hour."""
-        for name, (value, source) in self.thresholds.items():
-            found, now_from = threshold_for(detector, self._ledger, self.camera, name, now_s)
-            if found.value == value:
-                continue
-            is_due = now_s - self._judged_s > RENEWED_S and not self._ledger.open_alarms(self.camera.name)
-            if is_due or BY_HAND in (source, now_from):
-                return True
-        return False
+        chosen = self._ledger.thresholds(self.camera.name)
+        by_hand = {name: value for name, (value, source) in self.thresholds.items() if source == BY_HAND}
+        if by_hand != {name: chosen[name] for name in self.thresholds if name in chosen}:
+            return True
+        if now_s - self._judged_s <= RENEWED_S or self._ledger.open_alarms(self.camera.name):
+            return False
+        self._judged_s = now_s  # if they are what they were, they are looked at again in an hour
+        before, found = self.thresholds, self._found_thresholds(detector, now_s)
+        self.thresholds = {name: (one.value, source) for name, (one, source) in found.items()}
+        return any(value != before[name][0] for name, (value, _) in self.thresholds.items())
+
+    def _found_thresholds(self, detector: Detector, now_s: float) -> dict[str, tuple[Threshold, str]]:
+        return {
+            name: threshold_for(detector, self._ledger, self.camera, name, now_s)
+            for name in self.camera.streams
+        }
 
     def look(self, frames: FrameBatch, calls: Calls) -> EncodedPart | None:
         """Have frames encoded; None where they show that the camera does not see what it is meant to."""
