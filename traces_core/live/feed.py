@@ -26,7 +26,7 @@ KEPT = 8
 """Frames that wait for the encoders at most."""
 JUMP_S = 5.0
 """The source's clock may run away from ours by so much (seconds) before it is set again."""
-_WAITS_S = (0.5, 1.0, 2.0, 4.0)
+_WAITS_S = (0.1, 0.5, 1.0, 2.0, 4.0)
 """Before each attempt to open a source that worked before; the last one from then on (seconds)."""
 _WORKED_S = 5.0
 """A source that ran for so long is opened again at once (seconds)."""
