@@ -216,6 +216,26 @@ def test_the_headers_of_a_joined_recording_are_no_damage(tmp_path: Path) -> None
     assert any("another recording" in note for note in report.forgiven)
 
 
+def test_a_packet_without_content_costs_no_picture(tmp_path: Path) -> None:
+    path, rate = tmp_path / "still.nut", Fraction(25)
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("mpeg4", rate=rate)
+        stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, "yuv420p"
+        frames = [av.VideoFrame.from_ndarray(draw(number), format="rgb24") for number in range(8)]
+        for number, frame in enumerate(frames):
+            frame.pts, frame.time_base = number, 1 / rate
+        packets = [packet for frame in [*frames, None] for packet in stream.encode(frame)]
+        packets.insert(5, av.Packet(b""))  # as Theora has it where two pictures are the same
+        for number, packet in enumerate(packets):
+            packet.stream, packet.time_base = stream, 1 / rate
+            packet.pts = packet.dts = number
+            container.mux(packet)
+    report = seen(path)
+    assert (report.frames, report.lost) == (8, 0)
+    assert any("lets the picture before it stand" in one for one in report.forgiven)
+    assert report.last_s == pytest.approx(8 / 25)
+
+
 def test_pictures_of_another_size_are_scaled_to_the_first_and_it_is_said(tmp_path: Path) -> None:
     path = tmp_path / "resized.ts"
     content = b""

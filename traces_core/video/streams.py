@@ -67,6 +67,9 @@ def pictures(
             if _REPEATED_HEADER.match(bytes(packet)):
                 damage.forgive("another recording joined on brings its headers")
                 continue
+            if not packet.size:
+                damage.forgive("a packet without content lets the picture before it stand")
+                continue
             damage.lose(f"a packet cannot be decoded ({reason(error)})", packet.pts, missing=1)
             continue
         patched = 0
