@@ -132,6 +132,30 @@ def test_a_camera_that_goes_wrong_is_an_error_within_the_deadline_and_can_be_ask
         assert len(_frames(again, 3)) == 3
 
 
+def test_a_stream_of_another_codec_than_announced_is_given_up_as_soon_as_it_should_have_answered(
+    camera: RtspServer,
+) -> None:
+    camera.fault("codec")
+    begin = time.monotonic()
+    try:
+        with pytest.raises(VideoError, match="no hevc can be made out of what it sends"):
+            next(live_frames(camera.address("plain"), **QUICK | {"stall_s": 8}))
+    finally:
+        camera.fault(None)
+    assert time.monotonic() - begin < 6  # and not for as long as silence is borne with on top
+
+
+def test_a_key_frame_that_comes_late_is_waited_for(tmp_path: Path) -> None:
+    clip = write_clip(tmp_path / "gate.mp4", 150, key_every=150)
+    with RtspServer({"gate": clip}, joins="now") as server:
+        with closing(live_frames(server.address("gate"), **QUICK)) as first:
+            _frames(first, 8)
+            begin = time.monotonic()
+            with closing(live_frames(server.address("gate"), **QUICK)) as messages:
+                assert isinstance(next(messages), Opened)
+        assert time.monotonic() - begin > QUICK["opening_s"]
+
+
 def test_pictures_that_were_left_out_leave_a_hole_in_time(camera: RtspServer) -> None:
     with closing(live_frames(camera.address("plain"), **QUICK | {"stall_s": 5})) as messages:
         before = _frames(messages, 3)[-1].times_s[-1]

@@ -26,6 +26,8 @@ JUMP_S = 5.0
 """A picture that is so much further ahead of the one before than the wall clock says: the clock jumped."""
 CLOCK_JUMPED = "its clock jumped"
 """What is said of a source whose times leap."""
+FIRST_S = 90.0
+"""Seconds for which a first picture is waited for where packets come: some send one key frame a minute."""
 BACK_S = 1.0
 """A label so far behind the one before: the clock jumped back."""
 
@@ -73,7 +75,12 @@ def opened_live(source: str, transport: str, opening_s: float, stall_s: float) -
         raise VideoError(label, f"it cannot be opened ({reason(error)})", do=_CHECK) from None
     with container:
         stream = prepared(container, label)
-        yield LiveVideo(label, container, stream, opening_s, stall_s)
+        if not stream.codec_context.width:  # it was waited for as long as a camera may take to answer
+            what = stream.codec_context.name
+            raise VideoError(
+                label, f"no {what} can be made out of what it sends", do="Choose H.264 or H.265 in it"
+            )
+        yield LiveVideo(label, container, stream, stall_s)
 
 
 class LiveVideo(OpenVideo):
@@ -83,9 +90,8 @@ class LiveVideo(OpenVideo):
     ----------
     label
         What errors call it.
-    opening_s, stall_s
-        Seconds without a picture at most: before the first one `opening_s`, for key frames may be far apart;
-        then `stall_s`.
+    stall_s
+        Seconds without a picture at most, once there was one; the first is waited for `FIRST_S`.
     """
 
     def __init__(
@@ -93,11 +99,10 @@ class LiveVideo(OpenVideo):
         label: str,
         container: av.container.InputContainer,
         stream: av.VideoStream,
-        opening_s: float,
         stall_s: float,
     ) -> None:
         super().__init__(Path(label), container, stream)
-        self._label, self._stall_s, self._patience_s = label, stall_s, opening_s
+        self._label, self._stall_s, self._patience_s = label, stall_s, FIRST_S
         self._has_times = container.format.name not in _UNTIMED
         self._begun = self._moved = self._heard = time.monotonic()
         self.listeners.append(self._watch)

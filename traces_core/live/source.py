@@ -100,7 +100,7 @@ def live_frames(
     ignore: Polygons = (),
     watch: Polygons = (),
     transport: str = "tcp",
-    opening_s: float = 15.0,
+    opening_s: float = 10.0,
     stall_s: float = 8.0,
     newer_than_s: float | None = None,
     limits: Limits = LIVE,
@@ -124,7 +124,7 @@ def live_frames(
     transport
         How RTSP brings packets: "tcp" or "udp".
     opening_s, stall_s
-        Seconds until the source answers, and without a picture afterwards, at most.
+        Seconds until the source answers and says what it sends, and without a picture afterwards, at most.
     newer_than_s
         Files in a folder that were changed later are taken, too, though they are there at the start (seconds
         since 1970); None takes none of them.
