@@ -5,9 +5,9 @@
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
-# Four files at a time on two cores, since some wait for servers and cameras; one thread each, since threads that
-# share a core wait for each other.
-PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder
+# Three files at a time on two cores, since some wait for servers and cameras; one thread each, since threads
+# that share a core wait for each other.
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 export DAGSTER_HOME := $(CURDIR)/.dagster
 export DAGSTER_DISABLE_TELEMETRY := 1
@@ -53,7 +53,7 @@ benchmark-bank: $(STAMP)  ## a million traces: the index against exact search, a
 benchmark-live: $(STAMP)  ## looped cameras through traces watch: what is scored, how late, what it takes
 	@$(BIN)/python -m benchmarks.live
 
-test: $(STAMP)  ## run the tests, four files at a time: some wait for servers
+test: $(STAMP)  ## run the tests, three files at a time: some wait for servers
 	@$(PYTEST)
 
 test-whole: $(STAMP)  ## whole runs of the graph and of an installation of cameras, minutes each

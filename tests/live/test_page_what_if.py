@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from traces_core.live.ledger import Alarm, Mark
@@ -39,6 +39,7 @@ def slow(
     return runs, {mark: n for mark in rank if (n := list(best.values()).count(mark))}, lost
 
 
+@example([None, 0.1], [(0, 60, "real")], 0.0)  # it ends as the minute begins
 @given(scores, spans, st.sampled_from([0.0, 0.4, 0.45, 0.6, 1.0]))
 def test_the_count_is_that_of_a_walk_second_by_second(
     minutes: list[float | None], given_spans: list[tuple[int, int, Mark | None]], threshold: float

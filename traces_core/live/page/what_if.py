@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
+import math
+from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -78,10 +79,10 @@ def stretches_above(blocks: Sequence[tuple[int, float]], threshold: float) -> li
 
 
 def _touched(stretches: Sequence[Stretch], alarm: Alarm) -> range:
-    """Which stretches an alarm shares a time with."""
+    """Which stretches an alarm shares a time with; its end is no part of it, but it has a moment at least."""
+    end_s = max(alarm.end_s, math.nextafter(alarm.start_s, math.inf))
     first = bisect_right(stretches, alarm.start_s, key=lambda one: one[1])
-    last = bisect_right(stretches, max(alarm.end_s, alarm.start_s), key=lambda one: one[0])
-    return range(first, last)
+    return range(first, bisect_left(stretches, end_s, key=lambda one: one[0]))
 
 
 def _weight(mark: str) -> int:
