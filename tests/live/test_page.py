@@ -201,6 +201,15 @@ def test_a_threshold_is_set_told_and_taken_back(ask: TestClient, ledger: Ledger)
     assert ledger.thresholds("gate") == {}
 
 
+def test_a_camera_says_where_its_threshold_comes_from(ask: TestClient, ledger: Ledger) -> None:
+    assert "0.720, from the calibration." in text(ask.get("/cameras/gate"))
+    before = next(one for one in ledger.cameras() if one.name == "gate")
+    source = "its own: at most 4 alarms a day with 90 % confidence"
+    ledger.say_state(replace(before, facts={**before.facts, "threshold_sources": {STREAM: source}}))
+    assert f"0.720, {source}." in text(ask.get("/cameras/gate"))
+    ledger.say_state(before)
+
+
 def test_the_handle_covers_every_score_and_moves_by_round_steps(ask: TestClient, ledger: Ledger) -> None:
     found = re.search(
         r'type="range" name="value" min="(.*?)" max="(.*?)" step="(.*?)"', ask.get("/cameras/gate").text

@@ -351,7 +351,7 @@ class Engine:
             "has_catalog": channel.camera.catalog is not None,
             "areas": _areas(channel.camera),
             "notice": channel.notice,
-            "threshold_source": watch.thresholds.get(channel.camera.streams[0], (None, ""))[1],
+            "threshold_sources": {name: source for name, (_, source) in watch.thresholds.items()},
             "latency_s": channel.pace.latency_s,
         }
 
