@@ -199,7 +199,7 @@ def test_the_threshold_is_the_persons_then_the_cameras_own_then_the_graphs(
     graphs = small_detector.thresholds["late"].value
     found, why = threshold_for(small_detector, ledger, one, "late", START_S)
     assert found.value == graphs
-    assert "0 blocks of 60 s" in why
+    assert "of its own, nothing was seen yet" in why
     ledger.put_blocks("gate", "late", MINUTES)
     own, why = threshold_for(small_detector, ledger, one, "late", START_S)
     assert own.value == 38.0  # the second of forty: P(Bin(40, 0.1) >= 2) is 0.92

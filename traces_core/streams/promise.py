@@ -45,13 +45,14 @@ class Promise:
     def __str__(self) -> str:
         number = f"{self.blocks} blocks of {self.block_s:g} s"
         alike = f"neighbours correlate by {self.correlation:.2f}"
-        how = f"a day with {100 * self.confidence:g} % confidence"
+        how = f"alarms a day with {100 * self.confidence:g} % confidence"
         if self.value is not None:
-            return f"at most {self.alarms_per_day:g} alarms {how}, by {number} ({alike})"
-        least = f"{self.least_per_day:.3g}" if self.blocks else "none yet"
+            return f"at most {self.alarms_per_day:g} {how}, by {number} ({alike})"
+        if not self.blocks:
+            return f"nothing was seen yet: {self.alarms_per_day:g} {how} take {self.missing_days:.1f} days"
         return (
-            f"{number} ({alike}) support no fewer than {least} alarms {how}; {self.alarms_per_day:g} take "
-            f"{self.missing_days:.1f} days more"
+            f"{number} ({alike}) support {self.least_per_day:.3g} {how} or more; "
+            f"{self.alarms_per_day:g} take {self.missing_days:.1f} days more"
         )
 
 
