@@ -105,9 +105,9 @@ class ClipCutter:
         self._hide(camera)
 
     def _hide(self, camera: str) -> None:
-        hidden_s = self._hidden_s.get(camera, -math.inf)
-        for path in recordings_between(self._recordings(camera), -math.inf, hidden_s):
-            remove(path)
+        if (hidden_s := self._hidden_s.get(camera)) is not None:
+            for path in recordings_between(self._recordings(camera), -math.inf, hidden_s):
+                remove(path)
 
     def _recordings(self, camera: str) -> Path:
         return self._ledger.folder / RECORDINGS / camera

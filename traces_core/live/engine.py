@@ -329,7 +329,8 @@ class Engine:
             return "clock jumped", "its times leapt; what comes since is another segment"
         if watch.finding is not None:
             return watch.finding.fault, watch.finding.detail
-        return ("behind", channel.pace.behind) if channel.pace.behind else ("running", "")
+        behind = channel.pace.behind
+        return ("behind", behind) if behind else ("running", "")
 
     def _facts(self, channel: _Channel) -> dict[str, Any]:
         facts, watch = channel.feed.facts, channel.watch
