@@ -488,11 +488,14 @@ class Ledger:
         """
         with self.writing() as put:
             old = "is_open = 0 AND end_s < ?"
-            put.execute(
-                "DELETE FROM block WHERE at_s < ? OR EXISTS (SELECT 1 FROM alarm WHERE mark = 'real' AND "
-                f"alarm.camera = block.camera AND start_s < at_s + {BLOCK_S} AND at_s <= end_s AND {old})",
-                (before_s if blocks_before_s is None else blocks_before_s, before_s),
+            real = put.execute(
+                f"SELECT camera, start_s, end_s FROM alarm WHERE mark = 'real' AND {old}", (before_s,)
+            ).fetchall()
+            put.executemany(
+                f"DELETE FROM block WHERE camera = ? AND at_s > ? - {BLOCK_S} AND at_s <= ?", map(tuple, real)
             )
+            forgotten_s = before_s if blocks_before_s is None else blocks_before_s
+            put.execute("DELETE FROM block WHERE at_s < ?", (forgotten_s,))
             rows = put.execute(
                 f"SELECT frame, clip, json_extract(reasons, '$.map') FROM alarm WHERE {old}", (before_s,)
             ).fetchall()
